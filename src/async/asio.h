@@ -1,5 +1,5 @@
-// The bridge from Asio to Task, for the .cc files of async/, storage/ and http/ only: this header is the
-// one way by which Asio is seen, and tools/layers.txt names who may.
+// The bridge from Asio to Task, for the .cc files of async/, storage/ and http/ only: this header
+// is the one way by which Asio is seen, and tools/layers.txt names who may.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -13,8 +13,8 @@ namespace strongroom::async {
 // Awaits one Asio operation. `start` gets the completion handler and begins the operation:
 //   auto [error, size] = co_await completion<std::size_t>(
 //       [&](auto done) { socket.async_read_some(buffer, std::move(done)); });
-// Every operation must complete (cancel it or close its object): a coroutine whose operation is dropped
-// is never resumed.
+// Every operation must complete (cancel it or close its object): a coroutine whose operation is
+// dropped is never resumed.
 template <class... Values, class Start>
 auto completion(Start start) {
   struct Awaiter {

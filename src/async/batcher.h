@@ -1,6 +1,6 @@
-// Batcher: natural batching, one mechanism for database, journal and audit client. What arrives while a
-// batch is under way is the next batch; an idle batcher flushes the first item at once, so batching adds
-// no latency and needs no timer. Each item has its own fate.
+// Batcher: natural batching, one mechanism for database, journal and audit client. What arrives
+// while a batch is under way is the next batch; an idle batcher flushes the first item at once, so
+// batching adds no latency and needs no timer. Each item has its own fate.
 #pragma once
 
 #include <algorithm>
@@ -19,9 +19,9 @@
 namespace strongroom::async {
 
 struct BatcherLimits {
-  std::size_t batch_max = 64;        // items of one flush
-  std::size_t queue_max = 4096;      // items waiting; more are refused with `exhausted`
-  std::size_t in_flight_max = 1;     // flushes under way at once
+  std::size_t batch_max = 64;     // items of one flush
+  std::size_t queue_max = 4096;   // items waiting; more are refused with `exhausted`
+  std::size_t in_flight_max = 1;  // flushes under way at once
 };
 
 // A Batcher belongs to one Loop and outlives every submit() under way.
@@ -70,7 +70,8 @@ class Batcher {
     ++in_flight_;
     while (!waiting_.empty()) {
       const std::size_t count = std::min(waiting_.size(), limits_.batch_max);
-      std::vector<Slot*> slots(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+      std::vector<Slot*> slots(waiting_.begin(),
+                               waiting_.begin() + static_cast<std::ptrdiff_t>(count));
       waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
       std::vector<Item> items;
       items.reserve(count);

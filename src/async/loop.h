@@ -1,6 +1,6 @@
-// Loop is one worker thread's event loop. A request, its connections and its timers stay on one Loop,
-// so nothing that belongs to a Loop needs a lock. (Asio's io_context stands behind it and shows only in
-// async/asio.h, for the modules that do I/O.)
+// Loop is one worker thread's event loop. A request, its connections and its timers stay on one
+// Loop, so nothing that belongs to a Loop needs a lock. (Asio's io_context stands behind it and
+// shows only in async/asio.h, for the modules that do I/O.)
 #pragma once
 
 #include <chrono>

@@ -58,8 +58,8 @@ struct Promise<void> final : PromiseBase {
 
 }  // namespace internal
 
-// Task<T> starts when it is awaited and gives its T once. Destroying an unfinished task destroys its
-// frame; nobody may resume it afterwards. Not thread-safe: all of a task runs on one Loop.
+// Task<T> starts when it is awaited and gives its T once. Destroying an unfinished task destroys
+// its frame; nobody may resume it afterwards. Not thread-safe: all of a task runs on one Loop.
 template <class T = void>
 class [[nodiscard]] Task {
  public:
@@ -122,8 +122,8 @@ inline Detached run_detached(Task<void> task) { co_await std::move(task); }
 
 }  // namespace internal
 
-// spawn starts `task` at once on the calling thread and lets it run to its end by itself. Whatever the
-// task refers to must outlive it.
+// spawn starts `task` at once on the calling thread and lets it run to its end by itself. Whatever
+// the task refers to must outlive it.
 inline void spawn(Task<void> task) { internal::run_detached(std::move(task)); }
 
 }  // namespace strongroom::async

@@ -1,10 +1,10 @@
 // Wall clock and RFC 3339, with the proleptic Gregorian calendar of <chrono>.
 #include "base/clock.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <chrono>
-
-#include <fmt/format.h>
 
 namespace strongroom {
 namespace {
@@ -78,9 +78,8 @@ Result<std::int64_t> parse_rfc3339(std::string_view text) {
   } else {
     return fail(kNotTime);
   }
-  const std::int64_t seconds =
-      std::int64_t{sys_days{date}.time_since_epoch().count()} * 86'400 + hour * 3'600 + minute * 60 +
-      second - offset_minutes * 60;
+  const std::int64_t seconds = std::int64_t{sys_days{date}.time_since_epoch().count()} * 86'400 +
+                               hour * 3'600 + minute * 60 + second - offset_minutes * 60;
   return seconds * 1'000'000 + fraction_us;
 }
 

@@ -1,5 +1,5 @@
-// Clock: the wall clock by constructor, so that tests can set it. Times are microseconds since the Unix
-// epoch, UTC; at interfaces they are RFC 3339 text.
+// Clock: the wall clock by constructor, so that tests can set it. Times are microseconds since the
+// Unix epoch, UTC; at interfaces they are RFC 3339 text.
 #pragma once
 
 #include <cstdint>

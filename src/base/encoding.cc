@@ -103,11 +103,13 @@ void append_u16be(std::vector<std::byte>& out, std::uint16_t value) {
 }
 
 void append_u32be(std::vector<std::byte>& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(value >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::byte>(value >> shift));
 }
 
 void append_u64be(std::vector<std::byte>& out, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(value >> shift));
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::byte>(value >> shift));
 }
 
 void append_bytes(std::vector<std::byte>& out, std::span<const std::byte> bytes) {

@@ -1,4 +1,5 @@
-// Bytes as text and back (RFC 4648), and big-endian integers. Decoders accept the one canonical form only.
+// Bytes as text and back (RFC 4648), and big-endian integers. Decoders accept the one canonical
+// form only.
 #pragma once
 
 #include <cstddef>

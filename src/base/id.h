@@ -1,5 +1,6 @@
-// Strong identifiers: 16 bytes with a tag, so that a MerchantId never fits a TokenId. Ids made here are
-// UUID version 7 (RFC 9562 section 5.7): they sort by creation time, which keeps index inserts local.
+// Strong identifiers: 16 bytes with a tag, so that a MerchantId never fits a TokenId. Ids made here
+// are UUID version 7 (RFC 9562 section 5.7): they sort by creation time, which keeps index inserts
+// local.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // The secret arena: power-of-two size classes carved from chunks that the kernel keeps out of swap,
-// dumps and (with memfd_secret) every other process. Blocks are never returned to the kernel, so the
-// arena's high-water mark is its size.
+// dumps and (with memfd_secret) every other process. Blocks are never returned to the kernel, so
+// the arena's high-water mark is its size.
 #include "base/secret.h"
 
 #include <sys/mman.h>
@@ -74,8 +74,8 @@ class Arena {
   }
 
  private:
-  // Splits a piece of the current chunk into blocks of one class: 16 KiB at a time for small classes, so
-  // that a class that is used once does not take a whole chunk.
+  // Splits a piece of the current chunk into blocks of one class: 16 KiB at a time for small
+  // classes, so that a class that is used once does not take a whole chunk.
   bool carve(std::size_t size_class) {
     const std::size_t size = kBlockMin << size_class;
     const std::size_t span = std::max<std::size_t>(size, std::size_t{16} << 10);
@@ -160,9 +160,12 @@ bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte
 
 std::string_view to_string(SecretMemoryLevel level) noexcept {
   switch (level) {
-    case SecretMemoryLevel::memfd_secret: return "memfd_secret";
-    case SecretMemoryLevel::mlocked: return "mlocked";
-    case SecretMemoryLevel::unlocked: return "unlocked";
+    case SecretMemoryLevel::memfd_secret:
+      return "memfd_secret";
+    case SecretMemoryLevel::mlocked:
+      return "mlocked";
+    case SecretMemoryLevel::unlocked:
+      return "unlocked";
   }
   SR_CHECK(false);
 }

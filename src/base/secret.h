@@ -1,6 +1,6 @@
 // SecretBytes and the arena it lives in: the only memory that may hold card data or keys in clear.
-// The arena is memory of memfd_secret(2), else of mlock(2) with MADV_DONTDUMP; freed blocks are wiped
-// before anyone else can get them.
+// The arena is memory of memfd_secret(2), else of mlock(2) with MADV_DONTDUMP; freed blocks are
+// wiped before anyone else can get them.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,8 @@ struct SecretMemoryOptions {
 
 // SecretBytes owns one block of the arena. Move-only, not printable, not comparable (use
 // equal_constant_time); wiped when it is destroyed, moved over or shrunk. Thread-safe to create and
-// destroy anywhere. The arena is one per process, like the heap: a second one could only be less safe.
+// destroy anywhere. The arena is one per process, like the heap: a second one could only be less
+// safe.
 class SecretBytes {
  public:
   static constexpr std::size_t kSizeMax = std::size_t{1} << 20;
