@@ -1,0 +1,129 @@
+// Task, Batcher and BlockingPool: order, batching, bounds.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "async/batcher.h"
+#include "async/blocking_pool.h"
+#include "async/loop.h"
+
+namespace strongroom::async {
+namespace {
+
+Task<int> add(int a, int b) { co_return a + b; }
+
+Task<int> sum_to(int n) {
+  int total = 0;
+  for (int i = 1; i <= n; ++i) total = co_await add(total, i);
+  co_return total;
+}
+
+TEST(TaskTest, ReturnsThroughManyAwaitsWithoutGrowingTheStack) {
+  Loop loop;
+  EXPECT_EQ(loop.run_until_done(sum_to(20'000)), 200'010'000);
+}
+
+TEST(LoopTest, SleepsAtLeastAsLongAsAsked) {
+  Loop loop;
+  const auto start = std::chrono::steady_clock::now();
+  loop.run_until_done(loop.sleep_for(std::chrono::milliseconds(20)));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(20));
+}
+
+TEST(LoopTest, RunsPostedWorkFromAnotherThread) {
+  Loop loop;
+  std::thread other([&] { loop.post([&] { loop.stop(); }); });
+  loop.run();
+  other.join();
+}
+
+struct Recorder {
+  Loop& loop;
+  std::vector<std::size_t> sizes;
+  Task<std::vector<Result<int>>> flush(std::vector<int> items) {
+    sizes.push_back(items.size());
+    co_await loop.sleep_for(std::chrono::milliseconds(1));
+    std::vector<Result<int>> outcomes;
+    for (const int item : items) {
+      if (item < 0) {
+        outcomes.emplace_back(fail({ErrorCode::invalid_argument, "negative"}));
+      } else {
+        outcomes.emplace_back(item * 2);
+      }
+    }
+    co_return outcomes;
+  }
+};
+
+struct Tally {
+  int good = 0;
+  int bad = 0;
+  int full = 0;
+};
+
+Task<void> submit_one(Batcher<int, int>& batcher, int item, Tally& tally, int& left, Loop& loop) {
+  const Result<int> outcome = co_await batcher.submit(item);
+  if (outcome && *outcome == item * 2) ++tally.good;
+  if (!outcome && outcome.error().code() == ErrorCode::invalid_argument) ++tally.bad;
+  if (!outcome && outcome.error().code() == ErrorCode::exhausted) ++tally.full;
+  if (--left == 0) loop.stop();
+}
+
+TEST(BatcherTest, FlushesTheFirstAtOnceAndTheRestTogetherEachWithItsOwnFate) {
+  Loop loop;
+  Recorder recorder{loop, {}};
+  Batcher<int, int> batcher(
+      {.batch_max = 8, .queue_max = 100, .in_flight_max = 1},
+      [&](std::vector<int> items) { return recorder.flush(std::move(items)); });
+  Tally tally;
+  int left = 10;
+  for (int i = 0; i < 10; ++i) spawn(submit_one(batcher, i == 5 ? -1 : i, tally, left, loop));
+  loop.run();
+  EXPECT_EQ(recorder.sizes, (std::vector<std::size_t>{1, 8, 1}));
+  EXPECT_EQ(tally.good, 9);
+  EXPECT_EQ(tally.bad, 1);
+}
+
+TEST(BatcherTest, RefusesWhenItsQueueIsFull) {
+  Loop loop;
+  Recorder recorder{loop, {}};
+  Batcher<int, int> batcher(
+      {.batch_max = 8, .queue_max = 2, .in_flight_max = 1},
+      [&](std::vector<int> items) { return recorder.flush(std::move(items)); });
+  Tally tally;
+  int left = 4;
+  for (int i = 0; i < 4; ++i) spawn(submit_one(batcher, i, tally, left, loop));
+  loop.run();
+  EXPECT_EQ(tally.good, 3);  // one in flight, two waiting
+  EXPECT_EQ(tally.full, 1);
+}
+
+Task<Result<int>> on_pool(BlockingPool& pool, Loop& loop, std::thread::id& where) {
+  auto work = [&where]() -> Result<int> {
+    where = std::this_thread::get_id();
+    return 7;
+  };
+  co_return co_await pool.run(loop, work);
+}
+
+TEST(BlockingPoolTest, WorksOnAnotherThreadAndResumesOnTheLoop) {
+  Loop loop;
+  BlockingPool pool(1, 4);
+  std::thread::id where;
+  const Result<int> outcome = loop.run_until_done(on_pool(pool, loop, where));
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(*outcome, 7);
+  EXPECT_NE(where, std::this_thread::get_id());
+}
+
+TEST(BlockingPoolTest, RefusesWhenItsQueueIsFull) {
+  Loop loop;
+  BlockingPool pool(1, 0);
+  std::thread::id where;
+  const Result<int> outcome = loop.run_until_done(on_pool(pool, loop, where));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code(), ErrorCode::exhausted);
+}
+
+}  // namespace
+}  // namespace strongroom::async
