@@ -1,0 +1,35 @@
+// Recorder: where a process leaves its audit entries. Client (client.h) is the real one; tests of
+// other modules bring their own.
+#pragma once
+
+#include <vector>
+
+#include "async/task.h"
+#include "audit/entry.h"
+#include "base/result.h"
+
+namespace strongroom::audit {
+
+// An intent whose outcome the log does not hold yet, as it was recorded.
+using OpenIntent = Entry;
+
+// A Recorder belongs to one Loop. No audit, no act: whoever gets an error from record() does
+// nothing.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  // Durable in the journal when it returns. unavailable: nothing may be done. If the intent did
+  // reach the journal, the log closes it as not_done by itself. `entry` is read before record()
+  // returns its task.
+  [[nodiscard]] virtual async::Task<Result<void>> record(const Entry& entry) = 0;
+  // An outcome: not awaited; rides in the next group, is kept and repeated until it is
+  // acknowledged.
+  virtual void send(const Entry& entry) = 0;
+  // The intents of this instance that have no outcome; asked once at start, before serving.
+  // unavailable.
+  [[nodiscard]] virtual async::Task<Result<std::vector<OpenIntent>>> open_intents() = 0;
+  // True while record() has a chance; for /readyz.
+  [[nodiscard]] virtual bool ready() const = 0;
+};
+
+}  // namespace strongroom::audit
