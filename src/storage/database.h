@@ -1,0 +1,117 @@
+// Database: the one way to stored rows, over PostgreSQL (production) or SQLite (embedded).
+// Repositories are written once, in SQL that both accept: column types bigint, text and bytea;
+// parameters $1 to $n; sums and counts of which PostgreSQL makes numeric are CAST to bigint.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "base/result.h"
+#include "storage/value.h"
+
+namespace strongroom::storage {
+
+enum class ColumnType : std::uint8_t { integer, text, bytes };
+
+struct Column {
+  std::string_view name;
+  ColumnType type;
+};
+
+// Statement is one SQL statement. `sql` is a literal: it is the key under which the statement stays
+// prepared, so values never become part of it.
+struct Statement {
+  std::string_view sql;
+  std::vector<Value> parameters{};             // $1 to $n
+  std::optional<std::uint64_t> expect_rows{};  // rows it must affect (SELECT: give), else conflict
+};
+
+// InsertMany adds rows to `table` and leaves out those that break a unique index (ON CONFLICT DO
+// NOTHING). Members are literals or refer to some. Callers whose batches may share keys give the
+// rows in the order of that key: two batches with opposite orders wait for each other until
+// PostgreSQL ends one (conflict).
+struct InsertMany {
+  std::string_view table;
+  std::span<const Column> columns;
+  std::string_view returning;  // the column that tells the caller which rows went in
+};
+
+// UpdateMany sets columns of the rows of `table` that have the given keys and fulfill `where`.
+struct UpdateMany {
+  std::string_view table;
+  Column key;
+  std::span<const Column> set;
+  std::string_view
+      where{};  // a further condition on the row, e.g. "deleted_at IS NULL"; may be empty
+};
+
+// Database belongs to one Loop: every call, and the destructor, on that loop's thread. close() is
+// awaited before the destructor. Calls may overlap freely; each sees what earlier calls committed.
+//
+// Errors of every call:
+//   unavailable       the database is not reached, or ran out of time or space; nothing happened
+//   exhausted         Options::requests_max calls are waiting; nothing happened
+//   unknown_outcome   the connection was lost, or the disk failed, while the effect was being made
+//                     durable (never from read)
+//   conflict          a constraint, expect_rows or a serialization failure; nothing happened. The
+//   error's
+//                     detail is the index of the statement
+//   invalid_argument  the SQL, or a value in it, was refused; nothing happened. The SQLSTATE is
+//   logged corrupt           the database reports damaged pages
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  // The rows of a statement that changes nothing; one that would is refused with invalid_argument.
+  [[nodiscard]] virtual async::Task<Result<Rows>> read(Statement statement) = 0;
+
+  // Runs the statements as one transaction, durable on return, and gives the rows of each. A
+  // statement whose count of rows differs from its expect_rows rolls everything back.
+  [[nodiscard]] virtual async::Task<Result<std::vector<Rows>>> write(
+      std::vector<Statement> statements) = 0;
+
+  // Inserts `rows` (values in the order of `insert.columns`) with one statement, durable on return.
+  // Gives the `returning` column of the rows that went in, in any order.
+  [[nodiscard]] virtual async::Task<Result<Rows>> insert_many(const InsertMany& insert,
+                                                              std::vector<Row> rows) = 0;
+
+  // Updates with one statement, durable on return. Each row is the key, then the values of
+  // `update.set`; no key twice. Gives how many rows changed.
+  [[nodiscard]] virtual async::Task<Result<std::uint64_t>> update_many(const UpdateMany& update,
+                                                                       std::vector<Row> rows) = 0;
+
+  // True while calls can be served; for /readyz.
+  [[nodiscard]] virtual bool ready() const = 0;
+
+  // Lets calls under way end, refuses new ones (unavailable) and disconnects. Call it once.
+  [[nodiscard]] virtual async::Task<void> close() = 0;
+};
+
+struct Options {
+  // "sqlite:/path/to/file" (made with mode 0600 when absent), or a libpq URI ("postgresql://...").
+  // Over TCP it must say sslmode=verify-full; "host" names a Unix socket's folder when it starts
+  // with "/". Hosts are IP addresses or "localhost": libpq resolves names while the loop waits.
+  std::string url;
+  std::size_t connections = 2;  // PostgreSQL: for writing; reading has one more of its own
+  // Above what the slowest statement needs. A server that is silent for a second more is given up.
+  std::chrono::milliseconds statement_timeout{5000};
+  std::chrono::milliseconds connect_timeout{3000};  // PostgreSQL: also for the TLS handshake
+  std::size_t requests_max = 4096;                  // calls waiting or under way, per connection
+};
+
+// A Database that connects in the background, and again after every loss, for as long as it lives.
+// Calls made while it tries wait for the outcome; while it rests between attempts they get
+// unavailable. `loop` outlives it. invalid_argument: the URL is not understood, or would go without
+// TLS.
+[[nodiscard]] Result<std::unique_ptr<Database>> open(async::Loop& loop, Options options);
+
+}  // namespace strongroom::storage
