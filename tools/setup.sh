@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# setup: installs the Debian packages of tools/packages.txt that are missing or too old. The only place
+# that installs anything; does nothing, in well under a second, where all is there. Starts no service.
+source "$(dirname "$0")/lib.sh"
+help_if_asked "$@"
+
+# Prints the packages that are missing or older than tools/packages.txt asks for.
+missing_packages() {
+  # dpkg-query, not the shell, fills this in.
+  # shellcheck disable=SC2016
+  local format='${db:Status-Status} ${Package} ${Version}\n'
+  local name at_least version
+  declare -A installed
+  while read -r name version; do installed[$name]=$version; done < <(
+    sed 's/#.*//' tools/packages.txt | awk 'NF { print $1 }' |
+      xargs dpkg-query -W -f "$format" 2>/dev/null |
+      sed -n 's/^installed //p')
+  while read -r name _ at_least; do
+    version=${installed[$name]:-}
+    if [ -z "$version" ] ||
+        { [ -n "$at_least" ] && dpkg --compare-versions "$version" lt "$at_least"; }; then
+      echo "$name"
+    fi
+  done < <(sed 's/#.*//' tools/packages.txt | awk 'NF')
+}
+
+install_packages() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "run as root, or install: $*"
+    as_root=(sudo)
+  fi
+  # PostgreSQL's package makes and starts a server of its own unless this file says otherwise.
+  if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' |
+      "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
+    apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold)
+  "${apt[@]}" update
+  "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
+command -v dpkg-query >/dev/null || die 'needs Debian 12: no dpkg-query here'
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} -gt 0 ] || exit 0
+printf 'setup: installing %s\n' "${missing[*]}"
+install_packages "${missing[@]}" </dev/null
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} -eq 0 ] || die "still missing or too old: ${missing[*]}"
