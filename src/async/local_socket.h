@@ -50,8 +50,8 @@ class LocalSocket {
  private:
   friend class LocalListener;
   struct Impl;
-  explicit LocalSocket(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit LocalSocket(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // shared with a timer that is about to fire
 };
 
 // A listening socket. Belongs to its Loop's thread.
