@@ -24,6 +24,37 @@ enum class ErrorCode : std::uint8_t {
   corrupt,            // stored data is not what was written
 };
 
+// The name of `code` as it is declared: "invalid_argument".
+[[nodiscard]] constexpr std::string_view to_string(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+      return "invalid_argument";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::permission_denied:
+      return "permission_denied";
+    case ErrorCode::conflict:
+      return "conflict";
+    case ErrorCode::gone:
+      return "gone";
+    case ErrorCode::exhausted:
+      return "exhausted";
+    case ErrorCode::rate_limited:
+      return "rate_limited";
+    case ErrorCode::too_large:
+      return "too_large";
+    case ErrorCode::sealed:
+      return "sealed";
+    case ErrorCode::unavailable:
+      return "unavailable";
+    case ErrorCode::unknown_outcome:
+      return "unknown_outcome";
+    case ErrorCode::corrupt:
+      return "corrupt";
+  }
+  return "invalid_argument";  // unreachable: every enumerator is above
+}
+
 // Error is a code, a literal and a small number. It never holds text from outside.
 class Error {
  public:
