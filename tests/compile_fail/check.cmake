@@ -1,0 +1,20 @@
+# One case: cmake -D COMPILER=... -D INCLUDE=... -D FILE=... -P check.cmake
+file(STRINGS ${FILE} first_line LIMIT_COUNT 1)
+if(NOT first_line MATCHES "^// EXPECT: (.+)$")
+  message(FATAL_ERROR "${FILE}: the first line is not \"// EXPECT: <regular expression>\"")
+endif()
+set(expected "${CMAKE_MATCH_1}")
+set(compile ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} -std=c++23 -fsyntax-only -Wall -Wextra -Werror
+    -I${INCLUDE})
+
+execute_process(COMMAND ${compile} ${FILE} RESULT_VARIABLE status ERROR_VARIABLE output)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "does not compile even without its wrong lines:\n${output}")
+endif()
+execute_process(COMMAND ${compile} -DWRONG ${FILE} RESULT_VARIABLE status ERROR_VARIABLE output)
+if(status EQUAL 0)
+  message(FATAL_ERROR "the wrong lines compile")
+endif()
+if(NOT output MATCHES "${expected}")
+  message(FATAL_ERROR "fails without the expected message \"${expected}\":\n${output}")
+endif()
