@@ -1,4 +1,4 @@
-// EXPECT: no matching function for call to .*Error::Error\(strongroom::ErrorCode, const char\*
+// EXPECT: no matching function for call to .*Error\(.*ErrorCode, const char\*\)'
 // An error's text is a literal, so that no card number can travel in one.
 #include <string>
 

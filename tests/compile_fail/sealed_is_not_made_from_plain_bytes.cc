@@ -1,4 +1,4 @@
-// EXPECT: 'strongroom::crypto::Sealed::Sealed\(std::vector<std::byte>\)' is private within this context
+// EXPECT: '.*Sealed::Sealed\(std::vector<std::byte>\)' is private within
 // Storage takes Sealed only; what was not sealed must not look as if it were.
 #include <utility>
 #include <vector>

@@ -1,4 +1,4 @@
-// EXPECT: use of deleted function 'strongroom::SecretBytes::SecretBytes\(const strongroom::SecretBytes&\)'
+// EXPECT: use of deleted function '.*::SecretBytes\(const .*SecretBytes&\)'
 // A secret has one owner and one place to be wiped.
 #include <utility>
 
