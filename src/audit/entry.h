@@ -71,29 +71,29 @@ enum class Outcome : std::uint8_t { none, success, done, not_done, failed, denie
 // Entry is plain text and ids; it must never hold a card number, a CVC or a secret. Empty text is
 // left out of the JSON unless the member says otherwise.
 struct Entry {
-  EntryId uid;               // fresh (UUID v7); auditd drops an entry whose uid it has seen
-  OperationId operation_id;  // joins intent and outcome; may be zero for a single entry
+  EntryId uid{};               // fresh (UUID v7); auditd drops an entry whose uid it has seen
+  OperationId operation_id{};  // joins intent and outcome; may be zero for a single entry
   EventType event_type = EventType::access_denied;
   Phase phase = Phase::single;
   Outcome outcome = Outcome::none;
   std::int64_t time_us = 0;  // when it happened, microseconds since the Unix epoch, UTC
 
-  std::string instance;   // who writes: the name given to the Client ("vaultd"); filled in by it
-  std::string user;       // on whose behalf: a ticket's subject; empty means the instance itself
-  std::string source_ip;  // where from; empty means this host
-  std::string operation;  // "POST /v1/tokens"; empty means the event type's name
-  std::vector<std::string> resources;  // what it was done to: token, payment, key ids
+  std::string instance{};   // who writes: the name given to the Client ("vaultd"); filled in by it
+  std::string user{};       // on whose behalf: a ticket's subject; empty means the instance itself
+  std::string source_ip{};  // where from; empty means this host
+  std::string operation{};  // "POST /v1/tokens"; empty means the event type's name
+  std::vector<std::string> resources{};  // what it was done to: token, payment, key ids
 
-  std::string gateway_token;  // tok_...
-  std::string merchant_id;    // the entry belongs to this merchant's log, else to the operator's
-  std::string connector_id;
-  std::string bin;                     // at most 8 digits
-  std::string last4;                   // 4 digits
-  std::string request_id;              // 32 lower-case hex digits
-  std::optional<std::uint64_t> count;  // of denials that this entry stands for
-  std::optional<std::uint64_t>
-      old_size_bytes;  // log.recovered: the journal's segment before the cut
-  std::optional<std::uint64_t> new_size_bytes;  // ... and after
+  std::string gateway_token{};  // tok_...
+  std::string merchant_id{};    // the entry belongs to this merchant's log, else to the operator's
+  std::string connector_id{};
+  std::string bin{};                     // at most 8 digits
+  std::string last4{};                   // 4 digits
+  std::string request_id{};              // 32 lower-case hex digits
+  std::optional<std::uint64_t> count{};  // of denials that this entry stands for
+  // log.recovered: the journal's segment before and after the cut.
+  std::optional<std::uint64_t> old_size_bytes{};
+  std::optional<std::uint64_t> new_size_bytes{};
 };
 
 // The entry's JSON: at most kEntryBytesMax bytes, one line, members in a fixed order. Text that

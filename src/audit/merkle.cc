@@ -1,0 +1,45 @@
+// RFC 6962 section 2.1.
+#include "audit/merkle.h"
+
+#include <algorithm>
+#include <array>
+
+namespace strongroom::audit {
+
+Hash leaf_hash(std::span<const std::byte> entry) {
+  constexpr std::array<std::byte, 1> kPrefix{std::byte{0}};
+  return crypto::Sha256().update(kPrefix).update(entry).finish();
+}
+
+Hash leaf_hash_of_input(std::span<const std::byte> leaf_input) {
+  return crypto::sha256(leaf_input);
+}
+
+Hash node_hash(const Hash& left, const Hash& right) {
+  std::array<std::byte, 65> input;
+  input[0] = std::byte{1};
+  std::ranges::copy(left, input.begin() + 1);
+  std::ranges::copy(right, input.begin() + 33);
+  return crypto::sha256(input);
+}
+
+void MerkleTree::append(const Hash& leaf) {
+  Hash node = leaf;
+  for (std::uint64_t bits = size_; (bits & 1U) != 0; bits >>= 1U) {
+    node = node_hash(complete_.back(), node);
+    complete_.pop_back();
+  }
+  complete_.push_back(node);
+  ++size_;
+}
+
+Hash MerkleTree::root() const {
+  if (complete_.empty()) return crypto::sha256({});
+  Hash root = complete_.back();
+  for (auto left = complete_.rbegin() + 1; left != complete_.rend(); ++left) {
+    root = node_hash(*left, root);
+  }
+  return root;
+}
+
+}  // namespace strongroom::audit

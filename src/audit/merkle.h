@@ -1,0 +1,35 @@
+// Merkle tree hashing of RFC 6962 section 2.1, and the root of a growing tree in O(log n) memory.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "crypto/hash.h"
+
+namespace strongroom::audit {
+
+using Hash = crypto::Sha256Digest;
+
+// SHA-256(0x00 || entry).
+[[nodiscard]] Hash leaf_hash(std::span<const std::byte> entry);
+// The same for bytes that already begin with the 0x00, as they stand in a journal frame.
+[[nodiscard]] Hash leaf_hash_of_input(std::span<const std::byte> leaf_input);
+// SHA-256(0x01 || left || right).
+[[nodiscard]] Hash node_hash(const Hash& left, const Hash& right);
+
+// A tree that only grows: the roots of its complete subtrees, largest first, one per set bit of
+// size().
+class MerkleTree {
+ public:
+  void append(const Hash& leaf);
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  // MTH of the leaves so far; SHA-256 of nothing for the empty tree.
+  [[nodiscard]] Hash root() const;
+
+ private:
+  std::uint64_t size_ = 0;
+  std::vector<Hash> complete_;
+};
+
+}  // namespace strongroom::audit
