@@ -5,7 +5,7 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-set(SR_SANITIZE "" CACHE STRING "Sanitizers, as the compiler's -fsanitize takes them; empty for none")
+set(SR_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them; empty for none")
 option(SR_COVERAGE "Count covered lines" OFF)
 option(SR_FUZZ "Build the fuzzers (clang's libFuzzer)" OFF)
 
