@@ -1,7 +1,7 @@
-# sr_fuzzer(NAME SOURCE [DEPS module...]) declares the fuzzer of one format: SOURCE defines
-# LLVMFuzzerTestOneInput, fuzz/corpus/NAME holds its inputs. In the fuzz preset it becomes the program
-# NAME_fuzz (libFuzzer, run by ./dev fuzz); in every other one the test NAME_corpus, which replays the
-# corpus, so that what a fuzzer once found stays fixed, under the sanitizers of asan too.
+# sr_fuzzer(NAME SOURCE [DEPS module...]) declares the fuzzer of one format, at the start of a line
+# of fuzz/CMakeLists.txt: SOURCE defines LLVMFuzzerTestOneInput, fuzz/corpus/NAME holds its inputs.
+# In the fuzz preset it becomes the program NAME_fuzz (libFuzzer, run by ./dev fuzz); in every other
+# one the test NAME_corpus, which replays the corpus, so that what a fuzzer once found stays fixed.
 function(sr_fuzzer name source)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   set(corpus ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci [--full]: what a change must pass, step by step; stops at the first step that fails and names it.
+# ci [--full]: what a change must pass, step by step; stops at the first step that fails, by name.
 # --full is for the night: it builds without ccache, checks every file, fuzzes for ten minutes each,
 # and adds the thread sanitizer and coverage.
 source "$(dirname "$0")/lib.sh"
@@ -37,10 +37,10 @@ print_totals() {
   if [ -d build/results ]; then "$python" tools/test_totals.py build/results | tail -n 1; fi
 }
 
-# Unit tests under sanitizers. Sanitizers of memory layout want addresses that are not randomized much.
+# Unit tests under sanitizers; llvm-symbolizer on the PATH gives their reports names.
 sanitized_tests() {
   tools/build.sh "$1" &&
-    UBSAN_OPTIONS=print_stacktrace=1 setarch --addr-no-randomize \
+    PATH=/usr/lib/llvm-19/bin:$PATH UBSAN_OPTIONS=print_stacktrace=1 \
       ctest --test-dir "build/$1" --output-on-failure --parallel "$(nproc)"
 }
 
@@ -57,7 +57,11 @@ step format tools/fmt.sh --check
 if [ "$full" = yes ]; then export SR_NO_CCACHE=1; fi
 step 'clean release build' tools/build.sh --clean release
 step layers tools/layers.sh
-if [ "$full" = yes ]; then step 'lint of all files' tools/lint.sh --all; else step lint tools/lint.sh; fi
+if [ "$full" = yes ]; then
+  step 'lint of all files' tools/lint.sh --all
+else
+  step lint tools/lint.sh
+fi
 step test tools/test.sh
 step 'unit tests under ASan and UBSan' sanitized_tests asan
 if [ "$full" = yes ]; then

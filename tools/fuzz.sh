@@ -5,6 +5,7 @@
 # An input worth keeping is copied to fuzz/corpus/NAME by hand: every test run replays it.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
+export PATH=/usr/lib/llvm-19/bin:$PATH  # llvm-symbolizer, for the reports
 
 name=
 seconds=60
@@ -31,11 +32,9 @@ run_fuzzer() {
     die "$fuzzer broke: the input is in $broken" 1
 }
 
-tools/build.sh fuzz
-mapfile -t programs < <(find build/fuzz/fuzz -maxdepth 1 -name "${name:-*}_fuzz" -type f | sort)
-[ ${#programs[@]} -gt 0 ] || die "there is no fuzzer${name:+ $name}"
-for program in "${programs[@]}"; do
-  fuzzer=$(basename "$program" _fuzz)
-  run_fuzzer "$fuzzer" "$program"
-done
-printf 'fuzz: %d fuzzers, nothing found\n' ${#programs[@]}
+mapfile -t fuzzers < <(sed -n 's/^sr_fuzzer(\([a-z0-9_]*\).*/\1/p' fuzz/CMakeLists.txt |
+  grep -x "${name:-.*}")
+[ ${#fuzzers[@]} -gt 0 ] || die "there is no fuzzer${name:+ $name}"
+tools/build.sh fuzz "${fuzzers[@]/%/_fuzz}"
+for fuzzer in "${fuzzers[@]}"; do run_fuzzer "$fuzzer" "build/fuzz/fuzz/${fuzzer}_fuzz"; done
+printf 'fuzz: %d fuzzers, nothing found\n' ${#fuzzers[@]}
