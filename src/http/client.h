@@ -23,9 +23,9 @@ namespace strongroom::http {
 struct ClientOptions {
   std::string host;  // IP address or name; also the Host field
   std::uint16_t port = 0;
-  std::string unix_path{};                  // when set, the peer is this Unix socket, without TLS
-  std::string server_identity{};            // SPIFFE identity that the peer must prove; empty: its
-                                            // certificate must name `host` (outside hosts)
+  std::string unix_path{};        // when set, the peer is this Unix socket, without TLS
+  std::string server_identity{};  // SPIFFE identity that the peer must prove; empty: its
+                                  // certificate must name `host` (outside hosts)
   std::shared_ptr<const TlsContext> tls{};  // needed without unix_path
   std::size_t connections_max = 8;
   std::size_t waiting_max = 1024;  // requests waiting for a connection, first come first served
