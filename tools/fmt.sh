@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fmt [--check]: formats the C++ files with clang-format-19; --check only says what differs.
+# fmt [--check]: formats the C++ files with clang-format-19; --check only says which differ and fails.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 

@@ -16,8 +16,7 @@
 namespace strongroom::crypto {
 
 // Sealed is a sealed blob, version 1: `01 | key version u32be | nonce 12 | ciphertext | tag 16`
-// (docs/formats/sealed-blob.md). Public bytes: it may be copied, stored and compared. REQUIRES of
-// its accessors: not moved from.
+// (docs/formats/sealed-blob.md). Public bytes: it may be copied, stored and compared.
 class Sealed {
  public:
   static constexpr std::size_t kHeaderSize = 1 + 4 + 12;

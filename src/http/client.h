@@ -20,16 +20,21 @@
 
 namespace strongroom::http {
 
+namespace internal {
+class ClientState;
+}
+
 struct ClientOptions {
-  std::string host;  // IP address or name; also the Host field
+  std::string host{};  // IP address or name; also the Host field
   std::uint16_t port = 0;
-  std::string unix_path{};        // when set, the peer is this Unix socket, without TLS
-  std::string server_identity{};  // SPIFFE identity that the peer must prove; empty: its
-                                  // certificate must name `host` (outside hosts)
+  std::string unix_path{};                  // when set, the peer is this Unix socket, without TLS
+  std::string server_identity{};            // SPIFFE identity that the peer must prove; empty: its
+                                            // certificate must name `host` (outside hosts)
   std::shared_ptr<const TlsContext> tls{};  // needed without unix_path
   std::size_t connections_max = 8;
   std::size_t waiting_max = 1024;  // requests waiting for a connection, first come first served
-  std::chrono::milliseconds connect_timeout{3'000};  // name, TCP and TLS together
+  std::chrono::milliseconds connect_timeout{3'000};  // TCP and TLS together; a look-up of a
+  // name has the system's own limits; waiting for a connection to be free counts by itself
   std::chrono::milliseconds response_timeout{
       10'000};                                     // from the first byte out to the last byte in
   std::chrono::milliseconds idle_timeout{60'000};  // below the servers' own, so that we close first
@@ -77,8 +82,7 @@ class Client {
   [[nodiscard]] async::Task<void> close();
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<internal::ClientState> state_;
 };
 
 }  // namespace strongroom::http

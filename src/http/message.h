@@ -23,10 +23,9 @@ enum class Method : std::uint8_t { get, head, post, put, patch, delete_ };
 
 // Peer is who stands at the other end of a connection, as the transport proved it.
 struct Peer {
-  std::string identity;  // what follows the trust domain in its SPIFFE URI ("vaultd"); empty: no
-                         // certificate
-  std::string source;    // IP address as text, or "unix"
-  std::optional<uid_t> uid;  // of the process at the other end of a Unix socket
+  std::string identity{};      // of its SPIFFE URI ("vaultd"); empty: no certificate
+  std::string source{};        // IP address as text, or "unix"
+  std::optional<uid_t> uid{};  // of the process at the other end of a Unix socket
 };
 
 struct HeaderField {
@@ -94,9 +93,9 @@ class Request {
 // REQUIRES: header names and values without control characters (checked: the server answers 500).
 struct Response {
   int status = 200;
-  std::string_view content_type;  // literal; empty with an empty body
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string_view content_type{};  // literal; empty with an empty body
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
 };
 
 [[nodiscard]] Response json_response(int status, std::string body);

@@ -40,7 +40,9 @@ class Router {
   // could not be written, and the answer becomes 503 audit_unavailable.
   using OnDenied = std::move_only_function<async::Task<bool>(const Request&, const wire::Problem&)>;
 
-  // REQUIRES: no route of the same method and pattern yet; at most Request::kParametersMax parts.
+  // Of two routes that fit a request, the one added first serves it.
+  // REQUIRES: no route of the same method and pattern yet; no empty identity; at most
+  // Request::kParametersMax parts.
   void add(Route route);
   void on_denied(OnDenied hook) { on_denied_ = std::move(hook); }
   // `verifier` outlives the router. REQUIRED before a route with `ticket` is served.

@@ -20,6 +20,10 @@
 
 namespace strongroom::http {
 
+namespace internal {
+class ServerState;
+}
+
 // ServerLimits bound time and memory. Times are kept to a quarter of the shortest, 250 ms at most.
 struct ServerLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
@@ -79,9 +83,9 @@ class Server {
   [[nodiscard]] std::size_t connections() const noexcept;
 
  private:
-  struct State;
-  explicit Server(std::shared_ptr<State> state) noexcept;
-  std::shared_ptr<State> state_;  // shared with the connections, which may end after the Server
+  explicit Server(std::shared_ptr<internal::ServerState> state) noexcept;
+  std::shared_ptr<internal::ServerState>
+      state_;  // shared with the connections, which may end after the Server
 };
 
 }  // namespace strongroom::http

@@ -16,11 +16,13 @@ namespace strongroom::http {
 // `spiffe://<trust_domain>/<identity>`; a peer with another trust domain or without such a name is
 // refused in the handshake.
 struct TlsOptions {
-  std::string certificate_pem;  // own chain, leaf first; empty for a client without one
-  SecretBytes key_pem;          // PKCS#8, not encrypted
-  std::string ca_pem;           // whom to believe; server: empty asks clients for no certificate;
-                                // client: empty believes the system's authorities (outside hosts)
-  std::string trust_domain;  // of the peers' SPIFFE names; needed with ca_pem, except outside hosts
+  std::string certificate_pem{};  // own chain, leaf first; empty for a client without one
+  SecretBytes key_pem{};          // PKCS#8, not encrypted
+  // Whom to believe. A server without it asks clients for no certificate; a client without it
+  // believes the system's authorities (outside hosts).
+  std::string ca_pem{};
+  std::string trust_domain{};  // of the peers' SPIFFE names; needed with ca_pem
+};  // of the peers' SPIFFE names; needed with ca_pem, except outside hosts
 };
 
 // A TlsContext is immutable and shared by the connections that were begun with it: a reload makes a

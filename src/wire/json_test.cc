@@ -6,6 +6,7 @@
 #include <boost/json/memory_resource.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
+#include <new>
 #include <string>
 
 namespace strongroom::wire {
@@ -16,12 +17,12 @@ namespace json = boost::json;
 // Counts what is taken from it, so that a copy elsewhere shows as too little.
 class CountingResource final : public json::memory_resource {
  public:
-  std::size_t allocations = 0;
   std::size_t bytes_live = 0;
+  std::size_t bytes_max = std::size_t{1} << 20;
 
  private:
   void* do_allocate(std::size_t size, std::size_t) override {
-    ++allocations;
+    if (bytes_live + size > bytes_max) throw std::bad_alloc();
     bytes_live += size;
     return std::malloc(size);
   }
@@ -112,6 +113,15 @@ TEST(JsonTest, ParseStrictKeepsEveryByteInTheGivenStorage) {
     EXPECT_EQ(value->at("card").at("number").storage().get(), &resource);
     EXPECT_GE(resource.bytes_live, digits.size());
   }
+  EXPECT_EQ(resource.bytes_live, 0u);
+}
+
+TEST(JsonTest, ParseStrictSaysWhenTheStorageIsUsedUp) {
+  CountingResource resource;
+  resource.bytes_max = 4096;
+  const auto value = parse_strict("\"" + std::string(8192, 'x') + "\"", &resource);
+  ASSERT_FALSE(value.has_value());
+  EXPECT_EQ(value.error().type, ProblemType::overloaded);
   EXPECT_EQ(resource.bytes_live, 0u);
 }
 

@@ -1,0 +1,2 @@
+// Beast's non-template code, compiled once for the whole project.
+#include <boost/beast/src.hpp>

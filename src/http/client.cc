@@ -1,0 +1,28 @@
+// Client: the public face of ClientState.
+#include "http/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+#include "http/internal/client_state.h"
+
+namespace strongroom::http {
+
+std::string_view ClientResponse::header(std::string_view lower_case_name) const noexcept {
+  const auto found =
+      std::ranges::find(headers, lower_case_name, &std::pair<std::string, std::string>::first);
+  return found == headers.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+Client::Client(async::Loop& loop, ClientOptions options)
+    : state_(std::make_unique<internal::ClientState>(loop, std::move(options))) {}
+Client::~Client() = default;
+
+async::Task<Result<ClientResponse>> Client::send(const ClientRequest& request) {
+  return state_->send(request);
+}
+void Client::set_tls(std::shared_ptr<const TlsContext> tls) { state_->set_tls(std::move(tls)); }
+async::Task<void> Client::close() { return state_->close(); }
+
+}  // namespace strongroom::http
