@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # build [--clean] [PRESET] [TARGET...]: configures build/PRESET where needed and builds it, or the
-# targets named. PRESET is release (default), asan, tsan, coverage or fuzz. --clean empties the folder first.
+# targets named. PRESET is release (default), asan, tsan, coverage or fuzz. --clean starts with an
+# empty folder.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 

@@ -1,8 +1,8 @@
-"""Checks the law of layers (tools/layers.txt) on a build, in three ways that do not trust each other:
-what each object saw (the compilers' dependency lists), what each target links (CMake's graph), and
-which symbols stand in the executables. Prints a sentence per violation and exits 1; 2 when the law or
-the build cannot be read. Everything must be built and every source must belong to a target, unless
---partial is given.
+"""Checks the law of layers (tools/layers.txt) on a build, in three ways that do not trust each
+other: what each object saw (the compilers' dependency lists), what each target links (CMake's
+graph), and which symbols stand in the executables. Prints a sentence per violation and exits 1; 2
+when the law or the build cannot be read. Everything must be built and every source must belong to a
+target, unless --partial is given.
 """
 import argparse
 import json
@@ -36,7 +36,7 @@ class Build:
         return os.path.normpath(os.path.join(self.folder, path))
 
     def _inside(self, path):
-        """`path` from the root of the tree; one made by the build counts as where it was made from."""
+        """`path` from the root; what the build made counts as where it was made from."""
         path = self._absolute(path)
         for base in (self.folder, self.root):
             if path.startswith(f"{base}{os.sep}"):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fmt [--check]: formats the C++ files with clang-format-19; --check only says which differ and fails.
+# fmt [--check]: formats the C++ files with clang-format-19; --check only says what differs.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 

@@ -65,7 +65,9 @@ class Law:
     @staticmethod
     def _rule(name, body, text):
         modules, _, libraries = body.partition("|")
-        return Rule(name, frozenset(modules.split()) - {"-"}, frozenset(libraries.split()) - {"-"}, text)
+        nothing = {"-"}
+        return Rule(name, frozenset(modules.split()) - nothing,
+                    frozenset(libraries.split()) - nothing, text)
 
     def _check_names(self):
         for rule in [*self.modules.values(), *self.programs.values()]:
@@ -116,14 +118,14 @@ class Law:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One object file: its source, the target it is built for, and every header it saw."""
+    """One object file: its source, the target it is built for, and every header that it saw."""
     source: str  # path from the root of the tree
     target: str
     headers: tuple  # paths from the root of the tree, or absolute ones outside
 
 
 def owner(law, seen):
-    """(name, Rule) of whoever an object belongs to; Rule is None when the law has no line for it."""
+    """(name, Rule) of whoever an object belongs to; Rule is None where the law has no line."""
     path = seen.source.split("/")
     if path[0] != "src":
         return path[0], law.modules.get(path[0])
@@ -138,7 +140,7 @@ def outside_name(header):
 
 
 def check_sees(law, seen, is_system):
-    """What one object sees against its line. `is_system` tells the system's own headers by path."""
+    """What one object sees against its line. `is_system` knows the system's headers by path."""
     own, rule = owner(law, seen)
     if rule is None:
         return [f"{seen.source} (target {seen.target}): tools/layers.txt has no line for it"]
@@ -163,7 +165,9 @@ def _inside_problem(law, header, own, rule):
     module = "apps" if path[1] == "apps" else law.module_of("/".join(path[1:-1]))[0]
     if module is None:
         return "no module's header, not allowed"
-    return None if module == own or rule.allows_module(module) else f"module {module} is not allowed"
+    if module == own or rule.allows_module(module):
+        return None
+    return f"module {module} is not allowed"
 
 
 def _outside_problem(law, header, allowed, is_system):
@@ -177,19 +181,15 @@ def _outside_problem(law, header, allowed, is_system):
 
 
 def target_module(law, target):
-    """(module, Rule) of a CMake target `sr_<module, / as _>` or of its `_test`; (None, None) else."""
+    """(module, Rule) of a target `sr_<module, / as _>` or of its `_test`; (None, None) else."""
     words = target.removesuffix("_test").split("_")
     if words[0] != "sr":
         return None, None
-    for depth in range(len(words) - 1, 0, -1):  # cde_card is cde/card; exchange_diode is exchange/diode
-        module, rule = law.module_of("/".join(words[1:depth + 1]))
-        if rule:
-            return module, rule
-    return None, None
+    return law.module_of("/".join(words[1:]))
 
 
 def check_links(law, graph):
-    """The link graph, target -> targets it links: modules by their own links, programs by their closure."""
+    """The link graph (target -> targets): a module by its own links, a program by its closure."""
     problems = []
     for target in sorted(graph):
         if target in law.programs:
@@ -214,8 +214,8 @@ def _check_program(law, program, graph):
             if linked not in via:
                 via[linked] = target
                 queue.append(linked)
-    return [f"program {program} holds {target} (through {via[target]}): module {module} is not allowed"
-            f" by {rule.text}"
+    return [f"program {program} holds {target} (through {via[target]}): module {module} is not"
+            f" allowed by {rule.text}"
             for target in queue[1:]
             for module in [target_module(law, target)[0]]
             if module and not rule.allows_module(module)]
@@ -229,5 +229,6 @@ def check_symbols(law, program, symbols):
     for prefix, programs in law.absent:
         found = [symbol for symbol in symbols if prefix in symbol] if program in programs else []
         if found:
-            problems.append(f"program {program} holds {len(found)} symbols of {prefix}, such as {found[0]}")
+            problems.append(f"program {program} holds {len(found)} symbols of {prefix},"
+                            f" such as {found[0]}")
     return problems

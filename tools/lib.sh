@@ -30,7 +30,7 @@ tree_files() {
     while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done
 }
 
-# The commit that the present work starts from: where it left main, or the commit before on main itself.
+# The commit that the work starts from: where it left main, or the commit before on main itself.
 base_commit() {
   local branch base
   for branch in origin/main main; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup: installs the Debian packages of tools/packages.txt that are missing or too old. The only place
-# that installs anything; does nothing, in well under a second, where all is there. Starts no service.
+# setup: installs the Debian packages of tools/packages.txt that are missing or too old. The only
+# place that installs anything; where all is there it does nothing, in well under a second. Starts
+# no service.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test [unit|functional] [ARGUMENT...]: builds the release and runs every test: unit tests (ctest), then
-# tests of running processes and of the tools (pytest on tests/). With one kind named, further arguments
-# go to ctest or pytest. Ends with `N passed, N failed` over all of them; results stand in build/results.
+# test [unit|functional] [ARGUMENT...]: builds the release and runs every test: unit tests (ctest),
+# then tests of running processes and of the tools (pytest on tests/). With one kind named, further
+# arguments go to ctest or pytest. Ends with `N passed, N failed` over all of them; results stand in
+# build/results.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 

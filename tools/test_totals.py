@@ -1,4 +1,4 @@
-"""Adds up the JUnit files under a folder: skipped and failed cases by name, then `N passed, N failed`.
+"""Adds up the JUnit files under a folder: skipped and failed cases, then `N passed, N failed`.
 
 A GoogleTest program counts by its cases (cases/<program>.xml, which it writes itself) and by itself
 only where that file is missing or shows no failure although the program failed: it crashed. Exits 1
@@ -27,8 +27,8 @@ def reason(case):
 
 def cases_of(path):
     """(name, outcome, reason) of every case in one JUnit file."""
-    return [(f"{case.get('classname') or path.stem}.{case.get('name')}", outcome(case), reason(case))
-            for case in ElementTree.parse(path).iter("testcase")]
+    return [(f"{case.get('classname') or path.stem}.{case.get('name')}", outcome(case),
+             reason(case)) for case in ElementTree.parse(path).iter("testcase")]
 
 
 def unit_cases(folder):
@@ -39,7 +39,7 @@ def unit_cases(folder):
         inner_path = folder / "cases" / f"{program}.xml"
         inner = cases_of(inner_path) if inner_path.exists() else []
         cases += inner
-        crashed = result == "failed" and all(inner_result != "failed" for _, inner_result, _ in inner)
+        crashed = result == "failed" and "failed" not in [inner_case[1] for inner_case in inner]
         if not inner or crashed:
             cases.append((program, result, why))
     return cases

@@ -13,6 +13,14 @@ using std::chrono::days;
 using std::chrono::microseconds;
 using std::chrono::sys_days;
 
+constexpr std::int64_t second_of(std::chrono::year_month_day date) {
+  return std::int64_t{sys_days{date}.time_since_epoch().count()} * 86'400;
+}
+
+using namespace std::chrono_literals;
+constexpr std::int64_t kFirstSecond = second_of(0y / 1 / 1);
+constexpr std::int64_t kEndSecond = second_of(10'000y / 1 / 1);
+
 bool digits(std::string_view text, std::size_t at, std::size_t count, int& out) {
   if (at + count > text.size()) return false;
   for (std::size_t i = at; i < at + count; ++i) {
@@ -78,8 +86,10 @@ Result<std::int64_t> parse_rfc3339(std::string_view text) {
   } else {
     return fail(kNotTime);
   }
-  const std::int64_t seconds = std::int64_t{sys_days{date}.time_since_epoch().count()} * 86'400 +
-                               hour * 3'600 + minute * 60 + second - offset_minutes * 60;
+  const std::int64_t seconds =
+      second_of(date) + hour * 3'600 + minute * 60 + second - offset_minutes * 60;
+  // An offset may carry the time out of the years that four digits can write.
+  if (seconds < kFirstSecond || seconds >= kEndSecond) return fail(kNotTime);
   return seconds * 1'000'000 + fraction_us;
 }
 

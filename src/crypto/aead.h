@@ -16,7 +16,8 @@
 namespace strongroom::crypto {
 
 // Sealed is a sealed blob, version 1: `01 | key version u32be | nonce 12 | ciphertext | tag 16`
-// (docs/formats/sealed-blob.md). Public bytes: it may be copied, stored and compared.
+// (docs/formats/sealed-blob.md). Public bytes: it may be copied, stored and compared. REQUIRES of
+// its accessors: not moved from.
 class Sealed {
  public:
   static constexpr std::size_t kHeaderSize = 1 + 4 + 12;

@@ -22,7 +22,6 @@ struct TlsOptions {
   // believes the system's authorities (outside hosts).
   std::string ca_pem{};
   std::string trust_domain{};  // of the peers' SPIFFE names; needed with ca_pem
-};  // of the peers' SPIFFE names; needed with ca_pem, except outside hosts
 };
 
 // A TlsContext is immutable and shared by the connections that were begun with it: a reload makes a

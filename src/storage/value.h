@@ -71,7 +71,7 @@ class Value {
   bool operator==(const Value&) const = default;
 
  private:
-  friend class StoredBytes;  // what a database gives back (stored_bytes.h)
+  friend class StoredBytes;  // what a database gives back (answer.h)
   using Content = std::variant<std::monostate, std::int64_t, std::string, std::vector<std::byte>>;
 
   explicit Value(Content content) noexcept : content_(std::move(content)) {}

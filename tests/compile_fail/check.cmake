@@ -4,8 +4,8 @@ if(NOT first_line MATCHES "^// EXPECT: (.+)$")
   message(FATAL_ERROR "${FILE}: the first line is not \"// EXPECT: <regular expression>\"")
 endif()
 set(expected "${CMAKE_MATCH_1}")
-set(compile ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} -std=c++23 -fsyntax-only -Wall -Wextra -Werror
-    -I${INCLUDE})
+set(compile ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} -std=c++23 -fsyntax-only -Wall -Wextra
+    -Werror -I${INCLUDE})
 
 execute_process(COMMAND ${compile} ${FILE} RESULT_VARIABLE status ERROR_VARIABLE output)
 if(NOT status EQUAL 0)

@@ -41,8 +41,8 @@ def law():
 
 
 def see(law, source, *headers, target="sr_any"):
-    return check_sees(law, Seen(source, target, headers), lambda path: path == "/usr/include/stdio.h"
-                      or path.endswith("linux/landlock.h"))
+    system = {"/usr/include/stdio.h", "/usr/include/linux/landlock.h"}
+    return check_sees(law, Seen(source, target, headers), system.__contains__)
 
 
 @pytest.mark.parametrize("source, header", [
@@ -88,13 +88,14 @@ def test_sees_rejects_a_source_without_a_line(law):
 
 
 def test_sees_judges_a_program_by_its_own_line(law):
-    assert see(law, "src/apps/gatewayd.cc", "src/connected/gateway/routes.h", target="gatewayd") == []
-    assert see(law, "src/apps/gatewayd.cc", "src/cde/card/pan.h", target="gatewayd")
+    program = "src/apps/gatewayd.cc"
+    assert see(law, program, "src/connected/gateway/routes.h", target="gatewayd") == []
+    assert see(law, program, "src/cde/card/pan.h", target="gatewayd")
 
 
 def test_links_accept_what_the_lines_allow(law):
     assert check_links(law, {
-        "gatewayd": {"sr_connected_gateway"}, "sr_connected_gateway": {"sr_async", "Boost::headers"},
+        "gatewayd": {"sr_connected_gateway"}, "sr_connected_gateway": {"sr_async", "OpenSSL::SSL"},
         "sr_async": {"sr_base"}, "sr_cde_card": {"sr_crypto"}, "sr_cde_card_test": {"sr_cde_card"},
         "sr_crypto": {"sr_base"}, "sr_base": set()}) == []
 
@@ -115,7 +116,7 @@ def test_links_reject_what_a_program_holds_through_others(law):
 
 def test_symbols_reject_card_code_and_stripped_executables(law):
     assert check_symbols(law, "gatewayd", ["main", "strongroom::connected::run()"]) == []
-    problems = check_symbols(law, "gatewayd", ["main", "std::vector<strongroom::cde::Pan>::~vector()"])
+    problems = check_symbols(law, "gatewayd", ["main", "std::vector<strongroom::cde::Pan>::at()"])
     assert len(problems) == 1 and "strongroom::cde::Pan" in problems[0]
     assert check_symbols(law, "vaultd", ["strongroom::cde::Pan::parse"]) == []
     assert "stripped" in check_symbols(law, "gatewayd", [])[0]
@@ -136,8 +137,10 @@ def test_law_rejects_a_wrong_table(line, named):
 
 def test_law_of_this_tree_is_well_formed():
     law = Law((ROOT / "tools/layers.txt").read_text())
-    assert law.absent == [("strongroom::cde::", ["gatewayd", "authd", "webhookd", "auditd", "audit-relay",
-                                                 "station", "diode-send", "diode-receive"])]
+    [(prefix, programs)] = law.absent
+    assert prefix == "strongroom::cde::"
+    assert {"gatewayd", "authd", "webhookd", "auditd", "station"} <= set(programs)
+    assert set(programs) <= set(law.programs)
 
 
 # A tree with one clean program; each case below breaks it in one way.
@@ -161,7 +164,11 @@ TREE = {
     "src/cde/card/pan.h": "namespace strongroom::cde { int pan(); }\n",
     "src/cde/card/pan.cc": '#include "cde/card/pan.h"\nint strongroom::cde::pan() { return 2; }\n',
     "src/connected/gateway/g.h": "int gateway();\n",
-    "src/connected/gateway/g.cc": '#include "connected/gateway/g.h"\nint base();\nint gateway() { return base(); }\n',
+    "src/connected/gateway/g.cc": """
+        #include "connected/gateway/g.h"
+        int base();
+        int gateway() { return base(); }
+        """,
     "src/apps/gatewayd.cc": '#include "connected/gateway/g.h"\nint main() { return gateway(); }\n',
     "tools/layers.txt": LAW,
 }
@@ -174,8 +181,8 @@ def check_tree(folder, **changes):
         path.write_text(text)
     for command in (["cmake", "-G", "Ninja", "-S", ".", "-B", "build"], ["ninja", "-C", "build"]):
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return subprocess.run(["/usr/bin/python3", ROOT / "tools/check_layers.py", "--root", folder, "--build",
-                           "build"], capture_output=True, text=True)
+    return subprocess.run([sys.executable, ROOT / "tools/check_layers.py", "--root", folder,
+                           "--build", "build"], capture_output=True, text=True)
 
 
 @pytest.mark.skipif(not shutil.which("ninja"), reason="needs ninja")
@@ -185,10 +192,12 @@ def check_tree(folder, **changes):
      "g.cc sees src/cde/card/pan.h: module cde/card is not allowed"),
     ({"src/base/a.cc": "#include <openssl/evp.h>\nint base() { return 1; }\n"},
      "src/base/a.cc sees /usr/include/openssl/evp.h: library openssl is not allowed"),
-    ({"src/apps/CMakeLists.txt": TREE["src/apps/CMakeLists.txt"].replace("gateway)", "gateway sr_cde_card)")},
+    ({"src/apps/CMakeLists.txt":
+      TREE["src/apps/CMakeLists.txt"] + "target_link_libraries(gatewayd PRIVATE sr_cde_card)\n"},
      "program gatewayd holds sr_cde_card"),
-    ({"src/connected/gateway/g.cc": "namespace strongroom::cde { int x = 3; }\nint gateway() { return 1; }\n"
-      '#include "connected/gateway/g.h"\n'},
+    ({"src/connected/gateway/g.cc":
+      '#include "connected/gateway/g.h"\nnamespace strongroom::cde { int x = 3; }\n'
+      "int gateway() { return 1; }\n"},
      "program gatewayd holds 1 symbols of strongroom::cde::, such as strongroom::cde::x"),
     ({"src/base/unused.h": "\n"}, "src/base/unused.h: no target compiles or includes it"),
 ])

@@ -1,0 +1,119 @@
+// PosixFiles.
+#include "audit/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/try.h"
+
+namespace strongroom::audit {
+namespace {
+
+std::unexpected<Error> fail_errno(Error error) {
+  return fail(error.with_detail(static_cast<std::uint32_t>(errno)));
+}
+
+class PosixFile final : public File {
+ public:
+  explicit PosixFile(int descriptor) : descriptor_(descriptor) {}
+  ~PosixFile() override { ::close(descriptor_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Result<std::uint64_t> size() override {
+    struct stat status{};
+    if (::fstat(descriptor_, &status) != 0) {
+      return fail_errno({ErrorCode::unavailable, "cannot stat a file"});
+    }
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) override {
+    std::size_t total = 0;
+    while (total < out.size()) {
+      const ssize_t got = ::pread(descriptor_, out.data() + total, out.size() - total,
+                                  static_cast<off_t>(offset + total));
+      if (got == 0) break;
+      if (got > 0) total += static_cast<std::size_t>(got);
+      if (got < 0 && errno != EINTR) {
+        return fail_errno({ErrorCode::unavailable, "cannot read a file"});
+      }
+    }
+    return total;
+  }
+
+  Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t put =
+          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (put < 0 && errno != EINTR) {
+        return fail_errno({ErrorCode::unavailable, "cannot write a file"});
+      }
+      if (put <= 0) continue;
+      bytes = bytes.subspan(static_cast<std::size_t>(put));
+      offset += static_cast<std::uint64_t>(put);
+    }
+    return {};
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(descriptor_) == 0) return {};
+    return fail_errno({ErrorCode::unavailable, "cannot sync a file"});
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (::ftruncate(descriptor_, static_cast<off_t>(size)) == 0) return {};
+    return fail_errno({ErrorCode::unavailable, "cannot truncate a file"});
+  }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenMode mode) {
+  int flags = O_CLOEXEC | O_NOFOLLOW;
+  flags |= mode == OpenMode::read ? O_RDONLY : O_RDWR;
+  if (mode == OpenMode::create) flags |= O_CREAT | O_EXCL;
+  const int descriptor = ::open(path.c_str(), flags, 0640);
+  if (descriptor >= 0) return std::make_unique<PosixFile>(descriptor);
+  if (errno == ENOENT) return fail_errno({ErrorCode::not_found, "no such file"});
+  if (errno == EEXIST) return fail_errno({ErrorCode::conflict, "file exists"});
+  return fail_errno({ErrorCode::unavailable, "cannot open a file"});
+}
+
+Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), &::closedir);
+  if (!stream) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* item = ::readdir(stream.get())) {
+    if (item->d_type == DT_REG) names.emplace_back(item->d_name);
+  }
+  if (errno != 0) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> PosixFiles::remove(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return {};
+  return fail_errno({ErrorCode::unavailable, "cannot remove a file"});
+}
+
+Result<void> PosixFiles::sync_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return fail_errno({ErrorCode::unavailable, "cannot open a folder"});
+  const bool synced = ::fsync(descriptor) == 0;
+  const std::uint32_t error = static_cast<std::uint32_t>(errno);
+  ::close(descriptor);
+  if (synced) return {};
+  return fail(Error{ErrorCode::unavailable, "cannot sync a folder"}.with_detail(error));
+}
+
+}  // namespace strongroom::audit

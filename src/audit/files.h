@@ -1,0 +1,57 @@
+// Files: the file system as the journal sees it, so that a test can make the n-th call fail or cut
+// it short. PosixFiles is the real one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strongroom::audit {
+
+// One open file. Errors: unavailable, with the errno as detail. One thread at a time.
+class File {
+ public:
+  virtual ~File() = default;
+  [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
+  // Bytes read into `out`; fewer than its size only at the end of the file.
+  [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t offset,
+                                                 std::span<std::byte> out) = 0;
+  // Writes all of `bytes`. After an error any part of them may be in the file.
+  [[nodiscard]] virtual Result<void> write(std::uint64_t offset,
+                                           std::span<const std::byte> bytes) = 0;
+  // Content and size are durable when it returns (fdatasync). After an error what was written since
+  // the last success may be lost although a later read shows it.
+  [[nodiscard]] virtual Result<void> sync() = 0;
+  [[nodiscard]] virtual Result<void> truncate(std::uint64_t size) = 0;
+};
+
+enum class OpenMode : std::uint8_t { read, write, create };  // create: mode 0640, must not exist
+
+class Files {
+ public:
+  virtual ~Files() = default;
+  // not_found, conflict (create: it exists), unavailable.
+  [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path,
+                                                           OpenMode mode) = 0;
+  // Names of the regular files in `directory`, ascending. unavailable.
+  [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+  [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
+  // Names made or removed in `directory` are durable when it returns.
+  [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
+};
+
+// The operating system's files. Thread-safe.
+class PosixFiles final : public Files {
+ public:
+  [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+  [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
+  [[nodiscard]] Result<void> remove(const std::string& path) override;
+  [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
+};
+
+}  // namespace strongroom::audit

@@ -1,0 +1,164 @@
+// Journal. The order of writes and syncs follows Rebello et al., "Can Applications Recover from
+// fsync Failures?" (USENIX ATC 2020): after a failed sync the page cache may show data that the
+// disk lacks.
+#include "audit/journal.h"
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "base/try.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::size_t kZeroChunkBytes = std::size_t{64} << 10;
+constexpr std::uint64_t kBlockBytes = 4096;
+constexpr Error kLost{ErrorCode::corrupt, "acknowledged entries are no longer in the journal"};
+
+}  // namespace
+
+Journal::Journal(Files& files, JournalOptions options)
+    : files_(files), options_(std::move(options)) {}
+
+std::string Journal::path(const std::string& name) const { return options_.directory + "/" + name; }
+
+Result<std::unique_ptr<Journal>> Journal::resume(Files& files, JournalOptions options,
+                                                 const JournalReader& read_to_end) {
+  std::unique_ptr<Journal> journal(new Journal(files, std::move(options)));
+  SR_CHECK_OK(journal->resume_at(read_to_end));
+  return journal;
+}
+
+Result<void> Journal::resume_at(const JournalReader& read_to_end) {
+  durable_ = read_to_end.place();
+  if (read_to_end.torn()) {
+    recovery_ =
+        JournalRecovery{durable_.file, read_to_end.dirty_end_bytes(), durable_.offset_bytes};
+  }
+  // No segment yet, or the crash came before the last one had its header.
+  if (durable_.offset_bytes == 0) return start_segment();
+  segment_first_sequence_ = read_to_end.segment_first_sequence();
+  SR_TRY(file_, files_.open(path(durable_.file), OpenMode::write));
+  return cut_to_durable();
+}
+
+void Journal::stage(std::string_view entry) {
+  SR_CHECK(!failed_);
+  if (committed_) {
+    group_.clear();
+    frames_.clear();
+    committed_ = false;
+  }
+  frames_.push_back(group_.size());
+  append_frame(group_, durable_.sequence + frames_.size() - 1, frames_.size() == 1,
+               as_bytes(entry));
+}
+
+Result<void> Journal::commit() {
+  SR_CHECK(!failed_ && !committed_ && !frames_.empty());
+  const Result<void> written = write_group();
+  failed_ = !written;
+  if (failed_) {
+    group_.clear();
+    frames_.clear();
+    return written;
+  }
+  durable_.offset_bytes += group_.size();
+  durable_.sequence += frames_.size();
+  committed_ = true;
+  return {};
+}
+
+std::span<const std::byte> Journal::leaf_input(std::size_t i) const noexcept {
+  SR_CHECK(committed_ && i < frames_.size());
+  const std::size_t end = i + 1 < frames_.size() ? frames_[i + 1] : group_.size();
+  const std::size_t start = frames_[i] + kFrameHeaderBytes - 1;
+  return std::span(group_).subspan(start, end - start);
+}
+
+Result<void> Journal::write_group() {
+  if (durable_.offset_bytes + group_.size() > options_.segment_bytes_max &&
+      durable_.offset_bytes > kSegmentHeaderBytes) {
+    SR_CHECK_OK(start_segment());
+  }
+  const std::uint64_t end = durable_.offset_bytes + group_.size();
+  if (end > zeroed_bytes_) {
+    const std::uint64_t ahead =
+        std::max(end, std::min(end + options_.zero_ahead_bytes, options_.segment_bytes_max));
+    SR_CHECK_OK(write_zeros(zeroed_bytes_, ahead));
+  }
+  SR_CHECK_OK(file_->write(durable_.offset_bytes, group_));
+  return file_->sync();
+}
+
+Result<void> Journal::write_zeros(std::uint64_t from, std::uint64_t to) {
+  static constexpr std::array<std::byte, kZeroChunkBytes> kZeros{};
+  for (std::uint64_t at = from; at < to; at += kZeros.size()) {
+    const std::uint64_t size = std::min<std::uint64_t>(kZeros.size(), to - at);
+    SR_CHECK_OK(file_->write(at, std::span(kZeros).first(size)));
+  }
+  zeroed_bytes_ = to;
+  return {};
+}
+
+// A segment is durable, header and name, before the first frame goes into it. A file that already
+// has the name is what an earlier attempt left: no frame was ever acknowledged in it.
+Result<void> Journal::start_segment() {
+  const std::string name = segment_name(durable_.sequence);
+  auto created = files_.open(path(name), OpenMode::create);
+  if (!created && created.error().code() == ErrorCode::conflict) {
+    created = files_.open(path(name), OpenMode::write);
+  }
+  SR_TRY(std::unique_ptr<File> segment, std::move(created));
+  SR_CHECK_OK(segment->truncate(0));
+  SR_CHECK_OK(segment->write(0, segment_header(durable_.sequence)));
+  SR_CHECK_OK(segment->sync());
+  SR_CHECK_OK(files_.sync_directory(options_.directory));
+  // The zeros behind the old segment's last frame are given back. Nothing depends on it.
+  if (file_) (void)file_->truncate(durable_.offset_bytes);
+  file_ = std::move(segment);
+  segment_first_sequence_ = durable_.sequence;
+  durable_.file = name;
+  durable_.offset_bytes = kSegmentHeaderBytes;
+  zeroed_bytes_ = kSegmentHeaderBytes;
+  return {};
+}
+
+Result<void> Journal::recover() {
+  SR_CHECK(failed_);
+  SR_TRY(file_, files_.open(path(durable_.file), OpenMode::write));
+  SR_CHECK_OK(check_segment());
+  SR_CHECK_OK(cut_to_durable());
+  failed_ = false;
+  return {};
+}
+
+Result<void> Journal::cut_to_durable() {
+  SR_CHECK_OK(file_->truncate(durable_.offset_bytes));
+  zeroed_bytes_ = durable_.offset_bytes;
+  // The last block is shared with what was cut: written again, so that this sync covers it.
+  const std::uint64_t block = durable_.offset_bytes / kBlockBytes * kBlockBytes;
+  std::vector<std::byte> tail(durable_.offset_bytes - block);
+  SR_TRY(const std::size_t got, file_->read(block, tail));
+  if (got != tail.size()) return fail(kLost);
+  SR_CHECK_OK(file_->write(block, tail));
+  return file_->sync();
+}
+
+Result<void> Journal::check_segment() {
+  std::vector<std::byte> content(durable_.offset_bytes);
+  SR_TRY(const std::size_t got, file_->read(0, content));
+  if (got != content.size() || parse_segment_header(content) != segment_first_sequence_) {
+    return fail(kLost);
+  }
+  std::uint64_t sequence = segment_first_sequence_;
+  for (std::span<const std::byte> rest = std::span(content).subspan(kSegmentHeaderBytes);
+       !rest.empty(); ++sequence) {
+    const auto frame = parse_frame(rest);
+    if (!frame || frame->sequence != sequence) return fail(kLost);
+    rest = rest.subspan(frame->size_bytes);
+  }
+  return sequence == durable_.sequence ? Result<void>{} : fail(kLost);
+}
+
+}  // namespace strongroom::audit

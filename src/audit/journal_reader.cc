@@ -1,0 +1,124 @@
+// JournalReader: a window over one segment after the other.
+#include "audit/journal_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/try.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
+constexpr std::string_view kPrefix = "journal-", kSuffix = ".log";
+constexpr std::size_t kDigits = 20;
+
+}  // namespace
+
+std::string segment_name(std::uint64_t first_sequence) {
+  return fmt::format("{}{:020}{}", kPrefix, first_sequence, kSuffix);
+}
+
+Result<std::vector<std::string>> list_segments(Files& files, const std::string& directory) {
+  SR_TRY(std::vector<std::string> names, files.list(directory));
+  std::erase_if(names, [](const std::string& name) {
+    return name.size() != kPrefix.size() + kDigits + kSuffix.size() || !name.starts_with(kPrefix) ||
+           !name.ends_with(kSuffix);
+  });
+  return names;
+}
+
+JournalReader::JournalReader(Files& files, std::string directory)
+    : files_(&files), directory_(std::move(directory)) {}
+
+Result<JournalReader> JournalReader::open(Files& files, std::string directory) {
+  JournalReader reader(files, std::move(directory));
+  SR_TRY(reader.segments_, list_segments(files, reader.directory_));
+  for (const std::string& name : reader.segments_) {
+    SR_TRY(const auto file, files.open(reader.directory_ + "/" + name, OpenMode::read));
+    SR_TRY(const std::uint64_t size, file->size());
+    reader.bytes_total_ += size;
+  }
+  return reader;
+}
+
+Result<std::optional<FrameView>> JournalReader::next() {
+  while (true) {
+    if (!file_) {
+      if (next_segment_ == segments_.size()) return std::nullopt;
+      SR_CHECK_OK(open_segment());
+    }
+    SR_CHECK_OK(fill());
+    if (const auto frame = parse_frame(std::span(buffer_).subspan(taken_));
+        frame && frame->sequence == place_.sequence) {
+      taken_ += frame->size_bytes;
+      place_.offset_bytes += frame->size_bytes;
+      bytes_read_ += frame->size_bytes;
+      ++place_.sequence;
+      return frame;
+    }
+    SR_TRY(const std::vector<std::byte> rest, rest_of_segment());
+    if (!all_zero(rest)) return bad(rest, place_.sequence);
+    if (next_segment_ == segments_.size()) return std::nullopt;
+    file_.reset();
+  }
+}
+
+Result<void> JournalReader::open_segment() {
+  const std::string& name = segments_[next_segment_++];
+  SR_TRY(file_, files_->open(directory_ + "/" + name, OpenMode::read));
+  place_.file = name;
+  place_.offset_bytes = 0;
+  segment_first_sequence_ = place_.sequence;
+  retry();
+  SR_CHECK_OK(fill());
+  const auto first_sequence = parse_segment_header(buffer_);
+  if (first_sequence != place_.sequence || name != segment_name(place_.sequence)) {
+    SR_TRY(const std::vector<std::byte> rest, rest_of_segment());
+    return bad(rest, place_.sequence - 1);  // its own first group makes a bad header damage
+  }
+  taken_ = kSegmentHeaderBytes;
+  place_.offset_bytes = kSegmentHeaderBytes;
+  bytes_read_ += kSegmentHeaderBytes;
+  return {};
+}
+
+void JournalReader::retry() noexcept {
+  buffer_.clear();
+  taken_ = 0;
+  at_file_end_ = false;
+}
+
+// Has a whole frame in the window, or all that is left of the file.
+Result<void> JournalReader::fill() {
+  if (at_file_end_ || buffer_.size() - taken_ >= kFrameBytesMax) return {};
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  taken_ = 0;
+  const std::size_t kept = buffer_.size();
+  buffer_.resize(kept + kWindowBytes);
+  SR_TRY(const std::size_t got,
+         file_->read(place_.offset_bytes + kept, std::span(buffer_).subspan(kept)));
+  at_file_end_ = got < kWindowBytes;
+  buffer_.resize(kept + got);
+  return {};
+}
+
+// From place() to the end of the file, which is never longer than a segment and one group.
+Result<std::vector<std::byte>> JournalReader::rest_of_segment() {
+  SR_TRY(const std::uint64_t size, file_->size());
+  std::vector<std::byte> rest(size - std::min(size, place_.offset_bytes));
+  SR_TRY(const std::size_t got, file_->read(place_.offset_bytes, rest));
+  rest.resize(got);
+  return rest;
+}
+
+std::unexpected<Error> JournalReader::bad(std::span<const std::byte> rest, std::uint64_t sequence) {
+  const auto last = std::ranges::find_if(rest.rbegin(), rest.rend(),
+                                         [](std::byte byte) { return byte != std::byte{0}; });
+  dirty_end_bytes_ = place_.offset_bytes + static_cast<std::uint64_t>(rest.rend() - last);
+  torn_ = next_segment_ == segments_.size() && !holds_later_group(rest, sequence);
+  return fail({ErrorCode::corrupt, "journal holds a damaged frame"});
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,183 @@
+// Each process's list of rights: the forbidden is denied, and what the process lives on works.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <fstream>
+#include <thread>
+
+#include "base/encoding.h"
+#include "base/file.h"
+#include "sandbox/auditd.h"
+#include "sandbox/authd.h"
+#include "sandbox/child_for_test.h"
+#include "sandbox/edged.h"
+#include "sandbox/probe.h"
+#include "sandbox/vaultd.h"
+
+namespace strongroom::sandbox {
+namespace {
+
+// A deployment's folders, with one neighbor that listens and one that nobody may reach.
+class ProfilesTest : public SandboxFixture {
+ protected:
+  void SetUp() override {
+    SandboxFixture::SetUp();
+    for (const char* name : {"tls", "keys", "run", "db", "token", "audit", "private"}) {
+      std::filesystem::create_directory(folder_ / name);
+    }
+    for (const char* name :
+         {"strongroom.toml", "tls/cert.pem", "keys/ticket.key", "private/file"}) {
+      std::ofstream(folder_ / name) << "x";
+    }
+  }
+
+  void expect_denied(Findings& findings) const {
+    const ProbePlan plan{.unlisted_file = folder_ / "private/file",
+                         .unlisted_folder = folder_ / "private",
+                         .unlisted_connect_port = stranger_.port(),
+                         .unlisted_bind_port = stranger_.port(),
+                         .other_process = ::getppid()};
+    for (const auto& [name, denied, error] : probe_forbidden(plan)) {
+      errno = error;
+      findings.expect(denied, std::string(name) + " was not denied");
+    }
+  }
+  void expect_readable(Findings& findings, const std::string& name) const {
+    findings.expect(read_file(folder_ / name, 64).has_value(), "read " + name);
+  }
+  void expect_unwritable(Findings& findings, const std::string& name) const {
+    findings.expect(!write_file_durable(folder_ / (name + "/x"), {}, 0600), "write to " + name);
+  }
+  // What SQLite and SoftHSM do: files, locks, shared memory, replacing and removing.
+  void expect_writable(Findings& findings, const std::string& name) const {
+    const std::string path = folder_ / (name + "/state");
+    findings.expect(write_file_durable(path, as_bytes("state"), 0600).has_value(), "write " + name);
+    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    findings.expect(::fcntl(fd, F_SETLK, &lock) == 0, "lock in " + name);
+    findings.expect(::ftruncate(fd, 4096) == 0 && ::fdatasync(fd) == 0, "grow in " + name);
+    void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    findings.expect(memory != MAP_FAILED, "map in " + name);
+    findings.expect(::unlink(path.c_str()) == 0, "remove in " + name);
+  }
+  void expect_sockets(Findings& findings) const {
+    findings.expect(connect_tcp(neighbor_.port()), "connect to the neighbor");
+    findings.expect(bind_tcp(own_port_) >= 0, "bind the own port");
+  }
+  void expect_admin_socket(Findings& findings) const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder_ / "run/admin.sock";
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    findings.expect(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                        ::chmod(path.c_str(), 0660) == 0 && ::listen(fd, 1) == 0,
+                    "admin socket");
+    const int client = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    findings.expect(
+        ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+        "connect to a local socket");
+    findings.expect(::unlink(path.c_str()) == 0, "remove the admin socket");
+  }
+  static void expect_threads(Findings& findings) {
+    bool ran = false;
+    std::thread([&ran] { ran = true; }).join();
+    findings.expect(ran, "threads");
+  }
+
+  TemporaryFolder folder_;
+  Listener neighbor_;
+  Listener stranger_;
+  std::uint16_t own_port_ = free_port();
+};
+
+TEST_F(ProfilesTest, VaultdHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_vaultd({.config_file = folder_ / "strongroom.toml",
+                                                 .credential_paths = {folder_ / "tls"},
+                                                 .token_folder = folder_ / "token",
+                                                 .database_folder = folder_ / "db",
+                                                 .run_folder = folder_ / "run",
+                                                 .connect_ports = {neighbor_.port()},
+                                                 .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "tls/cert.pem");
+              expect_writable(findings, "db");
+              expect_writable(findings, "token");
+              expect_unwritable(findings, "tls");
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, EdgedHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_edged({.config_file = folder_ / "strongroom.toml",
+                                                .credential_paths = {folder_ / "tls"},
+                                                .run_folder = folder_ / "run",
+                                                .connect_ports = {neighbor_.port()},
+                                                .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "tls/cert.pem");
+              for (const char* name : {"db", "token", "tls", "run"})
+                expect_unwritable(findings, name);
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_authd({.config_file = folder_ / "strongroom.toml",
+                                                .credential_paths = {folder_ / "tls"},
+                                                .key_paths = {folder_ / "keys"},
+                                                .database_folder = folder_ / "db",
+                                                .run_folder = folder_ / "run",
+                                                .connect_ports = {neighbor_.port()},
+                                                .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "keys/ticket.key");
+              expect_writable(findings, "db");
+              for (const char* name : {"token", "keys", "tls"}) expect_unwritable(findings, name);
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, AuditdHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_auditd({.config_file = folder_ / "strongroom.toml",
+                                                 .key_paths = {folder_ / "keys/ticket.key"},
+                                                 .token_folder = "",
+                                                 .audit_folder = folder_ / "audit",
+                                                 .run_folder = folder_ / "run"});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "keys/ticket.key");
+              expect_writable(findings, "audit");
+              for (const char* name : {"db", "token", "keys"}) expect_unwritable(findings, name);
+              findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
+              expect_admin_socket(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+}  // namespace
+}  // namespace strongroom::sandbox

@@ -1,0 +1,131 @@
+// Database over two SqliteWorkers.
+#include "storage/sqlite.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/try.h"
+#include "storage/sql_text.h"
+#include "storage/sqlite_checkpointer.h"
+#include "storage/sqlite_connection.h"
+#include "storage/sqlite_worker.h"
+
+namespace strongroom::storage {
+namespace {
+
+constexpr std::string_view kScheme = "sqlite:";
+
+Result<Rows> run_one(SqliteConnection& connection, const Statement& statement) {
+  SR_TRY(Answer answer, connection.run(statement.sql, statement.parameters));
+  if (statement.expect_rows && answer.affected != *statement.expect_rows) {
+    return fail({ErrorCode::conflict, "unexpected number of rows"});
+  }
+  return std::move(answer.rows);
+}
+
+Result<std::vector<Rows>> run_all(SqliteConnection& connection,
+                                  const std::vector<Statement>& statements) {
+  std::vector<Rows> all;
+  for (const Statement& statement : statements) {
+    auto rows = run_one(connection, statement);
+    if (!rows) return fail(rows.error().with_detail(static_cast<std::uint32_t>(all.size())));
+    all.push_back(*std::move(rows));
+  }
+  return all;
+}
+
+Result<Answer> run_each(SqliteConnection& connection, const std::string& sql,
+                        const std::vector<Row>& rows) {
+  Answer all;
+  for (const Row& row : rows) {
+    SR_TRY(Answer answer, connection.run(sql, row));
+    all.affected += answer.affected;
+    std::ranges::move(answer.rows, std::back_inserter(all.rows));
+  }
+  return all;
+}
+
+class SqliteDatabase final : public Database {
+ public:
+  SqliteDatabase(async::Loop& loop, std::string path, const Options& options)
+      : file_{std::move(path), options.statement_timeout, {}},
+        checkpointer_(std::make_unique<SqliteCheckpointer>(file_)),
+        writer_(loop, file_, SqliteAccess::write, options.requests_max,
+                [this](SqliteConnection& writer, int pages) {
+                  checkpointer_->committed(writer, pages);
+                }),
+        reader_(loop, file_, SqliteAccess::read, options.requests_max, {}) {}
+
+  async::Task<Result<Rows>> read(Statement statement) override {
+    Rows rows;
+    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
+      SR_TRY(rows, run_one(connection, statement));
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await reader_.run(std::move(work)));
+    co_return rows;
+  }
+
+  async::Task<Result<std::vector<Rows>>> write(std::vector<Statement> statements) override {
+    std::vector<Rows> rows;
+    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
+      SR_TRY(rows, run_all(connection, statements));
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
+    co_return rows;
+  }
+
+  async::Task<Result<Rows>> insert_many(const InsertMany& insert, std::vector<Row> rows) override {
+    const std::string sql = insert_row_sql(insert);
+    auto answer = co_await write_each(sql, rows);
+    if (!answer) co_return fail(answer.error());
+    co_return std::move(answer->rows);
+  }
+
+  async::Task<Result<std::uint64_t>> update_many(const UpdateMany& update,
+                                                 std::vector<Row> rows) override {
+    const std::string sql = update_row_sql(update);
+    auto answer = co_await write_each(sql, rows);
+    if (!answer) co_return fail(answer.error());
+    co_return answer->affected;
+  }
+
+  bool ready() const override { return writer_.ready() && reader_.ready(); }
+
+  async::Task<void> close() override {
+    co_await reader_.close();
+    co_await writer_.close();
+    checkpointer_.reset();
+  }
+
+ private:
+  async::Task<Result<Answer>> write_each(const std::string& sql, const std::vector<Row>& rows) {
+    Answer answer;
+    if (rows.empty()) co_return answer;
+    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
+      SR_TRY(answer, run_each(connection, sql, rows));
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
+    co_return answer;
+  }
+
+  SqliteFile file_;
+  std::unique_ptr<SqliteCheckpointer> checkpointer_;
+  SqliteWorker writer_;
+  SqliteWorker reader_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite(async::Loop& loop, const Options& options) {
+  std::string path = options.url.substr(std::min(options.url.size(), kScheme.size()));
+  if (!options.url.starts_with(kScheme) || path.empty()) {
+    return fail({ErrorCode::invalid_argument, "database URL names no SQLite file"});
+  }
+  return std::make_unique<SqliteDatabase>(loop, std::move(path), options);
+}
+
+}  // namespace strongroom::storage

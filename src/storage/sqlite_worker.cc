@@ -1,0 +1,174 @@
+// The worker's queue and its group commit.
+#include "storage/sqlite_worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::storage {
+namespace {
+
+constexpr std::size_t kGroupMax = 64;            // calls of one transaction
+constexpr std::chrono::milliseconds kRest{500};  // between attempts to open the file
+
+}  // namespace
+
+struct SqliteWorker::Enqueued {
+  SqliteWorker& worker;
+  Slot& slot;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    slot.waiter = waiter;
+    {
+      const std::scoped_lock lock(worker.mutex_);
+      worker.queue_.push_back(&slot);
+    }
+    worker.changed_.notify_one();
+  }
+  void await_resume() const noexcept {}
+};
+
+SqliteWorker::SqliteWorker(async::Loop& loop, SqliteFile& file, SqliteAccess access,
+                           std::size_t requests_max,
+                           std::function<void(SqliteConnection&, int)> on_commit)
+    : loop_(loop),
+      file_(file),
+      access_(access),
+      requests_max_(requests_max),
+      on_commit_(std::move(on_commit)),
+      thread_([this] { serve(); }) {}
+
+SqliteWorker::~SqliteWorker() { stop_thread(); }
+
+async::Task<Result<void>> SqliteWorker::run(Work work) {
+  if (closing_) co_return fail({ErrorCode::unavailable, "database is closed"});
+  if (requests_ >= requests_max_) co_return fail({ErrorCode::exhausted, "database queue is full"});
+  Slot slot{std::move(work)};
+  ++requests_;
+  co_await Enqueued{*this, slot};
+  --requests_;
+  co_return slot.outcome;
+}
+
+async::Task<void> SqliteWorker::close() {
+  closing_ = true;
+  Slot last{[](SqliteConnection&) { return Result<void>{}; }};
+  co_await Enqueued{*this, last};
+  stop_thread();
+}
+
+void SqliteWorker::stop_thread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void SqliteWorker::serve() {
+  connect();
+  for (std::vector<Slot*> group; next_group(group);) {
+    if (!connection_) connect();
+    if (group.empty()) continue;
+    settle(group);
+    loop_.post([slots = std::exchange(group, {})] {
+      for (const Slot* slot : slots) slot->waiter.resume();
+    });
+  }
+  connection_.reset();  // the last connection to close copies the log into the file
+}
+
+// Waits for calls; without a connection, only until it is time to try again. False: the worker
+// stops.
+bool SqliteWorker::next_group(std::vector<Slot*>& group) {
+  std::unique_lock lock(mutex_);
+  const auto wanted = [this] { return stopping_ || !queue_.empty(); };
+  if (connection_) {
+    changed_.wait(lock, wanted);
+  } else {
+    changed_.wait_for(lock, kRest, wanted);
+  }
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kGroupMax));
+  group.assign(queue_.begin(), end);
+  queue_.erase(queue_.begin(), end);
+  return !group.empty() || !stopping_;
+}
+
+void SqliteWorker::connect() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_attempt_) return;
+  next_attempt_ = now + kRest;
+  auto opened = SqliteConnection::open(file_, access_);
+  if (!opened) {
+    log::warn("cannot open the database", {{"error", opened.error()}});
+    return;
+  }
+  connection_ = *std::move(opened);
+  if (on_commit_) {
+    connection_->on_commit([this](int pages) { on_commit_(*connection_, pages); });
+  }
+  ready_ = true;
+}
+
+void SqliteWorker::settle(std::span<Slot*> group) {
+  if (!connection_) {
+    return finish(group, fail({ErrorCode::unavailable, "database file is not open"}));
+  }
+  if (access_ == SqliteAccess::read) {
+    for (Slot* slot : group) slot->outcome = slot->work(*connection_);
+  } else if (!commit(group)) {
+    for (Slot*& slot : group) commit({&slot, 1});
+  }
+  const bool broken = std::ranges::any_of(group, [](const Slot* slot) {
+    return !slot->outcome && (slot->outcome.error().code() == ErrorCode::corrupt ||
+                              slot->outcome.error().code() == ErrorCode::unknown_outcome);
+  });
+  if (!broken) return;
+  ready_ = false;  // what SQLite believes of the file may be wrong: open it anew
+  connection_.reset();
+}
+
+// Runs the group in one transaction. False: all of it was rolled back through the fault of one of
+// several, and each deserves another try, alone.
+bool SqliteWorker::commit(std::span<Slot*> group) {
+  if (auto begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
+    finish(group, fail(begun.error()));
+    return true;
+  }
+  for (Slot* slot : group) {
+    slot->outcome = run_alone(*slot);
+    if (!connection_->in_transaction()) return group.size() == 1;
+  }
+  const auto committed = connection_->run("COMMIT");
+  if (committed) return true;
+  if (connection_->in_transaction()) static_cast<void>(connection_->run("ROLLBACK"));
+  const bool deferred_constraint = committed.error().code() == ErrorCode::conflict;
+  if (deferred_constraint && group.size() > 1) return false;
+  // A log whose sync failed may still be read back after a crash.
+  finish(group, deferred_constraint
+                    ? fail(committed.error())
+                    : fail({ErrorCode::unknown_outcome, "commit failed on the disk"}));
+  return true;
+}
+
+Result<void> SqliteWorker::run_alone(Slot& slot) {
+  SR_CHECK_OK(connection_->run("SAVEPOINT call"));
+  auto outcome = slot.work(*connection_);
+  if (!connection_->in_transaction()) return outcome;
+  if (!outcome) SR_CHECK_OK(connection_->run("ROLLBACK TO call"));
+  SR_CHECK_OK(connection_->run("RELEASE call"));
+  return outcome;
+}
+
+// Gives `outcome` to those that have not failed by themselves.
+void SqliteWorker::finish(std::span<Slot*> group, const Result<void>& outcome) {
+  for (Slot* slot : group) {
+    if (slot->outcome) slot->outcome = outcome;
+  }
+}
+
+}  // namespace strongroom::storage

@@ -1,0 +1,84 @@
+// SqliteWorker: a thread with one SQLite connection that works calls off for the loop. The writing
+// one takes what has queued up meanwhile into one transaction, so that many calls share one sync of
+// the disk.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <coroutine>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "base/result.h"
+#include "storage/sqlite_connection.h"
+
+namespace strongroom::storage {
+
+class SqliteWorker {
+ public:
+  // Work runs on the worker's thread, perhaps twice (then the first time was rolled back): it
+  // assigns its results, it does not add to them.
+  using Work = std::move_only_function<Result<void>(SqliteConnection&)>;
+
+  // `on_commit` is called on the worker's thread (see SqliteConnection); `loop` and `file` outlive
+  // *this.
+  SqliteWorker(async::Loop& loop, SqliteFile& file, SqliteAccess access, std::size_t requests_max,
+               std::function<void(SqliteConnection&, int pages)> on_commit);
+  ~SqliteWorker();
+  SqliteWorker(const SqliteWorker&) = delete;
+  SqliteWorker& operator=(const SqliteWorker&) = delete;
+
+  // Runs `work`; of the writing worker, within a transaction that is durable on return, and with
+  // its own fate: what it did is undone if and only if the outcome is an error (other than
+  // unknown_outcome).
+  [[nodiscard]] async::Task<Result<void>> run(Work work);
+  [[nodiscard]] bool ready() const noexcept { return ready_; }
+  // Lets what was queued end, then ends the thread.
+  [[nodiscard]] async::Task<void> close();
+
+ private:
+  struct Slot {
+    Work work;
+    Result<void> outcome{};
+    std::coroutine_handle<> waiter{};
+  };
+  struct Enqueued;
+
+  void serve();
+  bool next_group(std::vector<Slot*>& group);
+  void connect();
+  void settle(std::span<Slot*> group);
+  bool commit(std::span<Slot*> group);
+  Result<void> run_alone(Slot& slot);
+  void finish(std::span<Slot*> group, const Result<void>& outcome);
+  void stop_thread();
+
+  async::Loop& loop_;
+  SqliteFile& file_;
+  const SqliteAccess access_;
+  const std::size_t requests_max_;
+  std::function<void(SqliteConnection&, int)> on_commit_;
+  std::size_t requests_ = 0;  // the loop's thread only, like closing_
+  bool closing_ = false;
+
+  std::unique_ptr<SqliteConnection> connection_;  // the worker's thread only, like next_attempt_
+  std::chrono::steady_clock::time_point next_attempt_{};
+  std::atomic<bool> ready_{false};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Slot*> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace strongroom::storage

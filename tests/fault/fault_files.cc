@@ -1,0 +1,131 @@
+#include "fault_files.h"
+
+#include <algorithm>
+
+namespace strongroom::audit {
+namespace {
+
+constexpr Error kFault{ErrorCode::unavailable, "planned fault"};
+
+}  // namespace
+
+class FaultFile final : public File {
+ public:
+  FaultFile(FaultFiles& files, std::shared_ptr<FaultFiles::Node> node)
+      : files_(files), node_(std::move(node)) {}
+
+  Result<std::uint64_t> size() override { return node_->now.size(); }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) override {
+    if (offset >= node_->now.size()) return std::size_t{0};
+    const std::size_t count = std::min(out.size(), node_->now.size() - offset);
+    std::copy_n(node_->now.begin() + static_cast<std::ptrdiff_t>(offset), count, out.begin());
+    return count;
+  }
+
+  Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    const bool fails = files_.strikes();
+    if (fails) bytes = bytes.first(bytes.size() / 2);
+    if (offset + bytes.size() > node_->now.size()) {
+      node_->now.resize(offset + bytes.size());
+      node_->size_is_dirty = true;
+    }
+    std::ranges::copy(bytes, node_->now.begin() + static_cast<std::ptrdiff_t>(offset));
+    if (!bytes.empty()) {
+      const std::size_t last = (offset + bytes.size() - 1) / kSectorBytes;
+      for (std::size_t i = offset / kSectorBytes; i <= last; ++i) node_->dirty.insert(i);
+    }
+    if (fails) return fail(kFault);
+    return {};
+  }
+
+  Result<void> sync() override {
+    ++files_.syncs_;
+    const bool fails = files_.strikes();
+    if (!fails) {
+      node_->durable.resize(node_->now.size());
+      for (const std::size_t sector : node_->dirty) copy_sector(*node_, sector);
+    }
+    node_->dirty.clear();
+    if (!fails) node_->size_is_dirty = false;
+    if (fails) return fail(kFault);
+    return {};
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (files_.strikes()) return fail(kFault);
+    node_->now.resize(size);
+    node_->size_is_dirty = true;
+    std::erase_if(node_->dirty, [&](std::size_t sector) { return sector * kSectorBytes >= size; });
+    return {};
+  }
+
+  static void copy_sector(FaultFiles::Node& node, std::size_t sector) {
+    const std::size_t begin = sector * kSectorBytes;
+    const std::size_t end = std::min({begin + kSectorBytes, node.now.size(), node.durable.size()});
+    for (std::size_t i = begin; i < end; ++i) node.durable[i] = node.now[i];
+  }
+
+ private:
+  FaultFiles& files_;
+  std::shared_ptr<FaultFiles::Node> node_;
+};
+
+bool FaultFiles::strikes() {
+  const std::size_t number = calls_++;
+  return plan_ && number >= plan_->number && number <= plan_->number + plan_->more;
+}
+
+Result<std::unique_ptr<File>> FaultFiles::open(const std::string& path, OpenMode mode) {
+  const auto found = nodes_.find(path);
+  if (mode != OpenMode::create) {
+    if (found == nodes_.end()) return fail({ErrorCode::not_found, "no such file"});
+    return std::make_unique<FaultFile>(*this, found->second);
+  }
+  if (found != nodes_.end()) return fail({ErrorCode::conflict, "file exists"});
+  if (strikes()) return fail(kFault);
+  const auto node = nodes_.emplace(path, std::make_shared<Node>()).first->second;
+  return std::make_unique<FaultFile>(*this, node);
+}
+
+Result<std::vector<std::string>> FaultFiles::list(const std::string& directory) {
+  std::vector<std::string> names;
+  for (const auto& [path, node] : nodes_) {
+    if (path.starts_with(directory + "/")) names.push_back(path.substr(directory.size() + 1));
+  }
+  return names;
+}
+
+Result<void> FaultFiles::remove(const std::string& path) {
+  if (strikes()) return fail(kFault);
+  nodes_.erase(path);
+  return {};
+}
+
+Result<void> FaultFiles::sync_directory(const std::string& directory) {
+  if (strikes()) return fail(kFault);
+  for (const auto& [path, node] : nodes_) {
+    if (path.starts_with(directory + "/")) node->name_is_durable = true;
+  }
+  return {};
+}
+
+void FaultFiles::lose_power(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto happens = [&random] { return random() % 2 == 0; };
+  std::erase_if(nodes_,
+                [&](const auto& item) { return !item.second->name_is_durable && happens(); });
+  for (const auto& [path, node] : nodes_) {
+    if (node->size_is_dirty && happens()) node->durable.resize(node->now.size());
+    for (const std::size_t sector : node->dirty) {
+      if (happens()) FaultFile::copy_sector(*node, sector);
+    }
+    node->now = node->durable;
+    node->dirty.clear();
+    node->size_is_dirty = false;
+    node->name_is_durable = true;
+  }
+  plan_.reset();
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,194 @@
+"""./dev demo: the main job on a fresh deployment, step by step, each proved and timed.
+
+Exits 0 when every step held. The negative controls --plant leak and --plant audit-byte damage the
+deployment on purpose and must make it exit 1 with the name of the place.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+import api
+import deployment as d
+import leak_scan
+
+
+class StepFailed(Exception):
+    pass
+
+
+def require(condition, what):
+    if not condition:
+        raise StepFailed(what)
+
+
+class Demo:
+    def __init__(self, folder, database, plant):
+        self.deployment = d.Deployment(folder)
+        self.supervisor = d.Supervisor(self.deployment)
+        self.database = database
+        self.plant = plant
+        self.pan = leak_scan.generate_pan()
+        self.card = {"number": self.pan, "exp_month": 12,
+                     "exp_year": datetime.date.today().year + 3, "cvc": "737", "name": "Test Holder"}
+        self.token = None
+        self.client = None
+
+    def steps(self):
+        return [
+            ("make a deployment", self.make),
+            ("start the processes", self.start),
+            ("card in over HTTPS, token out", self.tokenize),
+            ("the same card gives the same token", self.tokenize_again),
+            ("what the database holds", self.show_row),
+            ("the audit log verifies", self.verify_audit),
+            ("no file holds the card number", self.search_files),
+            ("delete the card", self.delete),
+            ("the log shows every step", self.verify_audit),
+            ("stop", self.stop),
+        ]
+
+    def make(self):
+        self.deployment.create(self.database)
+        return f"CA, certificates, HSM token with 3 keys, {self.database} databases in {self.deployment.dir}"
+
+    def start(self):
+        self.supervisor.start_all()
+        return ", ".join(f"{name} (pid {process.pid})"
+                         for name, process in self.supervisor.processes.items())
+
+    def tokenize(self):
+        state = self.deployment.state()
+        self.client = api.Api(state["gateway_url"], state["ca_cert"], state["api_key"])
+        status, token, _ = self.client.call("POST", "/v1/tokens", {"card": self.card})
+        require(status == 201, f"POST /v1/tokens answered {status}: {token}")
+        require(token["duplicate"] == "new", "a new card was not called new")
+        self.token = token["id"]
+        shown = token["card"]
+        return f"{self.token} for {shown['brand']} {shown['bin']}******{shown['last4']}"
+
+    def tokenize_again(self):
+        status, token, _ = self.client.call("POST", "/v1/tokens", {"card": self.card})
+        require(status == 200 and token["duplicate"] == "same",
+                f"the second POST answered {status}: {token}")
+        require(token["id"] == self.token, "the same card got another token")
+        return f"{token['id']}, found by a keyed fingerprint made in the HSM"
+
+    def show_row(self):
+        columns, row = self.read_row()
+        for name, value in zip(columns, row):
+            data = bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()
+            require(not leak_scan.scan_bytes(data, self.pan), f"column {name} holds the card number")
+        def text(value):
+            if isinstance(value, (bytes, memoryview)):
+                data = bytes(value).hex()
+                return data if len(data) <= 48 else f"{data[:32]}... ({len(data) // 2} bytes)"
+            return "null" if value is None else str(value)
+        width = max(map(len, columns))
+        return "one row, sealed or keyed but for times and counts:\n" + "\n".join(
+            f"      {name:<{width}}  {text(value)}" for name, value in zip(columns, row))
+
+    def read_row(self):
+        url = self.deployment.state()["databases"]["vault"]
+        if url.startswith("sqlite:"):
+            uri = f"file:{url.removeprefix('sqlite:')}?mode=ro"
+            with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+                cursor = connection.execute("SELECT * FROM cards")
+                rows, columns = cursor.fetchall(), [column[0] for column in cursor.description]
+        else:
+            import psycopg2
+            with contextlib.closing(psycopg2.connect(url)) as connection:
+                cursor = connection.cursor()
+                cursor.execute("SELECT * FROM cards")
+                rows, columns = cursor.fetchall(), [column.name for column in cursor.description]
+        require(len(rows) == 1, f"{len(rows)} rows for one card")
+        return columns, rows[0]
+
+    def verify_audit(self):
+        if self.plant == "audit-byte":
+            self.flip_audit_byte()
+        done = subprocess.run([d.BIN / "strongroom", "audit", "verify", "--dir", self.deployment.dir,
+                               "--json"], capture_output=True, text=True)
+        require(done.returncode == 0, f"audit verify: {done.stdout.strip()}{done.stderr.strip()}")
+        report = json.loads(done.stdout)
+        return (f"{report['entries']} entries in {report['logs']} logs; every checkpoint's signature and "
+                "Merkle root re-derived")
+
+    def flip_audit_byte(self):
+        journal = sorted((self.deployment.dir / "audit").glob("journal-*"))[0]
+        data = bytearray(journal.read_bytes())
+        place = data.rindex(b"token.create")
+        data[place] ^= 1
+        journal.write_bytes(data)
+
+    def search_files(self):
+        if self.plant == "leak":
+            (self.deployment.dir / "log" / "planted.log").write_text(f"card {self.pan}\n")
+        findings = leak_scan.scan_folder(self.deployment.dir, self.pan)
+        require(not findings, "; ".join(f"the card number stands in {path} at byte {offset} ({form})"
+                                        for path, form, offset in findings))
+        files = [path for path in self.deployment.dir.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+        return f"{len(files)} files, {size / 1e6:.1f} MB, searched in 12 encodings"
+
+    def delete(self):
+        status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")
+        require(status == 204, f"DELETE answered {status}: {body}")
+        status, body, _ = self.client.call("GET", f"/v1/tokens/{self.token}")
+        require(status == 410, f"GET of a deleted token answered {status}: {body}")
+        _, row = self.read_row()
+        left = sum(value is not None for value in row)
+        return f"its wrapped key and everything sealed are gone; the tombstone keeps {left} columns"
+
+    def stop(self):
+        self.supervisor.stop_all()
+        codes = {name: process.returncode for name, process in self.supervisor.processes.items()}
+        require(all(code == 0 for code in codes.values()), f"exit codes {codes}")
+        return "every process ended with 0"
+
+    def run(self):
+        begin = time.monotonic()
+        for number, (title, step) in enumerate(self.steps(), 1):
+            started = time.monotonic()
+            try:
+                proved = step()
+            except (StepFailed, d.DeploymentError, OSError) as error:
+                print(f"{number:2}. {title}: FAILED\n    {error}", flush=True)
+                return 1
+            milliseconds = (time.monotonic() - started) * 1000
+            print(f"{number:2}. {title}  [{milliseconds:.0f} ms]\n    {proved}", flush=True)
+        print(f"demo passed in {time.monotonic() - begin:.1f} s")
+        return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--keep", metavar="DIR", help="make the deployment in DIR and keep it")
+    parser.add_argument("--plant", choices=("leak", "audit-byte"),
+                        help="damage the deployment on purpose; the demo must fail")
+    arguments = parser.parse_args()
+    folder = pathlib.Path(arguments.keep or tempfile.mkdtemp(prefix="strongroom-demo-"))
+    if not arguments.keep:
+        folder.chmod(0o711)
+        folder = folder / "deployment"
+    demo = Demo(folder, arguments.db, arguments.plant)
+    try:
+        return demo.run()
+    finally:
+        demo.supervisor.stop_all()
+        if not arguments.keep:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""./dev up and ./dev down: start a deployment and keep it alive; stop it."""
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import deployment as d
+
+
+def supervise(deployment, announce):
+    """Starts everything, says so, then restarts what dies until told to stop."""
+    supervisor = d.Supervisor(deployment)
+    stopping = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    pid_file = deployment.run / "supervisor.pid"
+    try:
+        supervisor.start_all()
+        d.write_atomically(pid_file, str(os.getpid()))
+        announce(None)
+        while not stopping:
+            supervisor.watch_once()
+            time.sleep(0.2)
+    except (d.DeploymentError, OSError) as error:
+        announce(str(error))
+        return 1
+    finally:
+        supervisor.stop_all()
+        pid_file.unlink(missing_ok=True)
+    return 0
+
+
+def detach(deployment):
+    """Runs the supervisor in a session of its own; returns when it is ready or has failed."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.close(reader)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        log = os.open(deployment.dir / "log" / "supervisor.log",
+                      os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for target, source in ((0, null), (1, log), (2, log)):
+            os.dup2(source, target)
+
+        def announce(error):
+            os.write(writer, ("" if error is None else error).encode())
+            os.close(writer)
+
+        os._exit(supervise(deployment, announce))
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        error = pipe.read()
+    if error or not deployment.state_file.exists():
+        raise d.DeploymentError(error or "the supervisor died; see log/supervisor.log")
+
+
+def running_supervisor(deployment):
+    try:
+        pid = int((deployment.run / "supervisor.pid").read_text())
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        return pid if b"up.py" in command else None
+    except (OSError, ValueError):
+        return None
+
+
+def up(arguments):
+    deployment = d.Deployment(arguments.dir)
+    if running_supervisor(deployment):
+        print(f"already running in {deployment.dir}")
+        return 0
+    if not deployment.exists():
+        print(f"making a deployment in {deployment.dir} ({arguments.db or 'sqlite'}) ...")
+        deployment.create(arguments.db or "sqlite")
+    elif arguments.db and (arguments.db == "postgres") != deployment.postgres.exists():
+        raise d.DeploymentError(f"{deployment.dir} was made with another database than "
+                                f"{arguments.db}: leave --db out, or choose another --dir")
+    (deployment.dir / "log").mkdir(mode=0o700, exist_ok=True)
+    if arguments.detach:
+        detach(deployment)
+        show(deployment)
+        return 0
+
+    def announce(error):
+        if error is None:
+            show(deployment)
+            print("Ctrl-C stops it; the data stays.", flush=True)
+        else:
+            print(f"up: {error}", file=sys.stderr)
+
+    return supervise(deployment, announce)
+
+
+def show(deployment):
+    state = deployment.state()
+    print(f"ready: {state['gateway_url']}  (everything else: {deployment.state_file})", flush=True)
+
+
+def down(arguments):
+    deployment = d.Deployment(arguments.dir)
+    pid = running_supervisor(deployment)
+    if pid is None:
+        print(f"nothing runs in {deployment.dir}")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + d.STOP_SECONDS * (len(d.DAEMONS) + 1)
+    while running_supervisor(deployment):
+        if time.monotonic() > deadline:
+            raise d.DeploymentError(f"the supervisor (pid {pid}) does not stop")
+        time.sleep(0.05)
+    print(f"stopped; the data stays in {deployment.dir}")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name, what in (("up", "start a deployment, or resume it"), ("down", "stop it; keep its data")):
+        verb = verbs.add_parser(name, help=what, description=what)
+        verb.add_argument("--dir", default=str(d.ROOT / "sandbox"), help="default: ./sandbox")
+        if name == "up":
+            verb.add_argument("--db", choices=("sqlite", "postgres"),
+                              help="database of a new deployment (default: sqlite)")
+            verb.add_argument("--detach", action="store_true",
+                              help="return when everything is ready; ./dev down stops it")
+    arguments = parser.parse_args()
+    try:
+        return up(arguments) if arguments.verb == "up" else down(arguments)
+    except d.DeploymentError as error:
+        print(f"{arguments.verb}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
