@@ -71,11 +71,10 @@ class Build:
             graph.setdefault(source, set()).add(target)
         return graph
 
-    def executables(self):
-        """name -> path of every executable of src/apps that is built."""
-        apps = self.folder / "src" / "apps"
-        return {path.name: path for path in sorted(apps.rglob("*"))
-                if path.is_file() and os.access(path, os.X_OK) and path.suffix == ""}
+    def executables(self, programs):
+        """name -> path of those of `programs` that are built."""
+        return {path.name: path for path in self.folder.rglob("*")
+                if path.name in programs and path.is_file() and os.access(path, os.X_OK)}
 
     def gaps(self, objects):
         """What the dependency lists do not cover: it could break the law unseen."""
@@ -106,8 +105,12 @@ def violations(law, build, partial):
     problems = [] if partial else list(build.gaps(objects))
     for seen in objects:
         problems += check_sees(law, seen, system.__contains__)
-    problems += check_links(law, build.link_graph())
-    executables = build.executables()
+    graph = build.link_graph()
+    problems += check_links(law, graph)
+    executables = build.executables(law.programs)
+    if not partial:
+        problems += [f"program {name} is not built" for name in law.programs
+                     if name in graph and name not in executables]
     for name, path in executables.items():
         problems += check_symbols(law, name, symbols(path))
     return problems, f"{len(objects)} objects, {len(executables)} executables"

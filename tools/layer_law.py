@@ -123,6 +123,9 @@ class Seen:
     target: str
     headers: tuple  # paths from the root of the tree, or absolute ones outside
 
+    def is_test(self):
+        return self.source.endswith("_test.cc") or self.target.endswith("_test")
+
 
 def owner(law, seen):
     """(name, Rule) of whoever an object belongs to; Rule is None where the law has no line."""
@@ -144,24 +147,28 @@ def check_sees(law, seen, is_system):
     own, rule = owner(law, seen)
     if rule is None:
         return [f"{seen.source} (target {seen.target}): tools/layers.txt has no line for it"]
-    allowed = rule.libraries | law.for_all
-    if seen.source.endswith("_test.cc"):
-        allowed |= law.for_tests
-    problems = []
+    libraries = rule.libraries | law.for_all | (law.for_tests if seen.is_test() else set())
+    folders = {own, "tests"} if seen.is_test() else {own}
+    found = {}  # what is wrong -> headers
     for header in seen.headers:
         if header.startswith("/"):
-            problem = _outside_problem(law, header, allowed, is_system)
+            problem = _outside_problem(law, header, libraries, is_system)
         else:
-            problem = _inside_problem(law, header, own, rule)
+            problem = _inside_problem(law, header, own, rule, folders)
         if problem:
-            problems.append(f"{seen.source} sees {header}: {problem} by {rule.text}")
-    return problems
+            found.setdefault(problem, []).append(header)
+    return [f"{seen.source} sees {headers[0]}{_more(headers)}: {problem} by {rule.text}"
+            for problem, headers in found.items()]
 
 
-def _inside_problem(law, header, own, rule):
+def _more(items):
+    return f" and {len(items) - 1} more" if len(items) > 1 else ""
+
+
+def _inside_problem(law, header, own, rule, folders):
     path = header.split("/")
     if path[0] != "src":
-        return None if path[0] == own else f"{path[0]}/ is not allowed"
+        return None if path[0] in folders else f"{path[0]}/ is not allowed"
     module = "apps" if path[1] == "apps" else law.module_of("/".join(path[1:-1]))[0]
     if module is None:
         return "no module's header, not allowed"
@@ -181,10 +188,14 @@ def _outside_problem(law, header, allowed, is_system):
 
 
 def target_module(law, target):
-    """(module, Rule) of a target `sr_<module, / as _>` or of its `_test`; (None, None) else."""
+    """(module, Rule) of a target `sr_<module, / as _>` or of its `_test`; (None, None) else.
+    Libraries of tests/ are called `sr_test_<name>`.
+    """
     words = target.removesuffix("_test").split("_")
     if words[0] != "sr":
         return None, None
+    if words[1] == "test":
+        return "tests", law.modules.get("tests")
     return law.module_of("/".join(words[1:]))
 
 
@@ -200,7 +211,8 @@ def check_links(law, graph):
             problems.append(f"target {target}: tools/layers.txt has no line for it")
         for linked in graph[target] if rule else ():
             module, _ = target_module(law, linked)
-            if module and module != own and not rule.allows_module(module):
+            fits = module in (None, own) or rule.allows_module(module)
+            if not fits and not (module == "tests" and target.endswith("_test")):
                 problems.append(f"target {target} links {linked}: module {module} is not allowed"
                                 f" by {rule.text}")
     return problems
