@@ -66,7 +66,7 @@ TEST_F(FileTest, ReadSecretFileStripsOneNewline) {
 }
 
 TEST_F(FileTest, ReadSecretFileRefusesFilesOpenToOthers) {
-  for (const mode_t mode : {0640, 0620, 0610, 0604, 0602, 0601}) {
+  for (const mode_t mode : {0640U, 0620U, 0610U, 0604U, 0602U, 0601U}) {
     EXPECT_EQ(read_secret_file(make("a", "1234", mode), 64).error().code(),
               ErrorCode::permission_denied);
   }
@@ -75,8 +75,9 @@ TEST_F(FileTest, ReadSecretFileRefusesFilesOpenToOthers) {
 }
 
 TEST_F(FileTest, ReadSecretFileRefusesFilesOfOtherUsers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
   const std::string file = make("a", "1234");
-  if (::chown(file.c_str(), 65534, 65534) != 0) GTEST_SKIP() << "needs root to give a file away";
+  ASSERT_EQ(::chown(file.c_str(), 65534, 65534), 0);
   EXPECT_EQ(read_secret_file(file, 64).error().code(), ErrorCode::permission_denied);
 }
 

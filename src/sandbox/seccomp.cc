@@ -90,6 +90,8 @@ constexpr unsigned long kSocketOptionLevels[] = {SOL_SOCKET, IPPROTO_TCP};
 constexpr scmp_datum_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                         CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
                                         CLONE_NEWTIME;
+constexpr scmp_datum_t kInternetFamilies[] = {AF_INET, AF_INET6};
+constexpr scmp_datum_t kStreamProtocols[] = {0, IPPROTO_TCP};
 constexpr scmp_datum_t kSocketTypeMask = 0xF;  // the rest are SOCK_NONBLOCK and SOCK_CLOEXEC
 
 // Comparisons of an argument by its index.
@@ -160,17 +162,19 @@ void allow_data_memory(Filter& filter) {
   }
 }
 
-void allow_sockets(Filter& filter, bool tcp) {
-  filter.allow_when(SCMP_SYS(socket), {equals(0, AF_UNIX)});
-  // Not MPTCP and not UDP: Landlock's port rules see TCP only.
-  for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
-    for (const scmp_datum_t protocol : {0, static_cast<int>(IPPROTO_TCP)}) {
-      if (!tcp) continue;
+// Not MPTCP and not UDP: Landlock's port rules see TCP only.
+void allow_tcp(Filter& filter) {
+  for (const scmp_datum_t family : kInternetFamilies) {
+    for (const scmp_datum_t protocol : kStreamProtocols) {
       filter.allow_when(
           SCMP_SYS(socket),
           {equals(0, family), masked(1, kSocketTypeMask, SOCK_STREAM), equals(2, protocol)});
     }
   }
+}
+
+void allow_sockets(Filter& filter) {
+  filter.allow_when(SCMP_SYS(socket), {equals(0, AF_UNIX)});
   // MSG_FASTOPEN connects without connect(2), where Landlock stands.
   filter.allow_when(SCMP_SYS(sendto), {masked(3, MSG_FASTOPEN, 0)});
   filter.allow_when(SCMP_SYS(sendmsg), {masked(2, MSG_FASTOPEN, 0)});
@@ -192,7 +196,8 @@ Result<void> restrict_by_seccomp(const Rights& rights) {
   filter.allow_when(SCMP_SYS(prlimit64), {equals(0, 0)});  // its own limits
   allow_threads(filter);
   allow_data_memory(filter);
-  allow_sockets(filter, !rights.connect_ports.empty() || !rights.bind_ports.empty());
+  allow_sockets(filter);
+  if (!rights.connect_ports.empty() || !rights.bind_ports.empty()) allow_tcp(filter);
   return filter.load();
 }
 
