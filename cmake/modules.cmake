@@ -46,3 +46,16 @@ function(sr_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()
+
+# sr_program(NAME SOURCES file... DEPS module... [LIBS library...]) declares one executable. All of
+# them lie in one folder: strongroom finds the daemons beside itself.
+function(sr_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  foreach(dep IN LISTS ARG_DEPS)
+    sr_target_name(${dep} dep_target)
+    target_link_libraries(${name} PRIVATE ${dep_target})
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()

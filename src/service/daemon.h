@@ -31,7 +31,8 @@ class Worker {
   // waited for while readiness() names it. An error is a bad start: the process exits with 2.
   virtual async::Task<Result<void>> start() = 0;
   // Stops accepting, finishes what is under way, closes. Comes while start() still waits, too:
-  // then start() gives up and returns. Whatever takes longer than kDrainTimeout is cut off.
+  // then start() gives up and returns. Comes after a failed start() as well. Whatever takes longer
+  // than kDrainTimeout is cut off.
   virtual async::Task<void> drain() = 0;
   // SIGHUP: takes over certificates, ticket keys and tables of `deployment`, just read again. What
   // cannot be taken over is logged and stays as it was.
@@ -53,11 +54,12 @@ class Service {
   // byte from outside has been parsed.
   virtual Result<sandbox::Enforced> enter_sandbox() = 0;
   // What --check-sandbox tries from inside.
-  [[nodiscard]] virtual sandbox::ProbePlan probe_plan() const = 0;
+  [[nodiscard]] virtual sandbox::ProbePlan probe_plan() const { return {}; }
   [[nodiscard]] virtual std::size_t workers() const { return 1; }
-  // The worker with that index, 0 first. Called on the worker's own thread; `loop` outlives it.
-  [[nodiscard]] virtual std::unique_ptr<Worker> make_worker(async::Loop& loop,
-                                                            std::size_t index) = 0;
+  // The worker with that index, 0 first; an error is a bad start. Called on the worker's own
+  // thread; `loop` outlives it.
+  [[nodiscard]] virtual Result<std::unique_ptr<Worker>> make_worker(async::Loop& loop,
+                                                                    std::size_t index) = 0;
 };
 
 // Host is what the scaffold lends a Service; it outlives the Service.
@@ -70,7 +72,7 @@ struct Host {
 struct Program {
   std::string_view name;     // "authd"; also the sandbox's and the log's name
   std::string_view purpose;  // one line for --help
-  // Opens the parts for serving and for --check-sandbox.
+  // Opens the parts for serving and for --check-sandbox. `host` outlives the Service.
   Start<std::unique_ptr<Service>> (*open)(Host& host);
   Start<void> (*init)(Host& host);     // --init; null when the daemon has nothing to make
   Start<void> (*migrate)(Host& host);  // --migrate; null when it has no database

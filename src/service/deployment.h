@@ -4,66 +4,79 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/config.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "http/tls.h"
-#include "service/start_error.h"
 
 namespace strongroom::service {
 
 struct Deployment {
   ConfigFile file;
-  std::string directory;         // DIR, absolute
-  std::string instance;          // "vaultd", "connectord-stripe": lock, sockets, identity, log
-  std::string section;           // "vaultd", "connectord.stripe": the table of this instance
-  Profile profile;               // [deployment] profile
-  std::string trust_domain;      // [deployment] trust_domain
-  bool allow_memfd_secret;       // [deployment] secret_memory = "auto" | "mlock"
-  std::string log_level;         // [deployment] log_level = "debug|info|warn|error", default info
-  std::string ca_path;           // [tls] ca: PEM of the service CA
-  std::string ticket_keys_path;  // [tickets] public_keys: authd's public keys, root-owned
+  std::string config_path;         // absolute
+  std::string directory;           // DIR, absolute
+  Profile profile{};               // [deployment] profile
+  std::string program;             // "connectord"
+  std::string instance;            // "connectord-stripe": lock, sockets, identity, log
+  std::string section;             // "connectord.stripe": the table of this instance
+  std::string trust_domain;        // [deployment] trust_domain
+  bool allow_memfd_secret = true;  // [deployment] secret_memory = "auto" | "mlock"
+  log::Level log_level{};          // [deployment] log_level, info by default
+  std::string ca_path;             // [tls] ca: PEM of the service CA
+  std::string ticket_keys_path;    // [tickets] public_keys: authd's public keys
 
-  // Reads `config_path` for `instance` of `program`.
-  [[nodiscard]] static std::expected<Deployment, ConfigError> load(const std::string& config_path,
-                                                                   std::string_view program,
-                                                                   std::string_view instance);
-  // DIR/run/<name>: sockets and locks.
-  [[nodiscard]] std::string run_path(std::string_view name) const;
-  [[nodiscard]] std::string lock_path() const;          // DIR/run/<instance>.lock
-  [[nodiscard]] std::string admin_socket_path() const;  // DIR/run/<instance>.admin.sock
-  [[nodiscard]] std::string audit_socket_path() const;  // DIR/run/auditd.sock
+  // Reads the common part of `config_path` for `instance` of `program`. Also refuses sections that
+  // no program reads.
+  [[nodiscard]] static ConfigResult<Deployment> load(const std::string& config_path,
+                                                     std::string_view program,
+                                                     std::string_view instance);
+  [[nodiscard]] std::string run_folder() const;                     // DIR/run: sockets and locks
+  [[nodiscard]] std::string run_path(std::string_view name) const;  // DIR/run/<name>
+  [[nodiscard]] std::string lock_path() const;                      // DIR/run/<instance>.lock
+  [[nodiscard]] std::string admin_socket_path() const;              // DIR/run/<instance>.admin.sock
+  [[nodiscard]] std::string audit_socket_path() const;              // DIR/run/auditd.sock
 };
 
-// "127.0.0.1:8443" or "[::1]:8443".
 struct Address {
-  std::string host;  // an IP address or "localhost"
+  std::string host;  // an IP address
   std::uint16_t port = 0;
 };
-// invalid_argument; port 0 is refused: a daemon's address is what its neighbors have configured.
+// "127.0.0.1:8443" or "[::1]:8443". Addresses only: names would need DNS, and a neighbor proves who
+// it is by its certificate, wherever it stands. invalid_argument, also for port 0.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
-// conflict when somebody listens on `address`. SO_REUSEPORT, by which workers share a port, would
-// let a second process of the same user join unnoticed.
+// The address at `key` of a section; refuses it there when it is none.
+[[nodiscard]] Address read_address(ConfigSection& section, std::string_view key);
+// conflict when somebody listens on `address`: SO_REUSEPORT, by which workers share a port, would
+// let a second process of the same user join unnoticed. unavailable (detail: errno) when it is none
+// of this host's.
 [[nodiscard]] Result<void> require_free(const Address& address);
 
-// The certificate of an instance, as its section names it: `certificate` and `key`, PEM files.
+// Where the certificate and key of an instance stand, PEM files: `certificate` and `key` of its
+// section.
 struct Credentials {
   std::string certificate_path;
   std::string key_path;
 };
+[[nodiscard]] Credentials read_credentials(ConfigSection& section);
 
 // TLS of one instance, read from the files now. Call again on SIGHUP and hand the new context to
-// Server::set_tls. invalid_argument, not_found, permission_denied (key readable by others).
+// Server::set_tls or Client::set_tls. invalid_argument, not_found, permission_denied (also for a
+// key that others can read).
 [[nodiscard]] Result<std::shared_ptr<const http::TlsContext>> load_server_tls(
     const Deployment& deployment, const Credentials& credentials);
 [[nodiscard]] Result<std::shared_ptr<const http::TlsContext>> load_client_tls(
     const Deployment& deployment, const Credentials& credentials);
-// The public listener's: the same certificate form, no client certificate asked for.
+// The public listener's: no client certificate is asked for.
 [[nodiscard]] Result<std::shared_ptr<const http::TlsContext>> load_public_tls(
     const Credentials& credentials);
+
+// The lines of the ticket key file, for http::TicketVerifier. Whoever can write that file can act
+// as any merchant: permission_denied unless root (in the demo profile: or this process's user) owns
+// it and nobody else may write it.
+[[nodiscard]] Result<std::string> load_ticket_keys(const Deployment& deployment);
 
 }  // namespace strongroom::service

@@ -1,0 +1,122 @@
+// run_daemon: the order in which a process comes up. Nothing here belongs to one daemon.
+#include "service/daemon.h"
+
+#include <fmt/core.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <variant>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/pan_scan.h"
+#include "base/secret.h"
+#include "service/arguments.h"
+#include "service/harden.h"
+#include "service/supervisor.h"
+#include "service/version.h"
+
+namespace strongroom::service {
+namespace {
+
+constexpr int kBadStart = 2;
+
+int report(std::string_view name, const StartError& error) {
+  fmt::print(stderr, "{}: {}\n", name, mask_pans(error.text()));
+  return kBadStart;
+}
+
+// The instance's lock, held as long as the process may write.
+Start<FileLock> claim_instance(const Deployment& deployment) {
+  auto lock = FileLock::acquire(deployment.lock_path());
+  if (lock) return *std::move(lock);
+  if (lock.error().code() == ErrorCode::conflict) {
+    return start_failure(deployment.instance, {ErrorCode::conflict, "already running"});
+  }
+  return start_failure(deployment.lock_path(), lock.error());
+}
+
+Start<void> prepare_process(const Deployment& deployment) {
+  log::set_process(deployment.instance);
+  log::set_level(deployment.log_level);
+  const auto configured =
+      configure_secret_memory({.allow_memfd_secret = deployment.allow_memfd_secret});
+  if (!configured) return start_failure("secret memory", configured.error());
+  return {};
+}
+
+Start<int> check_sandbox(const Service& service) {
+  boost::json::array results;
+  bool all_denied = true;
+  for (const sandbox::ProbeResult& probe : sandbox::probe_forbidden(service.probe_plan())) {
+    all_denied = all_denied && probe.denied;
+    results.push_back({{"name", probe.name}, {"denied", probe.denied}, {"errno", probe.error}});
+  }
+  fmt::print("{}\n", boost::json::serialize(boost::json::object{{"probes", std::move(results)}}));
+  return all_denied ? 0 : 1;
+}
+
+AdminFacts facts_of(const Deployment& deployment, const sandbox::Enforced& enforced,
+                    const Hardening& hardening) {
+  AdminFacts facts{.instance = deployment.instance,
+                   .sandbox_gaps = {},
+                   .memory = std::string(to_string(secret_memory_level())),
+                   .memory_locked = hardening.memory_locked};
+  for (const std::string_view gap : enforced.gaps) facts.sandbox_gaps.emplace_back(gap);
+  log::info("sandboxed", {{"gaps", facts.sandbox_gaps.size()},
+                          {"secret_memory", facts.memory},
+                          {"memory_locked", facts.memory_locked},
+                          {"openssl_wipes", hardening.openssl_wipes}});
+  return facts;
+}
+
+Start<int> serve(const Program& program, Host& host, Action action, const Hardening& hardening) {
+  SR_TRY(const std::unique_ptr<Service> service, program.open(host));
+  auto wakeups = Wakeups::create();
+  if (!wakeups) return start_failure("signals", wakeups.error());
+  const auto enforced = service->enter_sandbox();
+  if (!enforced) return start_failure("sandbox", enforced.error());
+  if (action == Action::check_sandbox) return check_sandbox(*service);
+  Supervisor supervisor(host, *service, facts_of(host.deployment, *enforced, hardening),
+                        *std::move(wakeups));
+  SR_CHECK_OK(supervisor.run());
+  log::info("stopped");
+  return 0;
+}
+
+Start<int> run_once(Start<void> (*work)(Host&), Host& host) {
+  if (work == nullptr) return 0;
+  SR_CHECK_OK(work(host));
+  return 0;
+}
+
+Start<int> act(const Program& program, Host& host, Action action, const Hardening& hardening) {
+  // A check of the sandbox writes nothing, so it may run beside the daemon.
+  if (action == Action::check_sandbox) return serve(program, host, action, hardening);
+  SR_TRY(const FileLock lock, claim_instance(host.deployment));
+  if (action == Action::init) return run_once(program.init, host);
+  if (action == Action::migrate) return run_once(program.migrate, host);
+  return serve(program, host, action, hardening);
+}
+
+Start<int> run(const Program& program, const Arguments& arguments, const Hardening& hardening) {
+  SR_TRY(Deployment deployment,
+         Deployment::load(arguments.config_path, program.name, arguments.instance));
+  SR_CHECK_OK(prepare_process(deployment));
+  Host host{.deployment = std::move(deployment), .metrics = {}};
+  return act(program, host, arguments.action, hardening);
+}
+
+}  // namespace
+
+int run_daemon(const Program& program, int argc, char** argv) {
+  const Hardening hardening = harden_process();
+  const auto parsed = parse_arguments(argc, argv, program.name, program.purpose);
+  if (const int* status = std::get_if<int>(&parsed)) return *status;
+  const Arguments& arguments = std::get<Arguments>(parsed);
+  const Start<int> status = run(program, arguments, hardening);
+  return status ? *status : report(arguments.instance, status.error());
+}
+
+}  // namespace strongroom::service

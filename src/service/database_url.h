@@ -1,0 +1,27 @@
+// The database of a daemon as its configuration names it, and what of it the sandbox must allow.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config.h"
+#include "service/deployment.h"
+
+namespace strongroom::service {
+
+struct DatabaseUrl {
+  std::string text;                  // for storage::Options
+  std::string sqlite_folder;         // of SQLite's file, to be written; else empty
+  std::vector<std::uint16_t> ports;  // of PostgreSQL over TCP; else empty
+  std::vector<std::string> files;    // that libpq reads on every connect: sslrootcert, sslkey, ...
+};
+
+// The URL at `key`: "sqlite:PATH", where a relative path starts at DIR, or a libpq URI
+// ("postgresql://..."). A password in it is refused, as secrets are in all of the configuration: a
+// passfile or a client certificate stands for it.
+[[nodiscard]] DatabaseUrl database_url(const Deployment& deployment, ConfigSection& section,
+                                       std::string_view key);
+
+}  // namespace strongroom::service

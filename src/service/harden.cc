@@ -1,0 +1,48 @@
+// Process-wide protection that needs no knowledge of the program.
+#include "service/harden.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "base/try.h"
+#include "crypto/memory.h"
+#include "service/wakeups.h"
+
+namespace strongroom::service {
+namespace {
+
+void raise_locked_memory_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+// Locking what will be mapped later makes mmap fail at the limit: only without a limit is it safe.
+bool lock_memory() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return false;
+  return ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+}
+
+}  // namespace
+
+Hardening harden_process() noexcept {
+  Hardening reached;
+  reached.openssl_wipes = crypto::install_wiping_allocator().has_value();
+  ::umask(S_IRWXG | S_IRWXO);
+  const rlimit no_core{0, 0};
+  SR_CHECK(::setrlimit(RLIMIT_CORE, &no_core) == 0);
+  SR_CHECK(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+  raise_locked_memory_limit();
+  reached.memory_locked = lock_memory();
+  std::signal(SIGPIPE, SIG_IGN);
+  block_signals();
+  return reached;
+}
+
+}  // namespace strongroom::service

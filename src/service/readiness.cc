@@ -1,0 +1,20 @@
+// Checks by name; a few per process, so a list is enough.
+#include "service/readiness.h"
+
+#include <algorithm>
+
+namespace strongroom::service {
+
+void Readiness::add(std::string_view name, bool ok, std::string_view detail) {
+  const auto known = std::ranges::find(checks_, name, &Check::name);
+  if (known == checks_.end()) {
+    checks_.push_back({std::string(name), ok, std::string(ok ? std::string_view{} : detail)});
+  } else if (known->ok && !ok) {
+    known->ok = false;
+    known->detail = detail;
+  }
+}
+
+bool Readiness::ready() const noexcept { return std::ranges::all_of(checks_, &Check::ok); }
+
+}  // namespace strongroom::service

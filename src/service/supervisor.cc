@@ -1,0 +1,123 @@
+// Workers up, signals through, workers down.
+#include "service/supervisor.h"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+
+namespace strongroom::service {
+namespace {
+
+constexpr std::chrono::milliseconds kAnswerStep{5};
+constexpr int kAnswerSteps = 200;  // a second
+
+// What the workers answer to one /readyz.
+struct Answers {
+  std::mutex mutex;
+  std::size_t missing = 0;
+  Readiness all;
+};
+
+bool complete(Answers& answers) {
+  const std::lock_guard lock(answers.mutex);
+  return answers.missing == 0;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Host& host, Service& service, AdminFacts facts, Wakeups wakeups)
+    : host_(host), facts_(std::move(facts)), wakeups_(std::move(wakeups)) {
+  for (std::size_t i = 0; i < service.workers(); ++i) {
+    threads_.push_back(std::make_unique<WorkerThread>(service, i, wakeups_));
+  }
+}
+
+Start<void> Supervisor::run() {
+  auto served = serve_until_stopped();
+  stopping_ = true;
+  drain();
+  threads_.clear();
+  return served;
+}
+
+void Supervisor::launch(std::size_t index) {
+  ++launched_;
+  if (index != 0) return threads_[index]->launch();
+  threads_[0]->launch_with_admin(
+      host_.deployment.admin_socket_path(), [this](http::Router& router) {
+        add_admin_routes(router, facts_, host_.metrics, [this] { return collect(); });
+      });
+}
+
+Start<void> Supervisor::serve_until_stopped() {
+  launch(0);
+  while (true) {
+    const Wakeups::Wakeup wakeup = wakeups_.wait(std::nullopt);
+    for (const Event& event : wakeup.events) {
+      if (event.kind == Event::Kind::failed) return start_failure("start", *event.error);
+      if (++started_ < threads_.size()) {
+        launch(started_);
+      } else {
+        log::info("serving", {{"workers", started_.load()}});
+      }
+    }
+    if (wakeup.stop) return {};
+    if (wakeup.reload) reload();
+  }
+}
+
+void Supervisor::drain() {
+  log::info("stopping");
+  for (std::size_t i = 0; i < launched_; ++i) threads_[i]->drain();
+  std::size_t under_way = launched_;
+  const auto deadline = std::chrono::steady_clock::now() + kDrainTimeout;
+  while (under_way > 0) {
+    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (patience.count() <= 0) return log::warn("drain cut off", {{"workers", under_way}});
+    for (const Event& event : wakeups_.wait(patience).events) {
+      if (event.kind == Event::Kind::drained) --under_way;
+    }
+  }
+}
+
+void Supervisor::reload() {
+  auto read = Deployment::load(host_.deployment.config_path, host_.deployment.program,
+                               host_.deployment.instance);
+  if (!read) return log::warn("reload refused", {{"reason", read.error().text()}});
+  log::set_level(read->log_level);
+  // Shared because each worker takes it over in its own time.
+  const auto deployment = std::make_shared<const Deployment>(*std::move(read));
+  for (auto& thread : threads_) {
+    thread->post([deployment](Worker* worker) {
+      if (worker != nullptr) worker->reload(*deployment);
+    });
+  }
+  log::info("reloaded");
+}
+
+async::Task<Readiness> Supervisor::collect() {
+  // Shared because a worker may answer after the time-out.
+  const auto answers = std::make_shared<Answers>();
+  answers->missing = threads_.size();
+  for (auto& thread : threads_) {
+    thread->post([answers](Worker* worker) {
+      const std::lock_guard lock(answers->mutex);
+      if (worker != nullptr) worker->readiness(answers->all);
+      --answers->missing;
+    });
+  }
+  for (int step = 0; step < kAnswerSteps && !complete(*answers); ++step) {
+    co_await threads_[0]->loop().sleep_for(kAnswerStep);
+  }
+  const std::lock_guard lock(answers->mutex);
+  Readiness all = answers->all;
+  if (answers->missing > 0) all.add("workers", false, "a worker does not answer");
+  all.add("workers", started_ == threads_.size(), "starting");
+  all.add("running", !stopping_, "stopping");
+  co_return all;
+}
+
+}  // namespace strongroom::service

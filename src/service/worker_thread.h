@@ -1,0 +1,60 @@
+// WorkerThread: one Loop on its own thread, the Worker that lives there, and on the first one the
+// admin socket.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "async/loop.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "service/daemon.h"
+#include "service/wakeups.h"
+
+namespace strongroom::service {
+
+class WorkerThread {
+ public:
+  using AddRoutes = std::move_only_function<void(http::Router&)>;
+
+  // The thread runs at once; it idles until launch(). Everything borrowed outlives this object.
+  WorkerThread(Service& service, std::size_t index, Wakeups& wakeups);
+  // Stops the loop, destroys the worker on its thread, and waits for the thread's end.
+  ~WorkerThread();
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+  // Makes the worker and starts it; reports `started` or `failed`. Main thread, once.
+  void launch();
+  // The same with the admin socket at `path`, whose common routes `add_routes` fills in.
+  void launch_with_admin(std::string path, AddRoutes add_routes);
+  // Drains the worker; reports `drained`. Main thread, after launch().
+  void drain();
+  // Runs `work` with the worker (null before launch) on the loop's thread. Any thread.
+  void post(std::move_only_function<void(Worker*)> work);
+
+  [[nodiscard]] async::Loop& loop() noexcept { return loop_; }
+
+ private:
+  async::Task<void> start_worker();
+  async::Task<void> drain_worker();
+  // `add_routes` may be null: no admin socket.
+  void make_and_start(const std::string& admin_path, AddRoutes add_routes);
+  Result<void> open_admin_socket(const std::string& path, AddRoutes add_routes);
+  void report(Event::Kind kind, std::optional<Error> error = std::nullopt);
+
+  Service& service_;
+  const std::size_t index_;
+  Wakeups& wakeups_;
+  async::Loop loop_;
+  // Made, used and destroyed on the loop's thread alone.
+  std::unique_ptr<Worker> worker_;
+  http::Router admin_router_;
+  std::unique_ptr<http::Server> admin_;
+  std::thread thread_;  // last: everything above exists when it starts
+};
+
+}  // namespace strongroom::service
