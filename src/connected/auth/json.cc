@@ -1,0 +1,38 @@
+// Members in the order in which the documentation names them.
+#include "connected/auth/json.h"
+
+#include <string>
+
+#include "base/clock.h"
+
+namespace strongroom::connected::auth {
+namespace {
+
+boost::json::value time_or_null(const std::optional<std::int64_t>& time_us) {
+  if (!time_us) return nullptr;
+  return boost::json::value(rfc3339(*time_us));
+}
+
+}  // namespace
+
+boost::json::object to_json(const Merchant& merchant) {
+  return {{"id", merchant.id},
+          {"object", "merchant"},
+          {"name", merchant.name},
+          {"status", merchant.active ? "active" : "suspended"},
+          {"created_at", rfc3339(merchant.created_at_us)}};
+}
+
+boost::json::object to_json(const ApiKey& key) {
+  return {{"id", key.id},
+          {"object", "api_key"},
+          {"merchant", key.merchant},
+          {"prefix", key.prefix},
+          {"role", name(key.role)},
+          {"name", key.name},
+          {"created_at", rfc3339(key.created_at_us)},
+          {"revoked_at", time_or_null(key.revoked_at_us)},
+          {"last_used_at", time_or_null(key.last_used_at_us)}};
+}
+
+}  // namespace strongroom::connected::auth
