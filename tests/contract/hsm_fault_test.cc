@@ -2,6 +2,7 @@
 // errors that matter. The module is SoftHSM behind faulty_module.
 #include <dlfcn.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -217,6 +218,35 @@ TEST_F(HsmFault, OpenTellsWhyALoginFails) {
 TEST_F(HsmFault, PoolSaysWhenTheTokenHasNoMoreSessions) {
   spoil("C_OpenSession", CKR_SESSION_COUNT);
   EXPECT_EQ(code_of(SessionPool::open(*token_, 2)), ErrorCode::exhausted);
+}
+
+TEST_F(HsmFault, ThreadsWorkOnWhileSessionsAreLost) {
+  constexpr int kThreads = 4, kOperations = 500, kFaults = 50;
+  const auto copy = token_->copy_to_session(*mac_);
+  ASSERT_TRUE(copy);
+  const auto pool = SessionPool::open(*token_, 2);
+  ASSERT_TRUE(pool);
+  std::atomic<int> succeeded = 0, lost = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        for (int n = 0; n < kOperations; ++n) {
+          const auto mac = (*pool)->lease()->hmac_sha256(*copy, as_bytes("x"));
+          if (mac) ++succeeded;
+          if (!mac && mac.error().code() == ErrorCode::unavailable) ++lost;
+        }
+      });
+    }
+    for (int n = 0; n < kFaults; ++n) {
+      spoil("C_Sign", CKR_DEVICE_ERROR);
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+  EXPECT_EQ(succeeded + lost, kThreads * kOperations);
+  EXPECT_GT(lost, 0);
+  EXPECT_LE(lost, kFaults);
+  EXPECT_TRUE((*pool)->lease()->hmac_sha256(*copy, as_bytes("x")));
 }
 
 TEST_F(HsmFault, AbsentTokenIsAskedForOncePerInterval) {
