@@ -11,11 +11,11 @@ namespace strongroom::sandbox {
 
 // Where auditd's rights point in one deployment. An empty string is something that it does not use.
 struct AuditdPaths {
-  std::string config_file;
-  std::vector<std::string> key_paths;  // sealed files of the checkpoint key
-  std::string token_folder;            // of a software HSM that holds it instead
-  std::string audit_folder;            // journal, tiles, checkpoints
-  std::string run_folder;
+  std::string config_file{};
+  std::vector<std::string> key_paths{};  // sealed files of the checkpoint key
+  std::string token_folder{};            // of a software HSM that holds it instead
+  std::string audit_folder{};            // journal, tiles, checkpoints
+  std::string run_folder{};
 };
 
 // As enter() in sandbox.h.
