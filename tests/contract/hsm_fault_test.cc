@@ -227,6 +227,7 @@ TEST_F(HsmFault, ThreadsWorkOnWhileSessionsAreLost) {
   const auto pool = SessionPool::open(*token_, 2);
   ASSERT_TRUE(pool);
   std::atomic<int> succeeded = 0, lost = 0;
+  spoil("C_Sign", CKR_DEVICE_ERROR);
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < kThreads; ++i) {
@@ -245,7 +246,8 @@ TEST_F(HsmFault, ThreadsWorkOnWhileSessionsAreLost) {
   }
   EXPECT_EQ(succeeded + lost, kThreads * kOperations);
   EXPECT_GT(lost, 0);
-  EXPECT_LE(lost, kFaults);
+  EXPECT_LE(lost, kFaults + 1);
+  spoil_("C_Sign", CKR_OK, 0, 0);  // the last fault may have found nobody at work
   EXPECT_TRUE((*pool)->lease()->hmac_sha256(*copy, as_bytes("x")));
 }
 
