@@ -1,16 +1,20 @@
-// hsm_bench: what one key operation costs in SoftHSM, with keys used where they stand on the token
-// (/token) and as session copies (/copy), one session per thread. Rates are items_per_second of all
-// threads together.
+// hsm_bench MODULE TOKEN PIN_FILE [OPTION...]: what one key operation costs in a PKCS#11 module,
+// with keys used where they stand on the token (/token) and as session copies (/copy), one session
+// per thread. Rates are items_per_second of all threads together. OPTIONs are Google Benchmark's.
+// It makes two keys on the token and destroys them at its end; never point it at a token in
+// service.
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/encoding.h"
+#include "base/file.h"
 #include "base/try.h"
 #include "pkcs11/session.h"
-#include "support/softhsm.h"
 
 namespace strongroom {
 namespace {
@@ -20,6 +24,7 @@ using pkcs11::KeyPurpose;
 using pkcs11::Session;
 
 constexpr std::size_t kDekBytes = 32;
+constexpr std::size_t kPinBytesMax = 256;
 
 template <class T>
 T must(Result<T> result) {
@@ -35,6 +40,14 @@ struct Keys {
 // The token that all benchmarks share.
 class Hsm {
  public:
+  Hsm(const char* module, const char* token, const char* pin_file)
+      : module_(must(pkcs11::Module::load(module))),
+        token_(must(pkcs11::Token::open(*module_, token,
+                                        must(read_secret_file(pin_file, kPinBytesMax))))) {}
+  Hsm(const Hsm&) = delete;
+  Hsm& operator=(const Hsm&) = delete;
+  ~Hsm() { SR_CHECK(token_->destroy_key(originals_.wrap) && token_->destroy_key(originals_.mac)); }
+
   Session session() { return must(Session::open(*token_)); }
   const Keys& keys(bool copied) const { return copied ? copies_ : originals_; }
 
@@ -45,13 +58,10 @@ class Hsm {
         {.label = label, .id = {id.begin(), id.end()}, .purpose = purpose}));
   }
 
-  test::TemporarySoftHsm softhsm_;
-  std::unique_ptr<pkcs11::Module> module_ =
-      must(pkcs11::Module::load(test::TemporarySoftHsm::module_path()));
-  std::unique_ptr<pkcs11::Token> token_ = must(pkcs11::Token::open(
-      *module_, test::TemporarySoftHsm::kLabel, test::secret_of(test::TemporarySoftHsm::kPin)));
-  Keys originals_{generate("wrap", KeyPurpose::aes256_wrap),
-                  generate("mac", KeyPurpose::hmac_sha256)};
+  std::unique_ptr<pkcs11::Module> module_;
+  std::unique_ptr<pkcs11::Token> token_;
+  Keys originals_{generate("hsm_bench/wrap", KeyPurpose::aes256_wrap),
+                  generate("hsm_bench/mac", KeyPurpose::hmac_sha256)};
   Keys copies_{must(token_->copy_to_session(originals_.wrap)),
                must(token_->copy_to_session(originals_.mac))};
 };
@@ -113,8 +123,11 @@ void list_benchmarks(Hsm& hsm) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (!strongroom::test::TemporarySoftHsm::available()) return 77;  // skipped: no SoftHSM here
-  strongroom::Hsm hsm;
+  if (argc != 4) {
+    std::fputs("usage: hsm_bench MODULE TOKEN PIN_FILE [OPTION...]\n", stderr);
+    return 2;
+  }
+  strongroom::Hsm hsm(argv[1], argv[2], argv[3]);
   strongroom::list_benchmarks(hsm);
   benchmark::RunSpecifiedBenchmarks();
 }
