@@ -31,7 +31,7 @@ constexpr int kBacklog = 128;
 constexpr std::chrono::milliseconds kAcceptPause{50};  // when no descriptor is left
 
 constexpr Error kClosed{ErrorCode::unavailable, "local connection is closed"};
-constexpr Error kTimedOut{ErrorCode::unavailable, "local peer does not answer"};
+constexpr Error kTimedOut{ErrorCode::exhausted, "local peer does not answer"};
 
 std::uint32_t last_errno() { return static_cast<std::uint32_t>(errno); }
 

@@ -39,10 +39,10 @@ class LocalSocket {
   [[nodiscard]] uid_t peer_uid() const noexcept;
 
   // Writes all frames with one writev while the socket takes them. After an error the connection is
-  // of no more use. `frames` must outlive the call. unavailable, too_large.
+  // of no more use. `frames` must outlive the call. unavailable, exhausted (write_timeout), too_large.
   [[nodiscard]] Task<Result<void>> write(std::span<const Frame> frames);
-  // The next frame; waits at most `timeout` (zero: without end). unavailable: closed or timed out;
-  // too_large: the peer announced more than frame_bytes_max.
+  // The next frame. exhausted: none within `timeout` (zero: no limit), and the connection is as it
+  // was; unavailable: closed; too_large: the peer announced more than frame_bytes_max.
   [[nodiscard]] Task<Result<std::vector<std::byte>>> read(std::chrono::milliseconds timeout = {});
   // Ends the connection; what is under way ends with unavailable. Any number of times.
   void close() noexcept;

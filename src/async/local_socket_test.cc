@@ -103,7 +103,7 @@ TEST_F(LocalSocketTest, RefusesFramesOverTheLimitOnBothSides) {
 
 TEST_F(LocalSocketTest, ReadGivesUpAfterItsTimeoutAndTheConnectionStaysUsable) {
   Pair pair = connected();
-  EXPECT_EQ(read(*pair.far, 10ms).error().code(), ErrorCode::unavailable);
+  EXPECT_EQ(read(*pair.far, 10ms).error().code(), ErrorCode::exhausted);
   ASSERT_TRUE(write(*pair.near, {"late"}));
   EXPECT_EQ(as_text(*read(*pair.far)), "late");
 }
@@ -111,7 +111,7 @@ TEST_F(LocalSocketTest, ReadGivesUpAfterItsTimeoutAndTheConnectionStaysUsable) {
 TEST_F(LocalSocketTest, WriteGivesUpWhenThePeerDoesNotRead) {
   Pair pair = connected({.frame_bytes_max = std::size_t{2} << 20, .write_timeout = 20ms});
   EXPECT_EQ(write(*pair.near, {std::string(std::size_t{2} << 20, 'b')}).error().code(),
-            ErrorCode::unavailable);
+            ErrorCode::exhausted);
 }
 
 TEST_F(LocalSocketTest, ReadEndsWhenThePeerCloses) {

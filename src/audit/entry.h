@@ -23,7 +23,6 @@ inline constexpr std::size_t kResourcesMax = 16;    // more are left out
 enum class EventType : std::uint8_t {
   token_create,
   token_lookup,
-  token_update,
   token_delete,
   token_expire,
   processor_token_resolve,
@@ -101,6 +100,8 @@ struct Entry {
 // looks like a PAN becomes "[masked]", and so does a `bin` or `last4` that is not one. PCI
 // DSS 3.5.1, 10.2.2.
 [[nodiscard]] std::string to_json(const Entry& entry);
+// The same with `instance` as the writer, whatever the entry says.
+[[nodiscard]] std::string to_json(const Entry& entry, std::string_view instance);
 
 // Reads the form that to_json writes and no other: member order, escapes and numbers are part of
 // it, so that equal entries are equal bytes. Refuses text that looks like a PAN. invalid_argument,

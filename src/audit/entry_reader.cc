@@ -105,7 +105,6 @@ class Cursor {
 struct Derived {
   std::string_view correlation;
   int activity = 0, type = 0, severity = 0, status = 0;
-  std::string_view timestamp;
 };
 
 void read_head(Cursor& in, EntryView& entry, Derived& derived) {
@@ -140,7 +139,7 @@ void read_optional(Cursor& in, std::string_view key, std::optional<std::uint64_t
   if (in.maybe(key)) in.number(out.emplace());
 }
 
-void read_unmapped(Cursor& in, EntryView& entry, Derived& derived) {
+void read_unmapped(Cursor& in, EntryView& entry) {
   in.literal(R"(,"unmapped":{"schema":1,"event_type":")");
   in.one_of(entry.event_type, kEventTypes, &EventTypeRow::text);
   in.literal(R"(","phase":")").one_of(entry.phase, kPhases, std::identity{}).literal("\"");
@@ -159,7 +158,7 @@ void read_unmapped(Cursor& in, EntryView& entry, Derived& derived) {
   read_optional(in, R"(,"count":)", entry.count);
   read_optional(in, R"(,"old_size_bytes":)", entry.old_size_bytes);
   read_optional(in, R"(,"new_size_bytes":)", entry.new_size_bytes);
-  in.literal(R"(,"timestamp":")").text(derived.timestamp).literal("\"}}");
+  in.literal(R"(,"timestamp":")").text(entry.timestamp).literal("\"}}");
 }
 
 void check(Cursor& in, const EntryView& entry, const Derived& derived) {
@@ -178,7 +177,7 @@ void check(Cursor& in, const EntryView& entry, const Derived& derived) {
       entry.operation_id != OperationId{} ? entry.operation_id.bytes : entry.uid.bytes;
   in.require(entry.request_id.empty() ? derived.correlation == uuid_text(joined)
                                       : derived.correlation == entry.request_id);
-  in.require(derived.timestamp == timestamp(entry.time_ms).view());
+  in.require(entry.timestamp == timestamp(entry.time_ms).view());
 }
 
 std::string unescaped(std::string_view text) {
@@ -200,7 +199,7 @@ Result<EntryView> read_entry(std::string_view json) {
   Derived derived;
   read_head(in, entry, derived);
   read_who_and_what(in, entry);
-  read_unmapped(in, entry, derived);
+  read_unmapped(in, entry);
   check(in, entry, derived);
   if (!in.ok()) {
     return fail(Error{ErrorCode::invalid_argument, "entry is not of the one form"}.with_detail(

@@ -20,6 +20,7 @@ struct EntryView {
   Phase phase = Phase::single;
   Outcome outcome = Outcome::none;
   std::int64_t time_ms = 0;
+  std::string_view timestamp;  // time_ms as text: 2026-...
   std::string_view instance, user, source_ip, operation;
   std::array<std::string_view, kResourcesMax> resources;
   std::size_t resource_count = 0;

@@ -94,9 +94,10 @@ void write_class(Writer& out, const Entry& entry) {
   out.raw(R"(,"status_id":)").number(status_id(entry.outcome));
 }
 
-void write_who_and_what(Writer& out, const Entry& entry) {
-  out.raw(R"(,"actor":{"user":{"uid":")").text(entry.user.empty() ? entry.instance : entry.user);
-  out.raw(R"("},"app_uid":")").text(entry.instance).raw(R"("},"api":{"operation":")");
+void write_who_and_what(Writer& out, const Entry& entry, std::string_view instance) {
+  out.raw(R"(,"actor":{"user":{"uid":")");
+  out.text(entry.user.empty() ? instance : std::string_view(entry.user));
+  out.raw(R"("},"app_uid":")").text(instance).raw(R"("},"api":{"operation":")");
   out.text(entry.operation.empty() ? name(entry.event_type) : std::string_view(entry.operation));
   out.raw(R"("},"src_endpoint":{)");
   if (entry.source_ip.empty()) {
@@ -150,11 +151,13 @@ int activity_id(EventType type) noexcept {
   return kEventTypes[static_cast<std::size_t>(type)].activity_id;
 }
 
-std::string to_json(const Entry& entry) {
+std::string to_json(const Entry& entry) { return to_json(entry, entry.instance); }
+
+std::string to_json(const Entry& entry, std::string_view instance) {
   Writer out;
   write_metadata(out, entry);
   write_class(out, entry);
-  write_who_and_what(out, entry);
+  write_who_and_what(out, entry, instance);
   write_unmapped(out, entry);
   return out.take();
 }

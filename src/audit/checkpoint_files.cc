@@ -1,0 +1,124 @@
+// Reading the checkpoint files.
+#include "audit/checkpoint_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/try.h"
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::size_t kWindowBytes = std::size_t{256} << 10;
+constexpr std::size_t kLastSignedBytesMax = std::size_t{256} << 20;
+constexpr std::string_view kSuffix = ".log";
+constexpr std::string_view kSignatureStart = "\xE2\x80\x94 ";
+constexpr Error kDamaged{ErrorCode::corrupt, "record of the last signed checkpoints is damaged"};
+
+Result<Checkpoint> parse_line(std::string_view line) {
+  const std::size_t first = line.find(' ');
+  const std::size_t second = line.find(' ', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return fail(kDamaged);
+  // The same three values as in a checkpoint: one reader for both.
+  auto checkpoint = parse_checkpoint_text(fmt::format("{}\n{}\n{}\n", line.substr(0, first),
+                                                      line.substr(first + 1, second - first - 1),
+                                                      line.substr(second + 1)));
+  if (!checkpoint) return fail(kDamaged);
+  return checkpoint;
+}
+
+}  // namespace
+
+std::string last_signed_text(std::span<const Checkpoint> checkpoints) {
+  std::string text;
+  for (const Checkpoint& checkpoint : checkpoints) {
+    fmt::format_to(std::back_inserter(text), "{} {} {}\n", checkpoint.origin, checkpoint.size,
+                   base64(checkpoint.root));
+  }
+  return text;
+}
+
+Result<std::vector<Checkpoint>> parse_last_signed(std::string_view text) {
+  std::vector<Checkpoint> checkpoints;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return fail(kDamaged);
+    SR_TRY(Checkpoint checkpoint, parse_line(text.substr(0, end)));
+    if (!checkpoints.empty() && checkpoints.back().origin >= checkpoint.origin) {
+      return fail(kDamaged);
+    }
+    checkpoints.push_back(std::move(checkpoint));
+    text.remove_prefix(end + 1);
+  }
+  return checkpoints;
+}
+
+Result<std::vector<Checkpoint>> read_last_signed(Files& files, const std::string& directory) {
+  const auto text =
+      read_file(fmt::format("{}/{}", directory, kLastSignedName), kLastSignedBytesMax);
+  if (text) return parse_last_signed(*text);
+  if (text.error().code() != ErrorCode::not_found) return std::unexpected(text.error());
+  SR_TRY(const auto logs, list_checkpoint_logs(files, directory));
+  if (logs.empty()) return std::vector<Checkpoint>{};
+  return fail({ErrorCode::corrupt, "record of the last signed checkpoints is gone"});
+}
+
+std::string checkpoint_path(const std::string& directory, std::string_view log_name) {
+  return fmt::format("{}/{}/{}{}", directory, kCheckpointFolder, log_name, kSuffix);
+}
+
+Result<std::vector<std::string>> list_checkpoint_logs(Files& files, const std::string& directory) {
+  SR_TRY(std::vector<std::string> names,
+         files.list(fmt::format("{}/{}", directory, kCheckpointFolder)));
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(kSuffix); });
+  for (std::string& name : names) name.resize(name.size() - kSuffix.size());
+  return names;
+}
+
+std::optional<std::size_t> note_size(std::string_view bytes, bool more_may_come) {
+  const std::size_t split = bytes.find(fmt::format("\n\n{}", kSignatureStart));
+  if (split == std::string_view::npos) return std::nullopt;
+  std::size_t end = split + 2;
+  while (bytes.substr(end).starts_with(kSignatureStart)) {
+    const std::size_t newline = bytes.find('\n', end);
+    if (newline == std::string_view::npos) return std::nullopt;
+    end = newline + 1;
+  }
+  const bool could_go_on = bytes.size() - end < kSignatureStart.size();
+  if (more_may_come && could_go_on) return std::nullopt;
+  return end;
+}
+
+Result<CheckpointReader> CheckpointReader::open(Files& files, const std::string& path) {
+  SR_TRY(auto file, files.open(path, OpenMode::read));
+  return CheckpointReader(std::move(file));
+}
+
+Result<std::optional<std::string_view>> CheckpointReader::next() {
+  window_.erase(0, size_);
+  offset_ += std::exchange(size_, 0);
+  while (true) {
+    if (const auto size = note_size(window_, !at_file_end_)) {
+      size_ = *size;
+      return std::string_view(window_).substr(0, size_);
+    }
+    if (at_file_end_ || window_.size() > kWindowBytes) return std::nullopt;
+    SR_CHECK_OK(fill());
+  }
+}
+
+Result<void> CheckpointReader::fill() {
+  const std::size_t kept = window_.size();
+  window_.resize(kept + kWindowBytes);
+  const auto room = std::as_writable_bytes(std::span(window_).subspan(kept));
+  SR_TRY(const std::size_t got, file_->read(offset_ + kept, room));
+  window_.resize(kept + got);
+  at_file_end_ = got < kWindowBytes;
+  return {};
+}
+
+}  // namespace strongroom::audit

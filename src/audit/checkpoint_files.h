@@ -1,0 +1,63 @@
+// The files of signed checkpoints (docs/formats/audit-checkpoints.md): per log the notes one after
+// the other in checkpoints/<log>.log, and `last-signed`, the newest of every log, which is durable
+// before a checkpoint is signed and must never be older than one that was.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/checkpoint.h"
+#include "audit/files.h"
+#include "base/result.h"
+
+namespace strongroom::audit {
+
+inline constexpr std::string_view kCheckpointFolder = "checkpoints";
+inline constexpr std::string_view kLastSignedName = "last-signed";
+
+// Lines of `origin size base64(root)`, ascending by origin.
+[[nodiscard]] std::string last_signed_text(std::span<const Checkpoint> checkpoints);
+[[nodiscard]] Result<std::vector<Checkpoint>> parse_last_signed(std::string_view text);
+// The record in `directory`; empty when there is none and no checkpoint either. corrupt: it is
+// damaged, or gone although checkpoints exist; unavailable.
+[[nodiscard]] Result<std::vector<Checkpoint>> read_last_signed(Files& files,
+                                                               const std::string& directory);
+
+// Names of the logs that have a checkpoint file in `directory`.
+[[nodiscard]] Result<std::vector<std::string>> list_checkpoint_logs(Files& files,
+                                                                    const std::string& directory);
+[[nodiscard]] std::string checkpoint_path(const std::string& directory, std::string_view log_name);
+
+// CheckpointReader streams the notes of one file. It does not check their signatures.
+class CheckpointReader {
+ public:
+  [[nodiscard]] static Result<CheckpointReader> open(Files& files, const std::string& path);
+  // The bytes of the next whole note; valid until the next call. nullopt at the end; what stands
+  // behind the last whole note (a write that a crash cut) is left out. unavailable.
+  [[nodiscard]] Result<std::optional<std::string_view>> next();
+  // Where the note that next() gave begins, and where the one after it does.
+  [[nodiscard]] std::uint64_t offset_bytes() const noexcept { return offset_; }
+  [[nodiscard]] std::uint64_t end_bytes() const noexcept { return offset_ + size_; }
+
+ private:
+  explicit CheckpointReader(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  Result<void> fill();
+
+  std::unique_ptr<File> file_;
+  std::string window_;        // the file from offset_ on
+  std::uint64_t offset_ = 0;  // of the last note given
+  std::size_t size_ = 0;      // of it
+  bool at_file_end_ = false;
+};
+
+// Bytes of the note at the start of `bytes`: up to the end of its last signature line. nullopt: no
+// whole note; `more_may_come` says that bytes may follow, so that a signature line at the end is
+// not yet known to be the last.
+[[nodiscard]] std::optional<std::size_t> note_size(std::string_view bytes, bool more_may_come);
+
+}  // namespace strongroom::audit

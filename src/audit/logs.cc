@@ -1,0 +1,74 @@
+// Names, origins and trees of the logs.
+#include "audit/logs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace strongroom::audit {
+namespace {
+
+constexpr std::size_t kMerchantIdBytesMax = 64;
+constexpr std::size_t kYearDigits = 4;
+
+bool is_id_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
+}
+
+}  // namespace
+
+bool names_a_log(std::string_view merchant_id) noexcept {
+  return !merchant_id.empty() && merchant_id.size() <= kMerchantIdBytesMax &&
+         merchant_id != kOperator && std::ranges::all_of(merchant_id, is_id_character);
+}
+
+void log_name(const EntryView& entry, std::string& out) {
+  out.assign(names_a_log(entry.merchant_id) ? entry.merchant_id : kOperator);
+  out += '-';
+  out += entry.timestamp.substr(0, kYearDigits);
+}
+
+std::string log_name(const EntryView& entry) {
+  std::string name;
+  log_name(entry, name);
+  return name;
+}
+
+std::string log_origin(std::string_view place, std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  return fmt::format("{}/{}/{}", place, name.substr(0, dash), name.substr(dash + 1));
+}
+
+Result<std::string> place_of_origin(std::string_view origin) {
+  const std::size_t year = origin.rfind('/');
+  const std::size_t owner = year == std::string_view::npos || year == 0
+                                ? std::string_view::npos
+                                : origin.rfind('/', year - 1);
+  if (owner == std::string_view::npos || owner == 0) {
+    return fail({ErrorCode::invalid_argument, "not the origin of a log"});
+  }
+  return std::string(origin.substr(0, owner));
+}
+
+Result<std::string> name_of_origin(std::string_view place, std::string_view origin) {
+  if (origin.starts_with(place) && origin.substr(place.size()).starts_with('/')) {
+    std::string name(origin.substr(place.size() + 1));
+    const std::size_t slash = name.find('/');
+    if (slash != std::string::npos) {
+      name[slash] = '-';
+      if (log_origin(place, name) == origin) return name;
+    }
+  }
+  return fail({ErrorCode::invalid_argument, "not the origin of a log of this place"});
+}
+
+Log& Logs::append(const EntryView& entry, const Hash& leaf) {
+  log_name(entry, name_);
+  Log& log = logs_[name_];
+  log.tree.append(leaf);
+  log.dirty = true;
+  return log;
+}
+
+}  // namespace strongroom::audit

@@ -1,0 +1,96 @@
+// Auditd: the daemon that is the only writer of its host's audit log. It takes entries over a Unix
+// socket, makes them durable in groups before it acknowledges them, and signs what the logs have
+// grown to. It never sees a card number: an entry that looks like one is refused.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/blocking_pool.h"
+#include "async/loop.h"
+#include "auditd/checkpoints.h"
+#include "auditd/intake.h"
+#include "auditd/writer.h"
+#include "base/file.h"
+#include "base/metrics.h"
+#include "http/router.h"
+
+namespace strongroom::auditd {
+
+struct StoreOptions {
+  std::string directory;     // DIR/audit; exists, belongs to auditd alone
+  std::string instance;      // auditd's own name, which no writer may have
+  std::string trust_domain;  // origins begin with "<trust domain>/<instance>"
+  audit::JournalOptions journal{};
+};
+
+// Store is what auditd keeps on disk, opened before it gives up its rights and before a thread
+// runs.
+struct Store {
+  // Takes the folder's lock and reads the whole journal. conflict: another auditd has it; corrupt:
+  // it is not what was signed for; unavailable. The references outlive the store.
+  [[nodiscard]] static Result<Store> open(audit::Files& files, const Clock& clock,
+                                          crypto::Random& random, const StoreOptions& options,
+                                          crypto::Ed25519Signer signer);
+  FileLock lock;
+  Checkpoints checkpoints;
+  std::unique_ptr<Ledger> ledger;
+};
+
+struct AuditdOptions {
+  std::string socket_path;  // DIR/run/auditd.sock
+  std::vector<WriterUser> users;
+  std::chrono::milliseconds checkpoint_interval{1'000};  // at most one per log in this time
+};
+
+// Belongs to one Loop's thread.
+class Auditd {
+ public:
+  // Serves from now on. conflict: the socket is taken; unavailable. `loop` and `metrics` outlive
+  // it.
+  [[nodiscard]] static Result<std::unique_ptr<Auditd>> start(async::Loop& loop, Store store,
+                                                             Registry& metrics,
+                                                             AuditdOptions options);
+  ~Auditd();  // REQUIRES: drain() has ended
+  Auditd(const Auditd&) = delete;
+  Auditd& operator=(const Auditd&) = delete;
+
+  // False while the journal takes no entries; for /readyz.
+  [[nodiscard]] bool ready() const noexcept { return writer_->accepting(); }
+  // False when the last attempt to sign failed; the log itself is not held up by that.
+  [[nodiscard]] bool signing() const noexcept { return signing_works_; }
+  // SIGHUP.
+  void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
+  // Signs a checkpoint of every log that has grown; gives their number. conflict, unavailable.
+  [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
+  // Adds POST /v1/checkpoints, which answers {"signed":N}.
+  void add_admin_routes(http::Router& router);
+  // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
+  [[nodiscard]] async::Task<void> drain();
+
+ private:
+  Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options);
+  async::Task<void> sign_regularly();
+  async::Task<Result<std::size_t>> sign();
+  void keep(std::vector<audit::Checkpoint> grown);
+
+  async::Loop& loop_;
+  AuditdOptions options_;
+  FileLock lock_;
+  Checkpoints checkpoints_;  // the pool's thread, while busy_
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<async::BlockingPool> pool_;
+  Counter& signed_;
+  Gauge& signing_gauge_;
+  std::vector<audit::Checkpoint> unsigned_;  // taken from the writer, one per origin
+  bool busy_ = false;
+  bool signing_works_ = true;
+  bool draining_ = false;
+  bool ticking_ = false;
+};
+
+}  // namespace strongroom::auditd

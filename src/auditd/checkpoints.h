@@ -1,0 +1,49 @@
+// Checkpoints: signs what the logs have grown to, and nothing that contradicts what it signed
+// before. Its record of that (`last-signed`) is durable before a signature exists (the
+// compare-and-swap rule of Sunlight's lock backend).
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/checkpoint.h"
+#include "audit/checkpoint_files.h"
+#include "audit/files.h"
+#include "base/result.h"
+#include "crypto/signer.h"
+
+namespace strongroom::auditd {
+
+// One thread at a time; every call may wait for the disk.
+class Checkpoints {
+ public:
+  // Reads the record in `directory` (DIR/audit), making the folder for checkpoints when it is
+  // absent. `files` outlives it. corrupt, unavailable.
+  [[nodiscard]] static Result<Checkpoints> open(audit::Files& files, std::string directory,
+                                                std::string place, crypto::Ed25519Signer signer);
+
+  // Newest checkpoint of each log that has one.
+  [[nodiscard]] std::vector<audit::Checkpoint> last_signed() const;
+  // Signs `grown` and appends each to its log's file. conflict: one is smaller than what was signed
+  // for its log, or another tree of the same size; then none is signed. unavailable: none or some
+  // are signed, and the same call may be made again.
+  [[nodiscard]] Result<void> publish(std::span<const audit::Checkpoint> grown);
+
+ private:
+  Checkpoints(audit::Files& files, std::string directory, std::string place,
+              crypto::Ed25519Signer signer);
+  Result<void> append(const audit::Checkpoint& checkpoint);
+  // Where the next note belongs: behind the last whole one.
+  Result<std::uint64_t> end_of(audit::File& file, const std::string& path);
+
+  audit::Files* files_;
+  std::string directory_;
+  std::string place_;
+  crypto::Ed25519Signer signer_;
+  std::map<std::string, audit::Checkpoint> last_;  // by origin
+  std::map<std::string, std::uint64_t> ends_;      // of the files appended to, by path
+};
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,67 @@
+// Intake: the socket where the host's processes leave their entries (docs/formats/audit-intake.md).
+// Each instance has one user; the kernel says which user stands behind a connection.
+#pragma once
+
+#include <sys/types.h>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/local_socket.h"
+#include "async/loop.h"
+#include "auditd/writer.h"
+
+namespace strongroom::auditd {
+
+struct WriterUser {
+  std::string instance;
+  uid_t uid;
+};
+
+inline constexpr std::size_t kConnectionsMax = 256;
+inline constexpr std::size_t kAppendsInFlightMax = 4;  // per connection; then it is not read
+
+// Belongs to one Loop's thread.
+class Intake {
+ public:
+  // conflict: another process serves `socket_path`; unavailable. `loop` and `writer` outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<Intake>> listen(async::Loop& loop, Writer& writer,
+                                                              const std::string& socket_path,
+                                                              std::vector<WriterUser> users);
+  ~Intake();  // REQUIRES: close() has ended
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  // Replaces the table; connections that it no longer permits are ended.
+  void set_users(std::vector<WriterUser> users);
+  // Tells every connection whether the journal takes entries.
+  void tell_state(bool accepting);
+  // Stops listening, answers what was received, and ends every connection.
+  [[nodiscard]] async::Task<void> close();
+
+ private:
+  struct Connection;
+  Intake(async::Loop& loop, Writer& writer, std::unique_ptr<async::LocalListener> listener,
+         std::vector<WriterUser> users);
+  async::Task<void> accept_all();
+  async::Task<void> serve(std::list<Connection>::iterator connection);
+  async::Task<bool> greet(Connection& connection);
+  async::Task<void> read_messages(Connection& connection);
+  async::Task<void> answer_append(Connection& connection, audit::Message message,
+                                  std::vector<std::string_view> entries);
+  async::Task<void> answer_intents(Connection& connection);
+  void send(Connection& connection, audit::Message message);
+  async::Task<void> write_out(Connection& connection);
+  [[nodiscard]] bool permits(std::string_view instance, uid_t uid) const;
+
+  async::Loop& loop_;
+  Writer& writer_;
+  std::unique_ptr<async::LocalListener> listener_;
+  std::vector<WriterUser> users_;
+  std::list<Connection> connections_;
+  bool accepting_connections_ = true;
+};
+
+}  // namespace strongroom::auditd

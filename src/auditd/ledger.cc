@@ -1,0 +1,196 @@
+// Ledger.
+#include "auditd/ledger.h"
+
+#include <algorithm>
+
+#include "audit/journal_reader.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::auditd {
+
+using audit::EntryStatus;
+using audit::EntryView;
+
+namespace {
+
+constexpr std::size_t kOwnWaitingMax = 16;
+
+// The checkpoints that the journal has yet to show while it is read.
+class Expected {
+ public:
+  Expected(std::string_view place, std::span<const audit::Checkpoint> last_signed) {
+    for (const audit::Checkpoint& checkpoint : last_signed) {
+      const auto name = audit::name_of_origin(place, checkpoint.origin);
+      foreign_ = foreign_ || !name;
+      if (name) pending_.emplace(*name, &checkpoint);
+    }
+  }
+  // Called when the log has grown by one; false when it is not what was signed.
+  [[nodiscard]] bool agrees(const std::string& name, const audit::Log& log) {
+    const auto found = pending_.find(name);
+    if (found == pending_.end() || found->second->size != log.tree.size()) return true;
+    const bool same = found->second->root == log.tree.root();
+    pending_.erase(found);
+    return same;
+  }
+  [[nodiscard]] bool all_seen() const { return pending_.empty() && !foreign_; }
+
+ private:
+  std::unordered_map<std::string, const audit::Checkpoint*> pending_;
+  bool foreign_ = false;
+};
+
+}  // namespace
+
+Ledger::Ledger(audit::Files& files, const Clock& clock, crypto::Random& random,
+               LedgerOptions options)
+    : files_(files), clock_(clock), random_(random), options_(std::move(options)) {
+  options_.journal.directory = options_.directory;
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& clock,
+                                             crypto::Random& random, LedgerOptions options,
+                                             std::span<const audit::Checkpoint> last_signed) {
+  std::unique_ptr<Ledger> ledger(new Ledger(files, clock, random, std::move(options)));
+  SR_CHECK_OK(ledger->replay(last_signed));
+  if (const auto& recovery = ledger->journal_->recovery()) {
+    ledger->append_own({.event_type = audit::EventType::log_recovered,
+                        .resources = {recovery->file},
+                        .old_size_bytes = recovery->old_size_bytes,
+                        .new_size_bytes = recovery->new_size_bytes});
+  }
+  return ledger;
+}
+
+Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
+  Expected expected(options_.place, last_signed);
+  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
+  while (true) {
+    const auto frame = reader.next();
+    if (!frame && !(frame.error().code() == ErrorCode::corrupt && reader.torn())) {
+      return std::unexpected(frame.error());
+    }
+    if (!frame || !*frame) break;
+    const std::string_view json = as_text((*frame)->entry);
+    const auto view = audit::read_entry(json);
+    if (!view) return fail({ErrorCode::corrupt, "journal holds what is not an audit entry"});
+    const audit::Log& log = take(*view, json, writer_of(view->instance), (*frame)->leaf_input);
+    if (!expected.agrees(logs_.last_name(), log)) {
+      return fail({ErrorCode::corrupt, "journal differs from its last signed checkpoint"});
+    }
+  }
+  if (!expected.all_seen()) {
+    return fail({ErrorCode::corrupt, "journal is older than its last signed checkpoint"});
+  }
+  SR_TRY(journal_, audit::Journal::resume(files_, options_.journal, reader));
+  return {};
+}
+
+void Ledger::append(std::span<Submission> group) {
+  if (!accepting()) return;  // each status says unavailable
+  std::vector<Staged> staged;
+  staged.reserve(group.size());
+  for (Submission& submission : group) stage(submission, staged);
+  if (staged.empty()) return;
+  const Result<void> committed = journal_->commit();
+  if (!committed) log::error("audit journal takes no entries", {{"error", committed.error()}});
+  std::size_t number = 0;
+  for (const Staged& item : staged) {
+    if (!committed) {
+      item.submission->status = EntryStatus::unavailable;
+    } else if (item.submission->status == EntryStatus::durable) {
+      take(item.view, item.submission->entry, *item.writer, journal_->leaf_input(number++));
+    }
+  }
+}
+
+// Sets the status that the entry will have when the group is durable.
+void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
+  const auto view = audit::read_entry(submission.entry);
+  if (!view || view->instance != submission.instance ||
+      view->time_ms > clock_.now_us() / 1000 + kClockSkewMaxMs) {
+    submission.status = EntryStatus::refused;
+    return;
+  }
+  Writer& writer = writer_of(view->instance);
+  if (writer.uids.contains(view->uid)) {
+    submission.status = EntryStatus::repeated;
+    return;
+  }
+  if (view->phase == audit::Phase::intent && writer.open_intents.size() >= kOpenIntentsMax) return;
+  const bool twice =
+      std::ranges::any_of(staged, [&](const Staged& other) { return other.view.uid == view->uid; });
+  submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
+  staged.push_back({&submission, *view, &writer});
+  if (!twice) journal_->stage(submission.entry);
+}
+
+const audit::Log& Ledger::take(const EntryView& view, std::string_view json, Writer& writer,
+                               std::span<const std::byte> leaf_input) {
+  writer.uids.add(view.uid);
+  if (view.phase == audit::Phase::intent) {
+    writer.open_intents.emplace(view.operation_id, json);
+  } else if (view.phase == audit::Phase::outcome) {
+    writer.open_intents.erase(view.operation_id);
+  }
+  grown_ = true;
+  return logs_.append(view, audit::leaf_hash_of_input(leaf_input));
+}
+
+void Ledger::record_own(audit::EventType type) { append_own({.event_type = type}); }
+
+void Ledger::append_own(audit::Entry entry) {
+  if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
+  entry.uid = crypto::new_entry_id(random_, clock_);
+  entry.outcome = audit::Outcome::success;
+  const std::string json = audit::to_json(entry, options_.instance);
+  Submission submission{options_.instance, json};
+  append(std::span(&submission, 1));
+  const bool kept = submission.status == EntryStatus::durable;
+  if (!kept && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
+}
+
+Result<void> Ledger::recover() {
+  SR_CHECK_OK(journal_->recover());
+  for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
+  append_own({.event_type = audit::EventType::log_recovered});
+  if (!accepting()) return fail({ErrorCode::unavailable, "audit journal failed again"});
+  return {};
+}
+
+std::vector<std::string> Ledger::open_intents(std::string_view instance) const {
+  const auto found = writers_.find(instance);
+  if (found == writers_.end()) return {};
+  std::vector<std::pair<OperationId, std::string_view>> sorted(found->second.open_intents.begin(),
+                                                               found->second.open_intents.end());
+  std::ranges::sort(sorted);  // a UUID v7 sorts by its time
+  std::vector<std::string> intents;
+  for (const auto& [operation, json] : sorted) intents.emplace_back(json);
+  return intents;
+}
+
+std::size_t Ledger::open_intent_count() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [name, writer] : writers_) count += writer.open_intents.size();
+  return count;
+}
+
+std::vector<audit::Checkpoint> Ledger::take_grown() {
+  std::vector<audit::Checkpoint> grown;
+  for (auto& [name, log] : logs_.all()) {
+    if (!std::exchange(log.dirty, false)) continue;
+    grown.push_back({audit::log_origin(options_.place, name), log.tree.size(), log.tree.root()});
+  }
+  grown_ = false;
+  return grown;
+}
+
+Ledger::Writer& Ledger::writer_of(std::string_view instance) {
+  const auto found = writers_.find(instance);
+  if (found != writers_.end()) return found->second;
+  return writers_.emplace(std::string(instance), Writer{}).first->second;
+}
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,103 @@
+// Ledger: the journal and all that is derived from it: which uids were seen, which intents are
+// open, how large each log is. One thread (the Writer's) owns it; every call may wait for the disk.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "audit/checkpoint.h"
+#include "audit/journal.h"
+#include "audit/logs.h"
+#include "audit/protocol.h"
+#include "auditd/uid_window.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "crypto/random.h"
+
+namespace strongroom::auditd {
+
+inline constexpr std::int64_t kClockSkewMaxMs =
+    300'000;  // an entry further in the future is refused
+inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more are not taken
+
+struct LedgerOptions {
+  std::string directory;            // DIR/audit
+  std::string instance;             // auditd's own name, as whom it writes log.start and the like
+  std::string place;                // "<trust domain>/<instance>", the beginning of every origin
+  audit::JournalOptions journal{};  // its directory is set from the one above
+};
+
+// One entry on its way into the journal.
+struct Submission {
+  std::string_view instance;  // who sent it, as the socket's peer proved
+  std::string_view entry;
+  audit::EntryStatus status = audit::EntryStatus::unavailable;
+};
+
+class Ledger {
+ public:
+  // Reads the whole journal. What it holds must agree with `last_signed` (the newest checkpoint of
+  // each log), else corrupt: entries that were signed for are gone or others. A torn end is cut
+  // only after that. `files`, `clock` and `random` outlive the ledger. corrupt, unavailable.
+  [[nodiscard]] static Result<std::unique_ptr<Ledger>> open(
+      audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options,
+      std::span<const audit::Checkpoint> last_signed);
+
+  // Puts a group into the journal with one write and one fdatasync and sets each status.
+  void append(std::span<Submission> group);
+  // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now is
+  // written when recover() succeeds.
+  void record_own(audit::EventType type);
+
+  // False after a failed commit, until recover() succeeds.
+  [[nodiscard]] bool accepting() const noexcept { return !journal_->failed(); }
+  // Tries to take entries again. unavailable: not yet; corrupt: acknowledged entries are gone.
+  [[nodiscard]] Result<void> recover();
+
+  // The intents of `instance` without an outcome, oldest first.
+  [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
+  [[nodiscard]] std::size_t open_intent_count() const noexcept;
+
+  // The checkpoints, not yet signed, of all logs that have grown since the last call.
+  [[nodiscard]] std::vector<audit::Checkpoint> take_grown();
+  [[nodiscard]] bool has_grown() const noexcept { return grown_; }
+  [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
+
+ private:
+  struct Writer {
+    UidWindow uids;
+    std::unordered_map<OperationId, std::string, IdHash> open_intents;  // the intent's JSON
+  };
+  struct Staged {
+    Submission* submission;
+    audit::EntryView view;
+    Writer* writer;
+  };
+
+  Ledger(audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options);
+  Result<void> replay(std::span<const audit::Checkpoint> last_signed);
+  void stage(Submission& submission, std::vector<Staged>& staged);
+  // Takes an entry that is in the journal into all that is derived from it; gives its log.
+  const audit::Log& take(const audit::EntryView& view, std::string_view json, Writer& writer,
+                         std::span<const std::byte> leaf_input);
+  void append_own(audit::Entry entry);
+  Writer& writer_of(std::string_view instance);
+
+  audit::Files& files_;
+  const Clock& clock_;
+  crypto::Random& random_;
+  LedgerOptions options_;
+  std::unique_ptr<audit::Journal> journal_;
+  audit::Logs logs_;
+  std::map<std::string, Writer, std::less<>> writers_;
+  std::vector<audit::Entry> own_waiting_;
+  bool grown_ = false;
+};
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,223 @@
+// Writer.
+#include "auditd/writer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::auditd {
+
+using async::Task;
+using audit::EntryStatus;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::seconds kRecoveryPause{1};
+
+}  // namespace
+
+Writer::Metrics::Metrics(Registry& registry)
+    : entries(registry.counter("strongroom_audit_entries_total", "Entries made durable.")),
+      repeated(registry.counter("strongroom_audit_repeated_total", "Entries sent again.")),
+      refused(registry.counter("strongroom_audit_refused_total", "Entries of a wrong form.")),
+      unavailable(registry.counter("strongroom_audit_unavailable_total",
+                                   "Entries turned away because the journal took none.")),
+      group_entries(registry.histogram("strongroom_audit_group_entries", "Entries per fdatasync.",
+                                       batch_buckets())),
+      group_duration(registry.histogram("strongroom_audit_group_seconds",
+                                        "Time to make a group durable.", duration_buckets_us())),
+      accepting(registry.gauge("strongroom_audit_accepting", "1 while entries are taken.")),
+      open_intents(registry.gauge("strongroom_audit_open_intents", "Intents without outcome.")),
+      sequence(registry.gauge("strongroom_audit_sequence", "Entries in the journal.")) {}
+
+Writer::Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metrics,
+               std::move_only_function<void(bool)> on_state)
+    : loop_(loop),
+      ledger_(std::move(ledger)),
+      metrics_(metrics),
+      on_state_(std::move(on_state)),
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() { SR_CHECK(!thread_.joinable()); }
+
+// Hands a job to the thread; the job lives in the frame of the coroutine that waits for it.
+struct Writer::Enqueued {
+  Writer& writer;
+  Job& job;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    job.waiter = waiter;
+    const std::lock_guard lock(writer.mutex_);
+    writer.waiting_.push_back(&job);
+    writer.waiting_entries_ += job.submissions.size();
+    writer.wake_.notify_one();
+  }
+  void await_resume() const noexcept {}
+};
+
+Task<std::vector<EntryStatus>> Writer::append(std::string_view instance,
+                                              std::span<const std::string_view> entries) {
+  Job job;
+  for (const std::string_view entry : entries) {
+    job.submissions.push_back({instance, entry});
+    job.bytes += entry.size();
+  }
+  // What is turned away waits its turn too: answers keep the order of the appends.
+  if (is_full(entries.size())) job.question = [](Ledger&) {};
+  co_await Enqueued{*this, job};
+  std::vector<EntryStatus> statuses;
+  for (const Submission& submission : job.submissions) statuses.push_back(submission.status);
+  co_return statuses;
+}
+
+Task<std::vector<std::string>> Writer::open_intents(std::string_view instance) {
+  std::vector<std::string> intents;
+  Job job;
+  job.question = [&](Ledger& ledger) { intents = ledger.open_intents(instance); };
+  co_await Enqueued{*this, job};
+  co_return intents;
+}
+
+Task<std::vector<audit::Checkpoint>> Writer::take_grown() {
+  std::vector<audit::Checkpoint> grown;
+  Job job;
+  job.question = [&](Ledger& ledger) { grown = ledger.take_grown(); };
+  co_await Enqueued{*this, job};
+  co_return grown;
+}
+
+Task<void> Writer::record_stop() {
+  Job job;
+  job.question = [](Ledger& ledger) { ledger.record_own(audit::EventType::log_stop); };
+  co_await Enqueued{*this, job};
+}
+
+bool Writer::is_full(std::size_t more) {
+  const std::lock_guard lock(mutex_);
+  return waiting_entries_ + more > kWaitingEntriesMax;
+}
+
+void Writer::end() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+void Writer::run() {
+  ledger_->record_own(audit::EventType::log_start);
+  auto next_recovery = steady_clock::now() + kRecoveryPause;
+  std::unique_lock lock(mutex_);
+  while (!stopping_ || !waiting_.empty()) {
+    publish_state();
+    const auto due = [this] { return stopping_ || !waiting_.empty(); };
+    if (ledger_->accepting()) {
+      wake_.wait(lock, due);
+    } else {
+      wake_.wait_until(lock, next_recovery, due);
+    }
+    const std::vector<Job*> group = next_group();
+    lock.unlock();
+    if (!group.empty()) write(group);
+    if (!ledger_->accepting() && steady_clock::now() >= next_recovery) {
+      try_to_recover();
+      next_recovery = steady_clock::now() + kRecoveryPause;
+    }
+    lock.lock();
+  }
+}
+
+// A question alone, or the appends before the next question, as far as they fit a group.
+std::vector<Writer::Job*> Writer::next_group() {
+  std::vector<Job*> group;
+  std::size_t entries = 0;
+  std::size_t bytes = 0;
+  while (!waiting_.empty()) {
+    Job& job = *waiting_.front();
+    entries += job.submissions.size();
+    bytes += job.bytes;
+    const bool fits = entries <= kGroupEntriesMax && bytes <= kGroupBytesMax && !job.question;
+    if (!group.empty() && !fits) break;
+    group.push_back(&job);
+    waiting_.pop_front();
+    waiting_entries_ -= job.submissions.size();
+    if (job.question) break;
+  }
+  return group;
+}
+
+void Writer::write(const std::vector<Job*>& group) {
+  if (group.front()->question) {
+    group.front()->question(*ledger_);
+  } else {
+    std::vector<Submission> submissions;
+    for (const Job* job : group) {
+      submissions.insert(submissions.end(), job->submissions.begin(), job->submissions.end());
+    }
+    const auto start = steady_clock::now();
+    ledger_->append(submissions);
+    count(submissions, steady_clock::now() - start);
+    auto from = submissions.begin();
+    for (Job* job : group) {
+      std::copy_n(from, job->submissions.size(), job->submissions.begin());
+      from += static_cast<std::ptrdiff_t>(job->submissions.size());
+    }
+  }
+  // One wake-up of the loop for the whole group.
+  std::vector<std::coroutine_handle<>> waiters;
+  for (const Job* job : group) waiters.push_back(job->waiter);
+  grown_ = ledger_->has_grown();
+  loop_.post([waiters = std::move(waiters)] {
+    for (const std::coroutine_handle<> waiter : waiters) waiter.resume();
+  });
+}
+
+void Writer::count(std::span<const Submission> group, steady_clock::duration took) {
+  std::size_t durable = 0;
+  for (const Submission& submission : group) {
+    switch (submission.status) {
+      case EntryStatus::durable:
+        ++durable;
+        break;
+      case EntryStatus::repeated:
+        metrics_.repeated.add();
+        break;
+      case EntryStatus::refused:
+        metrics_.refused.add();
+        break;
+      case EntryStatus::unavailable:
+        metrics_.unavailable.add();
+        break;
+    }
+  }
+  metrics_.entries.add(durable);
+  metrics_.group_entries.observe(static_cast<std::int64_t>(group.size()));
+  metrics_.group_duration.observe(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  metrics_.sequence.set(static_cast<std::int64_t>(ledger_->next_sequence() - 1));
+  metrics_.open_intents.set(static_cast<std::int64_t>(ledger_->open_intent_count()));
+}
+
+void Writer::try_to_recover() {
+  const Result<void> recovered = ledger_->recover();
+  if (recovered) {
+    log::info("audit journal takes entries again");
+  } else {
+    log::warn("audit journal still takes no entries", {{"error", recovered.error()}});
+  }
+}
+
+// Tells the loop when the journal has stopped or begun to take entries.
+void Writer::publish_state() {
+  const bool accepting = ledger_->accepting();
+  metrics_.accepting.set(accepting ? 1 : 0);
+  if (accepting_.exchange(accepting) == accepting) return;
+  loop_.post([this, accepting] { on_state_(accepting); });
+}
+
+}  // namespace strongroom::auditd

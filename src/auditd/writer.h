@@ -1,0 +1,100 @@
+// Writer: the thread that owns the Ledger, so that no Loop waits for a disk. What is submitted
+// while one group is being written is the next group: one write and one fdatasync for all of it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <coroutine>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "auditd/ledger.h"
+#include "base/metrics.h"
+
+namespace strongroom::auditd {
+
+// Of one fdatasync; a single append may have more bytes.
+inline constexpr std::size_t kGroupEntriesMax = 256;
+inline constexpr std::size_t kGroupBytesMax = std::size_t{1} << 20;
+inline constexpr std::size_t kWaitingEntriesMax = 65'536;  // further ones: unavailable
+
+class Writer {
+ public:
+  // Starts the thread, which first writes log.start. `loop` and `metrics` outlive the writer.
+  // `on_state` is called on the loop when accepting() has changed.
+  Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metrics,
+         std::move_only_function<void(bool accepting)> on_state);
+  ~Writer();  // REQUIRES: end() was called
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Loop's thread. What the arguments refer to must outlive the call.
+  [[nodiscard]] async::Task<std::vector<audit::EntryStatus>> append(
+      std::string_view instance, std::span<const std::string_view> entries);
+  [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
+  // The checkpoints of the logs that have grown, for signing.
+  [[nodiscard]] async::Task<std::vector<audit::Checkpoint>> take_grown();
+  // Writes log.stop behind everything that was submitted before.
+  [[nodiscard]] async::Task<void> record_stop();
+  // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.
+  void end();
+
+  // Any thread.
+  [[nodiscard]] bool accepting() const noexcept { return accepting_.load(); }
+  [[nodiscard]] bool has_grown() const noexcept { return grown_.load(); }
+
+ private:
+  // One append, or (without entries) one question to the ledger.
+  struct Job {
+    std::vector<Submission> submissions;
+    std::move_only_function<void(Ledger&)> question;
+    std::coroutine_handle<> waiter;
+    std::size_t bytes = 0;
+  };
+  struct Enqueued;
+  struct Metrics {
+    explicit Metrics(Registry& registry);
+    Counter& entries;
+    Counter& repeated;
+    Counter& refused;
+    Counter& unavailable;
+    Histogram& group_entries;
+    Histogram& group_duration;
+    Gauge& accepting;
+    Gauge& open_intents;
+    Gauge& sequence;
+  };
+
+  void run();
+  std::vector<Job*> next_group();
+  [[nodiscard]] bool is_full(std::size_t more);
+  void write(const std::vector<Job*>& group);
+  void count(std::span<const Submission> group, std::chrono::steady_clock::duration took);
+  void try_to_recover();
+  void publish_state();
+
+  async::Loop& loop_;
+  std::unique_ptr<Ledger> ledger_;  // the thread's
+  Metrics metrics_;
+  std::move_only_function<void(bool)> on_state_;
+  std::atomic<bool> accepting_{true};
+  std::atomic<bool> grown_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job*> waiting_;
+  std::size_t waiting_entries_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace strongroom::auditd
