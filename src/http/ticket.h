@@ -22,7 +22,7 @@ struct Ticket {
   std::string subject;   // `sub`: who acts, "key_..." or "user_..."
   std::string merchant;  // empty for platform roles without a merchant
   std::string role;
-  std::vector<std::string> scopes;
+  std::vector<std::string> scopes{};
   bool mfa = false;
   std::int64_t issued_at_s = 0;
   std::int64_t expires_at_s = 0;

@@ -32,6 +32,9 @@ class RawConnection {
       : fd_(*internal::start_connect_unix(unix_path)),
         transport_(internal::plain_transport(fd_.get())) {}
 
+  RawConnection(internal::FileDescriptor fd, std::unique_ptr<internal::Transport> transport)
+      : fd_(std::move(fd)), transport_(std::move(transport)) {}
+
   [[nodiscard]] internal::IoStatus handshake() {
     return drive([this] { return transport_->handshake(); });
   }
@@ -48,13 +51,13 @@ class RawConnection {
     }
     return true;
   }
-  // The next response with its body; empty when the connection ends before it is whole.
+  // The next message with its body; empty when the connection ends before it is whole.
   std::string hear() {
     for (;;) {
-      if (const std::size_t size = response_size(); size != 0) {
-        std::string response = heard_.substr(0, size);
+      if (const std::size_t size = message_size(); size != 0) {
+        std::string message = heard_.substr(0, size);
         heard_.erase(0, size);
-        return response;
+        return message;
       }
       if (!hear_more()) return {};
     }
@@ -97,7 +100,7 @@ class RawConnection {
     heard_.append(as_text(std::span(into).first(io.size)));
     return true;
   }
-  [[nodiscard]] std::size_t response_size() const {
+  [[nodiscard]] std::size_t message_size() const {
     const std::size_t head = heard_.find("\r\n\r\n");
     if (head == std::string::npos) return 0;
     const std::size_t field = heard_.find("Content-Length: ");
