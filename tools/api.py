@@ -19,7 +19,7 @@ class Api:
         self._key = api_key
 
     def call(self, method, path, body=None, headers=None):
-        """(status, decoded body, headers). `body`: a dict goes as JSON, text and bytes as they are."""
+        """(status, decoded body, headers). A dict goes as JSON, text and bytes as they are."""
         sent = dict(headers or {})
         if self._key:
             sent.setdefault("Authorization", f"Bearer {self._key}")

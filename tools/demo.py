@@ -38,7 +38,8 @@ class Demo:
         self.plant = plant
         self.pan = leak_scan.generate_pan()
         self.card = {"number": self.pan, "exp_month": 12,
-                     "exp_year": datetime.date.today().year + 3, "cvc": "737", "name": "Test Holder"}
+                     "exp_year": datetime.date.today().year + 3, "cvc": "737",
+                     "name": "Test Holder"}
         self.token = None
         self.client = None
 
@@ -58,7 +59,8 @@ class Demo:
 
     def make(self):
         self.deployment.create(self.database)
-        return f"CA, certificates, HSM token with 3 keys, {self.database} databases in {self.deployment.dir}"
+        return (f"CA, certificates, HSM token with 3 keys, {self.database} databases"
+                f" in {self.deployment.dir}")
 
     def start(self):
         self.supervisor.start_all()
@@ -86,7 +88,8 @@ class Demo:
         columns, row = self.read_row()
         for name, value in zip(columns, row):
             data = bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()
-            require(not leak_scan.scan_bytes(data, self.pan), f"column {name} holds the card number")
+            require(not leak_scan.scan_bytes(data, self.pan),
+                    f"column {name} holds the card number")
         def text(value):
             if isinstance(value, (bytes, memoryview)):
                 data = bytes(value).hex()
@@ -115,12 +118,12 @@ class Demo:
     def verify_audit(self):
         if self.plant == "audit-byte":
             self.flip_audit_byte()
-        done = subprocess.run([d.BIN / "strongroom", "audit", "verify", "--dir", self.deployment.dir,
-                               "--json"], capture_output=True, text=True)
+        done = subprocess.run([d.BIN / "strongroom", "audit", "verify", "--dir",
+                               self.deployment.dir, "--json"], capture_output=True, text=True)
         require(done.returncode == 0, f"audit verify: {done.stdout.strip()}{done.stderr.strip()}")
         report = json.loads(done.stdout)
-        return (f"{report['entries']} entries in {report['logs']} logs; every checkpoint's signature and "
-                "Merkle root re-derived")
+        return (f"{report['entries']} entries in {report['logs']} logs; every checkpoint's"
+                " signature and Merkle root re-derived")
 
     def flip_audit_byte(self):
         journal = sorted((self.deployment.dir / "audit").glob("journal-*"))[0]
@@ -133,8 +136,9 @@ class Demo:
         if self.plant == "leak":
             (self.deployment.dir / "log" / "planted.log").write_text(f"card {self.pan}\n")
         findings = leak_scan.scan_folder(self.deployment.dir, self.pan)
-        require(not findings, "; ".join(f"the card number stands in {path} at byte {offset} ({form})"
-                                        for path, form, offset in findings))
+        require(not findings, "; ".join(
+            f"the card number stands in {path} at byte {offset} ({form})"
+            for path, form, offset in findings))
         files = [path for path in self.deployment.dir.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
         return f"{len(files)} files, {size / 1e6:.1f} MB, searched in 12 encodings"

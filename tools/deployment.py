@@ -108,7 +108,8 @@ class Deployment:
 
     def strongroom(self, *arguments):
         """Runs the operators' tool on this deployment and returns its JSON."""
-        return json.loads(self._check([BIN / "strongroom", *arguments, "--dir", self.dir, "--json"]))
+        command = [BIN / "strongroom", *arguments, "--dir", self.dir, "--json"]
+        return json.loads(self._check(command))
 
     def state(self):
         return json.loads(self.state_file.read_text())
@@ -279,8 +280,8 @@ class Postgres:
             os.chown(self.dir, account.pw_uid, account.pw_gid)
             reachable = subprocess.run([*self._as_server(), "test", "-x", str(self.dir)], cwd="/")
             if reachable.returncode != 0:
-                raise DeploymentError(f"user postgres cannot enter {self.dir}: every folder above it "
-                                      "must allow that (chmod o+x), or choose another --dir")
+                raise DeploymentError(f"user postgres cannot enter {self.dir}: every folder above"
+                                      " it must allow that (chmod o+x), or choose another --dir")
         self._run(self._programs() / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8",
                   "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256",
                   "--data-checksums")
@@ -300,7 +301,8 @@ log_parameter_max_length_on_error = 0
 """
         self._append(self.data / "postgresql.conf", settings)
         self._write(self.data / "pg_hba.conf",
-                    "local all postgres peer map=owner\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+                    "local all postgres peer map=owner\n"
+                    "hostssl all all 127.0.0.1/32 scram-sha-256\n")
         owner = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() != 0 else "postgres"
         self._write(self.data / "pg_ident.conf", f"owner {owner} postgres\n")
         shutil.copyfile(self.data / "server.crt", self.certificate)
@@ -318,17 +320,20 @@ log_parameter_max_length_on_error = 0
 
     def start(self):
         port = self.port_file.read_text().strip()
-        # Debian's private TCP port is fixed for the deployment's life: its URL stands in the configuration.
+        # The private TCP port is fixed for the deployment's life: its URL stands in the
+        # configuration.
         (self.data / "postmaster.pid").unlink(missing_ok=True) if not self._alive() else None
         log_directory = self.dir.parent / "log"
         log_directory.mkdir(mode=0o700, exist_ok=True)
         log = open(log_directory / "postgres.log", "ab")
         process = subprocess.Popen(
-            [*self._as_server(), str(self._programs() / "postgres"), "-D", str(self.data), "-p", port],
+            [*self._as_server(), str(self._programs() / "postgres"), "-D", str(self.data),
+             "-p", port],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", preexec_fn=die_with_parent)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            probe = subprocess.run([str(self._programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port])
+            probe = subprocess.run([str(self._programs() / "pg_isready"), "-q", "-h", "127.0.0.1",
+                                    "-p", port])
             if probe.returncode == 0:
                 return process
             if process.poll() is not None:

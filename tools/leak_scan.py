@@ -1,4 +1,4 @@
-"""Searches files and memory for a card number in every form in which software is known to leave one.
+"""Searches files and memory for a card number in every form in which software leaves one.
 
 Prints never hold the number: a finding names the place and the form only.
 """
@@ -7,8 +7,8 @@ import base64
 import pathlib
 import random
 
-# First six digits from the processors' published test ranges; the rest is random, so a canary stands in no
-# source and no earlier log.
+# First six digits from the processors' published test ranges; the rest is random, so a canary
+# stands in no source and no earlier log.
 TEST_BIN = "424242"
 
 
@@ -61,5 +61,6 @@ def scan_folder(folder, pan):
         if pan in path.name:
             findings.append((path.parent, "file name", 0))
         if path.is_file() and not path.is_symlink():
-            findings += [(path, form, offset) for form, offset in scan_bytes(path.read_bytes(), pan)]
+            findings += [(path, form, offset)
+                         for form, offset in scan_bytes(path.read_bytes(), pan)]
     return findings

@@ -3,7 +3,8 @@
 - lines of code have at most 100 characters, and no line ends in blanks;
 - no word of tools/banned_words.txt;
 - PanReveal::grant() stands only in files that tools/reveal.allow lists with a reason, and in tests;
-- a commit that changes src/cde/ says `CDE-Change: <why>` (docs/cde-policy.md).
+- a commit that changes src/cde/ says `CDE-Change: <why>`, or a later one says it for it:
+  `CDE-Change(<commit>): <why>` (docs/cde-policy.md).
 
 Prints `file:line: what is wrong` per finding and exits 1 when there is one.
 """
@@ -73,11 +74,14 @@ def grant_findings(files, allowed):
         yield f"tools/reveal.allow: {name} has no {GRANT}; take it off the list"
 
 
-def commit_findings(log):
-    """Commits without CDE-Change. `log` is git's, as `hash NUL message RECORD-SEPARATOR`."""
+def commit_findings(log, late_records):
+    """Commits without CDE-Change. `log` is git's, as `hash NUL message RECORD-SEPARATOR`, of the
+    commits that change src/cde/; `late_records` are the messages that may speak for one of them."""
+    spoken_for = re.findall(r"^CDE-Change\(([0-9a-f]{12,40})\): \S", late_records, re.MULTILINE)
     for record in filter(str.strip, log.split("\x1e")):
         commit, _, message = record.strip().partition("\0")
-        if not re.search(r"^CDE-Change: \S", message, re.MULTILINE):
+        if not re.search(r"^CDE-Change: \S", message, re.MULTILINE) and not any(
+                commit.startswith(prefix) for prefix in spoken_for):
             yield f"commit {commit[:12]} changes src/cde/ without a line `CDE-Change: <why>`"
 
 
@@ -98,7 +102,8 @@ def main():
     findings = [f"{name}:{number}: {what}" for name, text in files.items()
                 for number, what in line_findings(name, text, banned)]
     findings += grant_findings(files, allowed)
-    findings += commit_findings(git("log", "--no-merges", "--format=%H%x00%B%x1e", "--", "src/cde"))
+    findings += commit_findings(git("log", "--no-merges", "--format=%H%x00%B%x1e", "--", "src/cde"),
+                                git("log", "--grep=^CDE-Change(", "--format=%B"))
     print("\n".join([*findings, f"tidy: {len(files)} files, {len(findings)} findings"]))
     return 1 if findings else 0
 

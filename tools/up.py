@@ -117,7 +117,8 @@ def down(arguments):
 def main():
     parser = argparse.ArgumentParser(prog="./dev", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for name, what in (("up", "start a deployment, or resume it"), ("down", "stop it; keep its data")):
+    for name, what in (("up", "start a deployment, or resume it"),
+                       ("down", "stop it; keep its data")):
         verb = verbs.add_parser(name, help=what, description=what)
         verb.add_argument("--dir", default=str(d.ROOT / "sandbox"), help="default: ./sandbox")
         if name == "up":

@@ -23,6 +23,7 @@ inline constexpr std::size_t kResourcesMax = 16;    // more are left out
 enum class EventType : std::uint8_t {
   token_create,
   token_lookup,
+  token_update,
   token_delete,
   token_expire,
   processor_token_resolve,

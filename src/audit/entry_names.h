@@ -20,6 +20,7 @@ inline constexpr int kCreate = 1, kRead = 2, kUpdate = 3, kDelete = 4, kOther = 
 inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::token_create, "token.create", kCreate},
     EventTypeRow{EventType::token_lookup, "token.lookup", kRead},
+    EventTypeRow{EventType::token_update, "token.update", kUpdate},
     EventTypeRow{EventType::token_delete, "token.delete", kDelete},
     EventTypeRow{EventType::token_expire, "token.expire", kDelete},
     EventTypeRow{EventType::processor_token_resolve, "processor_token.resolve", kRead},

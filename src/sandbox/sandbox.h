@@ -38,17 +38,17 @@ struct Rights {
   // Folders to make, replace and remove Unix sockets in.
   std::vector<std::string> socket_folders;
   std::vector<std::uint16_t> connect_ports;  // TCP, to any address
-  std::vector<std::uint16_t>
-      bind_ports;  // TCP, on any address; 0 allows a port that the kernel picks
-  std::vector<Capability> capabilities;  // kept where held; all others are dropped
+  std::vector<std::uint16_t> bind_ports;     // TCP, on any address; 0: a port that the kernel picks
+  // Kept where held; all others are dropped, so that even root obeys file permissions from then on.
+  std::vector<Capability> capabilities;
   std::uint64_t files_open_max = 65536;  // at most the hard limit of before
 };
 
 // Enforced says how far this kernel went.
 struct Enforced {
   int landlock_abi = 0;  // 0: the kernel has no Landlock
-  std::vector<std::string_view>
-      gaps;  // what it could not enforce, as literals: for /readyz and evidence
+  // What it could not enforce, as literals: for /readyz and evidence.
+  std::vector<std::string_view> gaps;
 };
 
 // Gives up all but `rights`, irrevocably. Open what comes from elsewhere first: shared objects (a

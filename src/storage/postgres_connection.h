@@ -67,7 +67,6 @@ class PostgresConnection {
   bool send_waiting();
   void look_for_silence();
   void lose(const char* reason);
-  void give_up();
   void rest();
   void disconnect();
   void close_when_idle();

@@ -164,7 +164,7 @@ TEST_P(HsmUse, HmacEqualsOpenSsl) {
   const auto key = token_->import_session_key(KeyPurpose::hmac_sha256, known_key());
   ASSERT_TRUE(key) << key.error().what() << key.error().detail();
   Session use = session();
-  for (const std::size_t size : {1, 32, 55, 64, 200, 4096}) {
+  for (const std::size_t size : {1U, 32U, 55U, 64U, 200U, 4096U}) {
     const std::vector<std::byte> data(size, std::byte{0x5A});
     EXPECT_EQ(use.hmac_sha256(*key, data).value(), openssl_hmac(data)) << size;
   }

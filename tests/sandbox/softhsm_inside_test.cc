@@ -31,7 +31,7 @@ TEST_F(SoftHsmInsideTest, MakesCopiesAndDestroysKeys) {
   const auto inside = [&folder](Findings& findings) {
     // Made in the child, because secret memory does not outlive a fork; in the folder that the
     // parent removes.
-    ::setenv("TMPDIR", folder.path().c_str(), 1);
+    ::setenv("TMPDIR", folder.path().c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
     const test::TemporarySoftHsm hsm;
     const auto module = pkcs11::Module::load(hsm.module_path(), {});
     if (!module) return findings.expect(false, "load");

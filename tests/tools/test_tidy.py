@@ -59,7 +59,15 @@ def test_grants_must_stand_on_the_list_and_the_list_must_be_true():
 def test_commits_must_say_why_they_change_card_code():
     good = "1" * 40 + "\0Subject\n\nBody.\n\nCDE-Change: the parser reads expiry dates\n\x1e\n"
     for bad in ("Subject\n", "CDE-Change:\n", "Subject mentions CDE-Change: x\n"):
-        found = list(tidy.commit_findings(good + "2" * 40 + "\0" + bad + "\x1e\n"))
+        found = list(tidy.commit_findings(good + "2" * 40 + "\0" + bad + "\x1e\n", ""))
         assert len(found) == 1 and "222222222222" in found[0]
-    assert list(tidy.commit_findings(good)) == []
-    assert list(tidy.commit_findings("")) == []
+    assert list(tidy.commit_findings(good, "")) == []
+    assert list(tidy.commit_findings("", "")) == []
+
+
+def test_a_later_commit_may_speak_for_one_by_name_and_reason():
+    log = "2" * 40 + "\0Subject\n\x1e\n"
+    assert list(tidy.commit_findings(log, "CDE-Change(222222222222): moved by mistake\n")) == []
+    for wrong in ("CDE-Change(222222222222):\n", "CDE-Change(22222): short\n",
+                  "CDE-Change(333333333333): another\n", "as CDE-Change(222222222222): says\n"):
+        assert len(list(tidy.commit_findings(log, wrong))) == 1

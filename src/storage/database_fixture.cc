@@ -1,5 +1,5 @@
 // Opening a fresh database of the kind that a test asks for.
-#include "contract/database_fixture.h"
+#include "storage/database_fixture.h"
 
 #include <fmt/format.h>
 

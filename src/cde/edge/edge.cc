@@ -1,0 +1,117 @@
+// Passing requests on. Upstream headers are built or on the list of four that are copied; a
+// merchant, a ticket or a source that the client claims in a header of its own never gets further.
+#include "cde/edge/edge.h"
+
+#include <array>
+#include <utility>
+
+namespace strongroom::cde {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using wire::Problem;
+using wire::ProblemType;
+
+constexpr Problem kNoAnswer{ProblemType::service_unavailable, "try again", {}, 1};
+constexpr Problem kOverloaded{ProblemType::overloaded, "try again", {}, 1};
+
+// Content-Length is the client's own doing.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedRequestHeaders{{
+    {"content-type", "Content-Type"},
+    {"accept", "Accept"},
+    {"idempotency-key", "Idempotency-Key"},
+}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedResponseHeaders{{
+    {"retry-after", "Retry-After"},
+    {"allow", "Allow"},
+    {"idempotent-replayed", "Idempotent-Replayed"},
+}};
+
+http::ClientRequest upstream_request(const Request& request, std::string_view target,
+                                     std::string ticket) {
+  http::ClientRequest upstream{
+      .method = request.method(), .target = target, .body = request.body()};
+  upstream.headers.emplace_back("Strongroom-Ticket", std::move(ticket));
+  upstream.headers.emplace_back("Strongroom-Request-Id", std::string(request.request_id()));
+  upstream.headers.emplace_back("Strongroom-Source", request.peer().source);
+  if (!request.traceparent().empty()) {
+    upstream.headers.emplace_back("traceparent", std::string(request.traceparent()));
+  }
+  for (const auto& [from, to] : kCopiedRequestHeaders) {
+    const std::string_view value = request.header(from);
+    if (!value.empty()) upstream.headers.emplace_back(to, std::string(value));
+  }
+  return upstream;
+}
+
+// Our services answer in these types; anything else is passed on as bytes.
+std::string_view content_type_of(const http::ClientResponse& response) {
+  const std::string_view type = response.header("content-type");
+  for (const std::string_view known : {"application/json", "application/problem+json"}) {
+    if (type == known) return known;
+  }
+  return response.body.empty() ? "" : "application/octet-stream";
+}
+
+Response downstream_response(http::ClientResponse answer) {
+  Response response{.status = answer.status, .content_type = content_type_of(answer)};
+  for (const auto& [from, to] : kCopiedResponseHeaders) {
+    const std::string_view value = answer.header(from);
+    if (!value.empty()) response.headers.emplace_back(to, value);
+  }
+  response.body = std::move(answer.body);
+  return response;
+}
+
+Response problem(const Request& request, const Problem& what) {
+  Response response = http::problem_response(what, request.request_id());
+  if (what.type == ProblemType::api_key_invalid) {
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  }
+  return response;
+}
+
+}  // namespace
+
+async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request) {
+  TicketDesk::Answer ticket = co_await tickets_.ticket(request.header("authorization"),
+                                                       request.peer().source, request.request_id());
+  if (!ticket) co_return problem(request, ticket.error());
+  const http::ClientRequest onward = upstream_request(request, target, *std::move(ticket));
+  Result<http::ClientResponse> answer = co_await upstream.send(onward);
+  if (!answer) {
+    const bool full = answer.error().code() == ErrorCode::exhausted;
+    co_return problem(request, full ? kOverloaded : kNoAnswer);
+  }
+  co_return downstream_response(*std::move(answer));
+}
+
+void Edge::add_routes(http::Router& router) {
+  const auto add = [&router](Method method, std::string_view pattern, http::Handler handler) {
+    router.add({.method = method,
+                .pattern = pattern,
+                .identities = {http::kAnyone},
+                .handler = std::move(handler)});
+  };
+  add(Method::post, "/v1/tokens",
+      [this](Request& request) { return pass(vaultd_, "/v1/cards", request); });
+  for (const Method method : {Method::get, Method::delete_}) {
+    add(method, "/v1/tokens/{id}", [this](Request& request) {
+      return pass(vaultd_, "/v1/cards/" + std::string(request.parameter(0)), request);
+    });
+  }
+  for (const Method method : {Method::get, Method::post}) {
+    add(method, "/v1/api-keys",
+        [this](Request& request) { return pass(authd_, "/v1/api-keys", request); });
+  }
+  add(Method::delete_, "/v1/api-keys/{id}", [this](Request& request) {
+    return pass(authd_, "/v1/api-keys/" + std::string(request.parameter(0)), request);
+  });
+  add(Method::get, "/healthz", [](Request&) -> async::Task<Response> {
+    co_return http::json_response(200, R"({"status":"ok"})");
+  });
+}
+
+}  // namespace strongroom::cde

@@ -1,0 +1,35 @@
+// Edge: the public API's door. It takes a credential, gets a ticket for it, and passes the request
+// on; bodies go through in secret memory, unread. What is not listed here does not go through.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "cde/edge/ticket_desk.h"
+#include "http/client.h"
+#include "http/router.h"
+
+namespace strongroom::cde {
+
+// Belongs to one Loop; the clients outlive it.
+class Edge final {
+ public:
+  Edge(http::Client& authd, http::Client& vaultd)
+      : tickets_(authd), authd_(authd), vaultd_(vaultd) {}
+
+  // Adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
+  // `/healthz` answered here. `router` does not outlive the Edge.
+  void add_routes(http::Router& router);
+
+ private:
+  // Passes `request` on to `target` at `upstream`, for the merchant of its credential.
+  async::Task<http::Response> pass(http::Client& upstream, std::string target,
+                                   http::Request& request);
+
+  TicketDesk tickets_;
+  http::Client& authd_;
+  http::Client& vaultd_;
+};
+
+}  // namespace strongroom::cde

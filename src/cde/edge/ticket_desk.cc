@@ -1,0 +1,88 @@
+// Asking authd, once per credential and second.
+#include "cde/edge/ticket_desk.h"
+
+#include <utility>
+
+#include "base/encoding.h"
+
+namespace strongroom::cde {
+namespace {
+
+using wire::Problem;
+using wire::ProblemType;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kAuthorizationBytesMax = 256;
+constexpr Problem kNoKey{ProblemType::api_key_invalid,
+                         "send `Authorization: Bearer` with an API key"};
+constexpr Problem kBadKey{ProblemType::api_key_invalid, "this API key is unknown or revoked"};
+constexpr Problem kNoAnswer{
+    ProblemType::service_unavailable, "API keys cannot be checked now", {}, 1};
+
+}  // namespace
+
+// Waits for the answer to a question that another request has asked.
+struct TicketDesk::Told {
+  Entry& entry;
+  Answer& told;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) { entry.waiting.push_back({waiter, &told}); }
+  void await_resume() const noexcept {}
+};
+
+async::Task<TicketDesk::Answer> TicketDesk::ticket(std::string_view authorization,
+                                                   std::string_view source,
+                                                   std::string_view request_id) {
+  if (!authorization.starts_with("Bearer ") || authorization.size() > kAuthorizationBytesMax) {
+    co_return std::unexpected(kNoKey);
+  }
+  const crypto::Sha256Digest key = crypto::sha256(as_bytes(authorization));
+  if (const auto known = entries_.find(key); known != entries_.end()) {
+    Entry& entry = known->second;
+    if (!entry.answer) {
+      Answer told = std::unexpected(kNoAnswer);
+      co_await Told{entry, told};
+      co_return told;
+    }
+    if (Clock::now() < entry.until) co_return *entry.answer;
+    entry.answer.reset();
+  } else {
+    make_room(Clock::now());
+    entries_.try_emplace(key);
+  }
+  Entry& entry = entries_.find(key)->second;
+  // Counted from before the question: the key may be revoked right after authd looked.
+  entry.until = Clock::now() + kKeepMax;
+  Answer answer = co_await ask(authorization, source, request_id);
+  if (!answer) entry.until = {};  // a refusal is not kept: a new key works at once
+  entry.answer = answer;
+  // Everyone is told before anyone goes on: who goes on may make room and drop this entry.
+  const std::vector<Waiter> waiters = std::exchange(entry.waiting, {});
+  for (const Waiter& waiter : waiters) *waiter.told = answer;
+  for (const Waiter& waiter : waiters) waiter.handle.resume();
+  co_return answer;
+}
+
+async::Task<TicketDesk::Answer> TicketDesk::ask(std::string_view authorization,
+                                                std::string_view source,
+                                                std::string_view request_id) {
+  http::ClientRequest request{.method = http::Method::post, .target = "/v1/tickets"};
+  request.headers.emplace_back("Authorization", std::string(authorization));
+  request.headers.emplace_back("Strongroom-Source", std::string(source));
+  request.headers.emplace_back("Strongroom-Request-Id", std::string(request_id));
+  Result<http::ClientResponse> response = co_await authd_.send(request);
+  if (!response) co_return std::unexpected(kNoAnswer);
+  if (response->status == 200) co_return std::move(response->body);
+  co_return std::unexpected(response->status == 401 ? kBadKey : kNoAnswer);
+}
+
+// Drops what is over; when everything is young, the desk starts over with an empty book.
+void TicketDesk::make_room(Clock::time_point now) {
+  if (entries_.size() < kTicketsMax) return;
+  std::erase_if(entries_,
+                [now](const auto& item) { return item.second.answer && item.second.until <= now; });
+  if (entries_.size() < kTicketsMax) return;
+  std::erase_if(entries_, [](const auto& item) { return item.second.answer.has_value(); });
+}
+
+}  // namespace strongroom::cde

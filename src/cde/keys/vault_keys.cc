@@ -1,0 +1,144 @@
+// vaultd's keys at work. Associated data binds a wrapped DEK to its token and to the KEK version,
+// so a row's DEK cannot be swapped for another's (docs/formats/sealed-blob.md).
+#include "cde/keys/vault_keys.h"
+
+#include <string>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "crypto/context.h"
+
+namespace strongroom::cde {
+namespace {
+
+constexpr std::string_view kPanEncryption = "strongroom/pan-encryption/1";
+constexpr std::string_view kPanFingerprint = "strongroom/pan-fingerprint/1";
+constexpr std::string_view kBlindIndex = "strongroom/blind-index/1";
+constexpr std::size_t kDekBytes = crypto::Aead::kKeySize;
+
+Result<void> generate_missing(pkcs11::Token& token, std::string_view label,
+                              pkcs11::KeyPurpose purpose) {
+  const auto found = token.find_key(label);
+  if (found) return {};
+  if (found.error().code() != ErrorCode::not_found) return fail(found.error());
+  const auto made = token.generate_secret_key({std::string(label), {}, purpose});
+  if (!made) return fail(made.error());
+  return {};
+}
+
+Result<KeyVersion> open_version(pkcs11::Token& token, std::string_view label, bool copy) {
+  SR_TRY(pkcs11::KeyHandle handle, token.find_key(label));
+  if (copy) {
+    SR_TRY(handle, token.copy_to_session(handle));
+  }
+  return KeyVersion{1, handle};
+}
+
+crypto::Context dek_context(TokenId token, std::uint32_t version) {
+  crypto::Context context("strongroom/dek/1");
+  context.add(token.bytes).add("pan-encryption").add(version);
+  return context;
+}
+
+Result<Fingerprint> fingerprint(pkcs11::Session& session, const KeyVersion& key,
+                                std::string_view merchant, std::span<const std::byte> pan_digits) {
+  SR_TRY(const SecretBytes message,
+         crypto::Context("strongroom/fp/1").add(merchant).with_secret(pan_digits));
+  SR_TRY(const Fingerprint tag, session.hmac_sha256(key.handle, message.reveal()));
+  return tag;
+}
+
+Result<crypto::Sealed> wrap(pkcs11::Session& session, const KeyVersion& kek, crypto::Random& random,
+                            const SecretBytes& dek, TokenId token) {
+  std::array<std::byte, pkcs11::kGcmNonceBytes> nonce;
+  random.fill(nonce);
+  std::array<std::byte, kDekBytes + pkcs11::kGcmTagBytes> out;
+  const crypto::Context context = dek_context(token, kek.version);
+  SR_CHECK_OK(session.encrypt_gcm(kek.handle, nonce, context.bytes(), dek.reveal(), out));
+  return crypto::Sealed::from_parts(kek.version, nonce, out);
+}
+
+Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeyVersion& kek,
+                               const crypto::Sealed& wrapped, TokenId token) {
+  if (wrapped.key_version() != kek.version) {
+    return fail({ErrorCode::corrupt, "the DEK is wrapped under an unknown key version"});
+  }
+  SR_TRY(SecretBytes dek, SecretBytes::allocate(wrapped.ciphertext_and_tag().size()));
+  const crypto::Context context = dek_context(token, kek.version);
+  SR_TRY(const std::size_t size, session.decrypt_gcm(kek.handle, wrapped.nonce(), context.bytes(),
+                                                     wrapped.ciphertext_and_tag(), dek.reveal()));
+  if (size != kDekBytes) return fail({ErrorCode::corrupt, "the wrapped DEK has another size"});
+  dek.shrink(size);
+  return dek;
+}
+
+}  // namespace
+
+Result<void> VaultKeys::generate(pkcs11::Token& token) {
+  SR_CHECK_OK(generate_missing(token, kPanEncryption, pkcs11::KeyPurpose::aes256_wrap));
+  SR_CHECK_OK(generate_missing(token, kPanFingerprint, pkcs11::KeyPurpose::hmac_sha256));
+  return generate_missing(token, kBlindIndex, pkcs11::KeyPurpose::hmac_sha256);
+}
+
+Result<VaultKeys> VaultKeys::open(pkcs11::Token& token, bool copy_to_session) {
+  SR_TRY(const KeyVersion encryption, open_version(token, kPanEncryption, copy_to_session));
+  SR_TRY(const KeyVersion print, open_version(token, kPanFingerprint, copy_to_session));
+  SR_TRY(const KeyVersion index, open_version(token, kBlindIndex, copy_to_session));
+  return VaultKeys{encryption, print, index};
+}
+
+KeyRing::KeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls, crypto::Random& random)
+    : loop_(loop), keys_(keys), calls_(calls), random_(random) {
+  if (calls_.pool == nullptr) own_.emplace(calls_.sessions->lease());
+}
+
+// Runs `work` with exclusive use of a session and notes whether the HSM answered.
+template <class Work>
+auto KeyRing::with_session(Work work)
+    -> async::Task<std::invoke_result_t<Work&, pkcs11::Session&>> {
+  using Answer = std::invoke_result_t<Work&, pkcs11::Session&>;
+  std::optional<Answer> answer;
+  if (own_) {
+    answer.emplace(work(**own_));
+  } else {
+    auto job = [this, &work]() -> Answer {
+      pkcs11::Lease lease = calls_.sessions->lease();
+      return work(*lease);
+    };
+    answer.emplace(co_await calls_.pool->run(loop_, job));
+  }
+  hsm_answers_ = *answer || answer->error().code() != ErrorCode::unavailable;
+  co_return *std::move(answer);
+}
+
+async::Task<Result<ProtectedCard>> KeyRing::protect(std::string_view merchant,
+                                                    std::span<const std::byte> pan_digits,
+                                                    const SecretBytes& dek, TokenId token) {
+  auto work = [&](pkcs11::Session& session) -> Result<ProtectedCard> {
+    SR_TRY(const Fingerprint print,
+           fingerprint(session, keys_.pan_fingerprint, merchant, pan_digits));
+    SR_TRY(crypto::Sealed wrapped, wrap(session, keys_.pan_encryption, random_, dek, token));
+    return ProtectedCard{print, keys_.pan_fingerprint.version, std::move(wrapped)};
+  };
+  co_return co_await with_session(std::ref(work));
+}
+
+async::Task<Result<SecretBytes>> KeyRing::unwrap(const crypto::Sealed& wrapped, TokenId token) {
+  auto work = [&](pkcs11::Session& session) {
+    return unwrap_dek(session, keys_.pan_encryption, wrapped, token);
+  };
+  co_return co_await with_session(std::ref(work));
+}
+
+async::Task<Result<BlindIndex>> KeyRing::blind_index(std::string_view value) {
+  auto work = [&](pkcs11::Session& session) -> Result<BlindIndex> {
+    crypto::Context context("strongroom/blind-index/1");
+    context.add(value);
+    SR_TRY(const BlindIndex tag, session.hmac_sha256(keys_.blind_index.handle, context.bytes()));
+    return tag;
+  };
+  co_return co_await with_session(std::ref(work));
+}
+
+}  // namespace strongroom::cde

@@ -1,0 +1,95 @@
+// VaultKeys: vaultd's keys in the HSM, found once at start. KeyRing: what one worker does with
+// them. No key value ever reaches this process; DEKs pass through in secret memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "async/blocking_pool.h"
+#include "async/loop.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "crypto/aead.h"
+#include "crypto/random.h"
+#include "pkcs11/session_pool.h"
+#include "pkcs11/token.h"
+
+namespace strongroom::cde {
+
+// One version of a key: its number, from 1, and where it is.
+struct KeyVersion {
+  std::uint32_t version;
+  pkcs11::KeyHandle handle;
+};
+
+// The active version of each of vaultd's keys (design section 5). HSM labels are
+// `strongroom/<name>/<version>`.
+struct VaultKeys {
+  KeyVersion pan_encryption;   // KEK, AES-256: wraps DEKs
+  KeyVersion pan_fingerprint;  // HMAC-SHA256: finds duplicates
+  KeyVersion blind_index;      // HMAC-SHA256: search over sealed columns
+
+  // Makes version 1 of every key that the token lacks; repeating it changes nothing.
+  [[nodiscard]] static Result<void> generate(pkcs11::Token& token);
+  // Finds the keys; with `copy_to_session`, works with copies as session objects (SoftHSM reads its
+  // files on every use of a token object). not_found: run `vaultd --init`.
+  [[nodiscard]] static Result<VaultKeys> open(pkcs11::Token& token, bool copy_to_session);
+};
+
+using Fingerprint = std::array<std::byte, 32>;
+using BlindIndex = std::array<std::byte, 32>;
+
+// What the HSM makes of a new card.
+struct ProtectedCard {
+  Fingerprint fingerprint;
+  std::uint32_t fingerprint_version;
+  crypto::Sealed wrapped_dek;  // its key version is that of `pan-encryption`
+};
+
+// Where HSM calls run: on the worker's own session (a local module answers in microseconds), or on
+// the threads of a pool (a network HSM would hold up the Loop).
+struct HsmCalls {
+  pkcs11::SessionPool* sessions;
+  async::BlockingPool* pool;  // null: inline
+};
+
+// KeyRing belongs to one Loop. Errors of every call: unavailable, exhausted (the pool is full),
+// sealed.
+class KeyRing final {
+ public:
+  KeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls, crypto::Random& random);
+
+  // Fingerprints `pan_digits` for `merchant` and wraps `dek` for `token`, in one trip to the HSM.
+  // The spans stay valid until the task ends.
+  [[nodiscard]] async::Task<Result<ProtectedCard>> protect(std::string_view merchant,
+                                                           std::span<const std::byte> pan_digits,
+                                                           const SecretBytes& dek, TokenId token);
+  // The DEK in `wrapped`. permission_denied: not this token's, or tampered with.
+  [[nodiscard]] async::Task<Result<SecretBytes>> unwrap(const crypto::Sealed& wrapped,
+                                                        TokenId token);
+  // HMAC under `blind-index` of what a sealed column holds.
+  [[nodiscard]] async::Task<Result<BlindIndex>> blind_index(std::string_view value);
+
+  [[nodiscard]] const VaultKeys& keys() const noexcept { return keys_; }
+  // Whether the HSM answered the last call; for /readyz.
+  [[nodiscard]] bool hsm_answers() const noexcept { return hsm_answers_; }
+
+ private:
+  template <class Work>
+  auto with_session(Work work) -> async::Task<std::invoke_result_t<Work&, pkcs11::Session&>>;
+
+  async::Loop& loop_;
+  const VaultKeys& keys_;
+  HsmCalls calls_;
+  crypto::Random& random_;
+  std::optional<pkcs11::Lease> own_;  // inline: this worker's session, held for good
+  bool hsm_answers_ = true;
+};
+
+}  // namespace strongroom::cde

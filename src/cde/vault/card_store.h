@@ -1,0 +1,102 @@
+// CardStore: the table of cards. Every column that says something about a card is Sealed or keyed;
+// the rest are random ids, times and counts. SQL is written once for both databases.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "async/batcher.h"
+#include "async/task.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "cde/keys/vault_keys.h"
+#include "crypto/aead.h"
+#include "crypto/hash.h"
+#include "storage/database.h"
+#include "storage/migrations.h"
+
+namespace strongroom::cde {
+
+// The vault database's schema.
+[[nodiscard]] std::span<const storage::Migration> vault_migrations() noexcept;
+
+// What is sealed under a card's DEK; erasing the DEK erases all of it.
+struct SealedCard {
+  crypto::Sealed card;                    // PAN and expiry
+  crypto::Sealed token;                   // the public token
+  crypto::Sealed merchant;                // merchant_id
+  std::optional<crypto::Sealed> details;  // name and metadata
+};
+
+// A row of `cards`. Times are microseconds since the Unix epoch.
+struct CardRow {
+  TokenId token_id;
+  crypto::Sha3Digest512 token_hash;
+  BlindIndex merchant_index;
+  std::uint32_t merchant_index_version = 0;
+  Fingerprint fingerprint{};  // under `fingerprint_version`
+  std::uint32_t fingerprint_version = 0;
+  crypto::Sealed wrapped_dek;
+  SealedCard sealed;
+  std::int64_t created_at_us = 0;
+  std::optional<std::int64_t> expires_at_us;
+  std::int64_t usage_count = 0;
+  std::optional<std::int64_t> usage_limit;
+  OperationId operation;  // the last one that changed the row: what recovery asks for
+};
+
+// A deleted card: the token_id, the time, and the hash by which the token still answers "deleted".
+struct Tombstone {
+  TokenId token_id;
+  std::int64_t deleted_at_us;
+  OperationId operation;
+};
+
+// CardStore belongs to one Loop. Errors of every call are those of storage::Database.
+class CardStore final {
+ public:
+  explicit CardStore(storage::Database& database);
+
+  // Inserts the row unless one with its fingerprint exists: true when it went in. Batched with what
+  // arrives meanwhile; durable on return. unknown_outcome: ask again by fingerprint.
+  [[nodiscard]] async::Task<Result<bool>> insert(CardRow row);
+
+  struct Found {  // neither: there is no such row
+    std::optional<CardRow> card;
+    std::optional<Tombstone> tombstone;
+  };
+  [[nodiscard]] async::Task<Result<Found>> find_by_fingerprint(Fingerprint fingerprint,
+                                                               std::uint32_t version);
+  // The row of a token, whoever's it is: for recovery.
+  [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash);
+  // The row of this merchant's token; another merchant's is not there.
+  [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash,
+                                                         BlindIndex merchant);
+
+  // Takes the fingerprint from a row whose time is over, so that the card can be added anew.
+  // True when it did (or somebody else just has).
+  [[nodiscard]] async::Task<Result<bool>> release_expired(TokenId token, std::int64_t now_us);
+  // Replaces what is sealed of a card whose expiry, name or metadata changed. False: deleted
+  // meanwhile.
+  [[nodiscard]] async::Task<Result<bool>> replace(TokenId token, const crypto::Sealed& card,
+                                                  const std::optional<crypto::Sealed>& details,
+                                                  OperationId operation);
+  // Drops the wrapped DEK, the fingerprints and everything sealed, and leaves the tombstone, in one
+  // transaction. False: it was deleted already.
+  [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, std::int64_t now_us,
+                                                OperationId operation);
+
+ private:
+  using Inserts = async::Batcher<CardRow, bool>;
+  async::Task<std::vector<Result<bool>>> insert_batch(std::vector<CardRow> rows);
+  async::Task<Result<Found>> find(storage::Statement statement);
+  // Runs a guarded UPDATE of one row; true when the row was changed.
+  async::Task<Result<bool>> update_one(storage::Statement statement);
+
+  storage::Database& database_;
+  Inserts inserts_;
+};
+
+}  // namespace strongroom::cde

@@ -1,0 +1,179 @@
+// The vault's flows. Each function is one step of design section 3; what can fail between two steps
+// is either repeated safely or settled from the database.
+#include "cde/vault/vault.h"
+
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "cde/vault/vault_answers.h"
+
+namespace strongroom::cde {
+namespace {
+
+using audit::EventType;
+using audit::Outcome;
+using audit::Phase;
+
+constexpr int kInsertAttemptsMax = 3;
+constexpr std::size_t kMerchantIndexesMax = 4096;
+
+}  // namespace
+
+audit::Entry Vault::entry(EventType event, const Caller& caller) {
+  audit::Entry entry;
+  entry.uid = crypto::new_entry_id(parts_.random, parts_.clock);
+  entry.event_type = event;
+  entry.time_us = parts_.clock.now_us();
+  entry.user = caller.subject;
+  entry.source_ip = caller.source;
+  entry.operation = caller.operation;
+  entry.merchant_id = caller.merchant;
+  entry.request_id = caller.request_id;
+  return entry;
+}
+
+audit::Entry Vault::entry(EventType event, const PublicToken& token, const Caller& caller) {
+  audit::Entry with_token = entry(event, caller);
+  with_token.resources = {token.text()};
+  with_token.gateway_token = token.text();
+  return with_token;
+}
+
+void Vault::conclude(const audit::Entry& intent, Outcome outcome) {
+  parts_.recorder.send(audit::outcome_of(
+      intent, outcome, crypto::new_entry_id(parts_.random, parts_.clock), parts_.clock.now_us()));
+}
+
+async::Task<Answer<void>> Vault::note(EventType event, Outcome outcome, const PublicToken& token,
+                                      const Caller& caller) {
+  audit::Entry single = entry(event, token, caller);
+  single.phase = Phase::single;
+  single.outcome = outcome;
+  const Result<void> recorded = co_await parts_.recorder.record(single);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+  co_return Answer<void>{};
+}
+
+async::Task<Answer<void>> Vault::note_denial(Caller caller) {
+  audit::Entry single = entry(EventType::access_denied, caller);
+  single.phase = Phase::single;
+  single.outcome = Outcome::denied;
+  const Result<void> recorded = co_await parts_.recorder.record(single);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+  co_return Answer<void>{};
+}
+
+async::Task<Answer<BlindIndex>> Vault::merchant_index(const std::string& merchant) {
+  if (const auto known = merchant_indexes_.find(merchant); known != merchant_indexes_.end()) {
+    co_return known->second;
+  }
+  const Result<BlindIndex> index = co_await parts_.keys.blind_index(merchant);
+  if (!index) co_return refuse(problem_of_hsm(index.error()));
+  if (merchant_indexes_.size() >= kMerchantIndexesMax) merchant_indexes_.clear();
+  merchant_indexes_.emplace(merchant, *index);
+  co_return *index;
+}
+
+// A row for the card under a fresh DEK and a fresh token; nothing is stored yet.
+async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
+                                                    const CardDetails& details, const Card& card,
+                                                    const std::string& merchant,
+                                                    OperationId operation) {
+  const Answer<BlindIndex> index = co_await merchant_index(merchant);
+  if (!index) co_return refuse(index.error());
+  const TokenId id = crypto::new_token_id(parts_.random, parts_.clock);
+  const PublicToken token = PublicToken::generate(parts_.random);
+  Result<SecretBytes> dek = crypto::random_secret(parts_.random, crypto::Aead::kKeySize);
+  if (!dek) co_return refuse(problem_of_hsm(dek.error()));
+  const std::span<const std::byte> digits = as_bytes(card.pan.reveal(PanReveal::grant()));
+  Result<ProtectedCard> protected_card = co_await parts_.keys.protect(merchant, digits, *dek, id);
+  if (!protected_card) co_return refuse(problem_of_hsm(protected_card.error()));
+  const Result<CardSealer> sealer = CardSealer::create(*std::move(dek), id, merchant);
+  if (!sealer) co_return refuse(problem_of_hsm(sealer.error()));
+  Result<SealedCard> sealed = sealer->seal(parts_.random, card, details, token);
+  if (!sealed) co_return refuse(problem_of_hsm(sealed.error()));
+  co_return NewCard{CardRow{.token_id = id,
+                            .token_hash = token.hash(),
+                            .merchant_index = *index,
+                            .merchant_index_version = parts_.keys.keys().blind_index.version,
+                            .fingerprint = protected_card->fingerprint,
+                            .fingerprint_version = protected_card->fingerprint_version,
+                            .wrapped_dek = std::move(protected_card->wrapped_dek),
+                            .sealed = *std::move(sealed),
+                            .created_at_us = parts_.clock.now_us(),
+                            .expires_at_us = request.expires_at_us,
+                            .usage_limit = request.usage_limit,
+                            .operation = operation},
+                    token};
+}
+
+// Inserts `row` and gives nothing, or the live row that stands in its way. What cannot be found out
+// now is settled later under the same intent.
+async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
+                                                          const audit::Entry& intent) {
+  for (int attempt = 0; attempt < kInsertAttemptsMax; ++attempt) {
+    const Result<bool> inserted = co_await parts_.cards.insert(row);
+    if (inserted && *inserted) co_return std::nullopt;
+    if (!inserted && inserted.error().code() != ErrorCode::unknown_outcome) {
+      conclude(intent, Outcome::not_done);
+      co_return refuse(problem_of_database(inserted.error()));
+    }
+    Result<CardStore::Found> found =
+        co_await parts_.cards.find_by_fingerprint(row.fingerprint, row.fingerprint_version);
+    if (!found) {
+      async::spawn(settle(intent));
+      co_return refuse(problem_of_database(found.error()));
+    }
+    if (!found->card) continue;  // deleted meanwhile, or never committed
+    if (found->card->token_id == row.token_id) co_return std::nullopt;  // only the reply was lost
+    if (!has_expired(*found->card, parts_.clock.now_us())) co_return std::move(found->card);
+    const Result<bool> released =
+        co_await parts_.cards.release_expired(found->card->token_id, parts_.clock.now_us());
+    if (!released) {
+      conclude(intent, Outcome::not_done);
+      co_return refuse(problem_of_database(released.error()));
+    }
+  }
+  async::spawn(settle(intent));
+  co_return refuse(kOverloaded);
+}
+
+async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
+  const OperationId operation = crypto::new_operation_id(parts_.random, parts_.clock);
+  const Card card{std::move(request.pan), request.expiry};
+  const CardDetails details{std::move(request.name), std::move(request.metadata)};
+  const Answer<NewCard> made =
+      co_await seal_new(request, details, card, caller.merchant, operation);
+  if (!made) co_return refuse(made.error());
+
+  audit::Entry intent = entry(EventType::token_create, made->token, caller);
+  intent.operation_id = operation;
+  intent.phase = Phase::intent;
+  intent.bin = card.pan.bin();
+  intent.last4 = card.pan.last4();
+  const Result<void> recorded = co_await parts_.recorder.record(intent);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+
+  Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent);
+  if (!existing) co_return refuse(existing.error());
+  if (!*existing) {
+    conclude(intent, Outcome::done);
+    hold_code(request, made->row.token_id);
+    co_return view_of(made->row, made->token, card, details, Duplicate::new_card);
+  }
+  conclude(intent, Outcome::not_done);
+  const CardRow& row = **existing;
+  Answer<TokenView> view = co_await give_existing(row, card, details, caller);
+  if (view) hold_code(request, row.token_id);
+  co_return view;
+}
+
+void Vault::hold_code(TokenRequest& request, TokenId token) {
+  if (!request.cvc) return;
+  const Result<void> held =
+      parts_.codes.hold(token, *std::move(request.cvc), parts_.clock.now_us());
+  if (!held) log::warn("verification code not held", {{"error", held.error()}});
+}
+
+}  // namespace strongroom::cde

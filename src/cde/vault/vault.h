@@ -1,0 +1,130 @@
+// Vault: cards in, tokens out. Every effect is `intent` durable, effect durable, `outcome` sent;
+// every read and denial is one durable entry before its answer (design section 3). No audit, no
+// act.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "audit/recorder.h"
+#include "base/clock.h"
+#include "cde/card/token_request.h"
+#include "cde/keys/vault_keys.h"
+#include "cde/vault/card_sealer.h"
+#include "cde/vault/card_store.h"
+#include "cde/vault/cvc_holder.h"
+#include "cde/vault/public_token.h"
+#include "crypto/random.h"
+#include "wire/problem.h"
+
+namespace strongroom::cde {
+
+// Who asks, as the transport and the ticket proved it.
+struct Caller {
+  std::string subject;    // the ticket's: "key_..."
+  std::string merchant;   // the ticket's; never a neighbor's word
+  std::string source;     // IP address of the client
+  std::string operation;  // "POST /v1/cards"
+  std::string request_id;
+};
+
+enum class Duplicate : std::uint8_t {
+  new_card,
+  same,     // the merchant has the card already: its token
+  changed,  // the same, and the newer expiry and name were kept
+};
+
+// What a merchant may know of a card.
+struct TokenView {
+  PublicToken token;
+  Brand brand;
+  std::string bin;
+  std::string last4;
+  ExpiryDate expiry;
+  std::int64_t created_at_us;
+  std::optional<std::int64_t> expires_at_us;
+  std::int64_t usage_count;
+  std::optional<std::int64_t> usage_limit;
+  Duplicate duplicate;
+  std::string metadata;  // a JSON object; empty when there is none
+};
+
+template <class T>
+using Answer = std::expected<T, wire::Problem>;
+
+// What a Vault works with; all of it outlives the Vault.
+struct VaultParts {
+  async::Loop& loop;
+  CardStore& cards;
+  KeyRing& keys;
+  CvcHolder& codes;
+  audit::Recorder& recorder;
+  crypto::Random& random;
+  const Clock& clock;
+};
+
+// Vault belongs to one Loop. Problems of every call: audit_unavailable, database_unavailable,
+// hsm_unavailable, overloaded (nothing happened, or the same request again finds what did),
+// internal.
+class Vault final {
+ public:
+  explicit Vault(VaultParts parts) : parts_(parts) {}
+
+  // The token of the card in `request`: a new one, or the merchant's earlier one. Durable on
+  // return. Idempotent by the fingerprint. PCI DSS 3.5.1.
+  [[nodiscard]] async::Task<Answer<TokenView>> tokenize(TokenRequest request, Caller caller);
+  // What is known of a token. not_found (also another merchant's), token_deleted, token_expired.
+  [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
+  // Erases the card; doing it again changes nothing. not_found.
+  [[nodiscard]] async::Task<Answer<void>> erase(PublicToken token, Caller caller);
+
+  // Logs that the caller lacks the right for what it asked. audit_unavailable.
+  [[nodiscard]] async::Task<Answer<void>> note_denial(Caller caller);
+
+  // Closes the instance's open intents from the database, as done or not_done: before serving.
+  [[nodiscard]] async::Task<Result<void>> close_open_intents();
+  // Ends the settling of outcomes that the database still owes; they stay open for the next start.
+  void stop() noexcept { stopping_ = true; }
+
+ private:
+  struct NewCard {
+    CardRow row;
+    PublicToken token;
+  };
+  async::Task<Answer<BlindIndex>> merchant_index(const std::string& merchant);
+  async::Task<Answer<NewCard>> seal_new(const TokenRequest& request, const CardDetails& details,
+                                        const Card& card, const std::string& merchant,
+                                        OperationId operation);
+  async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row,
+                                                     const audit::Entry& intent);
+  async::Task<Answer<TokenView>> give_existing(const CardRow& row, const Card& card,
+                                               const CardDetails& details, const Caller& caller);
+  async::Task<Answer<bool>> keep_newer(const CardRow& row, const CardSealer& sealer,
+                                       const PublicToken& token, const Card& card,
+                                       const CardDetails& details, const Caller& caller);
+  async::Task<Answer<CardSealer>> open_sealer(const CardRow& row, const std::string& merchant);
+  async::Task<Answer<CardStore::Found>> find(const PublicToken& token, const Caller& caller);
+  async::Task<Answer<void>> erase_row(const CardRow& row, const PublicToken& token,
+                                      const Caller& caller);
+  async::Task<Answer<void>> note(audit::EventType event, audit::Outcome outcome,
+                                 const PublicToken& token, const Caller& caller);
+  async::Task<Result<audit::Outcome>> outcome_in_database(const audit::Entry& intent);
+  async::Task<void> settle(audit::Entry intent);
+  [[nodiscard]] audit::Entry entry(audit::EventType event, const Caller& caller);
+  [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
+                                   const Caller& caller);
+  void conclude(const audit::Entry& intent, audit::Outcome outcome);
+  void hold_code(TokenRequest& request, TokenId token);
+
+  VaultParts parts_;
+  std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;
+  bool stopping_ = false;
+};
+
+}  // namespace strongroom::cde

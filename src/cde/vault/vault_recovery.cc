@@ -1,0 +1,65 @@
+// What became of an operation whose outcome is not in the log: the database knows.
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+#include "cde/vault/vault.h"
+
+namespace strongroom::cde {
+namespace {
+
+using audit::EventType;
+using audit::Outcome;
+
+// Longer than the database lets a statement run: what was sent before has ended when it is over.
+constexpr std::chrono::seconds kSettleInterval{10};
+
+}  // namespace
+
+// A token is random, so its row exists only if its creation committed. An update is done when the
+// row names it or a later operation: ids sort by time, and a later one found the row that the
+// update left.
+async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& intent) {
+  const Result<PublicToken> token = PublicToken::parse(intent.gateway_token);
+  if (!token) co_return Outcome::not_done;
+  SR_CO_TRY(const CardStore::Found found, co_await parts_.cards.find_by_token(token->hash()));
+  bool done = false;
+  if (intent.event_type == EventType::token_create) {
+    done = found.card || found.tombstone;
+  } else if (intent.event_type == EventType::token_delete) {
+    done = found.tombstone && found.tombstone->operation == intent.operation_id;
+  } else if (intent.event_type == EventType::token_update) {
+    const OperationId last = found.card        ? found.card->operation
+                             : found.tombstone ? found.tombstone->operation
+                                               : OperationId{};
+    done = last >= intent.operation_id;
+  }
+  co_return done ? Outcome::done : Outcome::not_done;
+}
+
+async::Task<Result<void>> Vault::close_open_intents() {
+  SR_CO_TRY(const std::vector<audit::OpenIntent> open, co_await parts_.recorder.open_intents());
+  for (const audit::OpenIntent& intent : open) {
+    SR_CO_TRY(const Outcome outcome, co_await outcome_in_database(intent));
+    conclude(intent, outcome);
+  }
+  if (!open.empty()) {
+    log::info("open intents closed", {{"count", static_cast<std::int64_t>(open.size())}});
+  }
+  co_return Result<void>{};
+}
+
+async::Task<void> Vault::settle(audit::Entry intent) {
+  for (;;) {
+    co_await parts_.loop.sleep_for(kSettleInterval);
+    if (stopping_) co_return;
+    const Result<Outcome> outcome = co_await outcome_in_database(intent);
+    if (outcome) {
+      conclude(intent, *outcome);
+      co_return;
+    }
+  }
+}
+
+}  // namespace strongroom::cde
