@@ -1,0 +1,179 @@
+// Making load: sessions that wait for their answers, or a schedule that waits for nobody.
+#include "loadgen/worker.h"
+
+#include <boost/json/value.hpp>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "loadgen/card_sequence.h"
+#include "wire/json.h"
+
+namespace strongroom::bench {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Requests of the open model that wait for a connection: a second of load at any rate that one
+// machine reaches. Beyond it they are counted as failures, which no report may hide.
+constexpr std::size_t kWaitingMax = 65'536;
+constexpr std::chrono::milliseconds kPoll{2};
+
+std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
+  return whole / parts + (index < whole % parts ? 1 : 0);
+}
+
+http::ClientOptions server_options(const Deployment& deployment, Target target,
+                                   std::size_t connections) {
+  const bool vault = target == Target::vault;
+  http::ClientOptions options =
+      client_options(deployment, vault ? deployment.vault : deployment.edge,
+                     vault ? "vaultd" : "edged", connections);
+  options.waiting_max = kWaitingMax;
+  return options;
+}
+
+std::string_view collection(Target target) {
+  return target == Target::vault ? "/v1/cards" : "/v1/tokens";
+}
+
+}  // namespace
+
+Worker::Worker(const Deployment& deployment, const LoadPlan& plan, std::size_t index)
+    : deployment_(deployment),
+      plan_(plan),
+      index_(index),
+      connections_(share(plan.connections, plan.threads, index)),
+      authd_(loop_, client_options(deployment, deployment.authd, "authd", 1)),
+      server_(loop_, server_options(deployment, plan.target, connections_)),
+      tickets_(authd_, deployment.authorization) {}
+
+Result<void> Worker::prepare() { return loop_.run_until_done(prepare_all()); }
+
+Tally Worker::run(const Window& window) {
+  loop_.run_until_done(drive(window));
+  return tally_;
+}
+
+async::Task<Result<void>> Worker::prepare_all() {
+  if (plan_.target == Target::vault) SR_CO_CHECK_OK(co_await tickets_.renew());
+  if (plan_.mix == Mix::new_cards) co_return Result<void>{};
+  for (std::size_t i = 0; i < share(plan_.pool, plan_.threads, index_); ++i) {
+    std::string body = next_card();
+    SR_CO_TRY(std::string token, co_await make_card(body));
+    if (plan_.mix == Mix::duplicates) {
+      pool_.push_back({http::Method::post, std::string(collection(plan_.target)), body});
+    } else {
+      std::string target(collection(plan_.target));
+      target.append("/").append(token);
+      pool_.push_back({http::Method::get, std::move(target), {}});
+    }
+  }
+  co_return Result<void>{};
+}
+
+async::Task<Result<std::string>> Worker::make_card(std::string body) {
+  const Shot shot{http::Method::post, std::string(collection(plan_.target)), std::move(body)};
+  SR_CO_TRY(const http::ClientResponse answer, co_await send(shot));
+  const auto parsed = wire::parse_strict(answer.body, {});
+  const boost::json::value* id =
+      parsed && parsed->is_object() ? parsed->get_object().if_contains("id") : nullptr;
+  if (answer.status / 100 != 2 || id == nullptr || !id->is_string()) {
+    co_return fail(
+        Error{ErrorCode::permission_denied, "a card was not taken (HTTP status)"}.with_detail(
+            static_cast<std::uint32_t>(answer.status)));
+  }
+  co_return std::string(id->get_string());
+}
+
+async::Task<void> Worker::drive(Window window) {
+  co_await loop_.sleep_for(window.warmup_begin - steady_clock::now());
+  if (plan_.rate) {
+    co_await drive_open(window);
+  } else {
+    co_await drive_closed(window);
+  }
+  co_await wait_for_answers();
+  co_await server_.close();
+  co_await authd_.close();
+}
+
+async::Task<void> Worker::drive_closed(Window window) {
+  for (std::size_t i = 0; i < connections_; ++i) async::spawn(session(window));
+  co_await loop_.sleep_for(window.end - steady_clock::now());
+}
+
+async::Task<void> Worker::session(Window window) {
+  ++under_way_;
+  for (;;) {
+    const SteadyTime now = steady_clock::now();
+    if (now >= window.end) break;
+    co_await request(now, window.contains(now));
+  }
+  --under_way_;
+}
+
+// Thread i starts i periods of the whole schedule later, so that together they make one.
+async::Task<void> Worker::drive_open(Window window) {
+  const auto threads = static_cast<double>(plan_.threads);
+  const std::chrono::duration<double> offset(static_cast<double>(index_) / *plan_.rate);
+  Arrivals arrivals(
+      window.warmup_begin + std::chrono::duration_cast<std::chrono::nanoseconds>(offset),
+      window.end, *plan_.rate / threads);
+  const auto fire = [](Worker& self, SteadyTime due, bool counts) -> async::Task<void> {
+    ++self.under_way_;
+    co_await self.request(due, counts);
+    --self.under_way_;
+  };
+  while (const auto next = arrivals.next()) {
+    co_await loop_.sleep_for(*next - steady_clock::now());
+    while (const auto due = arrivals.take_due(steady_clock::now())) {
+      async::spawn(fire(*this, *due, window.contains(*due)));
+    }
+  }
+}
+
+async::Task<void> Worker::wait_for_answers() {
+  while (under_way_ > 0) co_await loop_.sleep_for(kPoll);  // every send has its time limit
+}
+
+async::Task<void> Worker::request(SteadyTime since, bool counts) {
+  const Shot shot = next_shot();
+  const Result<http::ClientResponse> answer = co_await send(shot);
+  if (counts) count(answer, since);
+}
+
+async::Task<Result<http::ClientResponse>> Worker::send(const Shot& shot) {
+  http::ClientRequest request{
+      .method = shot.method, .target = shot.target, .body = as_bytes(shot.body)};
+  if (plan_.target == Target::vault) {
+    if (tickets_.is_due(steady_clock::now())) SR_CO_CHECK_OK(co_await tickets_.renew());
+    request.headers.emplace_back("Strongroom-Ticket", tickets_.current());
+  } else {
+    request.headers.emplace_back("Authorization", deployment_.authorization);
+  }
+  if (!shot.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  co_return co_await server_.send(request);
+}
+
+Shot Worker::next_shot() {
+  if (plan_.mix == Mix::new_cards) {
+    return {http::Method::post, std::string(collection(plan_.target)), next_card()};
+  }
+  return pool_[next_in_pool_++ % pool_.size()];
+}
+
+std::string Worker::next_card() {
+  return token_request_body(plan_.first_card + tally_.cards_used++ * plan_.threads + index_);
+}
+
+void Worker::count(const Result<http::ClientResponse>& answer, SteadyTime since) {
+  if (!answer) {
+    ++tally_.failures[answer.error().code()];
+    return;
+  }
+  ++tally_.statuses[answer->status];
+  if (answer->status / 100 == 2) tally_.latencies.record(steady_clock::now() - since);
+}
+
+}  // namespace strongroom::bench
