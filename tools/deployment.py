@@ -255,7 +255,7 @@ class Postgres:
         return self.port_file.exists()
 
     @staticmethod
-    def _programs():
+    def programs():
         found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         if not found:
             raise DeploymentError("PostgreSQL is not installed: run ./dev setup")
@@ -282,7 +282,7 @@ class Postgres:
             if reachable.returncode != 0:
                 raise DeploymentError(f"user postgres cannot enter {self.dir}: every folder above"
                                       " it must allow that (chmod o+x), or choose another --dir")
-        self._run(self._programs() / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8",
+        self._run(self.programs() / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8",
                   "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256",
                   "--data-checksums")
         self._run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -327,12 +327,12 @@ log_parameter_max_length_on_error = 0
         log_directory.mkdir(mode=0o700, exist_ok=True)
         log = open(log_directory / "postgres.log", "ab")
         process = subprocess.Popen(
-            [*self._as_server(), str(self._programs() / "postgres"), "-D", str(self.data),
+            [*self._as_server(), str(self.programs() / "postgres"), "-D", str(self.data),
              "-p", port],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", preexec_fn=die_with_parent)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            probe = subprocess.run([str(self._programs() / "pg_isready"), "-q", "-h", "127.0.0.1",
+            probe = subprocess.run([str(self.programs() / "pg_isready"), "-q", "-h", "127.0.0.1",
                                     "-p", port])
             if probe.returncode == 0:
                 return process
@@ -372,7 +372,7 @@ log_parameter_max_length_on_error = 0
             sql = (f"CREATE ROLE {name}d LOGIN PASSWORD '{password}';\n"
                    f"CREATE DATABASE {name} OWNER {name}d;\n"
                    f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;\n")
-            self._run(self._programs() / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.data,
+            self._run(self.programs() / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.data,
                       "-p", port, "-U", "postgres", "-d", "postgres", input=sql)
             lines.append(f"localhost:{port}:{name}:{name}d:{password}")
             urls[name] = (f"postgresql://{name}d@localhost:{port}/{name}?sslmode=verify-full"
