@@ -108,7 +108,7 @@ void PostgresConnection::connect() {
   values.push_back(nullptr);
   state_ = State::connecting;
   connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
-  if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) return rest();
+  if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) return give_up();
   watch_.set_alarm(limits_.connect_timeout);
   watch_.await_writable(PQsocket(connection_.get()));
 }
@@ -116,7 +116,7 @@ void PostgresConnection::connect() {
 void PostgresConnection::continue_connecting(SocketWatch::Event event) {
   if (event == SocketWatch::Event::nudge) return;
   watch_.forget();  // the next step may close the socket and open another
-  if (event == SocketWatch::Event::alarm) return rest();
+  if (event == SocketWatch::Event::alarm) return give_up();
   switch (PQconnectPoll(connection_.get())) {
     case PGRES_POLLING_READING:
       return watch_.await_readable(PQsocket(connection_.get()));
@@ -125,7 +125,7 @@ void PostgresConnection::continue_connecting(SocketWatch::Event event) {
     case PGRES_POLLING_OK:
       return connected();
     default:
-      return rest();
+      return give_up();
   }
 }
 
@@ -133,8 +133,9 @@ void PostgresConnection::connected() {
   watch_.cancel_alarm();
   PQsetNoticeReceiver(connection_.get(), &ignore_notice, nullptr);
   if (PQsetnonblocking(connection_.get(), 1) != 0 || PQenterPipelineMode(connection_.get()) != 1) {
-    return rest();
+    return give_up();
   }
+  if (failures_ > 0) log::info("database is reached");
   pipeline_.attach(*connection_);
   connected_at_ = Clock::now();
   state_ = State::serving;
@@ -202,7 +203,15 @@ void PostgresConnection::lose(const char* reason) {
   for (const PostgresCall* call : lost) call->waiter.resume();
 }
 
-// Ends a failed attempt, and with it the calls that waited for its outcome.
+// Ends a failed attempt. libpq's message names hosts and users, never passwords or values.
+void PostgresConnection::give_up() {
+  if (failures_ == 0) {
+    log::warn("cannot reach the database", {{"reason", PQerrorMessage(connection_.get())}});
+  }
+  rest();
+}
+
+// Waits before the next attempt; the calls that waited for this one end.
 void PostgresConnection::rest() {
   disconnect();
   state_ = State::resting;
@@ -211,7 +220,6 @@ void PostgresConnection::rest() {
   // Jitter keeps the processes of a restarted database from coming back all at once.
   std::uniform_int_distribution<milliseconds::rep> delay_ms(longest.count() / 2, longest.count());
   watch_.set_alarm(milliseconds(delay_ms(jitter_)));
-  if (failures_ == 1) log::warn("cannot reach the database");
   for (PostgresCall* call : std::exchange(waiting_, {})) {
     call->error = Error{ErrorCode::unavailable, "database is not reached"};
     call->waiter.resume();

@@ -67,6 +67,7 @@ class PostgresConnection {
   bool send_waiting();
   void look_for_silence();
   void lose(const char* reason);
+  void give_up();
   void rest();
   void disconnect();
   void close_when_idle();

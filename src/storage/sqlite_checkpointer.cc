@@ -5,7 +5,7 @@ namespace strongroom::storage {
 namespace {
 
 constexpr int kPagesWanted = 1'000;  // 4 MiB
-constexpr int kPagesMax = 16'384;    // 64 MiB
+constexpr int kPagesMax = 4'096;     // 16 MiB
 
 }  // namespace
 

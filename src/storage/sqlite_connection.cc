@@ -17,7 +17,6 @@
 namespace strongroom::storage {
 namespace {
 
-constexpr int kBusyTimeoutMs = 2000;
 constexpr int kStepsBetweenLooks = 10'000;  // of SQLite's virtual machine: about a millisecond
 constexpr std::string_view kSettings[] = {
     "PRAGMA synchronous=FULL",   "PRAGMA foreign_keys=ON",    "PRAGMA secure_delete=ON",
@@ -143,7 +142,7 @@ SqliteConnection::~SqliteConnection() {
 }
 
 Result<void> SqliteConnection::configure() {
-  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  sqlite3_busy_timeout(handle_, static_cast<int>(timeout_.count()));
   sqlite3_progress_handler(handle_, kStepsBetweenLooks, &stop_when_late, this);
   SR_TRY(const Answer mode, run("PRAGMA journal_mode=WAL"));
   if (mode.rows.size() != 1 || mode.rows[0][0] != Value::text("wal")) {

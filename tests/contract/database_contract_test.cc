@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "contract/database_fixture.h"
 #include "crypto/aead.h"
-#include "storage/database_fixture.h"
 
 namespace strongroom::storage {
 namespace {
@@ -240,6 +240,7 @@ TEST_P(DatabaseContractTest, RowsSurviveReopening) {
   close_database();
   open_database();
   EXPECT_EQ(cards(), 1);
+  ASSERT_TRUE(insert({card(2, 2)}));
   EXPECT_TRUE(database_->ready());
 }
 

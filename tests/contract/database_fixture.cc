@@ -1,5 +1,5 @@
 // Opening a fresh database of the kind that a test asks for.
-#include "storage/database_fixture.h"
+#include "contract/database_fixture.h"
 
 #include <fmt/format.h>
 

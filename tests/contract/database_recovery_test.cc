@@ -1,0 +1,157 @@
+// What callers see while PostgreSQL is lost or frozen, and that it comes back by itself.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "contract/database_fixture.h"
+
+namespace strongroom::storage {
+namespace {
+
+using std::chrono::milliseconds;
+
+ErrorCode code_of(const auto& result) {
+  return result ? ErrorCode::not_found : result.error().code();  // none of Database's: no error
+}
+
+class PostgresRecoveryTest : public DatabaseTest {
+ protected:
+  void SetUp() override {
+    options_.statement_timeout = milliseconds(300);
+    options_.connect_timeout = milliseconds(700);
+    DatabaseTest::SetUp();
+    if (!database_) return;
+    ASSERT_TRUE(write(kCreateCards));
+    schema_ = options_.url.substr(options_.url.rfind("%3D") + 3);
+  }
+  void TearDown() override {
+    if (auto* server = postgres_server()) server->thaw();
+    DatabaseTest::TearDown();
+  }
+  // Every connection but the one that asks.
+  static void end_connections() {
+    postgres_server()->query("postgres",
+                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                             " pid <> pg_backend_pid() AND application_name = 'strongroom'");
+  }
+  Result<Rows> insert(std::uint64_t id) {
+    return run(database_->insert_many(kInsertCards, {card(id, id)}));
+  }
+  std::string schema_;
+};
+
+TEST_P(PostgresRecoveryTest, IdleLossIsNoticedAndRepaired) {
+  ASSERT_TRUE(insert(1));
+  run(loop_.sleep_for(milliseconds(1100)));  // then the connection counts as sound
+  end_connections();
+  run(loop_.sleep_for(milliseconds(50)));
+  EXPECT_TRUE(insert(2));
+  EXPECT_EQ(read_until_ready("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 2);
+}
+
+TEST_P(PostgresRecoveryTest, CallUnderWayAtTheLossSaysWhatIsKnown) {
+  ASSERT_TRUE(insert(1));
+  // Another transaction holds the row, so that both calls are waiting when the connections end.
+  Result<std::vector<Rows>> held = fail({ErrorCode::not_found, "not ended"});
+  Result<std::vector<Rows>> plain = fail({ErrorCode::not_found, "not ended"});
+  auto blocker = open(loop_, options_);
+  ASSERT_TRUE(blocker);
+  run_together(4, [&](std::size_t i) -> async::Task<void> {
+    std::vector<Statement> statements{};
+    if (i == 0) {
+      statements.push_back({"UPDATE card SET uses = 1"});
+      statements.push_back({"SELECT CAST(pg_sleep(0.2) AS text)"});
+      static_cast<void>(co_await (*blocker)->write(std::move(statements)));
+    } else if (i == 1) {
+      co_await loop_.sleep_for(milliseconds(50));
+      statements.push_back({"UPDATE card SET uses = 2", {}, 1});
+      held = co_await database_->write(std::move(statements));
+    } else if (i == 2) {
+      co_await loop_.sleep_for(milliseconds(50));
+      statements.push_back({"UPDATE card SET uses = 3"});
+      plain = co_await database_->write(std::move(statements));
+    } else {
+      co_await loop_.sleep_for(milliseconds(100));
+      end_connections();
+    }
+  });
+  EXPECT_EQ(code_of(held), ErrorCode::unavailable);  // its COMMIT was never sent
+  EXPECT_EQ(code_of(plain), ErrorCode::unknown_outcome);
+  EXPECT_EQ(read_until_ready("SELECT uses FROM card")->at(0)[0].integer(), 0);
+  run((*blocker)->close());
+}
+
+TEST_P(PostgresRecoveryTest, FrozenServerIsGivenUpAndFoundAgain) {
+  ASSERT_TRUE(insert(1));
+  ASSERT_TRUE(read("SELECT 1"));
+  postgres_server()->freeze();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(code_of(insert(2)), ErrorCode::unknown_outcome);
+  EXPECT_EQ(code_of(insert(3)), ErrorCode::unknown_outcome);  // on the other connection
+  EXPECT_EQ(code_of(read("SELECT 1")), ErrorCode::unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(5000));
+  run(loop_.sleep_for(milliseconds(1000)));
+  EXPECT_FALSE(database_->ready());
+  EXPECT_EQ(code_of(insert(4)), ErrorCode::unavailable);
+  postgres_server()->thaw();
+  EXPECT_TRUE(read_until_ready("SELECT COUNT(*) FROM card"));
+  for (int i = 0; i < 100 && !database_->ready(); ++i) run(loop_.sleep_for(milliseconds(50)));
+  EXPECT_TRUE(insert(5));
+}
+
+TEST_P(PostgresRecoveryTest, CommittedRowsSurviveACrash) {
+  for (std::uint64_t i = 1; i <= 20; ++i) ASSERT_TRUE(insert(i));
+  postgres_server()->crash();
+  run(loop_.sleep_for(milliseconds(200)));
+  EXPECT_EQ(code_of(insert(21)), ErrorCode::unavailable);
+  EXPECT_FALSE(database_->ready());
+  postgres_server()->restart();
+  const auto rows = read_until_ready("SELECT COUNT(*) FROM card");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->at(0)[0].integer(), 20);
+}
+
+TEST_P(PostgresRecoveryTest, DatabaseMayBeAbsentAtFirst) {
+  close_database();
+  postgres_server()->crash();
+  open_database();
+  EXPECT_EQ(code_of(read("SELECT 1")), ErrorCode::unavailable);
+  EXPECT_FALSE(database_->ready());
+  postgres_server()->restart();
+  EXPECT_TRUE(read_until_ready("SELECT COUNT(*) FROM card"));
+}
+
+class PostgresTlsTest : public PostgresRecoveryTest {};
+
+TEST_P(PostgresTlsTest, ServerOfAnotherAuthorityIsRefused) {
+  const std::string url = options_.url;
+  close_database();
+  const auto certificate = url.find("sslrootcert=");
+  options_.url = url.substr(0, certificate) + "sslrootcert=/etc/ssl/certs/ca-certificates.crt";
+  open_database();
+  EXPECT_EQ(code_of(read("SELECT 1")), ErrorCode::unavailable);
+}
+
+TEST_P(PostgresRecoveryTest, OppositeOrdersEndInConflictNotInAHang) {
+  options_.statement_timeout = milliseconds(4000);
+  close_database();
+  open_database();
+  int inserted = 0;
+  run_together(2, [&](std::size_t i) -> async::Task<void> {
+    std::vector<Row> rows{};
+    for (std::uint64_t n = 0; n < 2000; ++n) rows.push_back(card(i == 0 ? n : 1999 - n, n));
+    const auto outcome = co_await database_->insert_many(kInsertCards, std::move(rows));
+    inserted += outcome ? 1 : 0;
+    EXPECT_TRUE(outcome || outcome.error().code() == ErrorCode::conflict);
+  });
+  EXPECT_GE(inserted, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tcp, PostgresTlsTest, ::testing::Values("postgresql"),
+                         [](const auto& kind) { return std::string(kind.param); });
+
+INSTANTIATE_TEST_SUITE_P(EachKind, PostgresRecoveryTest, ::testing::Values("postgresql", "unix"),
+                         [](const auto& kind) { return std::string(kind.param); });
+
+}  // namespace
+}  // namespace strongroom::storage

@@ -1,0 +1,136 @@
+// What callers see while a SQLite file is absent, busy or damaged, and who may read it.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <fstream>
+
+#include "contract/database_fixture.h"
+
+namespace strongroom::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+ErrorCode code_of(const auto& result) {
+  return result ? ErrorCode::not_found : result.error().code();  // none of Database's: no error
+}
+
+class SqliteRecoveryTest : public DatabaseTest {
+ protected:
+  fs::path file() const { return folder_ / "test.db"; }
+  Result<Rows> insert(std::uint64_t id) {
+    return run(database_->insert_many(kInsertCards, {card(id, id)}));
+  }
+};
+
+TEST_P(SqliteRecoveryTest, FilesArePrivate) {
+  ASSERT_TRUE(write(kCreateCards));
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat status{};
+    ASSERT_EQ(::stat((file().string() + suffix).c_str(), &status), 0) << suffix;
+    EXPECT_EQ(status.st_mode & 0777, 0600U) << suffix;
+  }
+}
+
+TEST_P(SqliteRecoveryTest, FileOpenToOthersIsRefusedUntilItIsNot) {
+  ASSERT_TRUE(write(kCreateCards));
+  close_database();
+  fs::permissions(file(), fs::perms::group_read, fs::perm_options::add);
+  open_database();
+  EXPECT_EQ(code_of(insert(1)), ErrorCode::unavailable);
+  EXPECT_FALSE(database_->ready());
+  fs::permissions(file(), fs::perms::group_read, fs::perm_options::remove);
+  EXPECT_TRUE(read_until_ready("SELECT COUNT(*) FROM card"));
+}
+
+TEST_P(SqliteRecoveryTest, FolderMayBeAbsentAtFirst) {
+  close_database();
+  options_.url = "sqlite:" + (folder_ / "later" / "test.db").string();
+  open_database();
+  EXPECT_EQ(code_of(read("SELECT 1")), ErrorCode::unavailable);
+  fs::create_directory(folder_ / "later");
+  EXPECT_TRUE(read_until_ready("SELECT 1"));
+}
+
+TEST_P(SqliteRecoveryTest, DamagedFileIsCorrupt) {
+  ASSERT_TRUE(write(kCreateCards));
+  ASSERT_TRUE(insert(1));
+  close_database();
+  {
+    std::fstream damaged(file(), std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(4096);
+    damaged << std::string(fs::file_size(file()) - 4096, '\xee');
+  }
+  open_database();
+  EXPECT_EQ(code_of(read("SELECT COUNT(*) FROM card")), ErrorCode::corrupt);
+}
+
+TEST_P(SqliteRecoveryTest, BusyFileIsUnavailable) {
+  ASSERT_TRUE(write(kCreateCards));
+  options_.statement_timeout = milliseconds(1500);
+  auto other = open(loop_, options_);
+  close_database();
+  options_.statement_timeout = milliseconds(300);
+  open_database();
+  ASSERT_TRUE(other);
+  bool ended = false;
+  run_together(2, [&](std::size_t i) -> async::Task<void> {
+    std::vector<Statement> statements{};
+    if (i == 0) {  // holds the writer's lock for as long as its timeout lets it
+      statements.push_back({"DELETE FROM card"});
+      statements.push_back(
+          {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000)"
+           " SELECT COUNT(*) FROM n"});
+      static_cast<void>(co_await (*other)->write(std::move(statements)));
+      ended = true;
+    } else {
+      co_await loop_.sleep_for(milliseconds(100));
+      statements.push_back({"DELETE FROM card"});
+      EXPECT_EQ(code_of(co_await database_->write(std::move(statements))), ErrorCode::unavailable);
+      EXPECT_FALSE(ended);
+    }
+  });
+  run((*other)->close());
+}
+
+TEST_P(SqliteRecoveryTest, DeferredConstraintFailsItsOwnCallOnly) {
+  ASSERT_TRUE(write("CREATE TABLE owner(id bigint PRIMARY KEY)"));
+  ASSERT_TRUE(
+      write("CREATE TABLE thing(owner bigint REFERENCES owner(id) DEFERRABLE INITIALLY DEFERRED)"));
+  ASSERT_TRUE(write("INSERT INTO owner(id) VALUES(0)"));
+  int refused = 0;
+  run_together(30, [&](std::size_t i) -> async::Task<void> {
+    std::vector<Statement> statements{};
+    statements.push_back(
+        {"INSERT INTO thing(owner) VALUES($1)", {Value::integer(i % 10 == 9 ? 1 : 0)}});
+    const auto written = co_await database_->write(std::move(statements));
+    if (code_of(written) == ErrorCode::conflict) ++refused;
+  });
+  EXPECT_EQ(refused, 3);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM thing"), 27);
+}
+
+TEST_P(SqliteRecoveryTest, LogIsCopiedAndStaysBounded) {
+  ASSERT_TRUE(write(kCreateCards));
+  const std::string note(100'000, 'n');
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    Row row = card(i, i);
+    row[2] = Value::text(note);
+    std::vector<Row> rows;
+    rows.push_back(std::move(row));
+    ASSERT_TRUE(run(database_->insert_many(kInsertCards, std::move(rows))));
+  }
+  EXPECT_LT(fs::file_size(file().string() + "-wal"), 36U << 20);  // 40 MB went through it
+  close_database();
+  EXPECT_FALSE(fs::exists(file().string() + "-wal"));
+  open_database();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 400);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, SqliteRecoveryTest, ::testing::Values("sqlite"),
+                         [](const auto& kind) { return std::string(kind.param); });
+
+}  // namespace
+}  // namespace strongroom::storage
