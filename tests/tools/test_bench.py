@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic: what it tells pgbench, whom it charges for CPU time, what it reports."""
+"""What the benchmark tells pgbench, whom it charges for CPU time, what it reports."""
 import os
 import pathlib
 import sys
