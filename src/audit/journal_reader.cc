@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/try.h"
 
@@ -44,9 +45,11 @@ Result<JournalReader> JournalReader::open(Files& files, std::string directory) {
 }
 
 Result<std::optional<FrameView>> JournalReader::next() {
+  bool fresh = false;  // the window was read after the last frame that was delivered
   while (true) {
     if (!file_) {
-      if (next_segment_ == segments_.size()) return std::nullopt;
+      SR_TRY(const bool there_is_one, find_segment());
+      if (!there_is_one) return std::nullopt;
       SR_CHECK_OK(open_segment());
     }
     SR_CHECK_OK(fill());
@@ -58,11 +61,25 @@ Result<std::optional<FrameView>> JournalReader::next() {
       ++place_.sequence;
       return frame;
     }
+    if (!std::exchange(fresh, true)) {
+      forget_window();  // a writer may have gone on since it was read
+      continue;
+    }
     SR_TRY(const std::vector<std::byte> rest, rest_of_segment());
     if (!all_zero(rest)) return bad(rest, place_.sequence);
-    if (next_segment_ == segments_.size()) return std::nullopt;
+    SR_TRY(const bool more, find_segment());
+    if (!more) return std::nullopt;
     file_.reset();
+    fresh = false;
   }
+}
+
+// Whether there is a segment behind the one being read; a writer may have begun it meanwhile.
+Result<bool> JournalReader::find_segment() {
+  if (next_segment_ == segments_.size()) {
+    SR_TRY(segments_, list_segments(*files_, directory_));
+  }
+  return next_segment_ < segments_.size();
 }
 
 Result<void> JournalReader::open_segment() {
@@ -71,7 +88,7 @@ Result<void> JournalReader::open_segment() {
   place_.file = name;
   place_.offset_bytes = 0;
   segment_first_sequence_ = place_.sequence;
-  retry();
+  forget_window();
   SR_CHECK_OK(fill());
   const auto first_sequence = parse_segment_header(buffer_);
   if (first_sequence != place_.sequence || name != segment_name(place_.sequence)) {
@@ -84,7 +101,7 @@ Result<void> JournalReader::open_segment() {
   return {};
 }
 
-void JournalReader::retry() noexcept {
+void JournalReader::forget_window() noexcept {
   buffer_.clear();
   taken_ = 0;
   at_file_end_ = false;

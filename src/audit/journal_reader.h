@@ -33,8 +33,9 @@ class JournalReader {
   [[nodiscard]] static Result<JournalReader> open(Files& files, std::string directory);
 
   // The next frame, valid until the next call; nullopt at the end, which is the end of the last
-  // segment's file or the zeros written ahead there. corrupt: place() is the first bad one;
-  // torn() says whether it may be the end of an unfinished write. unavailable.
+  // segment's file or the zeros written ahead there. Beside a writer, a later call may find more,
+  // and after corrupt with torn() set it may find whole what was being written. corrupt: place() is
+  // the first bad one; torn() says whether it may be the end of an unfinished write. unavailable.
   [[nodiscard]] Result<std::optional<FrameView>> next();
 
   [[nodiscard]] const JournalPlace& place() const noexcept { return place_; }
@@ -46,15 +47,16 @@ class JournalReader {
   [[nodiscard]] std::uint64_t segment_first_sequence() const noexcept {
     return segment_first_sequence_;
   }
+  [[nodiscard]] std::size_t segments_opened() const noexcept { return next_segment_; }
   // Bytes of frames and headers read so far, and those in all files; for progress bars.
   [[nodiscard]] std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   [[nodiscard]] std::uint64_t bytes_total() const noexcept { return bytes_total_; }
-  // After corrupt beside a running writer: the bad place is read anew, it may be whole by now.
-  void retry() noexcept;
 
  private:
   JournalReader(Files& files, std::string directory);
+  Result<bool> find_segment();
   Result<void> open_segment();
+  void forget_window() noexcept;
   Result<void> fill();
   Result<std::vector<std::byte>> rest_of_segment();
   std::unexpected<Error> bad(std::span<const std::byte> rest, std::uint64_t sequence);

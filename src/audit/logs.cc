@@ -36,7 +36,7 @@ std::string log_name(const EntryView& entry) {
 }
 
 std::string log_origin(std::string_view place, std::string_view name) {
-  const std::size_t dash = name.rfind('-');
+  const std::size_t dash = std::min(name.rfind('-'), name.size() - 1);
   return fmt::format("{}/{}/{}", place, name.substr(0, dash), name.substr(dash + 1));
 }
 
@@ -57,7 +57,7 @@ Result<std::string> name_of_origin(std::string_view place, std::string_view orig
     const std::size_t slash = name.find('/');
     if (slash != std::string::npos) {
       name[slash] = '-';
-      if (log_origin(place, name) == origin) return name;
+      if (name.find('/') == std::string::npos) return name;
     }
   }
   return fail({ErrorCode::invalid_argument, "not the origin of a log of this place"});

@@ -1,0 +1,69 @@
+// verify_audit: reads a whole audit log again and says whether it is what was written and signed
+// for. It needs the folder and the operator log's public key, nothing of the daemon's; it writes
+// nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/entry.h"
+#include "audit/files.h"
+#include "base/result.h"
+
+namespace strongroom::audit {
+
+// The first place that is not as it must be. What does not apply is empty or zero.
+struct BadPlace {
+  std::string_view what{};         // literal: "journal holds a damaged frame"
+  std::string file{};              // name within the folder
+  std::uint64_t offset_bytes = 0;  // of the first suspect byte there
+  std::uint64_t sequence = 0;      // of the first suspect entry
+  std::string log{};               // "operator-2026", when one is concerned
+  std::uint64_t index_begin = 0;   // of the log's entries between the last good checkpoint ...
+  std::uint64_t index_end = 0;     // ... and the first bad one: the bad entry is among these
+  bool torn = false;  // it may be the end of a write that a crash cut and nobody was told of
+};
+
+struct OpenIntentPlace {
+  OperationId operation_id;
+  std::string instance;
+  EventType event_type = EventType::access_denied;
+  std::uint64_t sequence = 0;
+};
+
+inline constexpr std::size_t kOpenIntentsListedMax = 1'000;
+
+struct VerifyReport {
+  std::uint64_t entries = 0;
+  std::uint64_t segments = 0;
+  std::uint64_t logs = 0;
+  std::uint64_t checkpoints = 0;       // whose signature and root were checked
+  std::uint64_t unsigned_entries = 0;  // newer than their log's last checkpoint
+  std::uint64_t open_intent_count = 0;
+  std::vector<OpenIntentPlace> open_intents;  // the first kOpenIntentsListedMax, by sequence
+  std::optional<BadPlace> bad;
+  [[nodiscard]] bool ok() const noexcept { return !bad.has_value(); }
+};
+
+struct VerifyProgress {
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t entries = 0;
+};
+// Called about every ten thousand entries and at the end.
+using VerifyCallback = std::function<void(const VerifyProgress&)>;
+
+// Checks every frame (CRC, sequence), every entry's form, every checkpoint's signature and the root
+// of its log at its size, and the record of the last signed ones; lists the intents without
+// outcome. `vkey` is the operator log's key of any year: it names the place and holds the one
+// public key. Stops at the first bad place. May run beside auditd. invalid_argument: `vkey` is
+// none; unavailable.
+[[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
+                                                std::string_view vkey,
+                                                const VerifyCallback& progress = {});
+
+}  // namespace strongroom::audit

@@ -1,0 +1,287 @@
+// Verification of a log that is in order, and of every way to tamper with one.
+#include "audit/verify.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "audit/checkpoint_files.h"
+#include "audit/journal.h"
+#include "audit/logs.h"
+#include "base/encoding.h"
+#include "base/try.h"
+#include "crypto/random.h"
+
+namespace strongroom::audit {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPlace = "test.example/auditd";
+
+class VerifyTest : public testing::Test {
+ protected:
+  VerifyTest() : folder_(testing::TempDir() + "sr_verify_XXXXXX") {
+    SR_CHECK(::mkdtemp(folder_.data()) != nullptr);
+    fs::create_directory(folder_ + "/checkpoints");
+  }
+  ~VerifyTest() override { fs::remove_all(folder_); }
+
+  Entry entry(std::string merchant = {}) {
+    return {.uid = crypto::new_entry_id(random_, clock_),
+            .operation_id = crypto::new_operation_id(random_, clock_),
+            .event_type = EventType::token_create,
+            .outcome = Outcome::success,
+            .time_us = 1'795'298'400'000'000,
+            .instance = "vaultd",
+            .user = "someone",
+            .merchant_id = std::move(merchant)};
+  }
+
+  // Appends one group and, when asked, signs every log it is in.
+  void append(const std::vector<Entry>& entries, bool sign) {
+    auto reader = JournalReader::open(files_, folder_);
+    while (reader->next()->has_value()) {
+    }
+    auto journal = Journal::resume(files_, {.directory = folder_, .zero_ahead_bytes = 64}, *reader);
+    SR_CHECK(journal.has_value());
+    for (const Entry& entry : entries) (*journal)->stage(to_json(entry));
+    SR_CHECK((*journal)->commit().has_value());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::string json = to_json(entries[i]);
+      logs_.append(*read_entry(json), leaf_hash_of_input((*journal)->leaf_input(i)));
+    }
+    if (sign) sign_all();
+  }
+
+  void sign_all() {
+    std::vector<Checkpoint> record;
+    for (const auto& [name, log] : logs_.all()) {
+      record.push_back({log_origin(kPlace, name), log.tree.size(), log.tree.root()});
+      std::ofstream(checkpoint_path(folder_, name), std::ios::app)
+          << sign_checkpoint(record.back(), signer_);
+    }
+    std::ranges::sort(record, {}, &Checkpoint::origin);
+    std::ofstream(folder_ + "/last-signed") << last_signed_text(record);
+  }
+
+  // Three groups: operator, two merchants, all signed twice.
+  void fill() {
+    append({entry(), entry("mer_1")}, true);
+    append({entry("mer_1"), entry("mer_2"), entry()}, true);
+  }
+
+  VerifyReport verify() {
+    const NoteKey key{log_origin(kPlace, "operator-2020"), signer_.public_key()};
+    auto report = verify_audit(files_, folder_, key.text());
+    SR_CHECK(report.has_value());
+    return *std::move(report);
+  }
+
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  static std::string read(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void write(const std::string& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  // Rewrites the journal with its entries changed by `change`, CRCs and sequences right.
+  void rewrite(const std::function<void(std::vector<std::string>&)>& change) {
+    std::vector<std::string> entries;
+    auto reader = JournalReader::open(files_, folder_);
+    while (true) {
+      const auto frame = reader->next();
+      if (!*frame) break;
+      entries.emplace_back(as_text((*frame)->entry));
+    }
+    change(entries);
+    const auto header = segment_header(1);
+    std::vector<std::byte> bytes(header.begin(), header.end());
+    std::uint64_t sequence = 0;
+    for (const std::string& json : entries) append_frame(bytes, ++sequence, true, as_bytes(json));
+    write(path(segment_name(1)), std::string(as_text(bytes)));
+  }
+
+  PosixFiles files_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  crypto::Ed25519Signer signer_ = *crypto::Ed25519Signer::generate(random_);
+  Logs logs_;
+  std::string folder_;
+};
+
+TEST_F(VerifyTest, AcceptsALogInOrder) {
+  fill();
+  append({entry("mer_2"), entry("mer_3")}, false);
+  const VerifyReport report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+  EXPECT_EQ(report.entries, 7U);
+  EXPECT_EQ(report.logs, 4U);
+  EXPECT_EQ(report.checkpoints, 5U);
+  EXPECT_EQ(report.unsigned_entries, 2U);
+  EXPECT_EQ(report.segments, 1U);
+}
+
+TEST_F(VerifyTest, AcceptsAnEmptyLog) { EXPECT_TRUE(verify().ok()); }
+
+TEST_F(VerifyTest, ListsOpenIntents) {
+  Entry intent = entry();
+  intent.phase = Phase::intent;
+  intent.outcome = Outcome::none;
+  Entry other = intent;
+  other.operation_id = crypto::new_operation_id(random_, clock_);
+  Entry done = outcome_of(other, Outcome::done, crypto::new_entry_id(random_, clock_), 0);
+  append({intent, other, done}, true);
+  const VerifyReport report = verify();
+  EXPECT_TRUE(report.ok());
+  ASSERT_EQ(report.open_intent_count, 1U);
+  EXPECT_EQ(report.open_intents[0].operation_id, intent.operation_id);
+  EXPECT_EQ(report.open_intents[0].instance, "vaultd");
+  EXPECT_EQ(report.open_intents[0].sequence, 1U);
+}
+
+TEST_F(VerifyTest, NamesEveryFlippedByteOfTheJournal) {
+  fill();
+  const std::string name = segment_name(1);
+  const std::string good = read(path(name));
+  for (std::size_t i = 0; i < good.size(); i += 31) {
+    std::string bytes = good;
+    bytes[i] = static_cast<char>(bytes[i] ^ 1);
+    write(path(name), bytes);
+    const VerifyReport report = verify();
+    ASSERT_FALSE(report.ok()) << i;
+    EXPECT_EQ(report.bad->file, name);
+    EXPECT_LE(report.bad->offset_bytes, i);
+    EXPECT_EQ(report.bad->sequence, report.entries + 1);
+  }
+}
+
+TEST_F(VerifyTest, NamesEveryFlippedByteOfTheCheckpoints) {
+  fill();
+  ASSERT_EQ(verify().checkpoints, 5U);
+  for (const std::string& name :
+       {std::string("checkpoints/operator-2026.log"), std::string("checkpoints/mer_1-2026.log"),
+        std::string("last-signed")}) {
+    const std::string good = read(path(name));
+    for (std::size_t i = 0; i < good.size(); i += 3) {
+      std::string bytes = good;
+      bytes[i] = static_cast<char>(bytes[i] ^ 1);
+      write(path(name), bytes);
+      const VerifyReport report = verify();
+      // A last note that is no whole one looks like a write that a crash cut; it does not count.
+      EXPECT_TRUE(!report.ok() || report.checkpoints < 5) << name << " " << i;
+    }
+    write(path(name), good);
+  }
+}
+
+TEST_F(VerifyTest, CatchesAChangedEntryWithARightCrcByTheRoot) {
+  fill();
+  rewrite([](std::vector<std::string>& entries) {
+    entries[2].replace(entries[2].find("someone"), 7, "nobody.");
+  });
+  const VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad->what, "entries differ from those that were signed for");
+  EXPECT_EQ(report.bad->log, "mer_1-2026");
+  EXPECT_EQ(report.bad->index_begin, 1U);
+  EXPECT_EQ(report.bad->index_end, 2U);
+  EXPECT_EQ(report.bad->sequence, 3U);
+}
+
+TEST_F(VerifyTest, CatchesARemovedAnExchangedAndAnInventedEntry) {
+  fill();
+  const std::string good = read(path(segment_name(1)));
+  rewrite([](auto& entries) { entries.erase(entries.begin() + 1); });
+  EXPECT_FALSE(verify().ok());
+  write(path(segment_name(1)), good);
+  rewrite([](auto& entries) { std::swap(entries[1], entries[2]); });
+  EXPECT_FALSE(verify().ok());
+  write(path(segment_name(1)), good);
+  rewrite([&](auto& entries) { entries.insert(entries.begin(), to_json(entry())); });
+  EXPECT_FALSE(verify().ok());
+}
+
+TEST_F(VerifyTest, CatchesACutJournal) {
+  fill();
+  rewrite([](auto& entries) { entries.pop_back(); });
+  const VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad->what, "journal is older than its last signed checkpoint");
+  EXPECT_EQ(report.bad->log, "operator-2026");
+  EXPECT_EQ(report.bad->index_begin, 1U);
+  EXPECT_EQ(report.bad->index_end, 2U);
+}
+
+TEST_F(VerifyTest, CatchesALostRecordAndAnotherKey) {
+  fill();
+  fs::rename(path("last-signed"), path("aside"));
+  EXPECT_FALSE(verify().ok());
+  fs::rename(path("aside"), path("last-signed"));
+  EXPECT_TRUE(verify().ok());
+  signer_ = *crypto::Ed25519Signer::generate(random_);
+  EXPECT_FALSE(verify().ok());
+}
+
+TEST_F(VerifyTest, CatchesWhatIsNotAnEntry) {
+  fill();
+  rewrite([](auto& entries) { entries[4] = "{}"; });
+  const VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad->sequence, 5U);
+}
+
+TEST_F(VerifyTest, ToleratesACheckpointThatACrashCutShort) {
+  fill();
+  const std::string file = path("checkpoints/operator-2026.log");
+  const std::string good = read(file);
+  const Checkpoint next{log_origin(kPlace, "operator-2026"), 3, Hash{}};
+  const std::string note = sign_checkpoint(next, signer_);
+  for (std::size_t size = 1; size < note.size(); ++size) {
+    write(file, good + note.substr(0, size));
+    EXPECT_TRUE(verify().ok()) << size;
+  }
+}
+
+TEST_F(VerifyTest, ReportsProgressToTheEnd) {
+  fill();
+  VerifyProgress last;
+  const NoteKey key{log_origin(kPlace, "operator-2026"), signer_.public_key()};
+  ASSERT_TRUE(
+      verify_audit(files_, folder_, key.text(), [&](const VerifyProgress& p) { last = p; }));
+  EXPECT_EQ(last.entries, 5U);
+  EXPECT_GT(last.bytes_done, 0U);
+  EXPECT_LE(last.bytes_done, last.bytes_total);
+}
+
+TEST_F(VerifyTest, RefusesWhatIsNoKeyAndNoFolder) {
+  EXPECT_EQ(verify_audit(files_, folder_, "x").error().code(), ErrorCode::invalid_argument);
+  const NoteKey key{"short/2026", signer_.public_key()};
+  EXPECT_EQ(verify_audit(files_, folder_, key.text()).error().code(), ErrorCode::invalid_argument);
+  const NoteKey good{log_origin(kPlace, "operator-2026"), signer_.public_key()};
+  EXPECT_EQ(verify_audit(files_, folder_ + "/none", good.text()).error().code(),
+            ErrorCode::unavailable);
+}
+
+TEST(LogsTest, NamesAndOrigins) {
+  EXPECT_TRUE(names_a_log("mer_1-x"));
+  for (const std::string_view name : {"", "operator", "a/b", "..", "[masked]", "a b"}) {
+    EXPECT_FALSE(names_a_log(name)) << name;
+  }
+  EXPECT_FALSE(names_a_log(std::string(65, 'a')));
+  EXPECT_EQ(log_origin("td/auditd", "mer-1-2026"), "td/auditd/mer-1/2026");
+  EXPECT_EQ(*name_of_origin("td/auditd", "td/auditd/mer-1/2026"), "mer-1-2026");
+  EXPECT_EQ(*place_of_origin("td/auditd/mer-1/2026"), "td/auditd");
+  EXPECT_FALSE(name_of_origin("td/auditd", "td/other/mer-1/2026"));
+  EXPECT_FALSE(name_of_origin("td/auditd", "td/auditd/mer/1/2026"));
+  EXPECT_FALSE(place_of_origin("a/b"));
+  EXPECT_FALSE(place_of_origin("/2026"));
+}
+
+}  // namespace
+}  // namespace strongroom::audit
