@@ -22,7 +22,9 @@ Result<void> generate_missing(pkcs11::Token& token, std::string_view label,
   const auto found = token.find_key(label);
   if (found) return {};
   if (found.error().code() != ErrorCode::not_found) return fail(found.error());
-  const auto made = token.generate_secret_key({std::string(label), {}, purpose});
+  const std::span<const std::byte> id = as_bytes(label);  // as unique as the label
+  const auto made =
+      token.generate_secret_key({std::string(label), {id.begin(), id.end()}, purpose});
   if (!made) return fail(made.error());
   return {};
 }

@@ -1,0 +1,22 @@
+// [edged] of strongroom.toml.
+#pragma once
+
+#include <cstddef>
+
+#include "base/config.h"
+#include "service/deployment.h"
+
+namespace strongroom::edged {
+
+struct Config {
+  service::Address listen;          // for everyone
+  service::Credentials public_tls;  // shown to clients; by default the service's own
+  service::Credentials tls;         // shown to authd and vaultd
+  service::Address authd;
+  service::Address vaultd;
+  std::size_t workers = 1;
+
+  [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
+};
+
+}  // namespace strongroom::edged

@@ -1,0 +1,76 @@
+// edged: the public listener. It ends TLS, gets a ticket for the credential and passes the request
+// on; it has no database, parses no JSON and keeps no card.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apps/edged/config.h"
+#include "apps/edged/worker.h"
+#include "base/try.h"
+#include "sandbox/edged.h"
+#include "service/daemon.h"
+
+namespace strongroom::edged {
+namespace {
+
+using service::Host;
+using service::Start;
+using service::start_failure;
+
+std::string folder_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+class Service final : public service::Service {
+ public:
+  Service(Host& host, Config config) : shared_{.host = host, .config = std::move(config)} {}
+
+  Result<sandbox::Enforced> enter_sandbox() override {
+    const service::Deployment& deployment = shared_.host.deployment;
+    const Config& config = shared_.config;
+    return sandbox::enter_edged(
+        {.config_file = deployment.config_path,
+         // Folders: SIGHUP reads certificates that were replaced by renaming.
+         .credential_paths = {deployment.ca_path, folder_of(config.tls.certificate_path),
+                              folder_of(config.tls.key_path),
+                              folder_of(config.public_tls.certificate_path),
+                              folder_of(config.public_tls.key_path)},
+         .run_folder = deployment.run_folder(),
+         .connect_ports = {config.authd.port, config.vaultd.port},
+         .listen_ports = {config.listen.port}});
+  }
+
+  [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
+
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
+    SR_TRY(auto tls, service::load_client_tls(shared_.host.deployment, shared_.config.tls));
+    return std::make_unique<Worker>(loop, shared_, std::move(tls));
+  }
+
+ private:
+  Shared shared_;
+};
+
+Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_TRY(Config config, Config::read(host.deployment));
+  if (auto free = service::require_free(config.listen); !free) {
+    return start_failure("[edged] listen", free.error());
+  }
+  if (auto tls = service::load_public_tls(config.public_tls); !tls) {
+    return start_failure("[edged] public certificate and key", tls.error());
+  }
+  return std::make_unique<Service>(host, std::move(config));
+}
+
+}  // namespace
+}  // namespace strongroom::edged
+
+int main(int argc, char** argv) {
+  return strongroom::service::run_daemon({.name = "edged",
+                                          .purpose = "the public HTTPS door of a deployment",
+                                          .open = strongroom::edged::open,
+                                          .init = nullptr,
+                                          .migrate = nullptr},
+                                         argc, argv);
+}

@@ -1,0 +1,73 @@
+// edged's worker: listen, pass on, drain.
+#include "apps/edged/worker.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::edged {
+namespace {
+
+constexpr std::chrono::seconds kServerPatience{5};
+constexpr std::size_t kVaultConnectionsMax = 64;  // card requests wait on the database, not on us
+constexpr std::size_t kAuthConnectionsMax = 4;    // a ticket serves a credential for a second
+
+http::ClientOptions client_options(const service::Address& where, std::string_view identity,
+                                   std::size_t connections,
+                                   std::shared_ptr<const http::TlsContext> tls) {
+  return {.host = where.host,
+          .port = where.port,
+          .server_identity = std::string(identity),
+          .tls = std::move(tls),
+          .connections_max = connections};
+}
+
+}  // namespace
+
+Worker::Worker(async::Loop& loop, Shared& shared, std::shared_ptr<const http::TlsContext> inner_tls)
+    : loop_(loop),
+      shared_(shared),
+      authd_(loop, client_options(shared.config.authd, "authd", kAuthConnectionsMax, inner_tls)),
+      vaultd_(loop,
+              client_options(shared.config.vaultd, "vaultd", kVaultConnectionsMax, inner_tls)),
+      edge_(authd_, vaultd_) {
+  edge_.add_routes(router_);
+}
+
+async::Task<Result<void>> Worker::start() {
+  SR_CO_TRY(auto tls, service::load_public_tls(shared_.config.public_tls));
+  const service::Address& listen = shared_.config.listen;
+  SR_CO_TRY(server_, http::Server::listen_tcp(loop_, {listen.host, listen.port}, std::move(tls),
+                                              router_, {}));
+  co_return Result<void>{};
+}
+
+async::Task<void> Worker::drain() {
+  if (server_) co_await server_->drain(kServerPatience);
+  co_await authd_.close();
+  co_await vaultd_.close();
+}
+
+void Worker::reload(const service::Deployment& deployment) {
+  auto config = Config::read(deployment);
+  if (!config) return log::warn("[edged] not taken over", {{"reason", config.error().text()}});
+  auto public_tls = service::load_public_tls(config->public_tls);
+  auto inner_tls = service::load_client_tls(deployment, config->tls);
+  if (!public_tls || !inner_tls) {
+    const Error error = public_tls ? inner_tls.error() : public_tls.error();
+    return log::warn("certificates not taken over", {{"error", error}});
+  }
+  if (server_) server_->set_tls(*std::move(public_tls));
+  authd_.set_tls(*inner_tls);
+  vaultd_.set_tls(*std::move(inner_tls));
+}
+
+void Worker::readiness(service::Readiness& readiness) {
+  readiness.add("listener", server_ != nullptr, "not listening");
+}
+
+}  // namespace strongroom::edged

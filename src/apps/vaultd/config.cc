@@ -1,0 +1,53 @@
+// The keys of [vaultd] and [hsm], each once.
+#include "apps/vaultd/config.h"
+
+#include <filesystem>
+
+#include "base/try.h"
+
+namespace strongroom::vaultd {
+namespace {
+
+constexpr Error kSoftwareInProduction{
+    ErrorCode::permission_denied,
+    "production takes a hardware module; hsm_assurance = \"software\" goes without, and says so"};
+
+ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
+  SR_TRY(ConfigSection section, deployment.file.section("hsm"));
+  HsmConfig hsm;
+  hsm.module = section.text("module");
+  hsm.token = section.text("token");
+  hsm.pin = section.secret("pin");
+  if (section.has("so_pin")) hsm.so_pin = section.secret("so_pin");
+  hsm.softhsm_conf = section.path_or_empty("softhsm_conf");
+  if (!hsm.softhsm_conf.empty()) {
+    hsm.token_folder = std::filesystem::path(hsm.softhsm_conf).parent_path().string();
+  }
+  hsm.inline_calls = section.flag("inline", true);
+  hsm.copy_keys = section.flag("copy_keys", true);
+  hsm.sessions = static_cast<std::size_t>(section.integer("sessions", 1, 64, 2));
+  const std::string assurance =
+      section.choice("hsm_assurance", {"hardware", "software"}, "hardware");
+  const bool software = hsm.module.find("softhsm") != std::string::npos;
+  if (deployment.profile == Profile::production && software && assurance != "software") {
+    section.refuse("module", kSoftwareInProduction);
+  }
+  SR_CHECK_OK(section.finish());
+  return hsm;
+}
+
+}  // namespace
+
+ConfigResult<Config> Config::read(const service::Deployment& deployment) {
+  SR_TRY(ConfigSection section, deployment.file.section(deployment.section));
+  Config config;
+  config.listen = service::read_address(section, "listen");
+  config.tls = service::read_credentials(section);
+  config.database = service::database_url(deployment, section, "database");
+  config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
+  SR_CHECK_OK(section.finish());
+  SR_TRY(config.hsm, read_hsm(deployment));
+  return config;
+}
+
+}  // namespace strongroom::vaultd

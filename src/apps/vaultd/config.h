@@ -1,0 +1,36 @@
+// [vaultd] and [hsm] of strongroom.toml.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "base/config.h"
+#include "service/database_url.h"
+#include "service/deployment.h"
+
+namespace strongroom::vaultd {
+
+struct HsmConfig {
+  std::string module;  // path of the PKCS#11 library
+  std::string token;   // label
+  SecretReference pin;
+  std::optional<SecretReference> so_pin;  // only `--init` of a blank token needs it
+  std::string softhsm_conf;               // SoftHSM's own configuration file; empty for others
+  std::string token_folder;               // where SoftHSM keeps tokens; empty for others
+  bool inline_calls = true;               // on the worker's thread; false: on threads of their own
+  bool copy_keys = true;                  // work with session copies of the keys
+  std::size_t sessions = 1;               // threads and sessions when not inline
+};
+
+struct Config {
+  service::Address listen;        // for services, mutual TLS
+  service::Credentials tls;       // certificate, key
+  service::DatabaseUrl database;  // cards
+  std::size_t workers = 1;
+  HsmConfig hsm;
+
+  [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
+};
+
+}  // namespace strongroom::vaultd

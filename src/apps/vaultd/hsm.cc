@@ -1,0 +1,85 @@
+// Opening and initializing the HSM.
+#include "apps/vaultd/hsm.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "base/try.h"
+
+namespace strongroom::vaultd {
+namespace {
+
+using service::Start;
+using service::start_failure;
+
+constexpr std::size_t kQueueMax = 4096;
+constexpr Error kNoSoPin{ErrorCode::invalid_argument, "a blank token needs so_pin"};
+constexpr Error kNoToken{ErrorCode::not_found, "no such token, and no blank slot to make it in"};
+
+Start<std::unique_ptr<pkcs11::Module>> load_module(const HsmConfig& config) {
+  // SoftHSM finds its configuration, and with it its tokens, by this variable alone.
+  if (!config.softhsm_conf.empty()) ::setenv("SOFTHSM2_CONF", config.softhsm_conf.c_str(), 1);
+  auto module = pkcs11::Module::load(config.module);
+  if (!module) return start_failure(config.module, module.error());
+  return *std::move(module);
+}
+
+Start<std::unique_ptr<pkcs11::Token>> open_token(pkcs11::Module& module, const HsmConfig& config) {
+  auto pin = resolve_secret(config.pin);
+  if (!pin) return start_failure("[hsm] pin", pin.error());
+  auto token = pkcs11::Token::open(module, config.token, *std::move(pin));
+  if (!token) return start_failure("HSM token", token.error());
+  return *std::move(token);
+}
+
+Start<void> make_token(pkcs11::Module& module, pkcs11::SlotId slot, const HsmConfig& config) {
+  const auto so_pin =
+      config.so_pin ? resolve_secret(*config.so_pin) : Result<SecretBytes>(fail(kNoSoPin));
+  if (!so_pin) return start_failure("[hsm] so_pin", so_pin.error());
+  const auto pin = resolve_secret(config.pin);
+  if (!pin) return start_failure("[hsm] pin", pin.error());
+  const auto made = pkcs11::Token::initialize(module, slot, config.token, *so_pin, *pin);
+  if (!made) return start_failure("HSM token", made.error());
+  return {};
+}
+
+// Gives the first blank slot the deployment's token, unless the token is there already.
+Start<void> ensure_token(pkcs11::Module& module, const HsmConfig& config) {
+  if (module.find_token(config.token)) return {};
+  const auto slots = module.slots();
+  if (!slots) return start_failure("HSM slots", slots.error());
+  for (const pkcs11::Slot& slot : *slots) {
+    if (!slot.token.initialized) return make_token(module, slot.id, config);
+  }
+  return start_failure("HSM token", kNoToken);
+}
+
+}  // namespace
+
+Start<Hsm> Hsm::open(const HsmConfig& config, std::size_t workers) {
+  SR_TRY(auto module, load_module(config));
+  SR_TRY(auto token, open_token(*module, config));
+  const auto keys = cde::VaultKeys::open(*token, config.copy_keys);
+  if (!keys) return start_failure("HSM keys", keys.error());
+  auto sessions =
+      pkcs11::SessionPool::open(*token, config.inline_calls ? workers : config.sessions);
+  if (!sessions) return start_failure("HSM sessions", sessions.error());
+  return Hsm(std::move(module), std::move(token), *keys, *std::move(sessions));
+}
+
+Start<void> Hsm::init(const HsmConfig& config) {
+  SR_TRY(auto module, load_module(config));
+  SR_CHECK_OK(ensure_token(*module, config));
+  SR_TRY(auto token, open_token(*module, config));
+  if (auto made = cde::VaultKeys::generate(*token); !made) {
+    return start_failure("HSM keys", made.error());
+  }
+  return {};
+}
+
+void Hsm::start_threads(const HsmConfig& config) {
+  if (config.inline_calls || threads_) return;
+  threads_ = std::make_unique<async::BlockingPool>(config.sessions, kQueueMax);
+}
+
+}  // namespace strongroom::vaultd

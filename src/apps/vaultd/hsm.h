@@ -1,0 +1,44 @@
+// vaultd's way to its HSM: the module, the token, the keys in it, the sessions to use them by.
+#pragma once
+
+#include <memory>
+
+#include "apps/vaultd/config.h"
+#include "async/blocking_pool.h"
+#include "cde/keys/vault_keys.h"
+#include "pkcs11/module.h"
+#include "pkcs11/session_pool.h"
+#include "pkcs11/token.h"
+#include "service/start_error.h"
+
+namespace strongroom::vaultd {
+
+// The parts in the order in which they depend on each other. Thread-safe but for start_threads.
+class Hsm {
+ public:
+  // Opens everything for serving with `workers` workers.
+  [[nodiscard]] static service::Start<Hsm> open(const HsmConfig& config, std::size_t workers);
+  // Makes what is missing: the token, where the module has a blank slot, and version 1 of each key.
+  [[nodiscard]] static service::Start<void> init(const HsmConfig& config);
+
+  // The threads for calls that are not inline; after the sandbox, before the first worker.
+  void start_threads(const HsmConfig& config);
+
+  [[nodiscard]] const cde::VaultKeys& keys() const noexcept { return keys_; }
+  [[nodiscard]] cde::HsmCalls calls() noexcept { return {sessions_.get(), threads_.get()}; }
+
+ private:
+  Hsm(std::unique_ptr<pkcs11::Module> module, std::unique_ptr<pkcs11::Token> token,
+      cde::VaultKeys keys, std::unique_ptr<pkcs11::SessionPool> sessions)
+      : module_(std::move(module)),
+        token_(std::move(token)),
+        keys_(keys),
+        sessions_(std::move(sessions)) {}
+  std::unique_ptr<pkcs11::Module> module_;
+  std::unique_ptr<pkcs11::Token> token_;
+  cde::VaultKeys keys_;
+  std::unique_ptr<pkcs11::SessionPool> sessions_;
+  std::unique_ptr<async::BlockingPool> threads_;  // null: calls are inline
+};
+
+}  // namespace strongroom::vaultd

@@ -1,0 +1,110 @@
+// vaultd: takes cards, gives tokens. The only process with card keys (through the HSM) and the
+// vault database.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apps/vaultd/config.h"
+#include "apps/vaultd/hsm.h"
+#include "apps/vaultd/worker.h"
+#include "base/clock.h"
+#include "base/try.h"
+#include "cde/vault/card_store.h"
+#include "sandbox/vaultd.h"
+#include "service/daemon.h"
+#include "storage/migrations.h"
+
+namespace strongroom::vaultd {
+namespace {
+
+using service::Host;
+using service::Start;
+using service::start_failure;
+
+// The folder, because a sandbox rule holds on to the file itself: what is replaced by renaming
+// could not be read again on SIGHUP.
+std::string folder_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+class Service final : public service::Service {
+ public:
+  Service(Host& host, Config config, Hsm hsm)
+      : shared_{.host = host, .config = std::move(config), .hsm = std::move(hsm)} {}
+
+  Result<sandbox::Enforced> enter_sandbox() override {
+    const service::Deployment& deployment = shared_.host.deployment;
+    const Config& config = shared_.config;
+    sandbox::VaultdPaths paths{
+        .config_file = deployment.config_path,
+        .credential_paths = {deployment.ca_path, folder_of(config.tls.certificate_path),
+                             folder_of(config.tls.key_path),
+                             folder_of(deployment.ticket_keys_path)},
+        .token_folder = config.hsm.token_folder,
+        .database_folder = config.database.sqlite_folder,
+        .run_folder = deployment.run_folder(),
+        .connect_ports = config.database.ports,
+        .listen_ports = {config.listen.port}};
+    paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
+                                  config.database.files.end());
+    return sandbox::enter_vaultd(paths);
+  }
+
+  [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
+
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
+                                                       std::size_t index) override {
+    shared_.hsm.start_threads(shared_.config.hsm);
+    SR_TRY(auto database, storage::open(loop, {.url = shared_.config.database.text}));
+    SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
+    SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
+    return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier));
+  }
+
+ private:
+  Shared shared_;
+};
+
+Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_TRY(Config config, Config::read(host.deployment));
+  SR_TRY(Hsm hsm, Hsm::open(config.hsm, config.workers));
+  const auto tls = service::load_server_tls(host.deployment, config.tls);
+  if (!tls) return start_failure("[vaultd] certificate and key", tls.error());
+  return std::make_unique<Service>(host, std::move(config), std::move(hsm));
+}
+
+async::Task<Result<void>> migrate_and_close(storage::Database& database) {
+  const SystemClock clock;
+  const Result<void> migrated = co_await storage::migrate(database, cde::vault_migrations(), clock);
+  co_await database.close();
+  co_return migrated;
+}
+
+Start<void> migrate(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  async::Loop loop;
+  auto database = storage::open(loop, {.url = config.database.text});
+  if (!database) return start_failure("[vaultd] database", database.error());
+  const Result<void> migrated = loop.run_until_done(migrate_and_close(**database));
+  if (!migrated) return start_failure("[vaultd] database", migrated.error());
+  return {};
+}
+
+Start<void> init(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  SR_CHECK_OK(Hsm::init(config.hsm));
+  return migrate(host);
+}
+
+}  // namespace
+}  // namespace strongroom::vaultd
+
+int main(int argc, char** argv) {
+  return strongroom::service::run_daemon({.name = "vaultd",
+                                          .purpose = "cards in, tokens out",
+                                          .open = strongroom::vaultd::open,
+                                          .init = strongroom::vaultd::init,
+                                          .migrate = strongroom::vaultd::migrate},
+                                         argc, argv);
+}

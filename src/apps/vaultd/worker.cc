@@ -1,0 +1,136 @@
+// vaultd's worker: recover, listen, serve, drain.
+#include "apps/vaultd/worker.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+#include "cde/vault/card_routes.h"
+#include "storage/migrations.h"
+
+namespace strongroom::vaultd {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryStep{100};
+constexpr std::chrono::seconds kSweepStep{1};
+constexpr std::chrono::seconds kServerPatience{5};
+
+// What passes by itself: a neighbor that is not there yet.
+bool may_pass(const Error& error) {
+  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted;
+}
+
+}  // namespace
+
+Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
+               std::unique_ptr<storage::Database> database, http::TicketVerifier verifier)
+    : loop_(loop),
+      shared_(shared),
+      index_(index),
+      database_(std::move(database)),
+      audit_(loop, shared.clock,
+             {.socket_path = shared.host.deployment.audit_socket_path(),
+              .instance = shared.host.deployment.instance}),
+      denials_(loop, audit_, shared.random, shared.clock),
+      verifier_(std::move(verifier)),
+      cards_(*database_),
+      keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
+      vault_({.loop = loop,
+              .cards = cards_,
+              .keys = keys_,
+              .codes = shared.codes,
+              .recorder = audit_,
+              .random = shared.random,
+              .clock = shared.clock}) {
+  router_.set_ticket_verifier(verifier_);
+  router_.on_denied([this](const http::Request& request, const wire::Problem&) {
+    return record_denial(request);
+  });
+  cde::add_card_routes(router_, vault_, shared.host.deployment.profile, shared.clock);
+}
+
+async::Task<bool> Worker::record_denial(const http::Request& request) {
+  audit::Denial denial{.source_ip = request.peer().source,
+                       .user = request.peer().identity,
+                       .merchant_id = {},
+                       .operation = std::string(http::to_string(request.method())) + " /v1/cards",
+                       .request_id = std::string(request.request_id())};
+  const Result<void> recorded = co_await denials_.record(std::move(denial));
+  co_return recorded.has_value();
+}
+
+async::Task<Result<void>> Worker::start() {
+  if (index_ == 0) SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
+  Result<void> recovered = co_await recover();
+  while (!recovered && may_pass(recovered.error()) && !stopping_) {
+    co_await loop_.sleep_for(kRetryStep);
+    recovered = co_await recover();
+  }
+  if (stopping_) co_return Result<void>{};
+  SR_CO_CHECK_OK(recovered);
+  recovered_ = true;
+  if (index_ == 0) async::spawn(sweep_codes());
+  co_return listen();
+}
+
+async::Task<Result<void>> Worker::recover() {
+  const Result<void> known = co_await storage::check_schema(*database_, cde::vault_migrations());
+  if (!known || index_ != 0) co_return known;
+  const Result<void> closed = co_await vault_.close_open_intents();
+  SR_CO_CHECK_OK(closed);
+  audit::Entry entry;
+  entry.uid = crypto::new_entry_id(shared_.random, shared_.clock);
+  entry.event_type = audit::EventType::service_start;
+  entry.outcome = audit::Outcome::success;
+  entry.time_us = shared_.clock.now_us();
+  co_return co_await audit_.record(entry);
+}
+
+Result<void> Worker::listen() {
+  SR_TRY(auto tls, service::load_server_tls(shared_.host.deployment, shared_.config.tls));
+  const service::Address& listen = shared_.config.listen;
+  SR_TRY(server_,
+         http::Server::listen_tcp(loop_, {listen.host, listen.port}, std::move(tls), router_, {}));
+  return {};
+}
+
+async::Task<void> Worker::sweep_codes() {
+  while (!stopping_) {
+    shared_.codes.sweep(shared_.clock.now_us());
+    co_await loop_.sleep_for(kSweepStep);
+  }
+}
+
+async::Task<void> Worker::drain() {
+  stopping_ = true;
+  vault_.stop();
+  if (server_) co_await server_->drain(kServerPatience);
+  co_await denials_.close();
+  co_await audit_.drain();
+  co_await audit_.close();
+  co_await database_->close();
+}
+
+void Worker::reload(const service::Deployment& deployment) {
+  auto config = Config::read(deployment);
+  if (!config) return log::warn("[vaultd] not taken over", {{"reason", config.error().text()}});
+  if (auto tls = service::load_server_tls(deployment, config->tls); !tls) {
+    log::warn("certificate not taken over", {{"error", tls.error()}});
+  } else if (server_) {
+    server_->set_tls(*std::move(tls));
+  }
+  const auto lines = service::load_ticket_keys(deployment);
+  const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
+  if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});
+}
+
+void Worker::readiness(service::Readiness& readiness) {
+  readiness.add("database", database_->ready(), "not reached");
+  readiness.add("auditd", audit_.ready(), "not reached");
+  readiness.add("hsm", keys_.hsm_answers(), "does not answer");
+  readiness.add("recovery", recovered_, "open intents are not closed yet");
+}
+
+}  // namespace strongroom::vaultd

@@ -1,0 +1,68 @@
+// One thread of vaultd: its database connections, audit client, HSM session, routes and listener.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "apps/vaultd/config.h"
+#include "apps/vaultd/hsm.h"
+#include "async/loop.h"
+#include "audit/client.h"
+#include "audit/denials.h"
+#include "base/clock.h"
+#include "cde/vault/card_store.h"
+#include "cde/vault/cvc_holder.h"
+#include "cde/vault/vault.h"
+#include "crypto/random.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/ticket.h"
+#include "service/daemon.h"
+#include "storage/database.h"
+
+namespace strongroom::vaultd {
+
+// What all workers share; made before the sandbox, thread-safe, outlives them.
+struct Shared {
+  service::Host& host;
+  Config config;
+  Hsm hsm;
+  cde::CvcHolder codes{};
+  SystemClock clock{};
+  crypto::SystemRandom random{};
+};
+
+class Worker final : public service::Worker {
+ public:
+  Worker(async::Loop& loop, Shared& shared, std::size_t index,
+         std::unique_ptr<storage::Database> database, http::TicketVerifier verifier);
+
+  async::Task<Result<void>> start() override;
+  async::Task<void> drain() override;
+  void reload(const service::Deployment& deployment) override;
+  void readiness(service::Readiness& readiness) override;
+
+ private:
+  // Until it is done, or the daemon stops: schema known, open intents closed.
+  async::Task<Result<void>> recover();
+  Result<void> listen();
+  async::Task<void> sweep_codes();
+  async::Task<bool> record_denial(const http::Request& request);
+
+  async::Loop& loop_;
+  Shared& shared_;
+  const std::size_t index_;
+  std::unique_ptr<storage::Database> database_;
+  audit::Client audit_;
+  audit::Denials denials_;
+  http::TicketVerifier verifier_;
+  cde::CardStore cards_;
+  cde::KeyRing keys_;
+  cde::Vault vault_;
+  http::Router router_;
+  std::unique_ptr<http::Server> server_;
+  bool recovered_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace strongroom::vaultd

@@ -1,0 +1,336 @@
+// The vault on a real SQLite database and a real SoftHSM token, with an audit recorder that can be made
+// to fail. What is shown: no effect without its entry, idempotence, isolation of merchants, erasure,
+// recovery.
+#include "cde/vault/vault.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/encoding.h"
+#include "cde/vault/card_routes.h"
+#include "storage/migrations.h"
+#include "support/softhsm.h"
+#include "support/temporary_directory.h"
+
+namespace strongroom::cde {
+namespace {
+
+using audit::EventType;
+using audit::Outcome;
+using audit::Phase;
+using wire::ProblemType;
+
+// A recorder in memory that refuses from a given call on.
+class FakeRecorder final : public audit::Recorder {
+ public:
+  async::Task<Result<void>> record(const audit::Entry& entry) override {
+    if (refuse_) return refused();
+    entries.push_back(entry);
+    return accepted();
+  }
+  void send(const audit::Entry& entry) override { entries.push_back(entry); }
+  async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
+    co_return open;
+  }
+  bool ready() const override { return !refuse_; }
+
+  void refuse(bool refuse) { refuse_ = refuse; }
+  std::vector<audit::Entry> entries;
+  std::vector<audit::OpenIntent> open;
+
+ private:
+  static async::Task<Result<void>> accepted() { co_return Result<void>{}; }
+  static async::Task<Result<void>> refused() {
+    co_return fail({ErrorCode::unavailable, "auditd is absent"});
+  }
+  bool refuse_ = false;
+};
+
+class SetClock final : public Clock {
+ public:
+  std::int64_t now_us() const override { return now; }
+  std::int64_t now = *parse_rfc3339("2026-11-21T12:00:00Z");
+};
+
+// The HSM is opened once for all tests: a module is loaded once per process.
+struct Hsm {
+  test::TemporarySoftHsm softhsm;
+  std::unique_ptr<pkcs11::Module> module = *pkcs11::Module::load(softhsm.module_path());
+  std::unique_ptr<pkcs11::Token> token =
+      *pkcs11::Token::open(*module, softhsm.kLabel, test::secret_of(softhsm.kPin));
+  VaultKeys keys = make_keys();
+  std::unique_ptr<pkcs11::SessionPool> sessions = *pkcs11::SessionPool::open(*token, 1);
+
+  VaultKeys make_keys() {
+    SR_CHECK(VaultKeys::generate(*token));
+    return *VaultKeys::open(*token, true);
+  }
+};
+
+class VaultTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { hsm_ = new Hsm; }
+  static void TearDownTestSuite() { delete hsm_; }
+
+  VaultTest() {
+    database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
+    SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
+    cards_ = std::make_unique<CardStore>(*database_);
+    keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->sessions.get(), nullptr}, random_);
+    vault_ = std::make_unique<Vault>(
+        VaultParts{loop_, *cards_, *keys_, codes_, recorder_, random_, clock_});
+  }
+  ~VaultTest() override { loop_.run_until_done(database_->close()); }
+
+  static Caller caller(std::string merchant = "mer_a") {
+    return {.subject = "key_1",
+            .merchant = std::move(merchant),
+            .source = "192.0.2.1",
+            .operation = "POST /v1/cards",
+            .request_id = std::string(32, 'a')};
+  }
+  TokenRequest request(const std::string& more = "", const std::string& outer = "",
+                       const std::string& number = "4242424242424242") {
+    const std::string body = R"({"card":{"number":")" + number +
+                             R"(","exp_month":12,"exp_year":2030)" + more + "}" + outer + "}";
+    auto parsed = parse_token_request(as_bytes(body), {Profile::demo, clock_.now_us()});
+    SR_CHECK(parsed);
+    return *std::move(parsed);
+  }
+  Answer<TokenView> tokenize(TokenRequest request, Caller who = caller()) {
+    return loop_.run_until_done(vault_->tokenize(std::move(request), std::move(who)));
+  }
+  Answer<TokenView> look_up(const PublicToken& token, Caller who = caller()) {
+    return loop_.run_until_done(vault_->look_up(token, std::move(who)));
+  }
+  Answer<void> erase(const PublicToken& token, Caller who = caller()) {
+    return loop_.run_until_done(vault_->erase(token, std::move(who)));
+  }
+  storage::Rows rows(std::string_view sql) {
+    return *loop_.run_until_done(database_->read({sql}));
+  }
+  // Every intent has exactly one outcome.
+  void expect_balanced() {
+    std::set<OperationId> open;
+    for (const audit::Entry& entry : recorder_.entries) {
+      if (entry.phase == Phase::intent) {
+        EXPECT_TRUE(open.insert(entry.operation_id).second);
+      } else if (entry.phase == Phase::outcome) {
+        EXPECT_EQ(open.erase(entry.operation_id), 1U);
+      }
+    }
+    EXPECT_TRUE(open.empty());
+  }
+
+  static Hsm* hsm_;
+  test::TemporaryDirectory folder_;
+  async::Loop loop_;
+  SetClock clock_;
+  crypto::SystemRandom random_;
+  FakeRecorder recorder_;
+  CvcHolder codes_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<CardStore> cards_;
+  std::optional<KeyRing> keys_;
+  std::unique_ptr<Vault> vault_;
+};
+Hsm* VaultTest::hsm_ = nullptr;
+
+TEST_F(VaultTest, TokenizeWritesIntentThenRowThenOutcome) {
+  const auto view = tokenize(request());
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->duplicate, Duplicate::new_card);
+  EXPECT_EQ(view->bin, "424242");
+  EXPECT_EQ(view->last4, "4242");
+  ASSERT_EQ(recorder_.entries.size(), 2U);
+  EXPECT_EQ(recorder_.entries[0].phase, Phase::intent);
+  EXPECT_EQ(recorder_.entries[0].gateway_token, view->token.text());
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+  EXPECT_EQ(rows("SELECT token_id FROM cards").size(), 1U);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, WithoutAuditNothingIsDone) {
+  recorder_.refuse(true);
+  const auto view = tokenize(request());
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().type, ProblemType::audit_unavailable);
+  EXPECT_TRUE(rows("SELECT token_id FROM cards").empty());
+
+  recorder_.refuse(false);
+  const auto made = tokenize(request());
+  ASSERT_TRUE(made);
+  recorder_.refuse(true);
+  EXPECT_EQ(look_up(made->token).error().type, ProblemType::audit_unavailable);
+  EXPECT_EQ(erase(made->token).error().type, ProblemType::audit_unavailable);
+  EXPECT_EQ(rows("SELECT token_id FROM cards WHERE deleted_at IS NULL").size(), 1U);
+}
+
+TEST_F(VaultTest, TheSameCardGivesTheSameTokenAndKeepsTheFirstLimits) {
+  const auto first = tokenize(request("", R"(,"usage_limit":3,"metadata":{"a":"1"})"));
+  const auto second = tokenize(request("", R"(,"usage_limit":9,"metadata":{"a":"2"})"));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(second->token, first->token);
+  EXPECT_EQ(second->duplicate, Duplicate::same);
+  EXPECT_EQ(second->usage_limit, 3);
+  EXPECT_EQ(second->metadata, R"({"a":"1"})");
+  EXPECT_EQ(rows("SELECT token_id FROM cards").size(), 1U);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, AChangedExpiryOrNameIsKeptUnderTheSameToken) {
+  const auto first = tokenize(request(R"(,"name":"Ada")"));
+  TokenRequest newer = request(R"(,"name":"Ada King")");
+  newer.expiry = *ExpiryDate::create(1, 2031);
+  const auto second = tokenize(std::move(newer));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(second->token, first->token);
+  EXPECT_EQ(second->duplicate, Duplicate::changed);
+  const auto seen = look_up(first->token);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->expiry.year(), 2031);
+  TokenRequest again = request(R"(,"name":"Ada King")");
+  again.expiry = *ExpiryDate::create(1, 2031);
+  EXPECT_EQ(tokenize(std::move(again))->duplicate, Duplicate::same);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, TwoFirstAddsAtOnceGiveOneToken) {
+  std::vector<std::optional<Answer<TokenView>>> views(8);
+  int left = static_cast<int>(views.size());
+  auto add = [](Vault& vault, TokenRequest body, std::optional<Answer<TokenView>>& out,
+                int& open) -> async::Task<> {
+    out.emplace(co_await vault.tokenize(std::move(body), caller()));
+    --open;
+  };
+  for (auto& view : views) async::spawn(add(*vault_, request(), view, left));
+  auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
+    while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  loop_.run_until_done(wait(loop_, left));
+  int fresh = 0;
+  for (const auto& view : views) {
+    ASSERT_TRUE(view);
+    ASSERT_TRUE(*view);
+    EXPECT_EQ((*view)->token, (*views[0])->token);
+    if ((*view)->duplicate == Duplicate::new_card) ++fresh;
+  }
+  EXPECT_EQ(fresh, 1);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, MerchantsNeverShareATokenNorSeeEachOthers) {
+  const auto a = tokenize(request(), caller("mer_a"));
+  const auto b = tokenize(request(), caller("mer_b"));
+  ASSERT_TRUE(a && b);
+  EXPECT_NE(a->token, b->token);
+  EXPECT_EQ(b->duplicate, Duplicate::new_card);
+  EXPECT_EQ(look_up(a->token, caller("mer_b")).error().type, ProblemType::not_found);
+  EXPECT_EQ(erase(a->token, caller("mer_b")).error().type, ProblemType::not_found);
+  EXPECT_TRUE(look_up(a->token, caller("mer_a")));
+}
+
+TEST_F(VaultTest, EraseLeavesATombstoneAndNothingElse) {
+  const auto view = tokenize(request(R"(,"name":"Ada","cvc":"123")"));
+  ASSERT_TRUE(view);
+  EXPECT_EQ(codes_.count(), 1U);
+  ASSERT_TRUE(erase(view->token));
+  EXPECT_EQ(codes_.count(), 0U);
+  EXPECT_EQ(look_up(view->token).error().type, ProblemType::token_deleted);
+  EXPECT_TRUE(erase(view->token));  // again: nothing changes
+  EXPECT_EQ(rows("SELECT token_id FROM cards WHERE wrapped_dek IS NULL AND fingerprint_odd IS NULL "
+                 "AND fingerprint_even IS NULL AND card_sealed IS NULL AND token_sealed IS NULL AND "
+                 "merchant_sealed IS NULL AND details_sealed IS NULL AND deleted_at IS NOT NULL")
+                .size(),
+            1U);
+  const auto anew = tokenize(request());
+  ASSERT_TRUE(anew);
+  EXPECT_EQ(anew->duplicate, Duplicate::new_card);
+  EXPECT_NE(anew->token, view->token);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, AnExpiredTokenAnswersSoAndGivesUpItsFingerprint) {
+  const auto view = tokenize(request("", R"(,"expires_at":"2026-11-21T13:00:00Z")"));
+  ASSERT_TRUE(view);
+  clock_.now += 2LL * 3600 * 1'000'000;
+  EXPECT_EQ(look_up(view->token).error().type, ProblemType::token_expired);
+  const auto anew = tokenize(request());
+  ASSERT_TRUE(anew);
+  EXPECT_EQ(anew->duplicate, Duplicate::new_card);
+  EXPECT_NE(anew->token, view->token);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, ARowOfAnotherTokenDoesNotOpen) {
+  const auto a = tokenize(request());
+  const auto b = tokenize(request("", "", "5555555555554444"));
+  ASSERT_TRUE(a && b);
+  // An intruder with the database swaps what is sealed: the card of b under the token of a.
+  const auto swapped = loop_.run_until_done(database_->write(
+      {{"UPDATE cards SET card_sealed = (SELECT other.card_sealed FROM cards AS other WHERE "
+        "other.token_id <> cards.token_id)"}}));
+  ASSERT_TRUE(swapped);
+  EXPECT_EQ(look_up(a->token).error().type, ProblemType::internal);
+  const auto deks = loop_.run_until_done(database_->write(
+      {{"UPDATE cards SET wrapped_dek = (SELECT other.wrapped_dek FROM cards AS other WHERE "
+        "other.token_id <> cards.token_id)"}}));
+  ASSERT_TRUE(deks);
+  EXPECT_EQ(look_up(a->token).error().type, ProblemType::internal);
+}
+
+TEST_F(VaultTest, OpenIntentsAreClosedFromTheDatabase) {
+  const auto made = tokenize(request());
+  ASSERT_TRUE(made);
+  const audit::Entry created = recorder_.entries[0];
+  audit::Entry lost = created;  // its row never came to be
+  lost.operation_id = crypto::new_operation_id(random_, clock_);
+  lost.gateway_token = PublicToken::generate(random_).text();
+  audit::Entry deletion = created;  // was not carried out
+  deletion.operation_id = crypto::new_operation_id(random_, clock_);
+  deletion.event_type = EventType::token_delete;
+  recorder_.entries.clear();
+  recorder_.open = {created, lost, deletion};
+  ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
+  ASSERT_EQ(recorder_.entries.size(), 3U);
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::done);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
+  EXPECT_EQ(recorder_.entries[2].outcome, Outcome::not_done);
+}
+
+TEST_F(VaultTest, NoSecretMemoryIsKept) {
+  ASSERT_TRUE(tokenize(request()));
+  const std::size_t before = secret_memory_used_bytes();
+  const auto view = tokenize(request("", "", "5555555555554444"));
+  ASSERT_TRUE(view);
+  ASSERT_TRUE(look_up(view->token));
+  EXPECT_EQ(secret_memory_used_bytes(), before);
+}
+
+TEST(CvcHolderTest, ForgetsAfterTenMinutes) {
+  CvcHolder codes;
+  const TokenId token{};
+  ASSERT_TRUE(codes.hold(token, *Cvc::parse("123"), 0));
+  codes.sweep(CvcHolder::kHoldUsMax - 1);
+  EXPECT_EQ(codes.count(), 1U);
+  codes.sweep(CvcHolder::kHoldUsMax);
+  EXPECT_EQ(codes.count(), 0U);
+}
+
+TEST(PublicTokenTest, ParsesOnlyWhatItMakes) {
+  crypto::SystemRandom random;
+  const PublicToken token = PublicToken::generate(random);
+  EXPECT_EQ(token.text().size(), PublicToken::kTextSize);
+  EXPECT_TRUE(PublicToken::parse(token.text()));
+  for (const std::string_view text : {"", "tok_", "tok_AAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "tok_aaaaaaaaaaaaaaaaaaaaaaaaa1", "4242424242424242"}) {
+    EXPECT_FALSE(PublicToken::parse(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::cde
