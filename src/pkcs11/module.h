@@ -14,7 +14,8 @@
 
 #include "base/result.h"
 
-extern "C" struct _CK_FUNCTION_LIST;  // CK_FUNCTION_LIST of the standard
+// CK_FUNCTION_LIST of the standard, under the name that p11-kit's header gives it.
+extern "C" struct _CK_FUNCTION_LIST;  // NOLINT(bugprone-reserved-identifier)
 
 namespace strongroom::pkcs11 {
 

@@ -198,9 +198,15 @@ Result<KeyAttributes> Token::attributes(KeyHandle key) {
 }
 
 Result<void> Token::destroy_object(KeyRecord& record) {
-  SR_TRY(const CK_OBJECT_HANDLE object, resolve(record));
-  const CK_RV rv = module_.functions().C_DestroyObject(login_, object);
-  if (rv != CKR_OK) return fail(failed(rv));
+  SR_CHECK_OK(ensure_login());
+  // A copy that ended with an earlier login needs no call: making it anew to destroy it could fail.
+  const bool ended =
+      !record.destroyed && record.source != nullptr && record.object == CK_INVALID_HANDLE;
+  if (!ended) {
+    SR_TRY(const CK_OBJECT_HANDLE object, resolve(record));
+    const CK_RV rv = module_.functions().C_DestroyObject(login_, object);
+    if (rv != CKR_OK) return fail(failed(rv));
+  }
   record.destroyed = true;
   record.object = CK_INVALID_HANDLE;
   return {};

@@ -27,6 +27,7 @@ Result<void> run(const test::HsmUnderTest& hsm) {
   std::atomic<bool> stop = false;
   std::atomic<int> failures = 0;
   std::vector<std::jthread> workers;
+  workers.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     workers.emplace_back([&] {
       pkcs11::Lease session = pool->lease();

@@ -29,7 +29,7 @@ class HsmFault : public testing::Test {
     if (!TemporarySoftHsm::available()) GTEST_SKIP() << "this machine has no SoftHSM";
     softhsm_ = std::make_unique<TemporarySoftHsm>();
     library_ = ::dlopen(FAULTY_MODULE, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    ASSERT_NE(library_, nullptr) << ::dlerror();
+    ASSERT_NE(library_, nullptr);
     control<decltype(&faulty_module_heal)>("faulty_module_heal")();
     spoil_ = control<decltype(&faulty_module_spoil)>("faulty_module_spoil");
     calls_ = control<decltype(&faulty_module_calls)>("faulty_module_calls");
@@ -47,7 +47,7 @@ class HsmFault : public testing::Test {
     SR_CHECK(function != nullptr);
     return function;
   }
-  static pkcs11::KeySpec spec(std::string name, KeyPurpose purpose) {
+  static pkcs11::KeySpec spec(const std::string& name, KeyPurpose purpose) {
     return {.label = name, .id = copy_bytes(name), .purpose = purpose};
   }
   Result<std::unique_ptr<Token>> open_token() {
@@ -230,6 +230,7 @@ TEST_F(HsmFault, ThreadsWorkOnWhileSessionsAreLost) {
   spoil("C_Sign", CKR_DEVICE_ERROR);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&] {
         for (int n = 0; n < kOperations; ++n) {

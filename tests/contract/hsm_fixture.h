@@ -57,19 +57,19 @@ class HsmTest : public testing::TestWithParam<const char*> {
   }
 
   // Ids of keys must differ as labels do: here they are equal.
-  static pkcs11::KeySpec spec(std::string label, pkcs11::KeyPurpose purpose) {
+  static pkcs11::KeySpec spec(const std::string& label, pkcs11::KeyPurpose purpose) {
     return {.label = label, .id = copy_bytes(label), .purpose = purpose};
   }
-  pkcs11::KeyHandle generate(std::string label, pkcs11::KeyPurpose purpose) {
-    const auto key = token_->generate_secret_key(spec(std::move(label), purpose));
+  pkcs11::KeyHandle generate(const std::string& label, pkcs11::KeyPurpose purpose) {
+    const auto key = token_->generate_secret_key(spec(label, purpose));
     SR_CHECK(key);
     return *key;
   }
-  pkcs11::KeyHandle wrapping_key(std::string label = "wrap") {
-    return generate(std::move(label), pkcs11::KeyPurpose::aes256_wrap);
+  pkcs11::KeyHandle wrapping_key(const std::string& label = "wrap") {
+    return generate(label, pkcs11::KeyPurpose::aes256_wrap);
   }
-  pkcs11::KeyHandle mac_key(std::string label = "mac") {
-    return generate(std::move(label), pkcs11::KeyPurpose::hmac_sha256);
+  pkcs11::KeyHandle mac_key(const std::string& label = "mac") {
+    return generate(label, pkcs11::KeyPurpose::hmac_sha256);
   }
   pkcs11::Session session() {
     auto session = pkcs11::Session::open(*token_);

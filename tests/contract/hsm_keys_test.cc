@@ -185,6 +185,7 @@ TEST_P(HsmKeys, DestroyedCopyLeavesItsKey) {
   const auto copy = token_->copy_to_session(key);
   ASSERT_TRUE(copy);
   ASSERT_TRUE(token_->destroy_key(*copy));
+  EXPECT_EQ(code_of(token_->destroy_key(*copy)), ErrorCode::gone);
   EXPECT_EQ(code_of(session().hmac_sha256(*copy, as_bytes("x"))), ErrorCode::gone);
   EXPECT_TRUE(session().hmac_sha256(key, as_bytes("x")));
 }

@@ -31,6 +31,7 @@ TEST_P(HsmPool, SharesTwoSessionsAmongEightThreads) {
   std::atomic<int> out = 0, out_max = 0, wrong = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&] {
         for (int n = 0; n < kOperations; ++n) {

@@ -85,6 +85,17 @@ TEST_P(HsmRecovery, SessionCopyIsMadeAnew) {
   EXPECT_FALSE(token_->attributes(copy).value().on_token);
 }
 
+TEST_P(HsmRecovery, KeyIsDestroyedThoughItsCopyIsLost) {
+  REQUIRE_MECHANISM(sha256_hmac);
+  const KeyHandle key = mac_key();
+  const auto copy = token_->copy_to_session(key);
+  ASSERT_TRUE(copy);
+  forget_sessions();
+  ASSERT_TRUE(token_->destroy_key(key));
+  EXPECT_EQ(code_of(session().hmac_sha256(*copy, as_bytes("x"))), ErrorCode::gone);
+  EXPECT_EQ(code_of(token_->find_key("mac")), ErrorCode::not_found);
+}
+
 TEST_P(HsmRecovery, ImportedKeyIsGone) {
   REQUIRE_MECHANISM(sha256_hmac);
   const auto key = token_->import_session_key(KeyPurpose::hmac_sha256, std::array<std::byte, 32>{});

@@ -20,6 +20,7 @@ std::filesystem::path TemporarySoftHsm::module_path() { return "/usr/lib/softhsm
 bool TemporarySoftHsm::available() { return std::filesystem::exists(module_path()); }
 
 void TemporarySoftHsm::use() const {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): tests make their token before they start threads
   SR_CHECK(::setenv("SOFTHSM2_CONF", configuration().c_str(), 1) == 0);
 }
 
