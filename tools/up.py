@@ -8,6 +8,7 @@ import sys
 import time
 
 import deployment as d
+from processes import STOP_SECONDS, write_atomically
 
 
 def supervise(deployment, announce):
@@ -19,7 +20,7 @@ def supervise(deployment, announce):
     pid_file = deployment.run / "supervisor.pid"
     try:
         supervisor.start_all()
-        d.write_atomically(pid_file, str(os.getpid()))
+        write_atomically(pid_file, str(os.getpid()))
         announce(None)
         while not stopping:
             supervisor.watch_once()
@@ -105,7 +106,7 @@ def down(arguments):
         print(f"nothing runs in {deployment.dir}")
         return 0
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + d.STOP_SECONDS * (len(d.DAEMONS) + 1)
+    deadline = time.monotonic() + STOP_SECONDS * (len(d.DAEMONS) + 1)
     while running_supervisor(deployment):
         if time.monotonic() > deadline:
             raise d.DeploymentError(f"the supervisor (pid {pid}) does not stop")
