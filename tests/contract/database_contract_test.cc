@@ -168,7 +168,7 @@ TEST_P(DatabaseContractTest, InsertManyLeavesConflictingRowsOut) {
   ASSERT_TRUE(inserted.has_value());
   EXPECT_EQ(inserted->size(), 63U);
   EXPECT_FALSE(std::ranges::any_of(
-      *inserted, [](const Row& row) { return row.at(0).id<CardIdTag>() == card_id(101); }));
+      *inserted, [](const Row& row) { return row.at(0).id<CardIdTag>().value() == card_id(101); }));
   EXPECT_EQ(cards(), 64);
 }
 

@@ -1,4 +1,5 @@
 // What callers see while PostgreSQL is lost or frozen, and that it comes back by itself.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -22,28 +23,43 @@ class PostgresRecoveryTest : public DatabaseTest {
     DatabaseTest::SetUp();
     if (!database_) return;
     ASSERT_TRUE(write(kCreateCards));
-    schema_ = options_.url.substr(options_.url.rfind("%3D") + 3);
   }
   void TearDown() override {
     if (auto* server = postgres_server()) server->thaw();
     DatabaseTest::TearDown();
   }
-  // Every connection but the one that asks.
-  static void end_connections() {
-    postgres_server()->query("postgres",
-                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
-                             " pid <> pg_backend_pid() AND application_name = 'strongroom'");
+  // Ends the sessions of ours for which `condition` holds.
+  static void end_sessions(std::string_view condition) {
+    postgres_server()->query(
+        "postgres", fmt::format("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                                " application_name = 'strongroom' AND {}",
+                                condition));
+  }
+  // Waits until the server has `count` sessions of ours for which `condition` holds, and we know it
+  // too.
+  async::Task<void> sessions(int count, std::string_view condition) {
+    const std::string sql = fmt::format(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'strongroom' AND {}",
+        condition);
+    int attempts = 0;
+    while (postgres_server()->query("postgres", sql) != std::to_string(count)) {
+      if (++attempts > 500) {
+        ADD_FAILURE() << "never " << count << " sessions with " << condition;
+        break;
+      }
+      co_await loop_.sleep_for(milliseconds(20));
+    }
+    co_await loop_.sleep_for(milliseconds(20));
   }
   Result<Rows> insert(std::uint64_t id) {
     return run(database_->insert_many(kInsertCards, {card(id, id)}));
   }
-  std::string schema_;
 };
 
 TEST_P(PostgresRecoveryTest, IdleLossIsNoticedAndRepaired) {
   ASSERT_TRUE(insert(1));
   run(loop_.sleep_for(milliseconds(1100)));  // then the connection counts as sound
-  end_connections();
+  end_sessions("true");
   run(loop_.sleep_for(milliseconds(50)));
   EXPECT_TRUE(insert(2));
   EXPECT_EQ(read_until_ready("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 2);
@@ -51,28 +67,34 @@ TEST_P(PostgresRecoveryTest, IdleLossIsNoticedAndRepaired) {
 
 TEST_P(PostgresRecoveryTest, CallUnderWayAtTheLossSaysWhatIsKnown) {
   ASSERT_TRUE(insert(1));
+  close_database();
+  options_.statement_timeout = milliseconds(20'000);
+  open_database();
+  auto blocker = open(loop_, options_);
+  ASSERT_TRUE(blocker);
+  run(sessions(6, "state = 'idle'"));  // else both calls could share a connection
   // Another transaction holds the row, so that both calls are waiting when the connections end.
   Result<std::vector<Rows>> held = fail({ErrorCode::not_found, "not ended"});
   Result<std::vector<Rows>> plain = fail({ErrorCode::not_found, "not ended"});
-  auto blocker = open(loop_, options_);
-  ASSERT_TRUE(blocker);
   run_together(4, [&](std::size_t i) -> async::Task<void> {
     std::vector<Statement> statements{};
     if (i == 0) {
       statements.push_back({"UPDATE card SET uses = 1"});
-      statements.push_back({"SELECT CAST(pg_sleep(0.2) AS text)"});
+      statements.push_back({"SELECT CAST(pg_sleep(20) AS text)"});
       static_cast<void>(co_await (*blocker)->write(std::move(statements)));
     } else if (i == 1) {
-      co_await loop_.sleep_for(milliseconds(50));
+      co_await sessions(1, "wait_event = 'PgSleep'");
       statements.push_back({"UPDATE card SET uses = 2", {}, 1});
       held = co_await database_->write(std::move(statements));
     } else if (i == 2) {
-      co_await loop_.sleep_for(milliseconds(50));
+      co_await sessions(1, "wait_event = 'PgSleep'");
       statements.push_back({"UPDATE card SET uses = 3"});
       plain = co_await database_->write(std::move(statements));
     } else {
-      co_await loop_.sleep_for(milliseconds(100));
-      end_connections();
+      co_await sessions(2, "wait_event_type = 'Lock'");
+      end_sessions("wait_event_type = 'Lock'");
+      co_await sessions(0, "wait_event_type = 'Lock'");
+      end_sessions("true");
     }
   });
   EXPECT_EQ(code_of(held), ErrorCode::unavailable);  // its COMMIT was never sent
