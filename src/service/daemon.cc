@@ -32,7 +32,7 @@ Start<FileLock> claim_instance(const Deployment& deployment) {
   auto lock = FileLock::acquire(deployment.lock_path());
   if (lock) return *std::move(lock);
   if (lock.error().code() == ErrorCode::conflict) {
-    return start_failure(deployment.instance, {ErrorCode::conflict, "already running"});
+    return start_failure(deployment.lock_path(), {ErrorCode::conflict, "already running"});
   }
   return start_failure(deployment.lock_path(), lock.error());
 }

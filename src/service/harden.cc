@@ -15,7 +15,10 @@
 namespace strongroom::service {
 namespace {
 
+// To no limit where that is permitted, else as far as it goes.
 void raise_locked_memory_limit() noexcept {
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_MEMLOCK, &none) == 0) return;
   rlimit limit{};
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
