@@ -173,8 +173,14 @@ async::Task<Response> revoke_own_key(Parts parts, Request& request) {
 
 using Act = async::Task<Response> (*)(Parts, Request&);
 
+async::Task<Response> not_yet(const Request& request) {
+  co_return problem(ProblemType::service_unavailable, request);
+}
+
 http::Handler handler(Parts parts, Act act) {
-  return [parts, act](Request& request) { return act(parts, request); };
+  return [parts, act](Request& request) {
+    return parts.serving ? act(parts, request) : not_yet(request);
+  };
 }
 
 async::Task<bool> audit_denial(Parts parts, const Request& request) {

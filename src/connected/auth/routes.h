@@ -12,6 +12,7 @@ namespace strongroom::connected::auth {
 
 // What the handlers call; everything outlives the routers.
 struct Parts {
+  const bool& serving;  // false until open intents are closed: every request gets 503
   Directory& directory;
   Authority& authority;
   TicketOffice& tickets;
