@@ -1,0 +1,48 @@
+// The keys of [auditd], each once.
+#include "apps/auditd/config.h"
+
+#include <pwd.h>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "base/try.h"
+
+namespace strongroom::auditd {
+namespace {
+
+// A number, or the name of a user of this host.
+std::optional<uid_t> user_id(const std::string& text) {
+  uid_t uid = 0;
+  const char* end = text.data() + text.size();
+  if (const auto [stop, error] = std::from_chars(text.data(), end, uid);
+      error == std::errc{} && stop == end) {
+    return uid;
+  }
+  const passwd* user = ::getpwnam(text.c_str());  // no thread runs yet
+  if (user == nullptr) return std::nullopt;
+  return user->pw_uid;
+}
+
+}  // namespace
+
+ConfigResult<Config> Config::read(const service::Deployment& deployment) {
+  SR_TRY(ConfigSection section, deployment.file.section(deployment.section));
+  Config config;
+  config.directory = section.path("directory");
+  config.checkpoint_key_path = section.path("checkpoint_key");
+  config.passphrase = section.secret("passphrase");
+  config.public_key_path = section.path("public_key");
+  for (const auto& [instance, user] : section.table("writers")) {
+    if (const auto uid = user_id(user)) {
+      config.writers.push_back({.instance = instance, .uid = *uid});
+    } else {
+      section.refuse("writers", {ErrorCode::invalid_argument, "names a user that does not exist"});
+    }
+  }
+  SR_CHECK_OK(section.finish());
+  return config;
+}
+
+}  // namespace strongroom::auditd

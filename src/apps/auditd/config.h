@@ -1,0 +1,23 @@
+// [auditd] of strongroom.toml.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "auditd/intake.h"
+#include "base/config.h"
+#include "service/deployment.h"
+
+namespace strongroom::auditd {
+
+struct Config {
+  std::string directory;            // the journal and its checkpoints; auditd's alone
+  std::string checkpoint_key_path;  // checkpoint_key: the sealed file of the key `audit-checkpoint`
+  SecretReference passphrase;       // that opens it
+  std::string public_key_path;      // public_key: the vkey text, written by --init
+  std::vector<WriterUser> writers;  // writers = { instance = "uid or user name" }
+
+  [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
+};
+
+}  // namespace strongroom::auditd

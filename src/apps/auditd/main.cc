@@ -1,0 +1,156 @@
+// auditd: the only writer of its host's audit log.
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "apps/auditd/config.h"
+#include "audit/files.h"
+#include "audit/logs.h"
+#include "audit/note.h"
+#include "auditd/auditd.h"
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/try.h"
+#include "crypto/random.h"
+#include "crypto/sealed_file.h"
+#include "crypto/signer.h"
+#include "sandbox/auditd.h"
+#include "service/daemon.h"
+
+namespace strongroom::auditd {
+namespace {
+
+using service::Host;
+using service::Start;
+using service::start_failure;
+
+constexpr std::string_view kPurpose = "audit-checkpoint";
+constexpr mode_t kReadableByAll = 0644;
+
+class Worker final : public service::Worker {
+ public:
+  Worker(std::unique_ptr<Auditd> auditd) : auditd_(std::move(auditd)) {}
+
+  // Serves since it was made.
+  async::Task<Result<void>> start() override { co_return Result<void>{}; }
+  async::Task<void> drain() override { co_await auditd_->drain(); }
+  void reload(const service::Deployment& deployment) override {
+    auto config = Config::read(deployment);
+    if (!config) return log::warn("[auditd] not taken over", {{"reason", config.error().text()}});
+    auditd_->set_users(std::move(config->writers));
+  }
+  void readiness(service::Readiness& readiness) override {
+    readiness.add("journal", auditd_->ready(), "the disk takes no entries");
+    readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
+  }
+  void add_admin_routes(http::Router& router) override { auditd_->add_admin_routes(router); }
+
+ private:
+  std::unique_ptr<Auditd> auditd_;
+};
+
+class Service final : public service::Service {
+ public:
+  Service(Host& host, Config config) : host_(host), config_(std::move(config)) {}
+
+  Result<void> open(crypto::Ed25519Signer signer) {
+    SR_TRY(auto store, Store::open(files_, clock_, random_,
+                                   {.directory = config_.directory,
+                                    .instance = host_.deployment.instance,
+                                    .trust_domain = host_.deployment.trust_domain},
+                                   std::move(signer)));
+    store_.emplace(std::move(store));
+    return {};
+  }
+
+  Result<sandbox::Enforced> enter_sandbox() override {
+    return sandbox::enter_auditd({.config_file = host_.deployment.config_path,
+                                  .key_paths = {},  // read and unsealed already
+                                  .token_folder = {},
+                                  .audit_folder = config_.directory,
+                                  .run_folder = host_.deployment.run_folder()});
+  }
+
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
+    SR_TRY(auto auditd, Auditd::start(loop, *std::exchange(store_, std::nullopt), host_.metrics,
+                                      {.socket_path = host_.deployment.audit_socket_path(),
+                                       .users = config_.writers}));
+    return std::make_unique<Worker>(std::move(auditd));
+  }
+
+ private:
+  Host& host_;
+  Config config_;
+  audit::PosixFiles files_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  std::optional<Store> store_;  // until the worker takes it
+};
+
+Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_TRY(Config config, Config::read(host.deployment));
+  const auto passphrase = resolve_secret(config.passphrase);
+  if (!passphrase) return start_failure("[auditd] passphrase", passphrase.error());
+  const auto seed = crypto::read_sealed_file(config.checkpoint_key_path, *passphrase, kPurpose);
+  if (!seed) return start_failure(config.checkpoint_key_path, seed.error());
+  auto signer = crypto::Ed25519Signer::from_seed(*seed);
+  if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
+  const std::string directory = config.directory;
+  auto service = std::make_unique<Service>(host, std::move(config));
+  if (auto opened = service->open(*std::move(signer)); !opened) {
+    return start_failure(directory, opened.error());
+  }
+  return service;
+}
+
+// The vkey is named as the operator's log of this year; its place and key are those of all logs.
+std::string vkey_text(const service::Deployment& deployment, const crypto::Ed25519Signer& signer) {
+  const std::string year = rfc3339(SystemClock().now_us()).substr(0, 4);
+  const std::string place = deployment.trust_domain + "/" + deployment.instance;
+  const audit::NoteKey key{
+      .name = audit::log_origin(place, std::string(audit::kOperator) + "-" + year),
+      .public_key = signer.public_key()};
+  return key.text() + "\n";
+}
+
+// Makes the key unless it is there, so an interrupted run is repeated safely.
+Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
+                                                  const SecretBytes& passphrase) {
+  crypto::SystemRandom random;
+  if (::access(config.checkpoint_key_path.c_str(), F_OK) != 0) {
+    SR_TRY(const SecretBytes seed, crypto::random_secret(random, crypto::Ed25519Signer::kSeedSize));
+    SR_CHECK_OK(crypto::write_sealed_file(config.checkpoint_key_path, seed, passphrase, kPurpose));
+  }
+  SR_TRY(const SecretBytes seed,
+         crypto::read_sealed_file(config.checkpoint_key_path, passphrase, kPurpose));
+  return crypto::Ed25519Signer::from_seed(seed);
+}
+
+Start<void> init(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const auto passphrase = resolve_secret(config.passphrase);
+  if (!passphrase) return start_failure("[auditd] passphrase", passphrase.error());
+  const auto signer = make_checkpoint_key(config, *passphrase);
+  if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
+  const std::string vkey = vkey_text(host.deployment, *signer);
+  const auto written = write_file_durable(config.public_key_path, as_bytes(vkey), kReadableByAll);
+  if (!written) return start_failure(config.public_key_path, written.error());
+  return {};
+}
+
+}  // namespace
+}  // namespace strongroom::auditd
+
+int main(int argc, char** argv) {
+  return strongroom::service::run_daemon({.name = "auditd",
+                                          .purpose = "the only writer of its host's audit log",
+                                          .open = strongroom::auditd::open,
+                                          .init = strongroom::auditd::init,
+                                          .migrate = nullptr},
+                                         argc, argv);
+}

@@ -1,0 +1,127 @@
+// authd: who may do what. It keeps merchants and API keys and issues tickets.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apps/authd/config.h"
+#include "apps/authd/worker.h"
+#include "base/clock.h"
+#include "base/try.h"
+#include "connected/auth/schema.h"
+#include "connected/auth/ticket_key.h"
+#include "sandbox/authd.h"
+#include "service/daemon.h"
+#include "storage/migrations.h"
+
+namespace strongroom::authd {
+namespace {
+
+using connected::auth::TicketKeyFiles;
+using service::Host;
+using service::Start;
+using service::start_failure;
+
+// The folder, because a sandbox rule holds on to the file itself: what is replaced by renaming
+// could not be read again on SIGHUP.
+std::string folder_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+class Service final : public service::Service {
+ public:
+  Service(Host& host, Config config, http::TicketSigner signer)
+      : shared_{
+            .host = host,
+            .config = std::move(config),
+            .signer = std::move(signer),
+            .counters = {.issued = host.metrics.counter("strongroom_tickets_issued_total",
+                                                        "Tickets issued for a valid API key."),
+                         .refused = host.metrics.counter("strongroom_tickets_refused_total",
+                                                         "Requests without a valid API key.")}} {}
+
+  Result<sandbox::Enforced> enter_sandbox() override {
+    const service::Deployment& deployment = shared_.host.deployment;
+    const Config& config = shared_.config;
+    sandbox::AuthdPaths paths{
+        .config_file = deployment.config_path,
+        .credential_paths = {deployment.ca_path, folder_of(config.credentials.certificate_path),
+                             folder_of(config.credentials.key_path),
+                             folder_of(deployment.ticket_keys_path)},
+        .key_paths = {},  // read and unsealed already
+        .database_folder = config.database.sqlite_folder,
+        .run_folder = deployment.run_folder(),
+        .connect_ports = config.database.ports,
+        .listen_ports = {config.listen.port}};
+    paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
+                                  config.database.files.end());
+    return sandbox::enter_authd(paths);
+  }
+
+  [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
+
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
+                                                       std::size_t index) override {
+    SR_TRY(auto database, storage::open(loop, {.url = shared_.config.database.text}));
+    SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
+    SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
+    return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier));
+  }
+
+ private:
+  Shared shared_;
+};
+
+Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_TRY(Config config, Config::read(host.deployment));
+  const auto passphrase = resolve_secret(config.passphrase);
+  if (!passphrase) return start_failure("[authd] passphrase", passphrase.error());
+  auto signer = connected::auth::load_ticket_signer(config.ticket_key_path, *passphrase);
+  if (!signer) return start_failure(config.ticket_key_path, signer.error());
+  const auto tls = service::load_server_tls(host.deployment, config.credentials);
+  if (!tls) return start_failure("[authd] certificate and key", tls.error());
+  return std::make_unique<Service>(host, std::move(config), *std::move(signer));
+}
+
+async::Task<Result<void>> migrate_and_close(storage::Database& database) {
+  const SystemClock clock;
+  const Result<void> migrated =
+      co_await storage::migrate(database, connected::auth::migrations(), clock);
+  co_await database.close();
+  co_return migrated;
+}
+
+Start<void> migrate(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  async::Loop loop;
+  auto database = storage::open(loop, {.url = config.database.text});
+  if (!database) return start_failure("[authd] database", database.error());
+  const Result<void> migrated = loop.run_until_done(migrate_and_close(**database));
+  if (!migrated) return start_failure("[authd] database", migrated.error());
+  return {};
+}
+
+Start<void> init(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const auto passphrase = resolve_secret(config.passphrase);
+  if (!passphrase) return start_failure("[authd] passphrase", passphrase.error());
+  crypto::SystemRandom random;
+  const TicketKeyFiles files{.sealed_path = config.ticket_key_path,
+                             .public_path = host.deployment.ticket_keys_path};
+  if (auto made = connected::auth::make_ticket_key(files, *passphrase, random); !made) {
+    return start_failure(files.sealed_path, made.error());
+  }
+  return migrate(host);
+}
+
+}  // namespace
+}  // namespace strongroom::authd
+
+int main(int argc, char** argv) {
+  return strongroom::service::run_daemon({.name = "authd",
+                                          .purpose = "merchants, API keys and tickets",
+                                          .open = strongroom::authd::open,
+                                          .init = strongroom::authd::init,
+                                          .migrate = strongroom::authd::migrate},
+                                         argc, argv);
+}

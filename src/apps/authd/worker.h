@@ -1,0 +1,70 @@
+// One thread of authd: its database connections, audit client, routes and listener.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "apps/authd/config.h"
+#include "async/loop.h"
+#include "audit/client.h"
+#include "audit/denials.h"
+#include "base/clock.h"
+#include "connected/auth/authority.h"
+#include "connected/auth/directory.h"
+#include "connected/auth/routes.h"
+#include "connected/auth/ticket_office.h"
+#include "crypto/random.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/ticket.h"
+#include "service/daemon.h"
+#include "storage/database.h"
+
+namespace strongroom::authd {
+
+// What all workers share; made before the sandbox, thread-safe, outlives them.
+struct Shared {
+  service::Host& host;
+  Config config;
+  http::TicketSigner signer;
+  connected::auth::TicketCounters counters;
+  SystemClock clock{};
+  crypto::SystemRandom random{};
+};
+
+class Worker final : public service::Worker {
+ public:
+  Worker(async::Loop& loop, Shared& shared, std::size_t index,
+         std::unique_ptr<storage::Database> database, http::TicketVerifier verifier);
+
+  async::Task<Result<void>> start() override;
+  async::Task<void> drain() override;
+  void reload(const service::Deployment& deployment) override;
+  void readiness(service::Readiness& readiness) override;
+  void add_admin_routes(http::Router& router) override;
+
+ private:
+  // Until it is done, or the daemon stops: schema known, open intents closed.
+  async::Task<Result<void>> recover();
+  audit::Entry lifecycle_entry(audit::EventType type);
+  Result<void> listen();
+  connected::auth::Parts parts() noexcept;
+
+  async::Loop& loop_;
+  Shared& shared_;
+  const std::size_t index_;
+  std::unique_ptr<storage::Database> database_;
+  audit::Client audit_;
+  audit::Denials denials_;
+  http::TicketVerifier verifier_;
+  connected::auth::Directory directory_;
+  connected::auth::Authority authority_;
+  connected::auth::TicketOffice tickets_;
+  http::Router router_;
+  std::unique_ptr<http::Server> server_;
+  bool recovered_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace strongroom::authd
