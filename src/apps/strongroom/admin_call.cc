@@ -1,0 +1,33 @@
+// The tool's client: one request, one loop.
+#include "apps/strongroom/admin_call.h"
+
+#include <fmt/core.h>
+
+#include "async/loop.h"
+#include "base/encoding.h"
+
+namespace strongroom::tool {
+namespace {
+
+async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
+                                                         const http::ClientRequest& request) {
+  auto response = co_await client.send(request);
+  co_await client.close();
+  co_return response;
+}
+
+}  // namespace
+
+Result<http::ClientResponse> call_admin(const std::string& directory, std::string_view instance,
+                                        http::Method method, std::string_view target,
+                                        std::string_view body) {
+  async::Loop loop;
+  http::Client client(
+      loop,
+      {.host = "localhost", .unix_path = fmt::format("{}/run/{}.admin.sock", directory, instance)});
+  http::ClientRequest request{.method = method, .target = target, .body = as_bytes(body)};
+  if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  return loop.run_until_done(send_and_close(client, request));
+}
+
+}  // namespace strongroom::tool

@@ -1,0 +1,153 @@
+// Ports and configuration texts.
+#include "apps/strongroom/init_plan.h"
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/try.h"
+
+namespace strongroom::tool {
+namespace {
+
+constexpr std::string_view kConfiguration =
+    R"(# Strongroom deployment. Paths are relative to this file's folder; secrets are references
+# ("file:PATH", and "env:NAME" in the demo profile), never values. Unknown keys are errors.
+
+[deployment]
+profile = "{profile}"  # demo: test cards only. production: no software HSM unasked
+trust_domain = "{trust_domain}"  # of the services' SPIFFE identities
+secret_memory = "auto"            # auto: memfd_secret where the kernel has it; mlock: never
+log_level = "info"                # debug, info, warn, error; read again on SIGHUP
+
+[tls]
+ca = "tls/ca.crt"                 # who signs the services' certificates
+
+[tickets]
+public_keys = "public/tickets.pub"  # authd's public keys, one "kid key" per line
+
+[hsm]
+module = "{module}"
+token = "strongroom"              # label of the token
+pin = "file:secrets/hsm.pin"
+so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
+{softhsm}inline = {fast}                     # calls on the worker's own thread: for a module without latency
+copy_keys = {fast}                  # session copies of token keys at start: 2.5 times faster on SoftHSM
+sessions = 2                      # when not inline: threads that wait for the module
+
+[edged]                           # the public listener
+listen = "127.0.0.1:{edged}"
+public_certificate = "tls/edged/public.crt"  # shown to clients
+public_key = "tls/edged/public.key"
+certificate = "tls/edged/edged.crt"  # shown to authd and vaultd
+key = "tls/edged/edged.key"
+authd = "127.0.0.1:{authd}"
+vaultd = "127.0.0.1:{vaultd}"
+workers = 1
+
+[vaultd]
+listen = "127.0.0.1:{vaultd}"
+certificate = "tls/vaultd/vaultd.crt"
+key = "tls/vaultd/vaultd.key"
+database = "{vault_database}"
+workers = 1
+
+[authd]
+listen = "127.0.0.1:{authd}"
+certificate = "tls/authd/authd.crt"
+key = "tls/authd/authd.key"
+database = "{auth_database}"
+ticket_key = "data/authd/ticket.sealed"
+passphrase = "file:secrets/authd.passphrase"  # opens ticket_key
+workers = 1
+
+[auditd]                          # the only writer of this host's audit log
+directory = "audit"
+checkpoint_key = "data/auditd/checkpoint.sealed"
+passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
+public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
+# Who may write, by the user that each instance runs as.
+writers = {{ vaultd = "{uid}", authd = "{uid}", edged = "{uid}" }}
+)";
+
+constexpr std::string_view kSoftHsm = R"(directories.tokendir = {}/hsm/tokens
+objectstore.backend = file
+log.level = ERROR
+slots.removable = false
+)";
+
+// A listening socket's port is nobody else's; three at once are three different ones.
+Result<std::array<std::uint16_t, 3>> free_ports() {
+  std::array<std::uint16_t, 3> ports{};
+  std::array<int, 3> sockets{-1, -1, -1};
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    sockets[i] = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(sockets[i], generic, size) == 0 && ::getsockname(sockets[i], generic, &size) == 0) {
+      ports[i] = ntohs(address.sin_port);
+    }
+  }
+  for (const int fd : sockets) ::close(fd);
+  for (const std::uint16_t port : ports) {
+    if (port == 0) return fail({ErrorCode::unavailable, "no free ports on 127.0.0.1"});
+  }
+  return ports;
+}
+
+Result<std::array<std::uint16_t, 3>> choose_ports(const std::optional<std::uint16_t>& base) {
+  if (!base) return free_ports();
+  if (*base == 0 || *base > 65533) {
+    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65533"});
+  }
+  return std::array<std::uint16_t, 3>{*base, static_cast<std::uint16_t>(*base + 1),
+                                      static_cast<std::uint16_t>(*base + 2)};
+}
+
+std::string database_or_sqlite(const std::string& url, const InitPlan& plan,
+                               std::string_view file) {
+  return url.empty() ? fmt::format("sqlite:{}/data/{}", plan.options.directory, file) : url;
+}
+
+}  // namespace
+
+Result<InitPlan> make_plan(InitOptions options) {
+  SR_TRY(const auto ports, choose_ports(options.port_base));
+  InitPlan plan{.options = std::move(options),
+                .edged_port = ports[0],
+                .authd_port = ports[1],
+                .vaultd_port = ports[2]};
+  plan.soft_hsm = plan.options.hsm_module.contains("softhsm");
+  return plan;
+}
+
+std::string configuration_text(const InitPlan& plan) {
+  const std::string_view softhsm =
+      plan.soft_hsm ? "softhsm_conf = \"hsm/softhsm2.conf\"  # SoftHSM finds its token by it\n"
+                    : "";
+  return fmt::format(fmt::runtime(kConfiguration), fmt::arg("profile", plan.options.profile),
+                     fmt::arg("trust_domain", plan.options.trust_domain),
+                     fmt::arg("module", plan.options.hsm_module), fmt::arg("softhsm", softhsm),
+                     fmt::arg("fast", plan.soft_hsm), fmt::arg("edged", plan.edged_port),
+                     fmt::arg("authd", plan.authd_port), fmt::arg("vaultd", plan.vaultd_port),
+                     fmt::arg("vault_database", database_or_sqlite(plan.options.vault_database,
+                                                                   plan, "vaultd/vault.db")),
+                     fmt::arg("auth_database", database_or_sqlite(plan.options.auth_database, plan,
+                                                                  "authd/auth.db")),
+                     fmt::arg("uid", ::geteuid()));
+}
+
+std::string softhsm_text(std::string_view directory) {
+  return fmt::format(fmt::runtime(kSoftHsm), directory);
+}
+
+}  // namespace strongroom::tool

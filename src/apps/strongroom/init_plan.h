@@ -1,0 +1,41 @@
+// What `strongroom init` makes, as data: ports, databases, names. Pure but for the search for free
+// ports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace strongroom::tool {
+
+struct InitOptions {
+  std::string directory;  // DIR
+  std::string profile = "demo";
+  std::string trust_domain = "strongroom.local";
+  std::string vault_database{};  // libpq URI; empty: SQLite under DIR/data
+  std::string auth_database{};
+  std::string hsm_module = "/usr/lib/softhsm/libsofthsm2.so";
+  std::optional<std::uint16_t>
+      port_base{};  // edged, authd, vaultd from here on; free ports if none
+};
+
+struct InitPlan {
+  InitOptions options;
+  std::uint16_t edged_port = 0;
+  std::uint16_t authd_port = 0;
+  std::uint16_t vaultd_port = 0;
+  bool soft_hsm = true;  // the module keeps its token in DIR/hsm
+};
+
+// unavailable: no free ports; invalid_argument: port_base leaves no room.
+[[nodiscard]] Result<InitPlan> make_plan(InitOptions options);
+
+// The text of strongroom.toml: every key a daemon reads, with a comment.
+[[nodiscard]] std::string configuration_text(const InitPlan& plan);
+// SoftHSM's own configuration file.
+[[nodiscard]] std::string softhsm_text(std::string_view directory);
+
+}  // namespace strongroom::tool

@@ -1,0 +1,120 @@
+// strongroom: operators' and assessors' command line. This file is the grammar; each command has a
+// file of its own.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "apps/strongroom/context.h"
+#include "apps/strongroom/directory_commands.h"
+#include "apps/strongroom/init.h"
+#include "apps/strongroom/man_formatter.h"
+#include "apps/strongroom/status.h"
+#include "base/pan_scan.h"
+#include "service/version.h"
+
+namespace strongroom::tool {
+
+int failed(int status, std::string_view text) {
+  fmt::print(stderr, "strongroom: {}\n", mask_pans(text));
+  return status;
+}
+
+namespace {
+
+// What the options of all commands are read into, and the command that was chosen.
+struct Invocation {
+  Context context;
+  InitOptions init;
+  std::string merchant, name, id;
+  std::string role = "merchant_admin";
+  std::function<int()> command;
+};
+
+std::string default_directory() {
+  const char* set = std::getenv("STRONGROOM_DIR");
+  return set != nullptr && *set != '\0' ? set : "./sandbox";
+}
+
+// A command under `parent` with the options that every command has.
+CLI::App* add(CLI::App& parent, Invocation& invocation, const char* name, const char* description,
+              std::function<int()> run) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->add_option("--dir", invocation.context.directory, "the deployment's folder")
+      ->type_name("DIR");
+  command->add_flag("--json", invocation.context.json, "print JSON");
+  command->callback([&invocation, run = std::move(run)] { invocation.command = run; });
+  return command;
+}
+
+void add_init(CLI::App& app, Invocation& in) {
+  CLI::App* init = add(app, in, "init", "make a deployment in an empty folder",
+                       [&in] { return init_deployment(in.context, in.init); });
+  init->add_option("--profile", in.init.profile, "demo (test cards only) or production")
+      ->check(CLI::IsMember({"demo", "production"}));
+  init->add_option("--trust-domain", in.init.trust_domain, "of the services' identities")
+      ->type_name("NAME");
+  init->add_option("--auth-database", in.init.auth_database, "PostgreSQL instead of SQLite")
+      ->type_name("URL");
+  init->add_option("--vault-database", in.init.vault_database, "PostgreSQL instead of SQLite")
+      ->type_name("URL");
+  init->add_option("--hsm-module", in.init.hsm_module, "PKCS#11 module; SoftHSM by default")
+      ->type_name("FILE");
+  init->add_option("--port-base", in.init.port_base, "first of three ports; else free ones")
+      ->type_name("N");
+}
+
+void add_merchants(CLI::App& app, Invocation& in) {
+  CLI::App* merchants = app.add_subcommand("merchants", "who owns cards");
+  merchants->require_subcommand(1);
+  CLI::App* create = add(*merchants, in, "create", "add a merchant",
+                         [&in] { return create_merchant(in.context, in.name); });
+  create->add_option("--name", in.name, "shown to people")->type_name("TEXT")->required();
+  add(*merchants, in, "list", "all merchants", [&in] { return list_merchants(in.context); });
+}
+
+void add_api_keys(CLI::App& app, Invocation& in) {
+  CLI::App* keys = app.add_subcommand("api-keys", "credentials of merchants");
+  keys->require_subcommand(1);
+  CLI::App* create = add(*keys, in, "create", "make a key and print it once", [&in] {
+    return create_api_key(in.context, in.merchant, in.name, in.role);
+  });
+  create->add_option("--merchant", in.merchant, "whose key")->type_name("ID")->required();
+  create->add_option("--name", in.name, "shown to people")->type_name("TEXT")->required();
+  create->add_option("--role", in.role, "merchant_admin or merchant_user")->type_name("ROLE");
+  CLI::App* revoke = add(*keys, in, "revoke", "end a key, within a second everywhere",
+                         [&in] { return revoke_api_key(in.context, in.id); });
+  revoke->add_option("id", in.id, "the key's id")->type_name("ID")->required();
+  CLI::App* list = add(*keys, in, "list", "keys of a merchant, without their text",
+                       [&in] { return list_api_keys(in.context, in.merchant); });
+  list->add_option("--merchant", in.merchant, "whose keys")->type_name("ID")->required();
+}
+
+int run(int argc, char** argv) {
+  Invocation in;
+  in.context.directory = default_directory();
+  CLI::App app{"operate and check a Strongroom deployment", "strongroom"};
+  use_manual_form(app);
+  app.set_help_flag("--help", "print this text");
+  app.set_version_flag("--version", fmt::format("strongroom {}", service::kVersion),
+                       "print the version");
+  app.require_subcommand(1);
+  add_init(app, in);
+  add(app, in, "status", "readiness of every daemon", [&in] { return show_status(in.context); });
+  add_merchants(app, in);
+  add_api_keys(app, in);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return failed(kUsage, error.what());
+  }
+  return in.command();
+}
+
+}  // namespace
+}  // namespace strongroom::tool
+
+int main(int argc, char** argv) { return strongroom::tool::run(argc, argv); }

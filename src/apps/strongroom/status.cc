@@ -1,0 +1,100 @@
+// One line per daemon: ready or not, and which check says so.
+#include "apps/strongroom/status.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <string_view>
+#include <vector>
+
+#include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/table.h"
+#include "base/config.h"
+
+namespace strongroom::tool {
+namespace {
+
+constexpr std::array<std::string_view, 4> kDaemons{"auditd", "authd", "vaultd", "edged"};
+
+struct DaemonStatus {
+  int status = kNotReachable;
+  boost::json::object report;  // /readyz, or what stands for it
+};
+
+DaemonStatus ask(const Context& context, std::string_view daemon) {
+  const auto response = call_admin(context.directory, daemon, http::Method::get, "/readyz");
+  boost::system::error_code error;
+  if (response) {
+    boost::json::value answer = boost::json::parse(response->body, error);
+    if (!error && answer.is_object()) {
+      return {.status = response->status == 200 ? kOk : kCheckFailed,
+              .report = std::move(answer.get_object())};
+    }
+  }
+  const std::string_view why = response ? "its answer is not JSON" : "does not answer";
+  return {.status = kNotReachable,
+          .report = {{"instance", daemon}, {"ready", false}, {"error", why}}};
+}
+
+std::string text_of(const boost::json::object& object, std::string_view key) {
+  const boost::json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+// The checks that fail, or why there is no answer.
+std::string why_not(const boost::json::object& report) {
+  std::string reasons = text_of(report, "error");
+  const boost::json::value* checks = report.if_contains("checks");
+  if (checks == nullptr || !checks->is_array()) return reasons;
+  for (const boost::json::value& item : checks->get_array()) {
+    if (!item.is_object() || item.get_object().if_contains("ok") == nullptr) continue;
+    const boost::json::object& check = item.get_object();
+    if (check.at("ok") == true) continue;
+    if (!reasons.empty()) reasons += "; ";
+    reasons += fmt::format("{}: {}", text_of(check, "name"), text_of(check, "detail"));
+  }
+  return reasons;
+}
+
+void print_table(const std::vector<DaemonStatus>& daemons) {
+  std::vector<std::vector<std::string>> rows{{"daemon", "ready", "version", "why not"}};
+  for (const DaemonStatus& daemon : daemons) {
+    rows.push_back({text_of(daemon.report, "instance"), daemon.status == kOk ? "yes" : "no",
+                    text_of(daemon.report, "version"), why_not(daemon.report)});
+  }
+  fmt::print("{}", table(rows));
+}
+
+void print_json(const std::vector<DaemonStatus>& daemons, bool ready) {
+  boost::json::array list;
+  for (const DaemonStatus& daemon : daemons) list.push_back(daemon.report);
+  fmt::print("{}\n",
+             boost::json::serialize(boost::json::object{{"ready", ready}, {"daemons", list}}));
+}
+
+}  // namespace
+
+int show_status(const Context& context) {
+  const auto file = ConfigFile::load(context.config_path());
+  if (!file) return failed(kUsage, file.error().text());
+  std::vector<DaemonStatus> daemons;
+  int status = kOk;
+  for (const std::string_view daemon : kDaemons) {
+    if (!file->has_section(daemon)) continue;
+    daemons.push_back(ask(context, daemon));
+    status = std::max(status, daemons.back().status);
+  }
+  if (context.json) {
+    print_json(daemons, status == kOk);
+  } else {
+    print_table(daemons);
+  }
+  return status;
+}
+
+}  // namespace strongroom::tool
