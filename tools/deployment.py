@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from private_postgres import Postgres
-from processes import READY_SECONDS, DeploymentError, die_with_parent, stop, write_atomically
+from children import READY_SECONDS, DeploymentError, die_with_parent, stop, write_atomically
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))

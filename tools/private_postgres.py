@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import time
 
-from processes import (READY_SECONDS, DeploymentError, die_with_parent, free_port, stop,
-                       write_atomically)
+from children import (READY_SECONDS, DeploymentError, die_with_parent, free_port, stop,
+                      write_atomically)
 
 
 class Postgres:

@@ -8,7 +8,7 @@ import sys
 import time
 
 import deployment as d
-from processes import STOP_SECONDS, write_atomically
+from children import STOP_SECONDS, write_atomically
 
 
 def supervise(deployment, announce):
