@@ -96,6 +96,8 @@ async::Task<Result<void>> ClientConnection::establish(const ClientOptions& optio
 }
 
 bool ClientConnection::is_alive() {
+  if (!socket_.has_input() && !transport_->has_pending()) return true;
+  // What came may be TLS's own (a session ticket), which reading takes care of.
   std::array<std::byte, 1> unasked;
   return transport_->read(unasked).status == IoStatus::want_read;
 }
@@ -188,6 +190,8 @@ async::Task<ClientConnection::Outcome> ClientConnection::exchange(std::string_vi
     deadline_.disarm();
     co_return Outcome{.response = fail(connect_failure(sent)), .nothing_came = !timed_out_};
   }
+  // No answer can be there yet: an attempt to read it would only cost.
+  if (!transport_->has_pending()) co_await wait(IoStatus::want_read);
   Outcome outcome = co_await read_answer(request, options);
   deadline_.disarm();
   co_return outcome;

@@ -131,6 +131,11 @@ void Socket::cancel() noexcept {
   descriptor_.cancel(ignored);
 }
 
+bool Socket::has_input() noexcept {
+  char first = 0;
+  return ::recv(fd(), &first, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 void Socket::close() noexcept {
   boost::system::error_code ignored;
   descriptor_.close(ignored);

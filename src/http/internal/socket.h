@@ -49,6 +49,8 @@ class Socket {
   void when_readable(Done done) {
     descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read, std::move(done));
   }
+  // True when a read would not block: bytes, the peer's end, or an error.
+  [[nodiscard]] bool has_input() noexcept;
   // Ends the waits under way.
   void cancel() noexcept;
   void close() noexcept;
