@@ -1,0 +1,144 @@
+#include "audit/denials.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace strongroom::audit {
+namespace {
+
+class TestClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t now_us() const override { return now; }
+  std::int64_t now = 1'795'300'000'000'000;
+};
+
+class MemoryRecorder final : public Recorder {
+ public:
+  [[nodiscard]] async::Task<Result<void>> record(const Entry& entry) override {
+    if (!available) return answer(fail({ErrorCode::unavailable, "auditd is not there"}));
+    entries.push_back(entry);
+    return answer({});
+  }
+  void send(const Entry& entry) override { entries.push_back(entry); }
+  [[nodiscard]] async::Task<Result<std::vector<OpenIntent>>> open_intents() override {
+    co_return std::vector<OpenIntent>{};
+  }
+  [[nodiscard]] bool ready() const override { return available; }
+
+  bool available = true;
+  std::vector<Entry> entries;
+
+ private:
+  static async::Task<Result<void>> answer(Result<void> result) { co_return result; }
+};
+
+class DenialsTest : public ::testing::Test {
+ protected:
+  ~DenialsTest() override { close(); }
+  Result<void> deny(std::string source, std::string user = {}) {
+    return loop_.run_until_done(denials_.record({.source_ip = std::move(source),
+                                                 .user = std::move(user),
+                                                 .merchant_id = {},
+                                                 .operation = "POST /v1/tickets",
+                                                 .request_id = {}}));
+  }
+  void close() {
+    if (!std::exchange(closed_, true)) loop_.run_until_done(denials_.close());
+  }
+  // Lets the sweeper run once after the clock was set.
+  void sweep() { loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(600))); }
+
+  async::Loop loop_;
+  TestClock clock_;
+  crypto::SystemRandom random_;
+  MemoryRecorder recorder_;
+  Denials denials_{loop_, recorder_, random_, clock_};
+  bool closed_ = false;
+};
+
+TEST_F(DenialsTest, FirstOfASourceIsWrittenAtOnce) {
+  ASSERT_TRUE(deny("192.0.2.1"));
+  ASSERT_EQ(recorder_.entries.size(), 1u);
+  const Entry& entry = recorder_.entries[0];
+  EXPECT_EQ(entry.event_type, EventType::access_denied);
+  EXPECT_EQ(entry.outcome, Outcome::denied);
+  EXPECT_EQ(entry.source_ip, "192.0.2.1");
+  EXPECT_EQ(entry.operation, "POST /v1/tickets");
+  EXPECT_EQ(entry.count, 1u);
+}
+
+TEST_F(DenialsTest, FloodOfASourceIsOneEntryPerMinute) {
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(deny("192.0.2.1"));
+  EXPECT_EQ(recorder_.entries.size(), 1u);
+  clock_.now += kDenialWindowUs;
+  sweep();
+  ASSERT_EQ(recorder_.entries.size(), 2u);
+  EXPECT_EQ(recorder_.entries[1].count, 999u);
+  ASSERT_TRUE(deny("192.0.2.1"));  // within the minute that the second entry began
+  EXPECT_EQ(recorder_.entries.size(), 2u);
+  close();
+  ASSERT_EQ(recorder_.entries.size(), 3u);
+  EXPECT_EQ(recorder_.entries[2].count, 1u);
+}
+
+TEST_F(DenialsTest, QuietMinuteLeavesNoTrace) {
+  ASSERT_TRUE(deny("192.0.2.1"));
+  clock_.now += kDenialWindowUs;
+  sweep();
+  EXPECT_EQ(recorder_.entries.size(), 1u);
+  ASSERT_TRUE(deny("192.0.2.1"));
+  EXPECT_EQ(recorder_.entries.size(), 2u);
+}
+
+TEST_F(DenialsTest, SourcesDoNotHideEachOther) {
+  ASSERT_TRUE(deny("192.0.2.1"));
+  ASSERT_TRUE(deny("192.0.2.2"));
+  EXPECT_EQ(recorder_.entries.size(), 2u);
+}
+
+TEST_F(DenialsTest, WhoProvedWhoTheyAreGetsAnEntryEach) {
+  ASSERT_TRUE(deny("192.0.2.1", "key_a"));
+  ASSERT_TRUE(deny("192.0.2.1", "key_a"));
+  ASSERT_EQ(recorder_.entries.size(), 2u);
+  EXPECT_EQ(recorder_.entries[0].user, "key_a");
+  EXPECT_FALSE(recorder_.entries[0].count);
+}
+
+TEST_F(DenialsTest, NotWrittenIsNotCountedAsWritten) {
+  recorder_.available = false;
+  const auto refused = deny("192.0.2.1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+  recorder_.available = true;
+  ASSERT_TRUE(deny("192.0.2.1"));
+  EXPECT_EQ(recorder_.entries.size(), 1u);
+}
+
+TEST_F(DenialsTest, CountsSurviveAnAbsentLog) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(deny("192.0.2.1"));
+  recorder_.available = false;
+  clock_.now += kDenialWindowUs;
+  sweep();
+  recorder_.available = true;
+  clock_.now += kDenialWindowUs;
+  sweep();
+  ASSERT_EQ(recorder_.entries.size(), 2u);
+  EXPECT_EQ(recorder_.entries[1].count, 4u);
+}
+
+TEST_F(DenialsTest, ManySourcesAreBoundedAndCountedTogether) {
+  for (std::size_t i = 0; i < kDenialSourcesMax + 10; ++i) {
+    ASSERT_TRUE(deny("source-" + std::to_string(i)));
+  }
+  EXPECT_EQ(recorder_.entries.size(), kDenialSourcesMax + 1);
+  close();
+  ASSERT_EQ(recorder_.entries.size(), kDenialSourcesMax + 2);
+  EXPECT_EQ(recorder_.entries.back().count, 9u);
+  EXPECT_EQ(recorder_.entries.back().source_ip, "");
+}
+
+}  // namespace
+}  // namespace strongroom::audit
