@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "apps/strongroom/audit_command.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/directory_commands.h"
 #include "apps/strongroom/init.h"
@@ -28,7 +29,7 @@ namespace {
 struct Invocation {
   Context context;
   InitOptions init;
-  std::string merchant, name, id;
+  std::string merchant, name, id, vkey;
   std::string role = "merchant_admin";
   std::function<int()> command;
 };
@@ -92,6 +93,15 @@ void add_api_keys(CLI::App& app, Invocation& in) {
   list->add_option("--merchant", in.merchant, "whose keys")->type_name("ID")->required();
 }
 
+void add_audit(CLI::App& app, Invocation& in) {
+  CLI::App* audit = app.add_subcommand("audit", "the audit log");
+  audit->require_subcommand(1);
+  CLI::App* verify = add(*audit, in, "verify", "check every entry, tree and checkpoint",
+                         [&in] { return verify_audit_log(in.context, in.vkey); });
+  verify->add_option("--vkey", in.vkey, "the public key; the one in DIR by default")
+      ->type_name("FILE");
+}
+
 int run(int argc, char** argv) {
   Invocation in;
   in.context.directory = default_directory();
@@ -105,6 +115,7 @@ int run(int argc, char** argv) {
   add(app, in, "status", "readiness of every daemon", [&in] { return show_status(in.context); });
   add_merchants(app, in);
   add_api_keys(app, in);
+  add_audit(app, in);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -28,8 +28,8 @@ std::string full_name(const CLI::App* app) {
 
 std::string option_name(const CLI::Option* option) {
   std::string text = option->get_name(option->get_positional());
-  if (option->get_type_size() != 0 && !option->get_positional())
-    text += " " + option->get_type_name();
+  const std::string value = option->get_type_name();  // empty for a flag
+  if (!value.empty() && !option->get_positional()) text += " " + value;
   return text;
 }
 
