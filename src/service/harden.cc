@@ -1,10 +1,13 @@
 // Process-wide protection that needs no knowledge of the program.
 #include "service/harden.h"
 
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -25,10 +28,19 @@ void raise_locked_memory_limit() noexcept {
   ::setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
-// Locking what will be mapped later makes mmap fail at the limit: only without a limit is it safe.
+bool holds_lock_capability() noexcept {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+// Locking what will be mapped later makes mmap fail at the limit: only without one is it safe. The
+// sandboxes keep the capability. ONFAULT, so that only what is touched is held in memory.
 bool lock_memory() noexcept {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return false;
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return false;
+  if (limit.rlim_cur != RLIM_INFINITY && !holds_lock_capability()) return false;
   return ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 

@@ -49,6 +49,7 @@ class Worker final : public service::Worker {
   async::Task<Result<void>> recover();
   audit::Entry lifecycle_entry(audit::EventType type);
   Result<void> listen();
+  async::Task<void> deliver_outcomes();
   connected::auth::Parts parts() noexcept;
 
   async::Loop& loop_;
