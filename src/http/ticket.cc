@@ -287,4 +287,8 @@ Result<Ticket> TicketVerifier::verify(std::string_view text, std::chrono::second
   return *std::move(ticket);
 }
 
+CredentialDigest credential_digest(std::string_view credential) {
+  return crypto::sha256(as_bytes(credential));
+}
+
 }  // namespace strongroom::http

@@ -3,6 +3,7 @@
 // and nothing else: no other algorithm, no key in the header, no negotiation.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -81,5 +82,10 @@ class TicketVerifier {
   explicit TicketVerifier(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
+
+// Names a credential (the value of an Authorization field) without holding it: SHA-256, enough for
+// secrets of 128 random bits and more, which nobody can try out.
+using CredentialDigest = std::array<std::byte, 32>;
+[[nodiscard]] CredentialDigest credential_digest(std::string_view credential);
 
 }  // namespace strongroom::http

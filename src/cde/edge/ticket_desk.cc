@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "base/encoding.h"
 
 namespace strongroom::cde {
 namespace {
@@ -36,7 +35,7 @@ async::Task<TicketDesk::Answer> TicketDesk::ticket(std::string_view authorizatio
   if (!authorization.starts_with("Bearer ") || authorization.size() > kAuthorizationBytesMax) {
     co_return std::unexpected(kNoKey);
   }
-  const crypto::Sha256Digest key = crypto::sha256(as_bytes(authorization));
+  const http::CredentialDigest key = http::credential_digest(authorization);
   if (const auto known = entries_.find(key); known != entries_.end()) {
     Entry& entry = known->second;
     if (!entry.answer) {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "async/task.h"
-#include "crypto/hash.h"
 #include "http/client.h"
+#include "http/ticket.h"
 #include "wire/problem.h"
 
 namespace strongroom::cde {
@@ -50,7 +50,7 @@ class TicketDesk final {
   void make_room(std::chrono::steady_clock::time_point now);
 
   http::Client& authd_;
-  std::map<crypto::Sha256Digest, Entry> entries_;
+  std::map<http::CredentialDigest, Entry> entries_;
 };
 
 }  // namespace strongroom::cde
