@@ -181,6 +181,11 @@ def main():
     parser.add_argument("--plant", choices=("leak", "audit-byte"),
                         help="damage the deployment on purpose; the demo must fail")
     arguments = parser.parse_args()
+    try:
+        d.build_programs()
+    except d.DeploymentError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
     folder = pathlib.Path(arguments.keep or tempfile.mkdtemp(prefix="strongroom-demo-"))
     if not arguments.keep:
         folder.chmod(0o711)

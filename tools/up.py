@@ -72,6 +72,7 @@ def up(arguments):
     if running_supervisor(deployment):
         print(f"already running in {deployment.dir}")
         return 0
+    d.build_programs()
     if not deployment.exists():
         print(f"making a deployment in {deployment.dir} ({arguments.db or 'sqlite'}) ...")
         deployment.create(arguments.db or "sqlite")
