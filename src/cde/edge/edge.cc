@@ -102,10 +102,11 @@ void Edge::add_routes(http::Router& router) {
       return pass(vaultd_, "/v1/cards/" + std::string(request.parameter(0)), request);
     });
   }
-  for (const Method method : {Method::get, Method::post}) {
-    add(method, "/v1/api-keys",
-        [this](Request& request) { return pass(authd_, "/v1/api-keys", request); });
-  }
+  add(Method::post, "/v1/api-keys",
+      [this](Request& request) { return pass(authd_, "/v1/api-keys", request); });
+  add(Method::get, "/v1/api-keys", [this](Request& request) {
+    return pass(authd_, "/v1/api-keys?" + std::string(request.query()), request);
+  });
   add(Method::delete_, "/v1/api-keys/{id}", [this](Request& request) {
     return pass(authd_, "/v1/api-keys/" + std::string(request.parameter(0)), request);
   });
