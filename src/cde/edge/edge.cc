@@ -105,7 +105,8 @@ void Edge::add_routes(http::Router& router) {
   add(Method::post, "/v1/api-keys",
       [this](Request& request) { return pass(authd_, "/v1/api-keys", request); });
   add(Method::get, "/v1/api-keys", [this](Request& request) {
-    return pass(authd_, "/v1/api-keys?" + std::string(request.query()), request);
+    const std::string query(request.query());
+    return pass(authd_, query.empty() ? "/v1/api-keys" : "/v1/api-keys?" + query, request);
   });
   add(Method::delete_, "/v1/api-keys/{id}", [this](Request& request) {
     return pass(authd_, "/v1/api-keys/" + std::string(request.parameter(0)), request);
