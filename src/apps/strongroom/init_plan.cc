@@ -37,8 +37,8 @@ module = "{module}"
 token = "strongroom"              # label of the token
 pin = "file:secrets/hsm.pin"
 so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
-{softhsm}inline = {fast}                     # calls on the worker's own thread: for a module without latency
-copy_keys = {fast}                  # session copies of token keys at start: 2.5 times faster on SoftHSM
+{softhsm}inline = {fast}                     # on the worker's own thread: for a fast module
+copy_keys = {fast}                  # session copies of keys at start: 2.5 times faster on SoftHSM
 sessions = 2                      # when not inline: threads that wait for the module
 
 [edged]                           # the public listener
