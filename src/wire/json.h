@@ -20,9 +20,9 @@ inline constexpr std::size_t kJsonDepthMax = 16;
 
 // Parses one JSON text (RFC 8259). Values, and the parser's own stack, lie in `storage` alone, so a
 // card body parsed into the secret arena leaves no copy elsewhere. Problems: malformed_json (also
-// trailing text, invalid UTF-8, more than kJsonDepthMax levels), duplicate_key (RFC 8259 section 4
-// lets parsers disagree on those, which hides one value from a check), overloaded (the storage is
-// used up: its std::bad_alloc ends here).
+// trailing text, invalid UTF-8, a number beyond a double, more than kJsonDepthMax levels),
+// duplicate_key (RFC 8259 section 4 lets parsers disagree on those, which hides one value from a
+// check), overloaded (the storage is used up: its std::bad_alloc ends here).
 [[nodiscard]] std::expected<boost::json::value, Problem> parse_strict(
     std::string_view text, boost::json::storage_ptr storage);
 

@@ -66,6 +66,8 @@ TEST(JsonTest, ParseStrictRefusesWhatIsNotOneJsonText) {
                                       ".5",
                                       "1.",
                                       "NaN",
+                                      "1e999",
+                                      "-1e999",
                                       "Infinity",
                                       "tru",
                                       "// c\n{}",
