@@ -107,8 +107,9 @@ struct Client::State {
 
   Task<void> flush_outcomes() {
     while (!outcomes.empty() && connected && !closing) {
+      const std::size_t before = outcomes.size();
       const std::vector<Result<Known>> none = co_await flush({});
-      if (!accepting) co_await loop.sleep_for(kRefusedPause);
+      if (outcomes.size() >= before) co_await loop.sleep_for(kRefusedPause);
     }
     kicking = false;
   }

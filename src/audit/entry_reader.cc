@@ -38,17 +38,31 @@ class Cursor {
   }
   // Text up to its closing quote, which stays unread.
   Cursor& text(std::string_view& out) {
-    const std::size_t start = at_;
-    std::size_t characters = 0;
-    while (ok_ && at_ < json_.size() && json_[at_] != '"') characters += character();
-    ok_ = ok_ && characters <= kFieldBytesMax;
-    out = json_.substr(start, at_ - start);
-    ok_ = ok_ && !out.empty() && !looks_like_pan(out);
+    const std::size_t digits = unchecked_text(out);
+    ok_ = ok_ && (digits < kPanDigitsMin || !looks_like_pan(out));
     return *this;
   }
-  Cursor& id(std::array<std::byte, 16>& out) {
+  // The same for text that is compared with something known afterwards; gives its number of digits.
+  std::size_t unchecked_text(std::string_view& out) {
+    if (!ok_) return 0;
+    const std::size_t start = at_;
+    std::size_t size = 0;  // unescaped
+    std::size_t digits = 0;
+    while (ok_ && at_ < json_.size() && json_[at_] != '"') {
+      const PlainRun run = plain_run(json_.substr(at_));
+      at_ += run.size;
+      digits += run.digits;
+      size += run.size == 0 ? character() : run.size;
+    }
+    out = json_.substr(start, at_ - start);
+    ok_ = ok_ && size <= kFieldBytesMax && !out.empty();
+    return digits;
+  }
+  // An id, of which `text` is the text.
+  Cursor& id(std::array<std::byte, 16>& out, std::string_view& text) {
     constexpr std::size_t kIdSize = 36;
-    const auto parsed = parse_uuid(json_.substr(std::min(at_, json_.size()), kIdSize));
+    text = json_.substr(std::min(at_, json_.size()), kIdSize);
+    const auto parsed = parse_uuid(text);
     ok_ = ok_ && parsed.has_value();
     if (ok_) out = *parsed;
     if (ok_) at_ += kIdSize;
@@ -103,13 +117,14 @@ class Cursor {
 
 // The numbers that follow from others are read first and compared when those are known.
 struct Derived {
-  std::string_view correlation;
+  std::string_view correlation, uid, operation_id;
   int activity = 0, type = 0, severity = 0, status = 0;
 };
 
 void read_head(Cursor& in, EntryView& entry, Derived& derived) {
   in.literal(R"({"metadata":{"version":")").literal(kOcsfVersion).literal(R"(","uid":")");
-  in.id(entry.uid.bytes).literal(R"(","correlation_uid":")").text(derived.correlation);
+  in.id(entry.uid.bytes, derived.uid).literal(R"(","correlation_uid":")");
+  in.unchecked_text(derived.correlation);
   in.literal(R"("},"class_uid":6003,"category_uid":6,"activity_id":)").number(derived.activity);
   in.literal(R"(,"type_uid":)").number(derived.type);
   in.literal(R"(,"severity_id":)").number(derived.severity);
@@ -139,12 +154,13 @@ void read_optional(Cursor& in, std::string_view key, std::optional<std::uint64_t
   if (in.maybe(key)) in.number(out.emplace());
 }
 
-void read_unmapped(Cursor& in, EntryView& entry) {
+void read_unmapped(Cursor& in, EntryView& entry, Derived& derived) {
   in.literal(R"(,"unmapped":{"schema":1,"event_type":")");
   in.one_of(entry.event_type, kEventTypes, &EventTypeRow::text);
   in.literal(R"(","phase":")").one_of(entry.phase, kPhases, std::identity{}).literal("\"");
   if (in.maybe(R"(,"operation_id":")")) {
-    in.id(entry.operation_id.bytes).literal("\"").require(entry.operation_id != OperationId{});
+    in.id(entry.operation_id.bytes, derived.operation_id).literal("\"");
+    in.require(entry.operation_id != OperationId{});
   }
   if (in.maybe(R"(,"outcome":")")) {
     in.one_of(entry.outcome, kOutcomes, std::identity{}).literal("\"");
@@ -158,7 +174,8 @@ void read_unmapped(Cursor& in, EntryView& entry) {
   read_optional(in, R"(,"count":)", entry.count);
   read_optional(in, R"(,"old_size_bytes":)", entry.old_size_bytes);
   read_optional(in, R"(,"new_size_bytes":)", entry.new_size_bytes);
-  in.literal(R"(,"timestamp":")").text(entry.timestamp).literal("\"}}");
+  in.literal(R"(,"timestamp":")").unchecked_text(entry.timestamp);
+  in.literal("\"}}");
 }
 
 void check(Cursor& in, const EntryView& entry, const Derived& derived) {
@@ -173,10 +190,8 @@ void check(Cursor& in, const EntryView& entry, const Derived& derived) {
       .require(entry.bin.empty() || digits_or_masked(entry.bin, 1, kBinDigitsMax))
       .require(entry.last4.empty() || digits_or_masked(entry.last4, kLast4Digits, kLast4Digits));
   if (!in.ok()) return;
-  const auto& joined =
-      entry.operation_id != OperationId{} ? entry.operation_id.bytes : entry.uid.bytes;
-  in.require(entry.request_id.empty() ? derived.correlation == uuid_text(joined)
-                                      : derived.correlation == entry.request_id);
+  const std::string_view joined = derived.operation_id.empty() ? derived.uid : derived.operation_id;
+  in.require(derived.correlation == (entry.request_id.empty() ? joined : entry.request_id));
   in.require(entry.timestamp == timestamp(entry.time_ms).view());
 }
 
@@ -199,7 +214,7 @@ Result<EntryView> read_entry(std::string_view json) {
   Derived derived;
   read_head(in, entry, derived);
   read_who_and_what(in, entry);
-  read_unmapped(in, entry);
+  read_unmapped(in, entry, derived);
   check(in, entry, derived);
   if (!in.ok()) {
     return fail(Error{ErrorCode::invalid_argument, "entry is not of the one form"}.with_detail(

@@ -20,6 +20,16 @@ bool continues(std::string_view text, std::size_t at) noexcept {
 
 }  // namespace
 
+PlainRun plain_run(std::string_view text) noexcept {
+  PlainRun run;
+  for (const char c : text) {
+    if (c < ' ' || c == '"' || c == '\\' || c >= static_cast<char>(kDelete)) break;
+    run.digits += c >= '0' && c <= '9' ? 1 : 0;
+    ++run.size;
+  }
+  return run;
+}
+
 std::size_t character_size(std::string_view text) noexcept {
   const unsigned first = byte_at(text, 0);
   if (first < 0x80U) return first >= 0x20U && first != kDelete ? 1 : 0;

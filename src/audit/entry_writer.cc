@@ -43,6 +43,9 @@ class Writer {
   }
   // Text from outside: what looks like a PAN does not get in.
   Writer& text(std::string_view value) {
+    const PlainRun run = plain_run(value);
+    const bool plain = run.size == value.size();
+    if (plain && run.digits < kPanDigitsMin && value.size() <= kFieldBytesMax) return raw(value);
     if (looks_like_pan(value)) return raw(kMasked);  // before the cut, which could hide one
     value = cut(value);
     while (!value.empty()) {

@@ -18,9 +18,10 @@ using OpenIntent = Entry;
 class Recorder {
  public:
   virtual ~Recorder() = default;
-  // Durable in the journal when it returns. unavailable: nothing may be done. If the intent did
-  // reach the journal, the log closes it as not_done by itself. `entry` is read before record()
-  // returns its task.
+  // Durable in the journal when it returns. After any error nothing may be done: unavailable (no
+  // auditd, no disk, or no answer in time), exhausted (too much waits), invalid_argument (a bug:
+  // not an entry). If the intent did reach the journal, it is closed there as not_done by itself.
+  // `entry` is read before record() returns its task.
   [[nodiscard]] virtual async::Task<Result<void>> record(const Entry& entry) = 0;
   // An outcome: not awaited; rides in the next group, is kept and repeated until it is
   // acknowledged.

@@ -54,10 +54,9 @@ class Verification {
     SR_TRY(JournalReader reader, JournalReader::open(files_, directory_));
     SR_CHECK_OK(open_logs());
     while (!report_.bad) {
-      const JournalPlace at = reader.place();
       SR_TRY(const auto frame, next(reader));
       if (!frame) break;
-      SR_CHECK_OK(take(*frame, at));
+      SR_CHECK_OK(take(*frame, reader));
       if (progress && report_.entries % kProgressEntries == 0) report(progress, reader);
     }
     if (!report_.bad) SR_CHECK_OK(check_ends());
@@ -143,9 +142,10 @@ class Verification {
     return {};
   }
 
-  Result<void> take(const FrameView& frame, const JournalPlace& at) {
+  Result<void> take(const FrameView& frame, const JournalReader& reader) {
     const auto view = read_entry(as_text(frame.entry));
     if (!view) {
+      const JournalPlace at = place_of(frame, reader);
       report_.bad = BadPlace{.what = view.error().what(),
                              .file = at.file,
                              .offset_bytes = at.offset_bytes,
@@ -153,15 +153,20 @@ class Verification {
       return {};
     }
     ++report_.entries;
-    note_intent(*view, at.sequence);
+    note_intent(*view, frame.sequence);
     log_name(*view, name_);
     SR_TRY(LogState * log, log_named(name_));
     if (!log->has_suspect) {
-      log->suspect = at;
+      log->suspect = place_of(frame, reader);
       log->has_suspect = true;
     }
     log->tree.append(leaf_hash_of_input(frame.leaf_input));
     return check_root(*log);
+  }
+
+  // Where the frame that next() just gave begins.
+  static JournalPlace place_of(const FrameView& frame, const JournalReader& reader) {
+    return {reader.place().file, reader.place().offset_bytes - frame.size_bytes, frame.sequence};
   }
 
   Result<void> check_root(LogState& log) {

@@ -15,6 +15,13 @@ constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";
 
+// The value of a lower-case hex digit; above 15 for any other character.
+unsigned hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
+  return 16;
+}
+
 std::string pack(std::span<const std::byte> bytes, std::string_view alphabet, unsigned bits) {
   std::string text;
   text.reserve(bytes.size() * 8 / bits + 1);
@@ -68,9 +75,9 @@ std::string hex(std::span<const std::byte> bytes) {
 bool parse_hex(std::string_view text, std::span<std::byte> out) noexcept {
   if (text.size() != out.size() * 2) return false;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const std::size_t high = kHex.find(text[2 * i]);
-    const std::size_t low = kHex.find(text[2 * i + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) return false;
+    const unsigned high = hex_digit(text[2 * i]);
+    const unsigned low = hex_digit(text[2 * i + 1]);
+    if ((high | low) > 15) return false;
     out[i] = static_cast<std::byte>(high << 4 | low);
   }
   return true;
