@@ -1,112 +1,11 @@
-// auditd and its client over real sockets: what is acknowledged is in the journal exactly once,
-// also when the daemon is killed; who may write; what is signed.
-#include "auditd/auditd.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
-
-#include "audit/client.h"
-#include "audit/journal_reader.h"
-#include "audit/logs.h"
-#include "base/encoding.h"
-#include "base/try.h"
+// auditd and its clients over real sockets: what is acknowledged is in the journal exactly once,
+// who may write, what a restart remembers.
+#include "audit/protocol.h"
+#include "auditd/testing/auditd_fixture.h"
+#include "http/router.h"
 
 namespace strongroom::auditd {
 namespace {
-
-namespace fs = std::filesystem;
-using async::Task;
-using namespace std::chrono_literals;
-
-crypto::Ed25519Signer test_signer() {
-  std::array<std::byte, 32> seed{};
-  return *crypto::Ed25519Signer::from_seed(*SecretBytes::copy_of(seed));
-}
-
-class AuditdTest : public testing::Test {
- protected:
-  AuditdTest() : folder_(testing::TempDir() + "sr_auditd_XXXXXX") {
-    SR_CHECK(::mkdtemp(folder_.data()) != nullptr);
-    socket_ = folder_ + "/sock";
-    fs::create_directory(folder_ + "/audit");
-  }
-  ~AuditdTest() override { fs::remove_all(folder_); }
-
-  Result<Store> open_store() {
-    return Store::open(
-        files_, clock_, random_,
-        {.directory = folder_ + "/audit", .instance = "auditd", .trust_domain = "test.example"},
-        test_signer());
-  }
-
-  std::unique_ptr<Auditd> start(std::vector<WriterUser> users = {{"vaultd", ::geteuid()},
-                                                                 {"authd", ::geteuid()}}) {
-    auto store = open_store();
-    SR_CHECK(store.has_value());
-    auto auditd = Auditd::start(loop_, *std::move(store), metrics_,
-                                {.socket_path = socket_, .users = std::move(users)});
-    SR_CHECK(auditd.has_value());
-    return *std::move(auditd);
-  }
-
-  std::unique_ptr<audit::Client> client(std::string instance = "vaultd") {
-    return std::make_unique<audit::Client>(
-        loop_, clock_,
-        audit::ClientOptions{.socket_path = socket_, .instance = std::move(instance)});
-  }
-
-  std::unique_ptr<audit::Client> connected_client(std::string instance = "vaultd") {
-    auto made = client(std::move(instance));
-    SR_CHECK(loop_.run_until_done(made->connected(2s)));
-    return made;
-  }
-
-  audit::Entry entry(audit::Phase phase = audit::Phase::single) {
-    return {
-        .uid = crypto::new_entry_id(random_, clock_),
-        .operation_id = crypto::new_operation_id(random_, clock_),
-        .event_type = audit::EventType::token_create,
-        .phase = phase,
-        .outcome = phase == audit::Phase::single ? audit::Outcome::success : audit::Outcome::none,
-        .time_us = clock_.now_us(),
-        .merchant_id = "mer_1"};
-  }
-
-  audit::Entry outcome_for(const audit::Entry& intent) {
-    return audit::outcome_of(intent, audit::Outcome::done, crypto::new_entry_id(random_, clock_),
-                             clock_.now_us());
-  }
-
-  std::vector<audit::Entry> journal() {
-    auto reader = audit::JournalReader::open(files_, folder_ + "/audit");
-    std::vector<audit::Entry> entries;
-    while (true) {
-      const auto frame = reader->next();
-      SR_CHECK(frame.has_value());
-      if (!*frame) return entries;
-      entries.push_back(*audit::parse_entry(as_text((*frame)->entry)));
-    }
-  }
-
-  Result<void> record(audit::Client& client, const audit::Entry& entry) {
-    return loop_.run_until_done(client.record(entry));
-  }
-  void stop(audit::Client& client) { loop_.run_until_done(client.close()); }
-  void stop(std::unique_ptr<Auditd>& auditd) {
-    loop_.run_until_done(auditd->drain());
-    auditd.reset();
-  }
-
-  audit::PosixFiles files_;
-  SystemClock clock_;
-  crypto::SystemRandom random_;
-  Registry metrics_;
-  async::Loop loop_;
-  std::string folder_, socket_;
-};
 
 TEST_F(AuditdTest, RecordsBetweenStartAndStop) {
   auto auditd = start();
@@ -204,7 +103,7 @@ TEST_F(AuditdTest, DropsARepeatedUidAlsoAfterARestart) {
   stop(*writer);
   stop(auditd);
   const auto entries = journal();
-  EXPECT_EQ(std::ranges::count(entries, mine.uid, &audit::Entry::uid), 1);
+  EXPECT_EQ(count(mine.uid), 1U);
 }
 
 TEST_F(AuditdTest, RefusesAnotherUserAndAnUnknownInstance) {
@@ -257,7 +156,7 @@ TEST_F(AuditdTest, ClientComesBackAndRepeatsOutcomes) {
   stop(*writer);
   stop(auditd);
   const auto entries = journal();
-  EXPECT_EQ(std::ranges::count(entries, outcome.uid, &audit::Entry::uid), 1);
+  EXPECT_EQ(count(outcome.uid), 1U);
 }
 
 TEST_F(AuditdTest, RecordsNothingWhileTooManyOutcomesWait) {
@@ -281,6 +180,62 @@ TEST_F(AuditdTest, RecordsNothingWhileTooManyOutcomesWait) {
 TEST_F(AuditdTest, SecondAuditdIsRefused) {
   auto auditd = start();
   EXPECT_EQ(open_store().error().code(), ErrorCode::conflict);
+  stop(auditd);
+}
+
+Task<bool> is_cut_off(async::Loop& loop, std::string path, std::vector<audit::Message> messages) {
+  auto socket = co_await async::LocalSocket::connect(loop, path);
+  SR_CHECK(socket.has_value());
+  for (const audit::Message& message : messages) {
+    const std::array<async::Frame, 1> frames{message};
+    const Result<void> written = co_await (*socket)->write(frames);
+    if (!written) co_return true;
+  }
+  while (true) {
+    const auto answer = co_await (*socket)->read(500ms);
+    if (!answer) co_return answer.error().code() == ErrorCode::unavailable;
+  }
+}
+
+TEST_F(AuditdTest, CutsOffWhoBreaksTheProtocol) {
+  auto auditd = start();
+  audit::AppendBuilder builder;
+  builder.add("x");
+  const audit::Message append = builder.take();
+  const audit::Message hello = audit::hello_message("vaultd");
+  audit::Message old = hello;
+  old[1] = std::byte{9};
+  const std::vector<std::vector<audit::Message>> peers{{append},
+                                                       {old},
+                                                       {hello, hello},
+                                                       {hello, {}},
+                                                       {hello, {std::byte{2}}},
+                                                       {hello, audit::state_message(true)},
+                                                       {audit::open_intents_message()}};
+  for (const auto& messages : peers) {
+    EXPECT_TRUE(loop_.run_until_done(is_cut_off(loop_, socket_, messages)));
+  }
+  auto writer = connected_client();
+  EXPECT_TRUE(record(*writer, entry()));
+  stop(*writer);
+  stop(auditd);
+}
+
+TEST_F(AuditdTest, AdminSocketSignsOnDemand) {
+  auto auditd = start();
+  http::Router router;
+  auditd->add_admin_routes(router);
+  http::Head head;
+  head.method = http::Method::post;
+  head.path = "/v1/checkpoints";
+  for (const bool local : {true, false}) {
+    const http::Peer peer{
+        .identity = {}, .source = "unix", .uid = local ? std::optional(::geteuid()) : std::nullopt};
+    http::Request request(head, {}, peer, "0123456789abcdef0123456789abcdef");
+    const http::Response response = loop_.run_until_done(router.dispatch(request));
+    EXPECT_EQ(response.status, local ? 200 : 403);
+    EXPECT_EQ(response.body == R"({"signed":1})", local);
+  }
   stop(auditd);
 }
 

@@ -1,0 +1,119 @@
+// What auditd signs, what it refuses to sign, and what it refuses to start on.
+#include "audit/checkpoint_files.h"
+#include "auditd/testing/auditd_fixture.h"
+
+namespace strongroom::auditd {
+namespace {
+
+TEST_F(AuditdTest, SignsWhatGrewAndTheLogVerifies) {
+  auto auditd = start();
+  auto writer = connected_client();
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(record(*writer, entry()));
+  const auto first = loop_.run_until_done(auditd->checkpoint_now());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, 2U);  // the operator's and the merchant's log
+  EXPECT_EQ(*loop_.run_until_done(auditd->checkpoint_now()), 0U);
+  EXPECT_TRUE(verify().ok());  // beside the running daemon
+  stop(*writer);
+  stop(auditd);
+  const audit::VerifyReport report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+  EXPECT_EQ(report.entries, 7U);
+  EXPECT_EQ(report.unsigned_entries, 0U);
+}
+
+TEST_F(AuditdTest, SignsByItselfWhileALogGrows) {
+  auto auditd = start({{"vaultd", ::geteuid()}}, 100ms);
+  auto writer = connected_client();
+  EXPECT_TRUE(record(*writer, entry()));
+  for (int i = 0; i < 3'000 && !fs::exists(folder_ + "/audit/last-signed"); ++i) {
+    loop_.run_until_done(loop_.sleep_for(1ms));
+  }
+  EXPECT_TRUE(fs::exists(folder_ + "/audit/last-signed"));
+  EXPECT_TRUE(auditd->signing());
+  stop(*writer);
+  stop(auditd);
+}
+
+TEST_F(AuditdTest, RefusesARolledBackJournal) {
+  auto auditd = start();
+  stop(auditd);
+  const std::string segment = folder_ + "/audit/" + audit::segment_name(1);
+  fs::copy(segment, folder_ + "/older");
+  auditd = start();
+  stop(auditd);
+  fs::copy(folder_ + "/older", segment, fs::copy_options::overwrite_existing);
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+  const audit::VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad->what, "journal is older than its last signed checkpoint");
+  fs::remove(segment);
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+  fs::remove(folder_ + "/audit/last-signed");
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+}
+
+TEST_F(AuditdTest, RefusesAnotherHistoryOfTheSameLength) {
+  auto auditd = start();
+  stop(auditd);
+  const std::string segment = folder_ + "/audit/" + audit::segment_name(1);
+  fs::rename(folder_ + "/audit/last-signed", folder_ + "/signed");
+  fs::remove_all(folder_ + "/audit");
+  fs::create_directory(folder_ + "/audit");
+  auditd = start();
+  stop(auditd);
+  fs::copy(folder_ + "/signed", folder_ + "/audit/last-signed",
+           fs::copy_options::overwrite_existing);
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+}
+
+TEST_F(AuditdTest, SignsNothingThatContradicts) {
+  auto checkpoints =
+      Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
+  ASSERT_TRUE(checkpoints);
+  const std::string origin = "test.example/auditd/operator/2026";
+  audit::Checkpoint checkpoint{origin, 5, audit::leaf_hash(as_bytes("five"))};
+  ASSERT_TRUE(checkpoints->publish(std::span(&checkpoint, 1)));
+  EXPECT_TRUE(checkpoints->publish(std::span(&checkpoint, 1)));
+  audit::Checkpoint smaller{origin, 4, audit::leaf_hash(as_bytes("four"))};
+  EXPECT_EQ(checkpoints->publish(std::span(&smaller, 1)).error().code(), ErrorCode::conflict);
+  audit::Checkpoint other{origin, 5, audit::leaf_hash(as_bytes("other"))};
+  EXPECT_EQ(checkpoints->publish(std::span(&other, 1)).error().code(), ErrorCode::conflict);
+  audit::Checkpoint stranger{"elsewhere/operator/2026", 1, {}};
+  EXPECT_EQ(checkpoints->publish(std::span(&stranger, 1)).error().code(),
+            ErrorCode::invalid_argument);
+  // A new process knows, too.
+  auto again = Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->publish(std::span(&smaller, 1)).error().code(), ErrorCode::conflict);
+  checkpoint.size = 6;
+  EXPECT_TRUE(again->publish(std::span(&checkpoint, 1)));
+}
+
+TEST_F(AuditdTest, GoesOnBehindACheckpointThatACrashCutShort) {
+  const std::string path = audit::checkpoint_path(folder_ + "/audit", "operator-2026");
+  audit::Checkpoint checkpoint{"test.example/auditd/operator/2026", 1, {}};
+  const auto publish = [&] {
+    auto checkpoints =
+        Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
+    SR_CHECK(checkpoints && checkpoints->publish(std::span(&checkpoint, 1)));
+  };
+  publish();
+  const auto one = fs::file_size(path);
+  for (std::uint64_t cut = 0; cut < one; cut += 11) {
+    ++checkpoint.size;
+    publish();
+    fs::resize_file(path, one + cut);
+    ++checkpoint.size;
+    publish();
+    auto reader = audit::CheckpointReader::open(files_, path);
+    std::size_t notes = 0;
+    while (reader->next()->has_value()) ++notes;
+    EXPECT_EQ(notes, 2U) << cut;
+    EXPECT_EQ(reader->end_bytes(), fs::file_size(path));
+    fs::resize_file(path, one);
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::auditd
