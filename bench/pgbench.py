@@ -13,8 +13,8 @@ import subprocess
 import psycopg2
 
 TABLE = "bench_cards"
-RANDOM = r"""\set a random(-9223372036854775807, 9223372036854775807)
-\set b random(-9223372036854775807, 9223372036854775807)
+RANDOM = r"""\set a random(1, 9223372036854775807)
+\set b random(1, 9223372036854775807)
 """
 NEW_BYTES = {  # column -> expression of its own size, new in each row
     # UUIDs of version 7 begin with the time: the index grows at its end.
