@@ -247,6 +247,34 @@ TEST_F(ClientTest, AnOutsideHostMustProveItsName) {
   expect_error(pay(), ErrorCode::permission_denied);
 }
 
+TEST_F(ClientTest, ClientOfHostsBelievesItsCaAndTheHostsName) {
+  TlsOptions open_to_all = authority_.options("edged");
+  open_to_all.ca_pem.clear();
+  auto tls = TlsContext::server(open_to_all);
+  router_.add(
+      {.method = Method::get, .pattern = "/public", .identities = {kAnyone}, .handler = &echo});
+  server_ = std::make_unique<ServerThread>(router_, [&](async::Loop& loop, Router& router) {
+    return Server::listen_tcp(loop, {.address = "127.0.0.1", .port = 0}, *tls, router, limits_);
+  });
+  options_.port = server_->port();
+  options_.server_identity.clear();
+  const auto status_at = [this](const char* host, const Authority& authority) {
+    client_.reset();
+    options_.host = host;
+    options_.tls = *TlsContext::client_of_hosts(authority.ca_pem());
+    return send({.method = Method::get, .target = "/public"});
+  };
+  for (const char* named : {"localhost", "127.0.0.1"}) {
+    const auto answer = status_at(named, authority_);
+    ASSERT_TRUE(answer.has_value()) << named;
+    EXPECT_EQ(answer->status, 200);
+  }
+  // The same server by an address that its certificate does not name (Linux takes it for this
+  // host), and with a CA that did not sign it.
+  expect_error(status_at("0.0.0.0", authority_), ErrorCode::permission_denied);
+  expect_error(status_at("localhost", Authority{}), ErrorCode::permission_denied);
+}
+
 TEST_F(ClientTest, DeathAfterTheRequestIsUnknownOutcome) {
   const auto hear = [](RawConnection& connection) { connection.hear(); };
   expect_error(pay_to({hear}), ErrorCode::unknown_outcome);

@@ -88,10 +88,11 @@ int verify_peer(int chain_is_good, X509_STORE_CTX* store) {
   return 0;
 }
 
-Result<void> trust(SSL_CTX* context, const TlsOptions& options, bool server) {
-  const auto authorities = parse_certificates(options.ca_pem);
-  if (authorities.empty() || options.trust_domain.empty()) {
-    return fail({ErrorCode::invalid_argument, "the CA does not parse, or no trust domain is set"});
+// Chains must end in a certificate of `ca_pem`.
+Result<void> believe(SSL_CTX* context, std::string_view ca_pem, bool server) {
+  const auto authorities = parse_certificates(ca_pem);
+  if (authorities.empty()) {
+    return fail({ErrorCode::invalid_argument, "the CA's certificate does not parse"});
   }
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   for (const CertificatePtr& authority : authorities) {
@@ -102,6 +103,15 @@ Result<void> trust(SSL_CTX* context, const TlsOptions& options, bool server) {
     if (server) SSL_CTX_add_client_CA(context, authority.get());
   }
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_X509_STRICT);
+  return {};
+}
+
+// Peers must prove a SPIFFE name of the trust domain.
+Result<void> trust(SSL_CTX* context, const TlsOptions& options, bool server) {
+  if (options.trust_domain.empty()) {
+    return fail({ErrorCode::invalid_argument, "no trust domain is set"});
+  }
+  SR_CHECK_OK(believe(context, options.ca_pem, server));
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &verify_peer);
   return {};
 }
@@ -187,6 +197,14 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::client(const TlsOptions& o
       return fail({ErrorCode::invalid_argument, "the system's authorities cannot be read"});
     }
   }
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::client_of_hosts(std::string_view ca_pem) {
+  auto impl = std::make_unique<Impl>();
+  SR_TRY(impl->context, new_context(TLS_client_method()));
+  SR_CHECK_OK(believe(impl->context.get(), ca_pem, false));
+  SSL_CTX_set_verify(impl->context.get(), SSL_VERIFY_PEER, nullptr);
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
 }
 

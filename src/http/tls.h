@@ -32,6 +32,10 @@ class TlsContext {
   // certificate outside its time, or a missing part.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(const TlsOptions& options);
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsOptions& options);
+  // For a client without a certificate, of servers that no SPIFFE name but their host's name
+  // proves, below a CA of one's own: the public listener, processors' stand-ins. invalid_argument.
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client_of_hosts(
+      std::string_view ca_pem);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

@@ -52,6 +52,16 @@ TEST(TlsTest, ContextsRefuseBadParts) {
   EXPECT_TRUE(refused(std::move(options)));
 }
 
+TEST(TlsTest, ClientOfHostsNeedsACa) {
+  testing::Authority authority;
+  EXPECT_TRUE(TlsContext::client_of_hosts(authority.ca_pem()).has_value());
+  for (const char* bad : {"", "garbage"}) {
+    const auto refused = TlsContext::client_of_hosts(bad);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), ErrorCode::invalid_argument);
+  }
+}
+
 TEST(TlsTest, AServerNeedsACertificateAndAClientDoesNot) {
   testing::Authority authority;
   TlsOptions options{.ca_pem = authority.ca_pem(), .trust_domain = "test"};
