@@ -49,7 +49,7 @@ def transactions_per_second(output):
     """The rate in what pgbench printed; its connections are made before the clock starts."""
     failed = re.search(r"^number of failed transactions: (\d+)", output, re.MULTILINE)
     found = re.search(r"^tps = ([0-9.]+)", output, re.MULTILINE)
-    if found is None or (failed and int(failed[1])):
+    if found is None or failed is None or failed[1] != "0":
         raise PgbenchError(f"pgbench did not measure: {output.strip()}")
     return float(found[1])
 

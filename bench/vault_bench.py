@@ -30,7 +30,7 @@ class Plan:
 
     @staticmethod
     def quick():
-        return Plan(rounds=3, seconds=2, warmup=0.5, pgbench_search_seconds=1, open_seconds=3)
+        return Plan(rounds=3, seconds=2, warmup=0.5, pgbench_search_seconds=2, open_seconds=3)
 
 
 class Loadgen:

@@ -33,12 +33,12 @@ std::string trust_domain_of(std::string_view spiffe) {
   return std::string(spiffe.substr(0, spiffe.find('/')));
 }
 
-Result<std::shared_ptr<const http::TlsContext>> client_tls(const boost::json::object& state) {
-  SR_TRY(const std::string ca_path, text_at(state, "ca_cert"));
+Result<std::shared_ptr<const http::TlsContext>> service_tls(const boost::json::object& state,
+                                                            const std::string& ca_pem) {
   SR_TRY(const std::string certificate_path, text_at(state, "client_cert"));
   SR_TRY(const std::string key_path, text_at(state, "client_key"));
   http::TlsOptions options;
-  SR_TRY(options.ca_pem, read_file(ca_path, kFileBytesMax));
+  options.ca_pem = ca_pem;
   SR_TRY(options.certificate_pem, read_file(certificate_path, kFileBytesMax));
   SR_TRY(options.key_pem, read_secret_file(key_path, kFileBytesMax));
   SR_TRY(const auto own, crypto::describe_certificate(options.certificate_pem));
@@ -80,19 +80,13 @@ Result<Deployment> read_deployment(const std::string& path) {
   SR_TRY(deployment.edge, endpoint_at(state, "gateway_url"));
   SR_TRY(deployment.vault, endpoint_at(state, "vault_url"));
   SR_TRY(deployment.authd, endpoint_at(state, "authd_url"));
-  SR_TRY(deployment.tls, client_tls(state));
+  SR_TRY(const std::string ca_path, text_at(state, "ca_cert"));
+  SR_TRY(const std::string ca_pem, read_file(ca_path, kFileBytesMax));
+  SR_TRY(deployment.tls, service_tls(state, ca_pem));
+  SR_TRY(deployment.public_tls, http::TlsContext::client_of_hosts(ca_pem));
   SR_TRY(const std::string api_key, text_at(state, "api_key"));
   deployment.authorization = "Bearer " + api_key;
   return deployment;
-}
-
-http::ClientOptions client_options(const Deployment& deployment, const Endpoint& where,
-                                   std::string_view identity, std::size_t connections) {
-  return {.host = where.host,
-          .port = where.port,
-          .server_identity = std::string(identity),
-          .tls = deployment.tls,
-          .connections_max = connections};
 }
 
 }  // namespace strongroom::bench

@@ -25,17 +25,13 @@ struct Deployment {
   Endpoint edge;
   Endpoint vault;
   Endpoint authd;
-  std::shared_ptr<const http::TlsContext> tls;  // as `loadgen`, believing the deployment's CA
-  std::string authorization;                    // the API key, as an Authorization field
+  std::shared_ptr<const http::TlsContext> tls;         // among services, as `loadgen`
+  std::shared_ptr<const http::TlsContext> public_tls;  // for edged, as anyone
+  std::string authorization;                           // the API key, as an Authorization field
 };
 
 // Reads `path` and the certificate files that it names. not_found, permission_denied, unavailable:
 // a file; invalid_argument: not a sandbox.json of version 1, or a certificate that cannot be used.
 [[nodiscard]] Result<Deployment> read_deployment(const std::string& path);
-
-// Options of a client of one of its servers.
-[[nodiscard]] http::ClientOptions client_options(const Deployment& deployment,
-                                                 const Endpoint& where, std::string_view identity,
-                                                 std::size_t connections);
 
 }  // namespace strongroom::bench

@@ -23,14 +23,24 @@ std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
   return whole / parts + (index < whole % parts ? 1 : 0);
 }
 
+http::ClientOptions authd_options(const Deployment& deployment) {
+  return {.host = deployment.authd.host,
+          .port = deployment.authd.port,
+          .server_identity = "authd",
+          .tls = deployment.tls,
+          .connections_max = 1};
+}
+
 http::ClientOptions server_options(const Deployment& deployment, Target target,
                                    std::size_t connections) {
   const bool vault = target == Target::vault;
-  http::ClientOptions options =
-      client_options(deployment, vault ? deployment.vault : deployment.edge,
-                     vault ? "vaultd" : "edged", connections);
-  options.waiting_max = kWaitingMax;
-  return options;
+  const Endpoint& where = vault ? deployment.vault : deployment.edge;
+  return {.host = where.host,
+          .port = where.port,
+          .server_identity = vault ? "vaultd" : "",
+          .tls = vault ? deployment.tls : deployment.public_tls,
+          .connections_max = connections,
+          .waiting_max = kWaitingMax};
 }
 
 std::string_view collection(Target target) {
@@ -44,7 +54,7 @@ Worker::Worker(const Deployment& deployment, const LoadPlan& plan, std::size_t i
       plan_(plan),
       index_(index),
       connections_(share(plan.connections, plan.threads, index)),
-      authd_(loop_, client_options(deployment, deployment.authd, "authd", 1)),
+      authd_(loop_, authd_options(deployment)),
       server_(loop_, server_options(deployment, plan.target, connections_)),
       tickets_(authd_, deployment.authorization) {}
 

@@ -29,13 +29,14 @@ class WorkerTest : public testing::Test {
       servers_.push_back(std::make_unique<ServerThread>(
           routers_.back(), [this, identity](async::Loop& loop, http::Router& router) {
             return http::Server::listen_tcp(loop, {.address = "127.0.0.1", .port = 0},
-                                            authority_.server(identity), router, {});
+                                            server_tls(identity), router, {});
           }));
     }
     deployment_ = {.edge = {"127.0.0.1", servers_[2]->port()},
                    .vault = {"127.0.0.1", servers_[1]->port()},
                    .authd = {"127.0.0.1", servers_[0]->port()},
                    .tls = authority_.client("loadgen"),
+                   .public_tls = *http::TlsContext::client_of_hosts(authority_.ca_pem()),
                    .authorization = "Bearer sk_test"};
     plan_.connections = 4;
     plan_.warmup = 20ms;
@@ -69,11 +70,17 @@ class WorkerTest : public testing::Test {
   int ended_ = 0;
 
  private:
+  // edged asks clients for no certificate.
+  std::shared_ptr<const http::TlsContext> server_tls(const std::string& identity) {
+    http::TlsOptions options = authority_.options(identity);
+    if (identity == "edged") options.ca_pem.clear();
+    return *http::TlsContext::server(options);
+  }
   void add_routes(http::Router& router) {
     const auto add = [&router](Method method, std::string_view pattern, http::Handler handler) {
       router.add({.method = method,
                   .pattern = pattern,
-                  .identities = {"loadgen"},
+                  .identities = {"loadgen", http::kAnyone},
                   .handler = std::move(handler)});
     };
     add(Method::post, "/v1/tickets", [this](Request& request) { return ticket(request); });
