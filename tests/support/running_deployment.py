@@ -1,0 +1,123 @@
+"""A whole deployment with real processes for a test: made in a folder of its own, removed after."""
+import contextlib
+import pathlib
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+
+import api
+import audit_journal
+import deployment as d
+from checked_api import CheckedApi
+from children import stop
+
+RECOVERY_SECONDS = 20
+
+
+def wait_until(condition, what, seconds=RECOVERY_SECONDS):
+    """Returns condition()'s first true value; fails when none came in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+@contextlib.contextmanager
+def folder():
+    """A new folder that user postgres may pass through too."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-test-"))
+    path.chmod(0o711)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Merchant:
+    id: str
+    key_id: str
+    api_key: str
+
+
+class RunningDeployment(d.Deployment):
+    """A Deployment and its processes, with what tests ask of both."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.supervisor = d.Supervisor(self)
+
+    @property
+    def processes(self):
+        return self.supervisor.processes
+
+    def stop_one(self, instance):
+        """SIGTERM; returns the exit status."""
+        return stop(self.processes[instance])
+
+    def start_one(self, instance, ready=True):
+        self.processes[instance] = self.start(instance)
+        if ready:
+            self.wait_ready(instance, self.processes[instance])
+
+    def failing_checks(self, instance):
+        """Names of the checks in /readyz that say no."""
+        _, report = self.admin(instance, "GET", "/readyz")
+        return {check["name"] for check in report["checks"] if not check["ok"]}
+
+    def new_key(self, merchant_id, role="merchant_admin"):
+        return self.strongroom("api-keys", "create", "--merchant", merchant_id, "--name", "test",
+                               "--role", role)
+
+    def new_merchant(self, role="merchant_admin"):
+        merchant = self.strongroom("merchants", "create", "--name", "Test")["id"]
+        key = self.new_key(merchant, role)
+        return Merchant(merchant, key["id"], key["key"])
+
+    def gateway(self, api_key=None, **options):
+        """A client of edged; without a key it is the sandbox's own merchant."""
+        state = self.state()
+        return CheckedApi("public", state["gateway_url"], state["ca_cert"],
+                          api_key or state["api_key"], **options)
+
+    def ticket(self, api_key=None):
+        """What authd gives for a credential: 60 seconds of a merchant's rights."""
+        state = self.state()
+        desk = api.Api(state["authd_url"], state["ca_cert"], api_key or state["api_key"],
+                       state["client_cert"], state["client_key"])
+        status, ticket, _ = desk.call("POST", "/v1/tickets")
+        desk.close()
+        assert status == 200, ticket
+        return ticket.decode()
+
+    def vault(self, ticket=None):
+        """A client of vaultd with the identity `loadgen`."""
+        state = self.state()
+        return CheckedApi("vault", state["vault_url"], state["ca_cert"], None,
+                          state["client_cert"], state["client_key"],
+                          headers={"Strongroom-Ticket": ticket or self.ticket()})
+
+    def audit_entries(self, **unmapped):
+        """Entries whose `unmapped` members have these values, oldest first."""
+        return [entry for entry in audit_journal.entries(self.dir / "audit")
+                if unmapped.items() <= entry["unmapped"].items()]
+
+    def log_text(self):
+        """All that the processes have said."""
+        return b"".join(path.read_bytes() for path in sorted((self.dir / "log").iterdir()))
+
+
+@contextlib.contextmanager
+def running(database="sqlite"):
+    """A fresh deployment, every process ready; all of it is gone afterwards."""
+    with folder() as parent:
+        deployment = RunningDeployment(parent / "deployment")
+        deployment.create(database)
+        try:
+            deployment.supervisor.start_all()
+            yield deployment
+        finally:
+            deployment.supervisor.stop_all()
