@@ -46,14 +46,18 @@ Start<void> prepare_process(const Deployment& deployment) {
   return {};
 }
 
-Start<int> check_sandbox(const Service& service) {
+int check_sandbox(const Service& service, const sandbox::Enforced& enforced) {
   boost::json::array results;
   bool all_denied = true;
   for (const sandbox::ProbeResult& probe : sandbox::probe_forbidden(service.probe_plan())) {
     all_denied = all_denied && probe.denied;
     results.push_back({{"name", probe.name}, {"denied", probe.denied}, {"errno", probe.error}});
   }
-  fmt::print("{}\n", boost::json::serialize(boost::json::object{{"probes", std::move(results)}}));
+  const boost::json::object report{
+      {"probes", std::move(results)},
+      {"landlock_abi", enforced.landlock_abi},
+      {"gaps", boost::json::array(enforced.gaps.begin(), enforced.gaps.end())}};
+  fmt::print("{}\n", boost::json::serialize(report));
   return all_denied ? 0 : 1;
 }
 
@@ -77,7 +81,7 @@ Start<int> serve(const Program& program, Host& host, Action action, const Harden
   if (!wakeups) return start_failure("signals", wakeups.error());
   const auto enforced = service->enter_sandbox();
   if (!enforced) return start_failure("sandbox", enforced.error());
-  if (action == Action::check_sandbox) return check_sandbox(*service);
+  if (action == Action::check_sandbox) return check_sandbox(*service, *enforced);
   Supervisor supervisor(host, *service, facts_of(host.deployment, *enforced, hardening),
                         *std::move(wakeups));
   SR_CHECK_OK(supervisor.run());

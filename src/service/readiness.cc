@@ -15,6 +15,10 @@ void Readiness::add(std::string_view name, bool ok, std::string_view detail) {
   }
 }
 
+void Readiness::merge(const Readiness& other) {
+  for (const Check& check : other.checks_) add(check.name, check.ok, check.detail);
+}
+
 bool Readiness::ready() const noexcept { return std::ranges::all_of(checks_, &Check::ok); }
 
 }  // namespace strongroom::service

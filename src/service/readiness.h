@@ -19,6 +19,9 @@ class Readiness {
   // `name` that was added before (by another worker) stays one check: ok when both are.
   void add(std::string_view name, bool ok, std::string_view detail = {});
 
+  // Adds every check of `other`.
+  void merge(const Readiness& other);
+
   [[nodiscard]] bool ready() const noexcept;
   [[nodiscard]] const std::vector<Check>& checks() const noexcept { return checks_; }
 

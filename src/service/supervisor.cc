@@ -38,7 +38,7 @@ Start<void> Supervisor::run() {
   auto served = serve_until_stopped();
   stopping_ = true;
   drain();
-  threads_.clear();
+  for (auto& thread : threads_) thread->stop();
   return served;
 }
 
@@ -104,8 +104,10 @@ async::Task<Readiness> Supervisor::collect() {
   answers->missing = threads_.size();
   for (auto& thread : threads_) {
     thread->post([answers](Worker* worker) {
+      Readiness own;
+      if (worker != nullptr) worker->readiness(own);
       const std::lock_guard lock(answers->mutex);
-      if (worker != nullptr) worker->readiness(answers->all);
+      answers->all.merge(own);
       --answers->missing;
     });
   }

@@ -14,9 +14,9 @@ WorkerThread::WorkerThread(Service& service, std::size_t index, Wakeups& wakeups
         worker_.reset();
       }) {}
 
-WorkerThread::~WorkerThread() {
+void WorkerThread::stop() {
   loop_.stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void WorkerThread::launch() {

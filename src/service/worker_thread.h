@@ -22,8 +22,7 @@ class WorkerThread {
 
   // The thread runs at once; it idles until launch(). Everything borrowed outlives this object.
   WorkerThread(Service& service, std::size_t index, Wakeups& wakeups);
-  // Stops the loop, destroys the worker on its thread, and waits for the thread's end.
-  ~WorkerThread();
+  ~WorkerThread() { stop(); }
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
 
@@ -33,6 +32,9 @@ class WorkerThread {
   void launch_with_admin(std::string path, AddRoutes add_routes);
   // Drains the worker; reports `drained`. Main thread, after launch().
   void drain();
+  // Stops the loop, destroys the worker on its thread, and waits for the thread's end. Main thread,
+  // any number of times.
+  void stop();
   // Runs `work` with the worker (null before launch) on the loop's thread. Any thread.
   void post(std::move_only_function<void(Worker*)> work);
 

@@ -143,6 +143,16 @@ def test_init_uses_the_ports_it_is_given(tmp_path):
     assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65534").returncode == USAGE
 
 
+def test_init_survives_odd_names_and_refuses_odd_trust_domains(tmp_path):
+    deployment = Deployment(tmp_path / 'di"r \\ x')
+    done = run(deployment, "init", "--json")
+    assert done.returncode == OK
+    assert json.loads(done.stdout)["directory"] == str(deployment.dir)
+    stop(start(deployment, "auditd"))
+    refused = run(Deployment(tmp_path / "two"), "init", "--trust-domain", 'a"b')
+    assert refused.returncode == USAGE and not (tmp_path / "two").exists()
+
+
 def test_daemons_init_again_changes_nothing(made):
     before = {path: path.read_bytes() for path in (made.dir / "public").iterdir()}
     for daemon in ("auditd", "authd"):

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <expected>
 #include <filesystem>
@@ -132,8 +134,9 @@ int init_deployment(const Context& context, InitOptions options) {
     return failed(kUsage, made.error());
   }
   if (context.json) {
-    fmt::print("{{\"directory\":\"{}\",\"edged\":\"127.0.0.1:{}\"}}\n", plan->options.directory,
-               plan->edged_port);
+    const boost::json::object made{{"directory", plan->options.directory},
+                                   {"edged", fmt::format("127.0.0.1:{}", plan->edged_port)}};
+    fmt::print("{}\n", boost::json::serialize(made));
   } else {
     fmt::print("{}\n", plan->options.directory);
   }

@@ -21,8 +21,8 @@ constexpr std::string_view kConfiguration =
 # ("file:PATH", and "env:NAME" in the demo profile), never values. Unknown keys are errors.
 
 [deployment]
-profile = "{profile}"  # demo: test cards only. production: no software HSM unasked
-trust_domain = "{trust_domain}"  # of the services' SPIFFE identities
+profile = {profile}  # demo: test cards only. production: no software HSM unasked
+trust_domain = {trust_domain}  # of the services' SPIFFE identities
 secret_memory = "auto"            # auto: memfd_secret where the kernel has it; mlock: never
 log_level = "info"                # debug, info, warn, error; read again on SIGHUP
 
@@ -33,7 +33,7 @@ ca = "tls/ca.crt"                 # who signs the services' certificates
 public_keys = "public/tickets.pub"  # authd's public keys, one "kid key" per line
 
 [hsm]
-module = "{module}"
+module = {module}
 token = "strongroom"              # label of the token
 pin = "file:secrets/hsm.pin"
 so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
@@ -55,14 +55,14 @@ workers = 1
 listen = "127.0.0.1:{vaultd}"
 certificate = "tls/vaultd/vaultd.crt"
 key = "tls/vaultd/vaultd.key"
-database = "{vault_database}"
+database = {vault_database}
 workers = 1
 
 [authd]
 listen = "127.0.0.1:{authd}"
 certificate = "tls/authd/authd.crt"
 key = "tls/authd/authd.key"
-database = "{auth_database}"
+database = {auth_database}
 ticket_key = "data/authd/ticket.sealed"
 passphrase = "file:secrets/authd.passphrase"  # opens ticket_key
 workers = 1
@@ -75,6 +75,8 @@ public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 # Who may write, by the user that each instance runs as.
 writers = {{ vaultd = "{uid}", authd = "{uid}", edged = "{uid}" }}
 )";
+
+constexpr std::string_view kTrustDomainCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 
 constexpr std::string_view kSoftHsm = R"(directories.tokendir = {}/hsm/tokens
 objectstore.backend = file
@@ -113,14 +115,27 @@ Result<std::array<std::uint16_t, 3>> choose_ports(const std::optional<std::uint1
                                       static_cast<std::uint16_t>(*base + 2)};
 }
 
-std::string database_or_sqlite(const std::string& url, const InitPlan& plan,
-                               std::string_view file) {
-  return url.empty() ? fmt::format("sqlite:{}/data/{}", plan.options.directory, file) : url;
+// A TOML basic string (TOML 1.0, "String").
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string database_text(const std::string& url, const InitPlan& plan, std::string_view file) {
+  return quoted(url.empty() ? fmt::format("sqlite:{}/data/{}", plan.options.directory, file) : url);
 }
 
 }  // namespace
 
 Result<InitPlan> make_plan(InitOptions options) {
+  if (options.trust_domain.empty() ||
+      options.trust_domain.find_first_not_of(kTrustDomainCharacters) != std::string::npos) {
+    return fail({ErrorCode::invalid_argument, "--trust-domain takes a-z, 0-9, '.', '-' and '_'"});
+  }
   SR_TRY(const auto ports, choose_ports(options.port_base));
   InitPlan plan{.options = std::move(options),
                 .edged_port = ports[0],
@@ -134,16 +149,16 @@ std::string configuration_text(const InitPlan& plan) {
   const std::string_view softhsm =
       plan.soft_hsm ? "softhsm_conf = \"hsm/softhsm2.conf\"  # SoftHSM finds its token by it\n"
                     : "";
-  return fmt::format(fmt::runtime(kConfiguration), fmt::arg("profile", plan.options.profile),
-                     fmt::arg("trust_domain", plan.options.trust_domain),
-                     fmt::arg("module", plan.options.hsm_module), fmt::arg("softhsm", softhsm),
-                     fmt::arg("fast", plan.soft_hsm), fmt::arg("edged", plan.edged_port),
-                     fmt::arg("authd", plan.authd_port), fmt::arg("vaultd", plan.vaultd_port),
-                     fmt::arg("vault_database", database_or_sqlite(plan.options.vault_database,
-                                                                   plan, "vaultd/vault.db")),
-                     fmt::arg("auth_database", database_or_sqlite(plan.options.auth_database, plan,
-                                                                  "authd/auth.db")),
-                     fmt::arg("uid", ::geteuid()));
+  return fmt::format(
+      fmt::runtime(kConfiguration), fmt::arg("profile", quoted(plan.options.profile)),
+      fmt::arg("trust_domain", quoted(plan.options.trust_domain)),
+      fmt::arg("module", quoted(plan.options.hsm_module)), fmt::arg("softhsm", softhsm),
+      fmt::arg("fast", plan.soft_hsm), fmt::arg("edged", plan.edged_port),
+      fmt::arg("authd", plan.authd_port), fmt::arg("vaultd", plan.vaultd_port),
+      fmt::arg("vault_database",
+               database_text(plan.options.vault_database, plan, "vaultd/vault.db")),
+      fmt::arg("auth_database", database_text(plan.options.auth_database, plan, "authd/auth.db")),
+      fmt::arg("uid", ::geteuid()));
 }
 
 std::string softhsm_text(std::string_view directory) {

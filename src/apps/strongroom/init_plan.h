@@ -30,7 +30,8 @@ struct InitPlan {
   bool soft_hsm = true;  // the module keeps its token in DIR/hsm
 };
 
-// unavailable: no free ports; invalid_argument: port_base leaves no room.
+// unavailable: no free ports; invalid_argument: port_base leaves no room, or trust_domain has other
+// characters than SPIFFE allows (a-z 0-9 . - _).
 [[nodiscard]] Result<InitPlan> make_plan(InitOptions options);
 
 // The text of strongroom.toml: every key a daemon reads, with a comment.
