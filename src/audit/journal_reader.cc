@@ -113,10 +113,12 @@ Result<void> JournalReader::fill() {
   buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(taken_));
   taken_ = 0;
   const std::size_t kept = buffer_.size();
-  buffer_.resize(kept + kWindowBytes);
-  SR_TRY(const std::size_t got,
-         file_->read(place_.offset_bytes + kept, std::span(buffer_).subspan(kept)));
-  at_file_end_ = got < kWindowBytes;
+  const std::uint64_t from = place_.offset_bytes + kept;
+  SR_TRY(const std::uint64_t size, file_->size());
+  const std::size_t wanted = std::min<std::size_t>(kWindowBytes, size - std::min(size, from));
+  buffer_.resize(kept + wanted);
+  SR_TRY(const std::size_t got, file_->read(from, std::span(buffer_).subspan(kept)));
+  at_file_end_ = wanted < kWindowBytes || got < wanted;
   buffer_.resize(kept + got);
   return {};
 }
