@@ -71,7 +71,7 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   app.add_option("--target", target)->check(CLI::IsMember(kTargets));
   app.add_option("--mix", mix)->check(CLI::IsMember(kMixes));
   app.add_option("--connections", plan.connections)->check(CLI::Range(1, 4096));
-  app.add_option("--rate", plan.rate)->check(CLI::Range(1, 1'000'000));
+  app.add_option("--rate", plan.rate)->check(CLI::Range(1.0, 1e6));
   app.add_option("--seconds", seconds)->check(CLI::Range(0.1, 86'400.0));
   app.add_option("--warmup", warmup)->check(CLI::Range(0.0, 3'600.0));
   app.add_option("--threads", plan.threads)->check(CLI::Range(1, 64));

@@ -25,12 +25,12 @@ TEST(OptionsTest, DefaultsAreTheHeadlineMeasurement) {
 TEST(OptionsTest, TakesEachOption) {
   const auto parsed =
       parse({"--state",   "s.json", "--target", "edge",      "--mix",  "lookup",   "--connections",
-             "16",        "--rate", "2500",     "--seconds", "0.5",    "--warmup", "0",
+             "16",        "--rate", "2500.5",     "--seconds", "0.5",    "--warmup", "0",
              "--threads", "2",      "--first",  "77",        "--pool", "9",        "--json"});
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.plan.target, Target::edge);
   EXPECT_EQ(options.plan.mix, Mix::lookups);
-  EXPECT_EQ(options.plan.rate, 2500.0);
+  EXPECT_EQ(options.plan.rate, 2500.5);
   EXPECT_EQ(options.plan.duration, std::chrono::milliseconds(500));
   EXPECT_EQ(options.plan.warmup, std::chrono::milliseconds(0));
   EXPECT_EQ(options.plan.first_card, 77U);
