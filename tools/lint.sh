@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# lint [--all]: the rules of tools/tidy.py and the shell and Python checkers on the whole tree (they
-# are quick), then clang-tidy-19 on the C++ that differs from main, or on all of it.
+# lint [--all]: the rules of tools/tidy.py, the documents against the tree (tools/check_docs.py) and
+# the shell and Python checkers on the whole tree (they are quick), then clang-tidy-19 on the C++
+# that differs from main, or on all of it.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
 
@@ -28,6 +29,7 @@ esac
 
 status=0
 "$python" tools/tidy.py || status=1
+"$python" tools/check_docs.py || status=1
 tree_files dev '*.sh' .ci/run | xargs -r shellcheck -x -P tools || status=1
 tree_files '*.py' | xargs -r pyflakes3 || status=1
 
