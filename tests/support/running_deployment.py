@@ -105,9 +105,10 @@ class RunningDeployment(d.Deployment):
         return [entry for entry in audit_journal.entries(self.dir / "audit")
                 if unmapped.items() <= entry["unmapped"].items()]
 
-    def log_text(self):
-        """All that the processes have said."""
-        return b"".join(path.read_bytes() for path in sorted((self.dir / "log").iterdir()))
+    def written(self):
+        """All that the processes have said, and the audit log."""
+        paths = [*(self.dir / "log").iterdir(), *(self.dir / "audit").glob("journal-*")]
+        return b"".join(path.read_bytes() for path in sorted(paths))
 
 
 @contextlib.contextmanager
