@@ -62,6 +62,9 @@ class Connection:
         except (TimeoutError, ssl.SSLError):
             return False
 
+    def version(self):
+        return self._tls.version()
+
     def close(self):
         self._tls.close()
 

@@ -44,6 +44,9 @@ std::optional<Problem> check(const Request& request, std::string_view scope) {
   if (looks_like_pan(request.header("idempotency-key"))) {
     return Problem{ProblemType::looks_like_card_data, "a key must not hold a card number"};
   }
+  if (looks_like_pan(request.query())) {
+    return Problem{ProblemType::looks_like_card_data, "a query must not hold a card number"};
+  }
   const http::Ticket& ticket = *request.ticket();
   const bool permitted =
       !ticket.merchant.empty() && std::ranges::find(ticket.scopes, scope) != ticket.scopes.end();

@@ -1,0 +1,120 @@
+"""What edged lets through: a client's own claims never get further, and a revoked key dies."""
+import datetime
+import time
+
+import pytest
+
+import door as doors
+import leak_scan
+from running_deployment import wait_until
+from tickets import TicketKey, good_claims
+
+REVOKED_WITHIN_SECONDS = 1.0
+POLL_SECONDS = 0.2  # what a poll and a slow machine may add
+
+
+def card():
+    return {"card": {"number": leak_scan.generate_pan(), "exp_month": 12,
+                     "exp_year": datetime.date.today().year + 1}}
+
+
+@pytest.fixture(scope="module")
+def victim(deployment):
+    return deployment.new_merchant()
+
+
+CLAIMS = {
+    "a ticket of another merchant": lambda d, v: ("Strongroom-Ticket", d.ticket(v.api_key)),
+    "a forged ticket": lambda d, v: ("Strongroom-Ticket", TicketKey().sign(good_claims(v.id))),
+    "another merchant": lambda d, v: ("Strongroom-Merchant", v.id),
+    "an identity": lambda d, v: ("Strongroom-Identity", "edged"),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_claimed_merchant_has_no_effect(deployment, victim, claim):
+    door = doors.edged(deployment)
+    made = door.post(card(), extra=[CLAIMS[claim](deployment, victim)])
+    assert made.status == 201
+    path = f"/v1/tokens/{made.body['id']}"
+    assert deployment.gateway().get(path).status == 200
+    assert deployment.gateway(victim.api_key).get(path).status == 404
+
+
+def test_ticket_is_no_credential_at_the_edge(deployment, victim):
+    ticket = deployment.ticket(victim.api_key)
+    door = doors.edged(deployment)
+    for credential in ({"Strongroom-Ticket": ticket}, {"Authorization": f"Bearer {ticket}"}):
+        door.credential = credential
+        assert door.post(card()).status == 401
+
+
+def test_two_credentials_are_not_chosen_between(deployment, victim):
+    door = doors.edged(deployment)
+    made = door.post(card(), extra=[("Authorization", f"Bearer {victim.api_key}")])
+    assert made.status in (400, 401)
+
+
+def test_claimed_source_and_request_id_have_no_effect(deployment):
+    door = doors.edged(deployment)
+    made = door.post(card(), extra=[("Strongroom-Source", "198.51.100.7"),
+                                    ("X-Forwarded-For", "198.51.100.7"),
+                                    ("Forwarded", "for=198.51.100.7"),
+                                    ("Strongroom-Request-Id", "a" * 32)])
+    assert made.headers["strongroom-request-id"] != "a" * 32
+    entries = deployment.audit_entries(gateway_token=made.body["id"])
+    assert entries and all(entry["src_endpoint"] == {"ip": "127.0.0.1"} for entry in entries)
+    assert b"198.51.100.7" not in deployment.written()
+
+
+def test_service_that_relays_for_nobody_cannot_claim_a_source(deployment):
+    made = doors.vaultd(deployment).post(card(), extra=[("Strongroom-Source", "198.51.100.7")])
+    entries = deployment.audit_entries(gateway_token=made.body["id"])
+    assert entries and all(entry["src_endpoint"] == {"ip": "127.0.0.1"} for entry in entries)
+
+
+def test_revoked_key_dies_within_a_second(deployment):
+    merchant = deployment.new_merchant()
+    client = deployment.gateway(merchant.api_key)
+    path = "/v1/tokens/tok_" + "a" * 26
+    assert client.get(path).status == 404
+    begin = time.monotonic()
+    deployment.strongroom("api-keys", "revoke", merchant.key_id)
+    revoked = time.monotonic()
+    assert client.get(path).status in (404, 401)
+    refused = wait_until(lambda: client.get(path).status == 401 and time.monotonic(),
+                         "the key is refused", seconds=5)
+    print(f"refused {refused - revoked:.3f} s after the revocation was acknowledged"
+          f" ({refused - begin:.3f} s after it was asked for)")
+    assert refused - revoked < REVOKED_WITHIN_SECONDS + POLL_SECONDS
+
+
+def test_refusal_is_not_kept(deployment):
+    """A key that is made after it was guessed works at once."""
+    client = deployment.gateway("sk_test_" + "a" * 52)
+    assert client.get("/v1/api-keys").status == 401
+    merchant = deployment.new_merchant()
+    assert deployment.gateway(merchant.api_key).get("/v1/api-keys").status == 200
+
+
+def test_merchant_makes_lists_and_revokes_its_own_keys(deployment):
+    merchant, stranger = deployment.new_merchant(), deployment.new_merchant()
+    admin = deployment.gateway(merchant.api_key)
+    made = admin.post("/v1/api-keys", {"name": "till", "role": "merchant_user"})
+    assert made.status == 201
+    listed = admin.get("/v1/api-keys")
+    assert {key["id"] for key in listed.body["data"]} == {merchant.key_id, made.body["id"]}
+    assert made.body["key"] not in str(listed.body)
+    reader = deployment.gateway(made.body["key"])
+    assert reader.post("/v1/api-keys", {"name": "more"}).status == 403
+    other = deployment.gateway(stranger.api_key)
+    assert other.delete(f"/v1/api-keys/{made.body['id']}").status == 404
+    assert admin.delete(f"/v1/api-keys/{made.body['id']}").status == 200
+    wait_until(lambda: reader.get("/v1/api-keys").status == 401, "the revoked key is refused")
+
+
+def test_health_needs_no_key(deployment):
+    door = doors.edged(deployment)
+    door.credential = {}
+    answer = door.post(b"", method="GET", path="/healthz")
+    assert answer.status == 200 and answer.body == {"status": "ok"}
