@@ -3,6 +3,7 @@
 #include "http/head.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/version.hpp>
 #include <cstdint>
@@ -142,12 +143,26 @@ std::optional<std::size_t> parse_content_length(std::string_view text) noexcept 
   return value;
 }
 
-// How often each field came that frames the message or names its place.
+// Who asks, for whom, and how the body is read: of two such fields, two readers might believe
+// different ones, so nobody may send two (RFC 9110 section 5.3).
+constexpr std::array<std::string_view, 6> kSingleFields{
+    "authorization",     "content-type",      "idempotency-key",
+    "strongroom-ticket", "strongroom-source", "strongroom-request-id"};
+
+// How often each field came that frames the message, names its place or is decided by.
 struct Seen {
   int host = 0;
   int content_length = 0;
   int transfer_encoding = 0;
+  std::array<int, kSingleFields.size()> single{};
 };
+
+bool came_twice(const HeaderField& field, Seen& seen) noexcept {
+  for (std::size_t i = 0; i < kSingleFields.size(); ++i) {
+    if (internal::equals_lower_case(field.name, kSingleFields[i])) return ++seen.single[i] > 1;
+  }
+  return false;
+}
 
 std::expected<void, Problem> read_field(const HeaderField& field, Head& head, Seen& seen) {
   using internal::equals_lower_case;
@@ -165,6 +180,9 @@ std::expected<void, Problem> read_field(const HeaderField& field, Head& head, Se
       return refuse(ProblemType::expectation_failed);
     }
     head.expects_continue = true;
+  }
+  if (came_twice(field, seen)) {
+    return refuse(ProblemType::malformed_request, "a field came twice that may come once");
   }
   return {};
 }

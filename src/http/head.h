@@ -18,9 +18,9 @@ namespace strongroom::http {
 
 // Parses a whole head, empty line included. Problems, with the connection to be closed after each:
 // malformed_request: bare CR or LF, folded lines, control characters, space before a colon, a
-// version
-//   other than HTTP/1.1, a target not in origin form, not exactly one Host, Content-Length twice or
-//   not a plain number, Transfer-Encoding together with Content-Length (RFC 9112 section 6.3);
+//   version other than HTTP/1.1, a target not in origin form, not exactly one Host, a field that
+//   decides (Authorization, Idempotency-Key, ...) twice, Content-Length twice or not a plain
+//   number, Transfer-Encoding together with Content-Length (RFC 9112 section 6.3);
 // method_unknown, length_required (Transfer-Encoding alone: section 6.3 allows to insist on a
 // length), headers_too_large (more than fields_max), expectation_failed. The views of the result
 // point into `bytes`. `out` keeps its capacity from one call to the next.

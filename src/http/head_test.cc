@@ -115,6 +115,19 @@ TEST(HeadTest, ParseInsistsOnOneHost) {
   EXPECT_EQ(refusal(with_fields("HOST: v\r\n")), ProblemType::malformed_request);
 }
 
+TEST(HeadTest, ParseRefusesASecondFieldOfThoseThatDecide) {
+  for (const std::string_view name :
+       {"Authorization", "Content-Type", "Idempotency-Key", "Strongroom-Ticket",
+        "Strongroom-Source", "Strongroom-Request-Id"}) {
+    const std::string once = std::string(name) + ": a\r\n";
+    EXPECT_EQ(refusal(with_fields(once)), std::nullopt) << name;
+    EXPECT_EQ(refusal(with_fields(once + once)), ProblemType::malformed_request) << name;
+    const std::string both = once + "authorization: b\r\nX: y\r\n";
+    EXPECT_EQ(refusal(with_fields(both)).has_value(), name == "Authorization") << name;
+  }
+  EXPECT_EQ(refusal(with_fields("Accept: a\r\nAccept: b\r\n")), std::nullopt);
+}
+
 TEST(HeadTest, ParseTakesOnePlainContentLength) {
   for (const std::string_view value :
        {"", "-1", "+1", "1,1", "1, 1", "0x10", "1e3", "1 1", "1.0", "99999999999999999999",
