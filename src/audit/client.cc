@@ -1,11 +1,11 @@
-// Client: one connection, two frames in flight at most, answers in the frames' order.
+// Client: gathers entries into appends, two of them under way at most; outcomes ride along.
 #include "audit/client.h"
 
 #include <algorithm>
 #include <deque>
 
 #include "async/batcher.h"
-#include "async/local_socket.h"
+#include "audit/connection.h"
 #include "audit/protocol.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -59,13 +59,18 @@ struct Client::State {
         batcher({.batch_max = options.batch_max,
                  .queue_max = options.queue_max,
                  .in_flight_max = kFramesInFlight},
-                [this](std::vector<std::string> entries) { return flush(std::move(entries)); }) {}
-
-  // --- recording
+                [this](std::vector<std::string> entries) { return flush(std::move(entries)); }),
+        connection(owner,
+                   {.socket_path = options.socket_path,
+                    .instance = options.instance,
+                    .answer_timeout = options.answer_timeout,
+                    .reconnect_first = options.reconnect_first,
+                    .reconnect_max = options.reconnect_max},
+                   [this] { kick(); }) {}
 
   Task<Result<void>> record(std::string entry, Phase phase) {
-    if (!connected) co_return fail(kAbsent);
-    if (!accepting) co_return fail(kRefusing);
+    if (!connection.connected()) co_return fail(kAbsent);
+    if (!connection.accepting()) co_return fail(kRefusing);
     if (outcomes_waiting() >= options.outcomes_max) co_return fail(kBehind);
     const std::string intent = phase == Phase::intent ? entry : std::string();
     const Result<Known> outcome = co_await batcher.submit(std::move(entry));
@@ -100,13 +105,13 @@ struct Client::State {
 
   // Sends outcomes that no record is there to carry.
   void kick() {
-    if (kicking || flushes > 0 || outcomes.empty() || !connected) return;
+    if (kicking || flushes > 0 || outcomes.empty() || !connection.accepting()) return;
     kicking = true;
     async::spawn(flush_outcomes());
   }
 
   Task<void> flush_outcomes() {
-    while (!outcomes.empty() && connected && !closing) {
+    while (!outcomes.empty() && connection.accepting() && !closing) {
       const std::size_t before = outcomes.size();
       const std::vector<Result<Known>> none = co_await flush({});
       if (outcomes.size() >= before) co_await loop.sleep_for(kRefusedPause);
@@ -157,17 +162,17 @@ struct Client::State {
   Task<std::vector<Known>> deliver(const Message& message, std::size_t count) {
     const auto give_up = steady_clock::now() + options.repeat_for;
     while (true) {
-      const Result<Message> answer = co_await exchange(message);
+      const auto answer = co_await connection.exchange(message);
       if (answer) {
-        const auto statuses = parse_acknowledgement(*answer);
+        const auto statuses = parse_acknowledgement(answer->front());
         if (statuses && statuses->size() == count) {
           std::vector<Known> fates;
           for (const EntryStatus status : *statuses) fates.push_back(known(status));
           co_return fates;
         }
-        socket->close();  // not our protocol: start over
+        connection.restart();  // not our protocol
       }
-      while (!connected && !closing && steady_clock::now() < give_up) {
+      while (!connection.connected() && !closing && steady_clock::now() < give_up) {
         co_await loop.sleep_for(kPoll);
       }
       if (closing || steady_clock::now() >= give_up) break;
@@ -175,137 +180,9 @@ struct Client::State {
     co_return std::vector<Known>(count, Known::lost);
   }
 
-  // --- one connection
-
-  // A frame on its way and who waits for its answer.
-  struct Exchange {
-    const Message& message;
-    steady_clock::time_point since = steady_clock::now();
-    Result<Message> answer = fail(kLost);
-    std::coroutine_handle<> waiter{};
-  };
-
-  Task<Result<Message>> exchange(const Message& message) {
-    if (!connected) co_return fail(kAbsent);
-    Exchange own{.message = message};
-    co_await Queued{*this, own};
-    co_return std::move(own.answer);
-  }
-
-  struct Queued {
-    State& state;
-    Exchange& own;
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) {
-      own.waiter = waiter;
-      state.unsent.push_back(&own);
-      if (!state.writing) async::spawn(state.write_unsent());
-    }
-    void await_resume() const noexcept {}
-  };
-
-  Task<void> write_unsent() {
-    writing = true;
-    while (!unsent.empty() && connected) {
-      std::vector<async::Frame> frames;
-      for (Exchange* item : unsent) {
-        frames.push_back(item->message);
-        unanswered.push_back(item);
-      }
-      unsent.clear();
-      if (!co_await socket->write(frames)) socket->close();  // the reader notices
-    }
-    writing = false;
-  }
-
-  // Connects, serves the connection until it breaks, and again, until the client closes.
-  Task<void> run() {
-    milliseconds pause = options.reconnect_first;
-    while (!closing) {
-      if (co_await open()) {
-        pause = options.reconnect_first;
-        co_await read_answers();
-        disconnect();
-        while (writing) co_await loop.sleep_for(kPoll);  // a write under way holds the socket
-      }
-      const auto until = steady_clock::now() + pause;
-      while (!closing && steady_clock::now() < until) co_await loop.sleep_for(kPoll);
-      pause = std::min(2 * pause, options.reconnect_max);
-    }
-    running = false;
-  }
-
-  Task<bool> open() {
-    auto opened = co_await async::LocalSocket::connect(loop, options.socket_path,
-                                                       {.frame_bytes_max = kMessageBytesMax});
-    if (!opened) co_return false;
-    socket = *std::move(opened);
-    const Message hello = hello_message(options.instance);
-    const std::array<async::Frame, 1> frames{hello};
-    if (!co_await socket->write(frames)) co_return false;
-    const auto answer = co_await socket->read(options.answer_timeout);
-    if (!answer) co_return false;
-    const auto welcome = parse_welcome(*answer);
-    if (!welcome || welcome->welcome != Welcome::accepted) {
-      log::error("auditd does not accept this instance", {{"instance", options.instance}});
-      co_return false;
-    }
-    connected = true;
-    accepting = welcome->accepting;
-    kick();
-    co_return true;
-  }
-
-  Task<void> read_answers() {
-    while (true) {
-      Result<Message> message = co_await socket->read(options.answer_timeout);
-      const bool late = !unanswered.empty() &&
-                        steady_clock::now() - unanswered.front()->since > options.answer_timeout;
-      if (message) {
-        if (!take(*std::move(message))) co_return;
-      } else if (late || message.error().code() != ErrorCode::exhausted) {
-        co_return;
-      }
-    }
-  }
-
-  // False when the message breaks the protocol.
-  bool take(Message message) {
-    if (const auto state = parse_state(message)) {
-      accepting = *state;
-      if (accepting) kick();
-      return true;
-    }
-    if (unanswered.empty()) return false;
-    Exchange& first = *unanswered.front();
-    if (const auto intents = parse_intents(message); intents && intents->more) {
-      first.since = steady_clock::now();
-      intents_so_far.push_back(std::move(message));
-      return true;
-    }
-    unanswered.pop_front();
-    first.answer = std::move(message);
-    first.waiter.resume();
-    return true;
-  }
-
-  void disconnect() {
-    connected = false;
-    socket->close();
-    intents_so_far.clear();
-    std::deque<Exchange*> lost = std::exchange(unanswered, {});
-    lost.insert(lost.end(), unsent.begin(), unsent.end());
-    unsent.clear();
-    for (Exchange* item : lost) item->waiter.resume();
-  }
-
-  // --- the rest
-
   Task<Result<std::vector<OpenIntent>>> open_intents() {
     const Message question = open_intents_message();
-    SR_CO_TRY(const Message last, co_await exchange(question));
-    std::vector<Message> parts = std::exchange(intents_so_far, {});
-    parts.push_back(last);
+    SR_CO_TRY(const std::vector<Message> parts, co_await connection.exchange(question));
     std::vector<OpenIntent> intents;
     for (const Message& part : parts) {
       SR_CO_TRY(const IntentsView view, parse_intents(part));
@@ -319,8 +196,10 @@ struct Client::State {
 
   Task<bool> wait_connected(milliseconds timeout) {
     const auto until = steady_clock::now() + timeout;
-    while (!connected && !closing && steady_clock::now() < until) co_await loop.sleep_for(kPoll);
-    co_return connected;
+    while (!connection.connected() && !closing && steady_clock::now() < until) {
+      co_await loop.sleep_for(kPoll);
+    }
+    co_return connection.connected();
   }
 
   Task<void> drain() {
@@ -329,34 +208,28 @@ struct Client::State {
 
   Task<void> close() {
     closing = true;
-    if (socket) socket->close();
-    while (running || kicking || flushes > 0 || batcher.waiting() > 0) {
-      co_await loop.sleep_for(kPoll);
-    }
+    co_await connection.close();
+    while (kicking || flushes > 0 || batcher.waiting() > 0) co_await loop.sleep_for(kPoll);
   }
 
   async::Loop& loop;
   const Clock& clock;
   ClientOptions options;
   async::Batcher<std::string, Known> batcher;
-  std::unique_ptr<async::LocalSocket> socket;
-  std::deque<Exchange*> unsent, unanswered;
-  std::vector<Message> intents_so_far;
   std::deque<std::string> outcomes;
   std::size_t outcomes_in_flight = 0;
   std::size_t flushes = 0;
   std::uint64_t refused = 0;
-  bool connected = false, accepting = false, writing = false, kicking = false, closing = false;
-  bool running = true;
+  bool kicking = false, closing = false;
+  Connection connection;  // last: it begins at once, and calls kick()
 };
 
 Client::Client(async::Loop& loop, const Clock& clock, ClientOptions options)
     : state_(std::make_unique<State>(loop, clock, std::move(options))) {
   SR_CHECK(state_->options.batch_max <= kAppendEntriesMax);
-  async::spawn(state_->run());
 }
 
-Client::~Client() { SR_CHECK(!state_->running); }
+Client::~Client() = default;
 
 Task<Result<void>> Client::record(const Entry& entry) {
   return state_->record(to_json(entry, state_->options.instance), entry.phase);
@@ -367,7 +240,7 @@ void Client::send(const Entry& entry) { state_->send(to_json(entry, state_->opti
 Task<Result<std::vector<OpenIntent>>> Client::open_intents() { return state_->open_intents(); }
 
 bool Client::ready() const {
-  return state_->connected && state_->accepting &&
+  return state_->connection.accepting() &&
          state_->outcomes_waiting() < state_->options.outcomes_max;
 }
 
