@@ -25,7 +25,7 @@ TEST(OptionsTest, DefaultsAreTheHeadlineMeasurement) {
 TEST(OptionsTest, TakesEachOption) {
   const auto parsed =
       parse({"--state",   "s.json", "--target", "edge",      "--mix",  "lookup",   "--connections",
-             "16",        "--rate", "2500.5",     "--seconds", "0.5",    "--warmup", "0",
+             "16",        "--rate", "2500.5",   "--seconds", "0.5",    "--warmup", "0",
              "--threads", "2",      "--first",  "77",        "--pool", "9",        "--json"});
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.plan.target, Target::edge);

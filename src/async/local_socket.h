@@ -39,7 +39,8 @@ class LocalSocket {
   [[nodiscard]] uid_t peer_uid() const noexcept;
 
   // Writes all frames with one writev while the socket takes them. After an error the connection is
-  // of no more use. `frames` must outlive the call. unavailable, exhausted (write_timeout), too_large.
+  // of no more use. `frames` must outlive the call. unavailable, exhausted (write_timeout),
+  // too_large.
   [[nodiscard]] Task<Result<void>> write(std::span<const Frame> frames);
   // The next frame. exhausted: none within `timeout` (zero: no limit), and the connection is as it
   // was; unavailable: closed; too_large: the peer announced more than frame_bytes_max.

@@ -23,8 +23,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Runs what is posted until stop(), which also ends a run() that has not begun yet. Called once, from
-  // one thread.
+  // Runs what is posted until stop(), which also ends a run() that has not begun yet. Called once,
+  // from one thread.
   void run();
   // Makes run() return soon. Any thread, any number of times.
   void stop();

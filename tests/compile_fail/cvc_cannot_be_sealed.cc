@@ -1,5 +1,5 @@
 // EXPECT: (no matching function for call to|cannot convert|could not convert)
-// PCI DSS 3.3.1: sensitive authentication data is never stored, not even encrypted. No AEAD takes one.
+// PCI DSS 3.3.1: a verification code is never stored, not even encrypted. No AEAD takes one.
 #include "cde/card/cvc.h"
 #include "cde/card/pan.h"
 #include "crypto/aead.h"

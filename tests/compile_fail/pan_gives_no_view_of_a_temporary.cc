@@ -1,4 +1,4 @@
-// EXPECT: use of deleted function 'std::string_view strongroom::cde::Pan::reveal\(strongroom::cde::PanReveal\) &&'
+// EXPECT: use of deleted function 'std::string_view strongroom::cde::Pan::reveal
 // The digits of a temporary are wiped before the view could be read.
 #include <string_view>
 #include <utility>

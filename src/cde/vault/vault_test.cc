@@ -1,6 +1,6 @@
-// The vault on a real SQLite database and a real SoftHSM token, with an audit recorder that can be made
-// to fail. What is shown: no effect without its entry, idempotence, isolation of merchants, erasure,
-// recovery.
+// The vault on a real SQLite database and a real SoftHSM token, with an audit recorder that can be
+// made to fail. What is shown: no effect without its entry, idempotence, isolation of merchants,
+// erasure, recovery.
 #include "cde/vault/vault.h"
 
 #include <gtest/gtest.h>
@@ -33,9 +33,7 @@ class FakeRecorder final : public audit::Recorder {
     return accepted();
   }
   void send(const audit::Entry& entry) override { entries.push_back(entry); }
-  async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
-    co_return open;
-  }
+  async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override { co_return open; }
   bool ready() const override { return !refuse_; }
 
   void refuse(bool refuse) { refuse_ = refuse; }
@@ -110,9 +108,7 @@ class VaultTest : public testing::Test {
   Answer<void> erase(const PublicToken& token, Caller who = caller()) {
     return loop_.run_until_done(vault_->erase(token, std::move(who)));
   }
-  storage::Rows rows(std::string_view sql) {
-    return *loop_.run_until_done(database_->read({sql}));
-  }
+  storage::Rows rows(std::string_view sql) { return *loop_.run_until_done(database_->read({sql})); }
   // Every intent has exactly one outcome.
   void expect_balanced() {
     std::set<OperationId> open;
@@ -242,11 +238,12 @@ TEST_F(VaultTest, EraseLeavesATombstoneAndNothingElse) {
   EXPECT_EQ(codes_.count(), 0U);
   EXPECT_EQ(look_up(view->token).error().type, ProblemType::token_deleted);
   EXPECT_TRUE(erase(view->token));  // again: nothing changes
-  EXPECT_EQ(rows("SELECT token_id FROM cards WHERE wrapped_dek IS NULL AND fingerprint_odd IS NULL "
-                 "AND fingerprint_even IS NULL AND card_sealed IS NULL AND token_sealed IS NULL AND "
-                 "merchant_sealed IS NULL AND details_sealed IS NULL AND deleted_at IS NOT NULL")
-                .size(),
-            1U);
+  EXPECT_EQ(
+      rows("SELECT token_id FROM cards WHERE wrapped_dek IS NULL AND fingerprint_odd IS NULL "
+           "AND fingerprint_even IS NULL AND card_sealed IS NULL AND token_sealed IS NULL AND "
+           "merchant_sealed IS NULL AND details_sealed IS NULL AND deleted_at IS NOT NULL")
+          .size(),
+      1U);
   const auto anew = tokenize(request());
   ASSERT_TRUE(anew);
   EXPECT_EQ(anew->duplicate, Duplicate::new_card);
