@@ -58,7 +58,9 @@ class DaemonTest : public ::testing::Test {
   }
   int stop() {
     ::kill(child_, SIGTERM);
-    return exit_status(std::exchange(child_, 0));
+    const int status = exit_status(std::exchange(child_, 0));
+    EXPECT_EQ(status, 0) << text_of("stderr");
+    return status;
   }
   int run_to_end(const std::vector<std::string>& more = {}) {
     return exit_status(spawn_daemon(more));

@@ -3,9 +3,16 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <utility>
 
 namespace strongroom::service {
+namespace {
+
+constexpr std::chrono::milliseconds kAdminPatience{500};
+constexpr std::chrono::milliseconds kStartStep{2};
+
+}  // namespace
 
 WorkerThread::WorkerThread(Service& service, std::size_t index, Wakeups& wakeups)
     : service_(service), index_(index), wakeups_(wakeups), thread_([this] {
@@ -50,7 +57,9 @@ Result<void> WorkerThread::open_admin_socket(const std::string& path, AddRoutes 
 }
 
 async::Task<void> WorkerThread::start_worker() {
+  starting_ = true;
   const Result<void> started = co_await worker_->start();
+  starting_ = false;
   if (started) {
     report(Event::Kind::started);
   } else {
@@ -64,6 +73,8 @@ void WorkerThread::drain() {
 
 async::Task<void> WorkerThread::drain_worker() {
   if (worker_) co_await worker_->drain();
+  while (starting_) co_await loop_.sleep_for(kStartStep);  // it gives up, now that drain() came
+  if (admin_) co_await admin_->drain(kAdminPatience);
   report(Event::Kind::drained);
 }
 

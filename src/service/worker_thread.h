@@ -30,7 +30,7 @@ class WorkerThread {
   void launch();
   // The same with the admin socket at `path`, whose common routes `add_routes` fills in.
   void launch_with_admin(std::string path, AddRoutes add_routes);
-  // Drains the worker; reports `drained`. Main thread, after launch().
+  // Drains the worker, then the admin socket; reports `drained`. Main thread, after launch().
   void drain();
   // Stops the loop, destroys the worker on its thread, and waits for the thread's end. Main thread,
   // any number of times.
@@ -56,7 +56,8 @@ class WorkerThread {
   std::unique_ptr<Worker> worker_;
   http::Router admin_router_;
   std::unique_ptr<http::Server> admin_;
-  std::thread thread_;  // last: everything above exists when it starts
+  bool starting_ = false;  // start() is under way
+  std::thread thread_;     // last: everything above exists when it starts
 };
 
 }  // namespace strongroom::service
