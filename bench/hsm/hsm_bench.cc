@@ -109,8 +109,7 @@ void list_benchmarks(Hsm& hsm) {
     for (const bool copied : {false, true}) {
       const std::string title = std::string(name) + (copied ? "/copy" : "/token");
       benchmark::RegisterBenchmark(
-          title.c_str(),
-          [run = run, &hsm, copied](benchmark::State& state) { run(state, hsm, copied); })
+          title.c_str(), [run, &hsm, copied](benchmark::State& state) { run(state, hsm, copied); })
           ->Threads(1)
           ->Threads(2)
           ->UseRealTime();

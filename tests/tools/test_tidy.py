@@ -19,6 +19,7 @@ def findings(line, name="src/base/a.cc"):
 @pytest.mark.parametrize("line", [
     "word " * 20,
     "x" * 101,  # one word cannot be wrapped
+    "// EXPECT: " + "word " * 20,
     "// TODO(perf): reuse the context",
     "// a neighbor of the behavior",
     "int managed = 0;  // class PoolManage",
