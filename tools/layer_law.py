@@ -168,7 +168,8 @@ def _more(items):
 def _inside_problem(law, header, own, rule, folders):
     path = header.split("/")
     if path[0] != "src":
-        return None if path[0] in folders else f"{path[0]}/ is not allowed"
+        fits = path[0] in folders or rule.allows_module(path[0])
+        return None if fits else f"{path[0]}/ is not allowed"
     module = "apps" if path[1] == "apps" else law.module_of("/".join(path[1:-1]))[0]
     if module is None:
         return "no module's header, not allowed"

@@ -29,6 +29,7 @@ module cde/card: base crypto
 module cde/keys: base crypto
 module connected/*: base async
 module tests: * | *
+module bench: * | *
 program gatewayd: base async connected/gateway
 absent strongroom::cde::: gatewayd
 """
@@ -57,6 +58,7 @@ def see(law, source, *headers, target="sr_any"):
     ("src/sandbox/landlock.cc", "/usr/include/linux/landlock.h"),
     ("src/connected/gateway/deep/routes.cc", "src/connected/gateway/routes.h"),
     ("tests/contract/hsm_test.cc", "src/cde/card/pan.h"),
+    ("bench/hsm_bench.cc", "tests/support/hsm.h"),
     ("tests/contract/hsm_test.cc", "/usr/include/openssl/evp.h"),
 ])
 def test_sees_accepts_what_the_line_allows(law, source, header):
