@@ -33,7 +33,8 @@ class TicketKey:
     def sign(self, claims, header=None):
         """A ticket. `claims` are a dict, or bytes as they are; so is `header`."""
         header = header or {"alg": "EdDSA", "kid": self.kid, "typ": "JWT"}
-        parts = [part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
+        parts = [part if isinstance(part, bytes)
+                 else json.dumps(part, separators=(",", ":")).encode()
                  for part in (header, claims)]
         signed = ".".join(map(encode, parts))
         return f"{signed}.{encode(self._key.sign(signed.encode()))}"
