@@ -42,7 +42,8 @@ class Cursor {
     ok_ = ok_ && (digits < kPanDigitsMin || !looks_like_pan(out));
     return *this;
   }
-  // The same for text that is compared with something known afterwards; gives its number of digits.
+  // The same for text that is compared with something known afterwards; gives how many of its
+  // digits stand close together.
   std::size_t unchecked_text(std::string_view& out) {
     if (!ok_) return 0;
     const std::size_t start = at_;
@@ -51,7 +52,7 @@ class Cursor {
     while (ok_ && at_ < json_.size() && json_[at_] != '"') {
       const PlainRun run = plain_run(json_.substr(at_));
       at_ += run.size;
-      digits += run.digits;
+      digits = std::max(digits, run.digits);
       size += run.size == 0 ? character() : run.size;
     }
     out = json_.substr(start, at_ - start);

@@ -245,6 +245,16 @@ TEST(EntryTextTest, TimestampAgreesWithRfc3339) {
   }
 }
 
+TEST(EntryTextTest, PlainRunCountsDigitsThatMayBeOneCardNumber) {
+  EXPECT_EQ(plain_run("4242 4242-4242x4242").digits, 12U);
+  EXPECT_EQ(plain_run("0a1b2c3d4e5f60718293").digits, 8U);
+  EXPECT_EQ(plain_run("12\"34").size, 2U);
+  EXPECT_EQ(plain_run("1\\").size, 1U);
+  EXPECT_EQ(plain_run("a\x7F").size, 1U);
+  EXPECT_EQ(plain_run("a\xC3\xA9").size, 1U);
+  EXPECT_EQ(plain_run("").size, 0U);
+}
+
 TEST(EntryTextTest, CharacterSizeFollowsRfc3629) {
   EXPECT_EQ(character_size("a"), 1U);
   EXPECT_EQ(character_size("\xC3\xA9"), 2U);

@@ -1,6 +1,7 @@
 // Characters and times of an entry.
 #include "audit/entry_text.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/try.h"
@@ -22,9 +23,14 @@ bool continues(std::string_view text, std::size_t at) noexcept {
 
 PlainRun plain_run(std::string_view text) noexcept {
   PlainRun run;
+  std::size_t close_digits = 0;
   for (const char c : text) {
     if (c < ' ' || c == '"' || c == '\\' || c >= static_cast<char>(kDelete)) break;
-    run.digits += c >= '0' && c <= '9' ? 1 : 0;
+    if (c >= '0' && c <= '9') {
+      run.digits = std::max(run.digits, ++close_digits);
+    } else if (c != ' ' && c != '-') {
+      close_digits = 0;
+    }
     ++run.size;
   }
   return run;

@@ -15,15 +15,15 @@ inline constexpr std::size_t kBinDigitsMax = 8;
 inline constexpr std::size_t kLast4Digits = 4;
 
 // How much of a text needs no second look: its first `size` bytes are printable ASCII without
-// quotes and backslashes, `digits` of them digits.
+// quotes and backslashes, with at most `digits` digits between which only spaces and hyphens stand.
 struct PlainRun {
   std::size_t size = 0;
   std::size_t digits = 0;
 };
 [[nodiscard]] PlainRun plain_run(std::string_view text) noexcept;
 
-// No text with fewer digits holds a card number (ISO/IEC 7812-1; base/pan_scan.h looks at the
-// others).
+// With fewer digits so close together no text holds a card number (ISO/IEC 7812-1);
+// base/pan_scan.h looks at the others.
 inline constexpr std::size_t kPanDigitsMin = 12;
 
 // Bytes of the first character of `text`: 0 when it is a control character or not UTF-8 (RFC 3629:

@@ -12,7 +12,6 @@ namespace strongroom::audit {
 namespace {
 
 constexpr std::size_t kZeroChunkBytes = std::size_t{64} << 10;
-constexpr std::uint64_t kBlockBytes = 4096;
 constexpr Error kLost{ErrorCode::corrupt, "acknowledged entries are no longer in the journal"};
 
 }  // namespace
@@ -133,15 +132,11 @@ Result<void> Journal::recover() {
   return {};
 }
 
+// The block that the last frame shares with what is cut is written again, whole, with the next
+// group.
 Result<void> Journal::cut_to_durable() {
   SR_CHECK_OK(file_->truncate(durable_.offset_bytes));
   zeroed_bytes_ = durable_.offset_bytes;
-  // The last block is shared with what was cut: written again, so that this sync covers it.
-  const std::uint64_t block = durable_.offset_bytes / kBlockBytes * kBlockBytes;
-  std::vector<std::byte> tail(durable_.offset_bytes - block);
-  SR_TRY(const std::size_t got, file_->read(block, tail));
-  if (got != tail.size()) return fail(kLost);
-  SR_CHECK_OK(file_->write(block, tail));
   return file_->sync();
 }
 
