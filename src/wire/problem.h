@@ -70,7 +70,7 @@ struct ProblemKind {
 class Literal {
  public:
   constexpr Literal() noexcept = default;
-  template <std::size_t N>
+  template <std::size_t N>  // NOLINTNEXTLINE(google-explicit-constructor): a literal is one
   consteval Literal(const char (&text)[N]) : text_(text, N - 1) {}
   // An Error's text is a literal by construction.
   explicit constexpr Literal(const Error& error) noexcept : text_(error.what()) {}

@@ -5,7 +5,7 @@
 
 #include "apps/vaultd/config.h"
 #include "async/blocking_pool.h"
-#include "cde/keys/vault_keys.h"
+#include "cde/keys/hsm_key_ring.h"
 #include "pkcs11/module.h"
 #include "pkcs11/session_pool.h"
 #include "pkcs11/token.h"

@@ -57,7 +57,7 @@ class Worker final : public service::Worker {
   audit::Denials denials_;
   http::TicketVerifier verifier_;
   cde::CardStore cards_;
-  cde::KeyRing keys_;
+  cde::HsmKeyRing keys_;
   cde::Vault vault_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;

@@ -11,7 +11,7 @@
 #include "async/task.h"
 #include "base/id.h"
 #include "base/result.h"
-#include "cde/keys/vault_keys.h"
+#include "cde/keys/key_ring.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "storage/database.h"

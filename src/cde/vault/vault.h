@@ -15,7 +15,7 @@
 #include "audit/recorder.h"
 #include "base/clock.h"
 #include "cde/card/token_request.h"
-#include "cde/keys/vault_keys.h"
+#include "cde/keys/key_ring.h"
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"

@@ -2,7 +2,6 @@
 // them. No key value ever reaches this process; DEKs pass through in secret memory.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,10 +11,8 @@
 
 #include "async/blocking_pool.h"
 #include "async/loop.h"
-#include "base/id.h"
 #include "base/result.h"
-#include "base/secret.h"
-#include "crypto/aead.h"
+#include "cde/keys/key_ring.h"
 #include "crypto/random.h"
 #include "pkcs11/session_pool.h"
 #include "pkcs11/token.h"
@@ -42,16 +39,6 @@ struct VaultKeys {
   [[nodiscard]] static Result<VaultKeys> open(pkcs11::Token& token, bool copy_to_session);
 };
 
-using Fingerprint = std::array<std::byte, 32>;
-using BlindIndex = std::array<std::byte, 32>;
-
-// What the HSM makes of a new card.
-struct ProtectedCard {
-  Fingerprint fingerprint;
-  std::uint32_t fingerprint_version;
-  crypto::Sealed wrapped_dek;  // its key version is that of `pan-encryption`
-};
-
 // Where HSM calls run: on the worker's own session (a local module answers in microseconds), or on
 // the threads of a pool (a network HSM would hold up the Loop).
 struct HsmCalls {
@@ -59,26 +46,18 @@ struct HsmCalls {
   async::BlockingPool* pool;  // null: inline
 };
 
-// KeyRing belongs to one Loop. Errors of every call: unavailable, exhausted (the pool is full),
-// sealed.
-class KeyRing final {
+class HsmKeyRing final : public KeyRing {
  public:
-  KeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls, crypto::Random& random);
+  // Everything borrowed outlives the ring.
+  HsmKeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls, crypto::Random& random);
 
-  // Fingerprints `pan_digits` for `merchant` and wraps `dek` for `token`, in one trip to the HSM.
-  // The spans stay valid until the task ends.
-  [[nodiscard]] async::Task<Result<ProtectedCard>> protect(std::string_view merchant,
-                                                           std::span<const std::byte> pan_digits,
-                                                           const SecretBytes& dek, TokenId token);
-  // The DEK in `wrapped`. permission_denied: not this token's, or tampered with.
-  [[nodiscard]] async::Task<Result<SecretBytes>> unwrap(const crypto::Sealed& wrapped,
-                                                        TokenId token);
-  // HMAC under `blind-index` of what a sealed column holds.
-  [[nodiscard]] async::Task<Result<BlindIndex>> blind_index(std::string_view value);
-
-  [[nodiscard]] const VaultKeys& keys() const noexcept { return keys_; }
-  // Whether the HSM answered the last call; for /readyz.
-  [[nodiscard]] bool hsm_answers() const noexcept { return hsm_answers_; }
+  async::Task<Result<ProtectedCard>> protect(std::string_view merchant,
+                                             std::span<const std::byte> pan_digits,
+                                             const SecretBytes& dek, TokenId token) override;
+  async::Task<Result<SecretBytes>> unwrap(const crypto::Sealed& wrapped, TokenId token) override;
+  async::Task<Result<BlindIndex>> blind_index(std::string_view value) override;
+  std::uint32_t blind_index_version() const override { return keys_.blind_index.version; }
+  bool hsm_answers() const override { return hsm_answers_; }
 
  private:
   template <class Work>

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "cde/keys/hsm_key_ring.h"
 #include "cde/vault/card_routes.h"
 #include "storage/migrations.h"
 #include "support/softhsm.h"
@@ -70,6 +71,9 @@ struct Hsm {
 };
 
 class VaultTest : public testing::Test {
+ public:
+  ~VaultTest() override { loop_.run_until_done(database_->close()); }
+
  protected:
   static void SetUpTestSuite() { hsm_ = new Hsm; }
   static void TearDownTestSuite() { delete hsm_; }
@@ -82,7 +86,6 @@ class VaultTest : public testing::Test {
     vault_ = std::make_unique<Vault>(
         VaultParts{loop_, *cards_, *keys_, codes_, recorder_, random_, clock_});
   }
-  ~VaultTest() override { loop_.run_until_done(database_->close()); }
 
   static Caller caller(std::string merchant = "mer_a") {
     return {.subject = "key_1",
@@ -131,7 +134,7 @@ class VaultTest : public testing::Test {
   CvcHolder codes_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<CardStore> cards_;
-  std::optional<KeyRing> keys_;
+  std::optional<HsmKeyRing> keys_;
   std::unique_ptr<Vault> vault_;
 };
 Hsm* VaultTest::hsm_ = nullptr;

@@ -1,7 +1,9 @@
 // vaultd's keys at work. Associated data binds a wrapped DEK to its token and to the KEK version,
 // so a row's DEK cannot be swapped for another's (docs/formats/sealed-blob.md).
-#include "cde/keys/vault_keys.h"
+#include "cde/keys/hsm_key_ring.h"
 
+#include <array>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -90,14 +92,15 @@ Result<VaultKeys> VaultKeys::open(pkcs11::Token& token, bool copy_to_session) {
   return VaultKeys{encryption, print, index};
 }
 
-KeyRing::KeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls, crypto::Random& random)
+HsmKeyRing::HsmKeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls,
+                       crypto::Random& random)
     : loop_(loop), keys_(keys), calls_(calls), random_(random) {
   if (calls_.pool == nullptr) own_.emplace(calls_.sessions->lease());
 }
 
 // Runs `work` with exclusive use of a session and notes whether the HSM answered.
 template <class Work>
-auto KeyRing::with_session(Work work)
+auto HsmKeyRing::with_session(Work work)
     -> async::Task<std::invoke_result_t<Work&, pkcs11::Session&>> {
   using Answer = std::invoke_result_t<Work&, pkcs11::Session&>;
   std::optional<Answer> answer;
@@ -114,9 +117,9 @@ auto KeyRing::with_session(Work work)
   co_return *std::move(answer);
 }
 
-async::Task<Result<ProtectedCard>> KeyRing::protect(std::string_view merchant,
-                                                    std::span<const std::byte> pan_digits,
-                                                    const SecretBytes& dek, TokenId token) {
+async::Task<Result<ProtectedCard>> HsmKeyRing::protect(std::string_view merchant,
+                                                       std::span<const std::byte> pan_digits,
+                                                       const SecretBytes& dek, TokenId token) {
   auto work = [&](pkcs11::Session& session) -> Result<ProtectedCard> {
     SR_TRY(const Fingerprint print,
            fingerprint(session, keys_.pan_fingerprint, merchant, pan_digits));
@@ -126,14 +129,14 @@ async::Task<Result<ProtectedCard>> KeyRing::protect(std::string_view merchant,
   co_return co_await with_session(std::ref(work));
 }
 
-async::Task<Result<SecretBytes>> KeyRing::unwrap(const crypto::Sealed& wrapped, TokenId token) {
+async::Task<Result<SecretBytes>> HsmKeyRing::unwrap(const crypto::Sealed& wrapped, TokenId token) {
   auto work = [&](pkcs11::Session& session) {
     return unwrap_dek(session, keys_.pan_encryption, wrapped, token);
   };
   co_return co_await with_session(std::ref(work));
 }
 
-async::Task<Result<BlindIndex>> KeyRing::blind_index(std::string_view value) {
+async::Task<Result<BlindIndex>> HsmKeyRing::blind_index(std::string_view value) {
   auto work = [&](pkcs11::Session& session) -> Result<BlindIndex> {
     crypto::Context context("strongroom/blind-index/1");
     context.add(value);
