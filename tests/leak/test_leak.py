@@ -50,10 +50,10 @@ def temporary_files_since(time):
 
 
 @pytest.mark.parametrize("instance", DAEMONS)
-def test_idle_memory_holds_nothing_of_a_card(spent, instance, record_property):
+def test_idle_memory_holds_nothing_of_a_card(spent, instance, record_testsuite_property):
     memory = spent.memory(instance)
-    record_property("read_bytes", memory.read_bytes)
-    record_property("refused_bytes", memory.refused_bytes)
+    record_testsuite_property(f"memory of {instance}, secret_memory {spent.secret_memory}", {
+        "read bytes": memory.read_bytes, "refused bytes": memory.refused_bytes})
     assert memory.read_bytes > 1 << 20
     assert in_memory(instance, memory, spent.canaries) == []
 
