@@ -28,10 +28,12 @@ class Plan:
     connections: int = 64
     pgbench_search_seconds: int = 2
     open_seconds: int = 10
+    pool: int = 500  # cards made one by one before duplicates and look-ups are measured
 
     @staticmethod
     def quick():
-        return Plan(rounds=3, seconds=2, warmup=0.5, pgbench_search_seconds=2, open_seconds=3)
+        return Plan(rounds=3, seconds=2, warmup=0.3, pgbench_search_seconds=2, open_seconds=3,
+                    pool=100)
 
 
 class Loadgen:
@@ -46,7 +48,7 @@ class Loadgen:
         """loadgen's report, with "cpu_us": name of a process -> CPU time per request."""
         command = [d.BIN / "loadgen", "--state", self._state, "--json", "--target", target,
                    "--mix", mix, "--connections", plan.connections, "--seconds", seconds,
-                   "--warmup", plan.warmup, "--first", self._next_card]
+                   "--warmup", plan.warmup, "--pool", plan.pool, "--first", self._next_card]
         if rate:
             command += ["--rate", rate]
         with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
