@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/pan_scan.h"
 #include "connected/auth/api_key.h"
 #include "connected/auth/json.h"
 #include "connected/auth/requests.h"
@@ -107,9 +109,29 @@ async::Task<Response> create_merchant(Parts parts, Request& request) {
   co_return answer(201, result, request);
 }
 
+// The first thing wrong with an id that a client names: only what this process makes goes on to the
+// database, so that a card number in the wrong place ends here.
+std::optional<Problem> refuse_id(std::string_view id, std::string_view prefix,
+                                 ProblemType foreign) {
+  if (is_public_id(id, prefix)) return std::nullopt;
+  if (looks_like_pan(id)) return Problem{.type = ProblemType::looks_like_card_data};
+  return Problem{.type = foreign};
+}
+
+// Where a listing goes on; empty for its beginning.
+Answer<std::string> page_start(const Request& request, std::string_view prefix) {
+  std::string after = request.query_parameter("after").value_or("");
+  if (after.empty()) return after;
+  if (auto wrong = refuse_id(after, prefix, ProblemType::invalid_value)) {
+    return std::unexpected(*wrong);
+  }
+  return after;
+}
+
 async::Task<Response> list_merchants(Parts parts, Request& request) {
-  const auto result =
-      co_await parts.directory.merchants(request.query_parameter("after").value_or(""));
+  const auto after = page_start(request, kMerchantPrefix);
+  if (!after) co_return problem(after.error(), request);
+  const auto result = co_await parts.directory.merchants(*after);
   co_return page(result, request);
 }
 
@@ -127,12 +149,16 @@ async::Task<Response> list_keys(Parts parts, Request& request) {
                               .detail = "the query must name a merchant: ?merchant=mer_..."},
                       request);
   }
-  const auto result =
-      co_await parts.directory.keys(merchant, request.query_parameter("after").value_or(""));
+  const auto after = page_start(request, kKeyIdPrefix);
+  if (!after) co_return problem(after.error(), request);
+  const auto result = co_await parts.directory.keys(merchant, *after);
   co_return page(result, request);
 }
 
 async::Task<Response> revoke_key(Parts parts, Request& request) {
+  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, ProblemType::not_found)) {
+    co_return problem(*wrong, request);
+  }
   const auto result = co_await parts.authority.revoke_key(
       actor_of(request), std::string(request.parameter(0)), std::string());
   co_return answer(200, result, request);
@@ -157,14 +183,18 @@ async::Task<Response> list_own_keys(Parts parts, Request& request) {
   if (!may(request, "api-keys:read")) {
     co_return co_await deny(parts, request, "GET /v1/api-keys", ProblemType::not_allowed);
   }
-  const auto result = co_await parts.directory.keys(request.ticket()->merchant,
-                                                    request.query_parameter("after").value_or(""));
+  const auto after = page_start(request, kKeyIdPrefix);
+  if (!after) co_return problem(after.error(), request);
+  const auto result = co_await parts.directory.keys(request.ticket()->merchant, *after);
   co_return page(result, request);
 }
 
 async::Task<Response> revoke_own_key(Parts parts, Request& request) {
   if (!may(request, "api-keys:write")) {
     co_return co_await deny(parts, request, "DELETE /v1/api-keys/{id}", ProblemType::not_allowed);
+  }
+  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, ProblemType::not_found)) {
+    co_return problem(*wrong, request);
   }
   const auto result = co_await parts.authority.revoke_key(
       actor_of(request), std::string(request.parameter(0)), request.ticket()->merchant);
