@@ -251,9 +251,9 @@ def test_number_in_other_headers_is_not_repeated(door):
                                  "Bearer CANARY", "Bearer " + "x" * 300])
 def test_wrong_api_key_is_refused(deployment, key):
     pan = leak_scan.generate_pan()
-    door = doors.edged(deployment)
-    door.credential = {"Authorization": key.replace("CANARY", pan)} if key else {}
-    answer = refusal(door, {"card": card(number=pan)}, pan)
+    edged = doors.edged(deployment)
+    edged.credential = {"Authorization": key.replace("CANARY", pan)} if key else {}
+    answer = refusal(edged, {"card": card(number=pan)}, pan)
     assert (answer.status, answer.problem) == (401, "api-key-invalid")
     assert answer.headers["www-authenticate"] == "Bearer"
 

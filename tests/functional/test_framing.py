@@ -147,7 +147,7 @@ def test_slow_sender_is_told_and_cut_within_the_limit(deployment, part):
             found[door.name] = doors.seconds_until_answer(connection, drip, 1)
 
     slow = [doors.edged(deployment), doors.vaultd(deployment)]
-    threads = [threading.Thread(target=send_slowly, args=(door,)) for door in slow]
+    threads = [threading.Thread(target=send_slowly, args=(each,)) for each in slow]
     for thread in threads:
         thread.start()
     for thread in threads:
