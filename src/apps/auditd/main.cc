@@ -56,17 +56,8 @@ class Worker final : public service::Worker {
 
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config) : host_(host), config_(std::move(config)) {}
-
-  Result<void> open(crypto::Ed25519Signer signer) {
-    SR_TRY(auto store, Store::open(files_, clock_, random_,
-                                   {.directory = config_.directory,
-                                    .instance = host_.deployment.instance,
-                                    .trust_domain = host_.deployment.trust_domain},
-                                   std::move(signer)));
-    store_.emplace(std::move(store));
-    return {};
-  }
+  Service(Host& host, Config config, crypto::Ed25519Signer signer)
+      : host_(host), config_(std::move(config)), signer_(std::move(signer)) {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     return sandbox::enter_auditd({.config_file = host_.deployment.config_path,
@@ -77,19 +68,33 @@ class Service final : public service::Service {
   }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
-    SR_TRY(auto auditd, Auditd::start(loop, *std::exchange(store_, std::nullopt), host_.metrics,
+    auto store = open_store();
+    if (!store) {
+      log::error("audit log not opened",
+                 {{"directory", config_.directory}, {"error", store.error()}});
+      return std::unexpected(store.error());
+    }
+    SR_TRY(auto auditd, Auditd::start(loop, *std::move(store), host_.metrics,
                                       {.socket_path = host_.deployment.audit_socket_path(),
                                        .users = config_.writers}));
     return std::make_unique<Worker>(std::move(auditd));
   }
 
  private:
+  Result<Store> open_store() {
+    return Store::open(files_, clock_, random_,
+                       {.directory = config_.directory,
+                        .instance = host_.deployment.instance,
+                        .trust_domain = host_.deployment.trust_domain},
+                       *std::exchange(signer_, std::nullopt));
+  }
+
   Host& host_;
   Config config_;
   audit::PosixFiles files_;
   SystemClock clock_;
   crypto::SystemRandom random_;
-  std::optional<Store> store_;  // until the worker takes it
+  std::optional<crypto::Ed25519Signer> signer_;  // until the one worker's store takes it
 };
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
@@ -100,12 +105,7 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   if (!seed) return start_failure(config.checkpoint_key_path, seed.error());
   auto signer = crypto::Ed25519Signer::from_seed(*seed);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
-  const std::string directory = config.directory;
-  auto service = std::make_unique<Service>(host, std::move(config));
-  if (auto opened = service->open(*std::move(signer)); !opened) {
-    return start_failure(directory, opened.error());
-  }
-  return service;
+  return std::make_unique<Service>(host, std::move(config), *std::move(signer));
 }
 
 // The vkey is named as the operator's log of this year; its place and key are those of all logs.

@@ -43,9 +43,10 @@ class Service final : public service::Service {
 
   [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
 
-  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
+                                                       std::size_t index) override {
     SR_TRY(auto tls, service::load_client_tls(shared_.host.deployment, shared_.config.tls));
-    return std::make_unique<Worker>(loop, shared_, std::move(tls));
+    return std::make_unique<Worker>(loop, shared_, index, std::move(tls));
   }
 
  private:
@@ -54,9 +55,6 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
-  if (auto free = service::require_free(config.listen); !free) {
-    return start_failure("[edged] listen", free.error());
-  }
   if (auto tls = service::load_public_tls(config.public_tls); !tls) {
     return start_failure("[edged] public certificate and key", tls.error());
   }

@@ -28,9 +28,11 @@ http::ClientOptions client_options(const service::Address& where, std::string_vi
 
 }  // namespace
 
-Worker::Worker(async::Loop& loop, Shared& shared, std::shared_ptr<const http::TlsContext> inner_tls)
+Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
+               std::shared_ptr<const http::TlsContext> inner_tls)
     : loop_(loop),
       shared_(shared),
+      index_(index),
       authd_(loop, client_options(shared.config.authd, "authd", kAuthConnectionsMax, inner_tls)),
       vaultd_(loop,
               client_options(shared.config.vaultd, "vaultd", kVaultConnectionsMax, inner_tls)),
@@ -39,6 +41,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::shared_ptr<const http::Tl
 }
 
 async::Task<Result<void>> Worker::start() {
+  if (index_ == 0) SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
   SR_CO_TRY(auto tls, service::load_public_tls(shared_.config.public_tls));
   const service::Address& listen = shared_.config.listen;
   SR_CO_TRY(server_, http::Server::listen_tcp(loop_, {listen.host, listen.port}, std::move(tls),

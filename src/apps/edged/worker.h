@@ -21,7 +21,8 @@ struct Shared {
 
 class Worker final : public service::Worker {
  public:
-  Worker(async::Loop& loop, Shared& shared, std::shared_ptr<const http::TlsContext> inner_tls);
+  Worker(async::Loop& loop, Shared& shared, std::size_t index,
+         std::shared_ptr<const http::TlsContext> inner_tls);
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
@@ -31,6 +32,7 @@ class Worker final : public service::Worker {
  private:
   async::Loop& loop_;
   Shared& shared_;
+  std::size_t index_;
   http::Client authd_;
   http::Client vaultd_;
   cde::Edge edge_;
