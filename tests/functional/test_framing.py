@@ -152,7 +152,7 @@ def test_slow_sender_is_told_and_cut_within_the_limit(deployment, part):
         thread.start()
     for thread in threads:
         thread.join()
-    for door in slow:
-        seconds, answer = found[door.name]
-        assert PATIENCE_SECONDS[0] < seconds < PATIENCE_SECONDS[1], door.name
+    for each in slow:
+        seconds, answer = found[each.name]
+        assert PATIENCE_SECONDS[0] < seconds < PATIENCE_SECONDS[1], each.name
         assert answer.status == 408 and answer.problem == "request-timeout"
