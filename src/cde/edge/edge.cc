@@ -2,9 +2,11 @@
 // merchant, a ticket or a source that the client claims in a header of its own never gets further.
 #include "cde/edge/edge.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/pan_scan.h"
 
 namespace strongroom::cde {
@@ -20,6 +22,8 @@ constexpr Problem kNoAnswer{ProblemType::service_unavailable, "try again", {}, 1
 constexpr Problem kOverloaded{ProblemType::overloaded, "try again", {}, 1};
 constexpr Problem kCardInQuery{ProblemType::looks_like_card_data,
                                "a query must not hold a card number"};
+constexpr Problem kCardOutside{ProblemType::looks_like_card_data,
+                               "only a card's own routes take card numbers"};
 
 // Content-Length is the client's own doing.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedRequestHeaders{{
@@ -48,6 +52,13 @@ http::ClientRequest upstream_request(const Request& request, std::string_view ta
     if (!value.empty()) upstream.headers.emplace_back(to, std::string(value));
   }
   return upstream;
+}
+
+bool holds_pan(const Request& request, std::string_view target) {
+  return looks_like_pan(target) || looks_like_pan(as_text(request.body())) ||
+         std::ranges::any_of(kCopiedRequestHeaders, [&request](const auto& name) {
+           return looks_like_pan(request.header(name.first));
+         });
 }
 
 // Our services answer in these types; anything else is passed on as bytes.
@@ -82,6 +93,8 @@ Response problem(const Request& request, const Problem& what) {
 async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request) {
   // Nobody reads the query of a card's route, but the client's own proxies log it: it must hear.
   if (looks_like_pan(request.query())) co_return problem(request, kCardInQuery);
+  // Only vaultd is in the CDE: whoever is not must never see a card number, however misplaced.
+  if (&upstream != &vaultd_ && holds_pan(request, target)) co_return problem(request, kCardOutside);
   TicketDesk::Answer ticket = co_await tickets_.ticket(request.header("authorization"),
                                                        request.peer().source, request.request_id());
   if (!ticket) co_return problem(request, ticket.error());

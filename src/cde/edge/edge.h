@@ -1,5 +1,6 @@
 // Edge: the public API's door. It takes a credential, gets a ticket for it, and passes the request
-// on; bodies go through in secret memory, unread. What is not listed here does not go through.
+// on; bodies go through in secret memory, unread but for one look: what looks like a card number
+// does not leave the CDE. What is not listed here does not go through.
 #pragma once
 
 #include <string>

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/pan_scan.h"
+
 namespace strongroom::cde {
 namespace {
 
@@ -34,6 +36,8 @@ async::Task<TicketDesk::Answer> TicketDesk::ticket(std::string_view authorizatio
   if (!authorization.starts_with("Bearer ") || authorization.size() > kAuthorizationBytesMax) {
     co_return std::unexpected(kNoKey);
   }
+  // authd is outside of the CDE: a card number does not get there as a credential either.
+  if (looks_like_pan(authorization)) co_return std::unexpected(kBadKey);
   const http::CredentialDigest key = http::credential_digest(authorization);
   if (const auto known = entries_.find(key); known != entries_.end()) {
     Entry& entry = known->second;
