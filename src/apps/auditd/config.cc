@@ -20,7 +20,8 @@ std::optional<uid_t> user_id(const std::string& text) {
       error == std::errc{} && stop == end) {
     return uid;
   }
-  const passwd* user = ::getpwnam(text.c_str());  // no thread runs yet
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): at start no thread runs, and a reload reads on one
+  const passwd* user = ::getpwnam(text.c_str());
   if (user == nullptr) return std::nullopt;
   return user->pw_uid;
 }

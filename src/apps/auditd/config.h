@@ -15,7 +15,9 @@ struct Config {
   std::string checkpoint_key_path;  // checkpoint_key: the sealed file of the key `audit-checkpoint`
   SecretReference passphrase;       // that opens it
   std::string public_key_path;      // public_key: the vkey text, written by --init
-  std::vector<WriterUser> writers;  // writers = { instance = "uid or user name" }
+  // writers = { instance = "uid or user name" }. A name is looked up before the sandbox closes;
+  // with names, SIGHUP cannot take over a new table.
+  std::vector<WriterUser> writers;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };

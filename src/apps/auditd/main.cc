@@ -34,7 +34,7 @@ constexpr mode_t kReadableByAll = 0644;
 
 class Worker final : public service::Worker {
  public:
-  Worker(std::unique_ptr<Auditd> auditd) : auditd_(std::move(auditd)) {}
+  explicit Worker(std::unique_ptr<Auditd> auditd) : auditd_(std::move(auditd)) {}
 
   // Serves since it was made.
   async::Task<Result<void>> start() override { co_return Result<void>{}; }

@@ -35,6 +35,7 @@ struct Invocation {
 };
 
 std::string default_directory() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the tool has one thread
   const char* set = std::getenv("STRONGROOM_DIR");
   return set != nullptr && *set != '\0' ? set : "./sandbox";
 }

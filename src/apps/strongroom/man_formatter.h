@@ -1,9 +1,7 @@
 // Help in the form of a manual page, made of what CLI11 knows of a command.
 #pragma once
 
-#include <memory>
-
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 calls itself so
 class App;
 }
 
