@@ -3,16 +3,19 @@
 Used by `./dev up`, `./dev down`, `./dev demo` and the functional tests. Standard library only.
 """
 
+import fcntl
 import http.client
 import json
 import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
 
 from private_postgres import Postgres
-from children import READY_SECONDS, DeploymentError, die_with_parent, stop, write_atomically
+from children import (READY_SECONDS, STOP_SECONDS, DeploymentError, die_with_parent, stop,
+                      write_atomically)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))
@@ -111,6 +114,25 @@ class Deployment:
             [str(BIN / instance), "--config", str(self.config)], stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, cwd="/", preexec_fn=die_with_parent)
 
+    def wait_stopped(self, seconds=STOP_SECONDS):
+        """Returns when no daemon of an earlier run is left: one may still be on its way out."""
+        deadline = time.monotonic() + seconds
+        while any(map(self._is_running, DAEMONS)):
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"processes of an earlier run in {self.dir} do not end")
+            time.sleep(0.05)
+
+    def _is_running(self, instance):
+        """Whether somebody holds the instance's lock."""
+        try:
+            with open(self.run / f"{instance}.lock") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+
     def log_path(self, instance):
         folder = self.postgres.dir if instance == "postgres" else self.dir / "log"
         return folder / f"{instance}.log"
@@ -178,6 +200,7 @@ class Supervisor:
     def start_all(self):
         deployment = self.deployment
         deployment.state_file.unlink(missing_ok=True)
+        deployment.wait_stopped()
         if deployment.postgres.exists():
             self.processes["postgres"] = deployment.postgres.start()
         for instance in DAEMONS:
@@ -197,12 +220,19 @@ class Supervisor:
                 self._restart_at[name] = now + min(0.1 * 2 ** failures, BACKOFF_SECONDS_MAX)
             elif now >= self._restart_at[name]:
                 del self._restart_at[name]
-                starter = (self.deployment.postgres.start if name == "postgres"
-                           else lambda: self.deployment.start(name))
-                self.processes[name] = starter()
-                changed = True
+                changed = self._restart(name) or changed
         if changed:
             self.deployment.write_state(self.processes)
+
+    def _restart(self, name):
+        """False when it did not start: it counts as dead again and is tried later."""
+        try:
+            self.processes[name] = (self.deployment.postgres.start() if name == "postgres"
+                                    else self.deployment.start(name))
+        except DeploymentError as error:
+            print(f"{name} did not start: {error}", file=sys.stderr, flush=True)
+            return False
+        return True
 
     def stop_all(self):
         self.deployment.state_file.unlink(missing_ok=True)

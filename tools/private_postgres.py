@@ -88,13 +88,19 @@ log_parameter_max_length_on_error = 0
 
     def start(self):
         port = self.port_file.read_text().strip()
-        if not self._alive():  # the pid in a killed server's file may be anybody's by now
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._wait_stopped()
+        # Nothing of the server is left, and the pid in a killed one's files may be anybody's by now.
+        for name in ("postmaster.pid", f".s.PGSQL.{port}.lock"):
+            (self.data / name).unlink(missing_ok=True)
         log_path = self.dir / "postgres.log"
         log = open(log_path, "ab")
+        # The kernel forgets die_with_parent() when the user changes, so setpriv says it again; on
+        # SIGINT the server disconnects its clients and goes.
+        server = self._as_server()
+        if server:
+            server += ["--pdeathsig", "INT"]
         process = subprocess.Popen(
-            [*self._as_server(), str(self.programs() / "postgres"), "-D", str(self.data),
-             "-p", port],
+            [*server, str(self.programs() / "postgres"), "-D", str(self.data), "-p", port],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", preexec_fn=die_with_parent)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
@@ -106,15 +112,25 @@ log_parameter_max_length_on_error = 0
                 raise DeploymentError(f"postgres exited with {process.returncode}: "
                                       f"see {log_path}")
             time.sleep(0.05)
+        stop(process)
         raise DeploymentError("postgres was not ready in time")
 
+    def _wait_stopped(self):
+        """Two servers on one data folder would destroy it: waits for the last process of the
+        earlier one."""
+        deadline = time.monotonic() + READY_SECONDS
+        while self._alive():
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"another PostgreSQL server runs on {self.data}")
+            time.sleep(0.05)
+
     def _alive(self):
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
-            os.kill(pid, 0)
-            return True
-        except (OSError, ValueError, IndexError):
-            return False
+        """Whether any process works in the data folder: the server, or what a killed one left."""
+        for link in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(link) == str(self.data):
+                    return True
+        return False
 
     @contextlib.contextmanager
     def running(self):
