@@ -89,7 +89,7 @@ log_parameter_max_length_on_error = 0
     def start(self):
         port = self.port_file.read_text().strip()
         self._wait_stopped()
-        # Nothing of the server is left, and the pid in a killed one's files may be anybody's by now.
+        # Nothing of the server is left; the pid in a killed one's files may be anybody's by now.
         for name in ("postmaster.pid", f".s.PGSQL.{port}.lock"):
             (self.data / name).unlink(missing_ok=True)
         log_path = self.dir / "postgres.log"

@@ -137,22 +137,21 @@ def test_slow_sender_is_told_and_cut_within_the_limit(deployment, part):
     """Both listeners at once: each takes its whole limit."""
     found = {}
 
-    def send_slowly(door):
-        body = good_body()
-        whole = door.request(body)
+    def send_slowly(listener):
+        whole = listener.request(good_body())
         cut = whole.index(b"Content-Type") if part == "head" else len(whole) - 5
-        with door.connect() as connection:
+        with listener.connect() as connection:
             connection.send(whole[:cut])
             drip = b"X-Drip: 1\r\n" if part == "head" else None
-            found[door.name] = doors.seconds_until_answer(connection, drip, 1)
+            found[listener.name] = doors.seconds_until_answer(connection, drip, 1)
 
-    slow = [doors.edged(deployment), doors.vaultd(deployment)]
-    threads = [threading.Thread(target=send_slowly, args=(each,)) for each in slow]
+    listeners = [doors.edged(deployment), doors.vaultd(deployment)]
+    threads = [threading.Thread(target=send_slowly, args=[listener]) for listener in listeners]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for each in slow:
-        seconds, answer = found[each.name]
-        assert PATIENCE_SECONDS[0] < seconds < PATIENCE_SECONDS[1], each.name
+    assert set(found) == {"edged", "vaultd"}
+    for seconds, answer in found.values():
+        assert PATIENCE_SECONDS[0] < seconds < PATIENCE_SECONDS[1]
         assert answer.status == 408 and answer.problem == "request-timeout"

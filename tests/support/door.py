@@ -65,6 +65,10 @@ class Connection:
     def version(self):
         return self._tls.version()
 
+    def certificate(self):
+        """What the listener showed, in DER."""
+        return self._tls.getpeercert(binary_form=True)
+
     def close(self):
         self._tls.close()
 

@@ -2,9 +2,12 @@
 import contextlib
 import pathlib
 import shutil
+import sqlite3
 import tempfile
 import time
 from dataclasses import dataclass
+
+import psycopg2
 
 import api
 import audit_journal
@@ -104,6 +107,19 @@ class RunningDeployment(d.Deployment):
         """Entries whose `unmapped` members have these values, oldest first."""
         return [entry for entry in audit_journal.entries(self.dir / "audit")
                 if unmapped.items() <= entry["unmapped"].items()]
+
+    def vault_rows(self, query):
+        """What the vault's database answers to `query`; bytes as bytes."""
+        url = self.state()["databases"]["vault"]
+        if url.startswith("sqlite:"):
+            opened = sqlite3.connect(f"file:{url.removeprefix('sqlite:')}?mode=ro", uri=True)
+        else:
+            opened = psycopg2.connect(url)
+        with contextlib.closing(opened) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return [tuple(bytes(value) if isinstance(value, memoryview) else value
+                          for value in row) for row in cursor.fetchall()]
 
     def written(self):
         """All that the processes have said, and the audit log."""

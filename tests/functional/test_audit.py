@@ -1,0 +1,201 @@
+"""The audit log tells who did what to which card, when, from where, and how it ended."""
+import datetime
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import door as doors
+import leak_scan
+from deployment import BIN
+from running_deployment import folder, running, wait_until
+
+UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+CLOCK_SECONDS = 60
+
+
+def card(**members):
+    return {"number": leak_scan.generate_pan(), "exp_month": 12,
+            "exp_year": datetime.date.today().year + 1, **members}
+
+
+def kinds(entries):
+    return [(entry["unmapped"]["event_type"], entry["unmapped"]["phase"],
+             entry["unmapped"].get("outcome")) for entry in entries]
+
+
+def entries_of(deployment, token, count):
+    """Entries about a token; its outcomes are written soon after the answer."""
+    return wait_until(lambda: len(found := deployment.audit_entries(gateway_token=token)) >= count
+                      and found, f"{count} entries about {token}")
+
+
+def assert_has_six_fields(entry):
+    """PCI DSS 4.0.1, 10.2.2: user, type of event, date and time, success or failure, origination,
+    and the identity of what was affected."""
+    assert entry["actor"]["user"]["uid"] and entry["actor"]["app_uid"]
+    assert entry["unmapped"]["event_type"] and entry["type_uid"] // 100 == entry["class_uid"]
+    told = datetime.datetime.fromisoformat(entry["unmapped"]["timestamp"])
+    assert told.timestamp() * 1000 == pytest.approx(entry["time"], abs=1)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert abs((now - told).total_seconds()) < CLOCK_SECONDS
+    assert entry["status_id"] in (0, 1, 2)
+    assert (entry["status_id"] == 0) == (entry["unmapped"].get("outcome") in (None, "unknown"))
+    assert entry["src_endpoint"].get("ip") or entry["src_endpoint"].get("name")
+    assert entry["resources"] or entry["unmapped"]["event_type"] in (
+        "access.denied", "log.start", "service.start", "log.stop", "service.stop")
+    assert UUID.fullmatch(entry["metadata"]["uid"])
+
+
+@pytest.fixture(scope="module")
+def life(each_module_deployment):
+    """A card's whole life: (deployment, merchant, card, token)."""
+    deployment = each_module_deployment
+    merchant = deployment.new_merchant()
+    client = deployment.gateway(merchant.api_key)
+    sent = card(cvc="737", name="Ada Lovelace")
+    token = client.post("/v1/tokens", {"card": sent}).body["id"]
+    client.post("/v1/tokens", {"card": sent})
+    client.post("/v1/tokens", {"card": {**sent, "exp_month": 11}})
+    client.get(f"/v1/tokens/{token}")
+    client.delete(f"/v1/tokens/{token}")
+    client.get(f"/v1/tokens/{token}")
+    client.delete(f"/v1/tokens/{token}")
+    return deployment, merchant, sent, token
+
+
+@pytest.fixture(scope="module", params=["deployment", "postgres_deployment"])
+def each_module_deployment(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_every_action_on_a_card_is_told_in_order(life):
+    deployment, _, _, token = life
+    assert kinds(entries_of(deployment, token, 11)) == [
+        ("token.create", "intent", None), ("token.create", "outcome", "done"),
+        ("token.lookup", "single", "success"),                                  # the same card
+        ("token.lookup", "single", "success"),                                  # changed
+        ("token.update", "intent", None), ("token.update", "outcome", "done"),
+        ("token.lookup", "single", "success"),
+        ("token.delete", "intent", None), ("token.delete", "outcome", "done"),
+        ("token.lookup", "single", "failed"),                                   # it is gone
+        ("token.delete", "single", "success"),                                  # again
+    ]
+
+
+def test_every_entry_has_the_six_fields(life):
+    deployment, merchant, sent, token = life
+    for entry in entries_of(deployment, token, 11):
+        assert_has_six_fields(entry)
+        assert entry["actor"] == {"user": {"uid": merchant.key_id}, "app_uid": "vaultd"}
+        assert entry["unmapped"]["merchant_id"] == merchant.id
+        assert entry["src_endpoint"] == {"ip": "127.0.0.1"}
+        assert entry["resources"] == [{"uid": token}]
+    created = deployment.audit_entries(gateway_token=token, event_type="token.create")
+    assert {(entry["unmapped"]["bin"], entry["unmapped"]["last4"]) for entry in created} == {
+        (sent["number"][:6], sent["number"][-4:])}
+
+
+def test_intent_and_outcome_share_their_operation(life):
+    deployment, _, _, token = life
+    by_operation = {}
+    for entry in entries_of(deployment, token, 11):
+        if entry["unmapped"]["phase"] != "single":
+            by_operation.setdefault(entry["unmapped"]["operation_id"], []).append(
+                entry["unmapped"]["phase"])
+    assert list(by_operation.values()) == [["intent", "outcome"]] * 3
+
+
+def test_whole_log_has_the_six_fields_and_no_open_intent(life):
+    deployment = life[0]
+    entries = deployment.audit_entries()
+    for entry in entries:
+        assert_has_six_fields(entry)
+    uids = [entry["metadata"]["uid"] for entry in entries]
+    assert len(set(uids)) == len(uids)
+    wait_until(lambda: deployment.strongroom("audit", "verify")["open_intent_count"] == 0,
+               "every intent has its outcome")
+
+
+def test_log_verifies_and_holds_no_card_number_and_no_fingerprint(life):
+    deployment, _, sent, _ = life
+    report = deployment.strongroom("audit", "verify")
+    assert report["ok"] and report["entries"] > 0
+    assert leak_scan.scan_folder(deployment.dir / "audit", sent["number"]) == []
+    data = b"".join(path.read_bytes() for path in (deployment.dir / "audit").rglob("*")
+                    if path.is_file())
+    assert b"Ada Lovelace" not in data and b'"737"' not in data
+    assert deployment.gateway().post("/v1/tokens", {"card": card()}).status == 201
+    fingerprints = [value for row in deployment.vault_rows(
+        "SELECT fingerprint_odd, fingerprint_even FROM cards") for value in row if value]
+    assert fingerprints
+    data = deployment.written()
+    for fingerprint in fingerprints:
+        assert fingerprint not in data and fingerprint.hex().encode() not in data
+
+
+def test_operators_acts_are_told_with_their_user(deployment):
+    merchant = deployment.new_merchant()
+    deployment.strongroom("api-keys", "revoke", merchant.key_id)
+    for event, resource in (("merchant.create", merchant.id), ("api_key.create", merchant.key_id),
+                            ("api_key.revoke", merchant.key_id)):
+        told = [entry for entry in deployment.audit_entries(event_type=event)
+                if entry["resources"] == [{"uid": resource}]]
+        assert [entry["unmapped"]["phase"] for entry in told] == ["intent", "outcome"]
+        assert all(entry["actor"]["user"]["uid"].startswith("uid:") for entry in told)
+
+
+def test_denial_of_a_known_user_is_told_each_time(deployment):
+    merchant = deployment.new_merchant("merchant_user")
+    client = deployment.gateway(merchant.api_key)
+    for _ in range(3):
+        assert client.post("/v1/tokens", {"card": card()}).status == 403
+    told = deployment.audit_entries(event_type="access.denied", merchant_id=merchant.id)
+    assert [entry["actor"]["user"]["uid"] for entry in told] == [merchant.key_id] * 3
+
+
+def test_unknown_callers_denials_are_one_entry_per_source_and_minute_with_a_count():
+    guesses = 25
+    with running() as deployment:
+        edge = doors.edged(deployment, "sk_test_" + "a" * 52)
+        for _ in range(guesses):
+            assert edge.post({"card": card()}).status == 401
+        first = deployment.audit_entries(event_type="access.denied")
+        assert [entry["unmapped"]["count"] for entry in first] == [1]
+        assert first[0]["src_endpoint"] == {"ip": "127.0.0.1"}
+        assert deployment.stop_one("authd") == 0  # its windows end with it
+        told = deployment.audit_entries(event_type="access.denied")
+        assert [entry["unmapped"]["count"] for entry in told] == [1, guesses - 1]
+        for entry in told:
+            assert_has_six_fields(entry)
+
+
+def flip(path, offset):
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_flipped_byte_is_named(deployment, place):
+    """On a copy: auditd need not stop for it."""
+    with folder() as parent:
+        copy = parent / "copy"
+        copy.mkdir()
+        for name in ("strongroom.toml", "audit", "public"):
+            source = deployment.dir / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+        journal = next((copy / "audit").glob("journal-*"))
+        data = journal.read_bytes()
+        frames = [match.start() for match in re.finditer(rb'\{"metadata"', data)]
+        index = {"first": 0, "middle": len(frames) // 2, "last": len(frames) - 1}[place]
+        verify = [BIN / "strongroom", "audit", "verify", "--dir", copy, "--json"]
+        assert subprocess.run(verify, capture_output=True).returncode == 0, "the control failed"
+        flip(journal, frames[index] + 40)
+        done = subprocess.run(verify, capture_output=True, text=True)
+        assert done.returncode == 1
+        bad = json.loads(done.stdout)["bad"]
+        assert (bad["file"], bad["sequence"]) == (journal.name, index + 1)
+        assert bad["offset_bytes"] <= frames[index] + 40 < bad["offset_bytes"] + 20_000

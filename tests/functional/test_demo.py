@@ -1,0 +1,40 @@
+"""./dev demo proves the main job, and its negative controls make it fail and name the place."""
+import subprocess
+import sys
+
+import pytest
+
+import deployment as d
+from running_deployment import folder
+
+DEMO_SECONDS = 120
+
+
+def demo(*arguments):
+    return subprocess.run([sys.executable, d.ROOT / "tools/demo.py", *arguments],
+                          capture_output=True, text=True, timeout=DEMO_SECONDS)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_demo_proves_each_step_and_leaves_nothing(database):
+    with folder() as parent:
+        kept = parent / "kept"
+        done = demo("--db", database, "--keep", str(kept))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.splitlines()[-1].startswith("demo passed in ")
+        assert "FAILED" not in done.stdout
+        running = subprocess.run(["pgrep", "-f", str(kept)], capture_output=True, text=True)
+        assert running.stdout == "", "a process outlived the demo"
+
+
+def test_demo_fails_on_a_planted_leak_and_names_the_file():
+    done = demo("--plant", "leak")
+    assert done.returncode == 1, done.stdout
+    assert "FAILED" in done.stdout and "log/planted.log at byte 5 (digits)" in done.stdout
+
+
+def test_demo_fails_on_a_flipped_audit_byte_and_names_the_place():
+    done = demo("--plant", "audit-byte")
+    assert done.returncode == 1, done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert "journal-00000000000000000001.log" in last and "sequence" in last
