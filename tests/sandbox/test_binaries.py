@@ -1,4 +1,4 @@
-"""How the executables were compiled and linked: what makes a memory fault hard to turn into more."""
+"""How the executables were compiled and linked: what keeps a memory fault from becoming more."""
 import re
 import subprocess
 
