@@ -83,6 +83,13 @@ std::optional<std::string> Request::query_parameter(std::string_view name) const
   return std::nullopt;
 }
 
+bool Request::is_json() const noexcept {
+  std::string_view type = header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return internal::equals_lower_case(type, "application/json");
+}
+
 std::string_view Request::parameter(std::size_t index) const noexcept {
   SR_CHECK(index < parameter_count_);
   return parameters_[index];

@@ -65,6 +65,8 @@ class Request {
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const noexcept {
     return head_.header(lower_case_name);
   }
+  // True when the body's media type is JSON (RFC 9110 section 8.3), whatever its parameters.
+  [[nodiscard]] bool is_json() const noexcept;
   // Lies in the secret arena and is wiped before the connection reads its next request.
   [[nodiscard]] std::span<std::byte> body() const noexcept { return body_; }
   // The `index`th {..} part of the route's pattern, or the rest behind a prefix pattern's '*'.

@@ -42,6 +42,23 @@ TEST(RequestTest, QueryParameterIsEmptyWhenAbsentOrIllEncoded) {
   EXPECT_EQ(parameter("a=%zz", "a"), std::nullopt);
 }
 
+TEST(RequestTest, IsJsonLooksAtTheMediaTypeAlone) {
+  const auto is_json = [](std::vector<HeaderField> fields) {
+    const Head head = head_with("", std::move(fields));
+    const Peer peer;
+    return Request(head, {}, peer, "id").is_json();
+  };
+  for (const std::string_view type : {"application/json", "Application/JSON",
+                                      "application/json;charset=utf-8", "application/json ; a=b"}) {
+    EXPECT_TRUE(is_json({{"Content-Type", type}})) << type;
+  }
+  for (const std::string_view type : {"", "text/plain", "application/jsonx", "application/json, x",
+                                      "application/problem+json", "text/json;application/json"}) {
+    EXPECT_FALSE(is_json({{"Content-Type", type}})) << type;
+  }
+  EXPECT_FALSE(is_json({}));
+}
+
 TEST(RequestTest, TraceparentIsTheFieldOrNothing) {
   const auto traceparent = [](std::string_view value) {
     const Head head = head_with("", {{"Traceparent", value}});

@@ -92,6 +92,9 @@ async::Task<Response> create_card(Vault& vault, Profile profile, const Clock& cl
   if (auto what = check(request, "tokens:write")) {
     co_return co_await refuse(vault, request, *what, std::move(caller));
   }
+  if (!request.is_json()) {
+    co_return problem(request, {ProblemType::unsupported_media_type, "send application/json"});
+  }
   auto parsed = parse_token_request(request.body(), {profile, clock.now_us()});
   if (!parsed) co_return problem(request, parsed.error());
   const Answer<TokenView> view = co_await vault.tokenize(*std::move(parsed), std::move(caller));
