@@ -189,6 +189,16 @@ def test_requests_hear_that_the_database_is_away(shaken_postgres):
     assert {**after, "postgres": 0} == {**before, "postgres": 0}
 
 
+def test_start_waits_for_the_database(shaken_postgres):
+    deployment = shaken_postgres
+    assert deployment.stop_one("vaultd") == 0
+    with postgres_stopped(deployment):
+        deployment.start_one("vaultd", ready=False)
+        wait_until(lambda: waits_for(deployment, "vaultd", {"database", "recovery"}),
+                   "vaultd waits")
+    recovers(deployment, deployment.gateway())
+
+
 def test_frozen_database_is_answered_for_and_every_intent_is_settled(shaken_postgres):
     deployment, client = shaken_postgres, shaken_postgres.gateway(timeout=30)
     vault = deployment.vault()

@@ -239,6 +239,17 @@ def test_number_in_the_query_is_refused(door):
     assert (answer.status, answer.problem) == (422, "looks-like-card-data")
 
 
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "", None,
+                                   "application/json-patch+json"])
+def test_body_of_another_media_type_is_refused(door, media):
+    door.headers = {} if media is None else {"Content-Type": media}
+    sent = card()
+    answer = refusal(door, {"card": sent}, sent["number"])
+    assert (answer.status, answer.problem) == (415, "unsupported-media-type")
+    door.headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert door.post({"card": sent}).status == 201
+
+
 def test_number_in_other_headers_is_not_repeated(door):
     pan = leak_scan.generate_pan()
     answer = refusal(door, {"card": card()}, pan,

@@ -151,8 +151,10 @@ class CheckedApi:
         self._headers = headers or {}
 
     def call(self, method, target, body=None, headers=None):
-        status, received, fields = self._api.call(method, target, body,
-                                                  {**self._headers, **(headers or {})})
+        sent_fields = {**self._headers, **(headers or {})}
+        if body is not None:
+            sent_fields.setdefault("Content-Type", "application/json")
+        status, received, fields = self._api.call(method, target, body, sent_fields)
         answer = Answer(status, received, fields)
         sent = json.loads(body) if isinstance(body, (str, bytes)) and status < 300 else body
         self._contract.check(method, target, answer, sent)
