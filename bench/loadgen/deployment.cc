@@ -59,9 +59,9 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
   const std::string_view digits = url.substr(colon + 1);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   Endpoint endpoint{.host = std::string(host)};
-  const char* const end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, endpoint.port);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || endpoint.port == 0 || host.empty()) {
+  const auto parsed = std::from_chars(digits.begin(), digits.end(), endpoint.port);
+  if (parsed.ec != std::errc{} || parsed.ptr != digits.end() || endpoint.port == 0 ||
+      host.empty()) {
     return fail(kBadUrl);
   }
   return endpoint;

@@ -58,6 +58,7 @@ Result<LoadResult> run_load(const Deployment& deployment, const LoadPlan& plan,
                             const LoadEvents& events) {
   Crew crew(plan.threads);
   std::vector<std::jthread> threads;
+  threads.reserve(plan.threads);
   for (std::size_t i = 0; i < plan.threads; ++i) {
     threads.emplace_back([&, i] { work(deployment, plan, i, crew); });
   }

@@ -11,9 +11,9 @@
 
 namespace {
 
-using namespace strongroom;
+namespace bench = strongroom::bench;
 
-int failure(int status, const Error& error) {
+int failure(int status, const strongroom::Error& error) {
   fmt::print(stderr, "loadgen: {} ({}, {})\n", error.what(), to_string(error.code()),
              error.detail());
   return status;

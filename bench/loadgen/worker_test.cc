@@ -43,9 +43,6 @@ class WorkerTest : public testing::Test {
     plan_.duration = 200ms;
     plan_.pool = 3;
   }
-  // Servers first: their threads use the router and what the handlers write.
-  ~WorkerTest() override { servers_.clear(); }
-
   LoadResult run() {
     const LoadEvents events{.on_begin = [this] { ++begun_; }, .on_end = [this] { ++ended_; }};
     auto result = run_load(deployment_, plan_, events);
@@ -57,7 +54,6 @@ class WorkerTest : public testing::Test {
 
   http::testing::Authority authority_;
   std::list<http::Router> routers_;  // stay where they are
-  std::vector<std::unique_ptr<ServerThread>> servers_;
   Deployment deployment_;
   LoadPlan plan_;
   int ticket_status_ = 200;
@@ -68,6 +64,8 @@ class WorkerTest : public testing::Test {
   std::uint64_t taken_ = 0;
   int begun_ = 0;
   int ended_ = 0;
+  // Last, so that they end first: their threads use what stands above.
+  std::vector<std::unique_ptr<ServerThread>> servers_;
 
  private:
   // edged asks clients for no certificate.

@@ -8,6 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
 
+import machine  # noqa: E402
 import pgbench  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
@@ -83,3 +84,15 @@ def test_report_without_pgbench():
     del result["pgbench_connections"], result["pgbench_rates"]
     text = report.markdown({}, vault_bench.Plan(rounds=3), {"sqlite": result})
     assert "pgbench" not in text
+
+
+def test_a_disk_faster_than_its_medium_has_a_cache():
+    assert "at best, 300 us at the median: the disk acknowledges from a cache" in \
+        machine.fsync_text([120.0, 300.0, 9000.0])
+    assert "writes before it acknowledges" in machine.fsync_text([800.0, 900.0])
+
+
+def test_state_names_what_figures_depend_on():
+    state = machine.describe()
+    assert {"CPU", "cores", "kernel", "compiler", "OpenSSL", "PostgreSQL", "commit"} <= set(state)
+    assert "unknown" not in state.values()
