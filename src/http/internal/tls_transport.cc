@@ -1,5 +1,5 @@
 // TLS over a non-blocking socket: OpenSSL reads and writes the socket itself, so a record is copied
-// once and a connection that idles keeps no buffers.
+// once.
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
