@@ -39,8 +39,8 @@ void show_progress(const audit::VerifyProgress& progress) {
   const double share = progress.bytes_total == 0 ? 1.0
                                                  : static_cast<double>(progress.bytes_done) /
                                                        static_cast<double>(progress.bytes_total);
-  constexpr int kWidth = 40;
-  const int filled = static_cast<int>(share * kWidth);
+  constexpr std::size_t kWidth = 40;
+  const auto filled = static_cast<std::size_t>(share * static_cast<double>(kWidth));
   fmt::print(stderr, "\r[{:<{}}] {:3.0f} %  {} entries", std::string(filled, '='), kWidth,
              share * 100, progress.entries);
 }
