@@ -10,7 +10,6 @@ from running_deployment import wait_until
 from tickets import TicketKey, good_claims
 
 REVOKED_WITHIN_SECONDS = 1.0
-POLL_SECONDS = 0.2  # what a poll and a slow machine may add
 
 
 def card():
@@ -78,15 +77,20 @@ def test_revoked_key_dies_within_a_second(deployment):
     client = deployment.gateway(merchant.api_key)
     path = "/v1/tokens/tok_" + "a" * 26
     assert client.get(path).status == 404
-    begin = time.monotonic()
     deployment.strongroom("api-keys", "revoke", merchant.key_id)
-    revoked = time.monotonic()
-    assert client.get(path).status in (404, 401)
-    refused = wait_until(lambda: client.get(path).status == 401 and time.monotonic(),
-                         "the key is refused", seconds=5)
-    print(f"refused {refused - revoked:.3f} s after the revocation was acknowledged"
-          f" ({refused - begin:.3f} s after it was asked for)")
-    assert refused - revoked < REVOKED_WITHIN_SECONDS + POLL_SECONDS
+    revoked = accepted = time.monotonic()
+
+    def is_refused():
+        nonlocal accepted
+        sent = time.monotonic()
+        if client.get(path).status == 401:
+            return True
+        accepted = sent
+        return False
+
+    wait_until(is_refused, "the key is refused", seconds=5)
+    print(f"last taken {accepted - revoked:.3f} s after the revocation was acknowledged")
+    assert accepted - revoked < REVOKED_WITHIN_SECONDS
 
 
 def test_refusal_is_not_kept(deployment):
