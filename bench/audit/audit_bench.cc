@@ -44,7 +44,7 @@ audit::Entry new_entry() {
           .merchant_id = "mer_01jd7v0c8n2x5h3q",
           .bin = "424242",
           .last4 = "4242",
-          .request_id = "0123456789abcdef0123456789abcdef"};
+          .request_id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"};
 }
 
 // A fresh folder that is removed again.

@@ -40,7 +40,7 @@ Entry full_entry() {
           .connector_id = "stripe",
           .bin = "424242",
           .last4 = "4242",
-          .request_id = "0123456789abcdef0123456789abcdef",
+          .request_id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee",
           .count = 3,
           .old_size_bytes = 20,
           .new_size_bytes = 10};
@@ -54,14 +54,14 @@ TEST(EntryTest, WritesExactlyTheDocumentedForm) {
   EXPECT_EQ(
       to_json(full_entry()),
       R"({"metadata":{"version":"1.3.0","uid":"01000000-0000-7000-8000-000000000001",)"
-      R"("correlation_uid":"0123456789abcdef0123456789abcdef"},"class_uid":6003,"category_uid":6,)"
+      R"("correlation_uid":"0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"},"class_uid":6003,"category_uid":6,)"
       R"("activity_id":1,"type_uid":600301,"severity_id":1,"time":1795298400123,"status_id":1,)"
       R"("actor":{"user":{"uid":"key_1"},"app_uid":"vaultd"},"api":{"operation":"POST /v1/tokens"},)"
       R"("src_endpoint":{"ip":"192.0.2.7"},"resources":[{"uid":"tok_a"},{"uid":"tok_b"}],)"
       R"("unmapped":{"schema":1,"event_type":"token.create","phase":"outcome",)"
       R"("operation_id":"01000000-0000-7000-8000-000000000002","outcome":"done",)"
       R"("gateway_token":"tok_a","merchant_id":"mer_1","connector_id":"stripe","bin":"424242",)"
-      R"("last4":"4242","request_id":"0123456789abcdef0123456789abcdef","count":3,)"
+      R"("last4":"4242","request_id":"0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee","count":3,)"
       R"("old_size_bytes":20,"new_size_bytes":10,"timestamp":"2026-11-21T22:00:00.123Z"}})");
 }
 

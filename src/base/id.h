@@ -24,6 +24,7 @@ struct Id {
 using TokenId = Id<struct TokenIdTag>;          // a card's row; never leaves the vault
 using OperationId = Id<struct OperationIdTag>;  // joins an intent with its outcome
 using EntryId = Id<struct EntryIdTag>;          // `uid` of an audit entry
+using RequestId = Id<struct RequestIdTag>;  // one HTTP request, through every service it reaches
 
 // A UUID v7 of `unix_ms` and ten random bytes (74 bits of them are used).
 [[nodiscard]] std::array<std::byte, 16> uuid_v7(std::uint64_t unix_ms,

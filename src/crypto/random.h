@@ -48,5 +48,8 @@ template <class IdType>
 [[nodiscard]] inline EntryId new_entry_id(Random& random, const Clock& clock) {
   return new_id<EntryId>(random, clock);
 }
+[[nodiscard]] inline RequestId new_request_id(Random& random, const Clock& clock) {
+  return new_id<RequestId>(random, clock);
+}
 
 }  // namespace strongroom::crypto

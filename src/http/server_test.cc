@@ -247,13 +247,13 @@ TEST_F(ServerTest, AnswersFieldsWithLineEndsAs500) {
 TEST_F(ServerTest, TakesRequestIdsOfServicesOnly) {
   start();
   const auto connection = connect();
-  const std::string id = "00112233445566778899aabbccddeeff";
+  const std::string id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee";
   connection->say(get("/echo", "Strongroom-Request-Id: " + id + "\r\n"));
   EXPECT_THAT(connection->hear(), HasSubstr("Strongroom-Request-Id: " + id + "\r\n"));
   connection->say(get("/echo", "Strongroom-Request-Id: 4242424242424242\r\n"));
   const std::string answer = connection->hear();
   EXPECT_THAT(answer, Not(HasSubstr("4242424242424242")));
-  EXPECT_THAT(answer, ::testing::ContainsRegex("Strongroom-Request-Id: [0-9a-f]{32}\r\n"));
+  EXPECT_THAT(answer, ::testing::ContainsRegex("Strongroom-Request-Id: [0-9a-f-]{36}\r\n"));
 }
 
 TEST_F(ServerTest, GivesUpOnASlowHandshake) {

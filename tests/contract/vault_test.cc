@@ -92,7 +92,7 @@ class VaultTest : public testing::Test {
             .merchant = std::move(merchant),
             .source = "192.0.2.1",
             .operation = "POST /v1/cards",
-            .request_id = std::string(32, 'a')};
+            .request_id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"};
   }
   TokenRequest request(const std::string& more = "", const std::string& outer = "",
                        const std::string& number = "4242424242424242") {

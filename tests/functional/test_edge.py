@@ -56,11 +56,12 @@ def test_two_credentials_are_not_chosen_between(deployment, victim):
 
 def test_claimed_source_and_request_id_have_no_effect(deployment):
     door = doors.edged(deployment)
+    claimed = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
     made = door.post(card(), extra=[("Strongroom-Source", "198.51.100.7"),
                                     ("X-Forwarded-For", "198.51.100.7"),
                                     ("Forwarded", "for=198.51.100.7"),
-                                    ("Strongroom-Request-Id", "a" * 32)])
-    assert made.headers["strongroom-request-id"] != "a" * 32
+                                    ("Strongroom-Request-Id", claimed)])
+    assert made.headers["strongroom-request-id"] != claimed
     entries = deployment.audit_entries(gateway_token=made.body["id"])
     assert entries and all(entry["src_endpoint"] == {"ip": "127.0.0.1"} for entry in entries)
     assert b"198.51.100.7" not in deployment.written()

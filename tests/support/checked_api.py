@@ -13,7 +13,7 @@ import yaml
 import api
 
 DOCUMENTS = pathlib.Path(__file__).resolve().parents[2] / "api"
-REQUEST_ID = re.compile("[0-9a-f]{32}")
+REQUEST_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 PROBLEM = "urn:strongroom:problem:"
 
 
@@ -116,7 +116,7 @@ class Contract:
             value = answer.headers.get(name.lower())
             if value is None:
                 continue
-            if header["schema"]["type"] == "integer":
+            if header["schema"].get("type") == "integer":
                 value = int(value)
             self._validate(value, header["schema"], uri, f"{what}, {name}")
 

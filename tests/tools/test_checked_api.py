@@ -10,10 +10,11 @@ TOKEN = {"id": "tok_" + "a" * 26, "object": "token",
                   "exp_year": 2040},
          "created_at": "2040-01-02T03:04:05.123Z", "expires_at": None, "usage_count": 0,
          "usage_limit": None, "metadata": {}, "duplicate": "new"}
-HEADERS = {"content-type": "application/json", "strongroom-request-id": "0" * 32,
+REQUEST_ID = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
+HEADERS = {"content-type": "application/json", "strongroom-request-id": REQUEST_ID,
            "cache-control": "no-store"}
 PROBLEM = {"type": "urn:strongroom:problem:not-found", "title": "t", "status": 404,
-           "request_id": "0" * 32}
+           "request_id": REQUEST_ID}
 PROBLEM_HEADERS = {**HEADERS, "content-type": "application/problem+json"}
 
 
@@ -52,7 +53,7 @@ def test_promised_answers_pass():
     {"status": 422, "headers": PROBLEM_HEADERS,
      "body": {**PROBLEM, "status": 422, "type": "urn:strongroom:problem:unheard-of"}},
     {"status": 422, "headers": PROBLEM_HEADERS,
-     "body": {**PROBLEM, "status": 422, "request_id": "1" * 32}},
+     "body": {**PROBLEM, "status": 422, "request_id": "1" + REQUEST_ID[1:]}},
     {"status": 503, "body": {**PROBLEM, "status": 503},
      "headers": {**PROBLEM_HEADERS, "retry-after": "soon"}},
     {"status": 204, "body": b"x", "method": "DELETE", "target": "/v1/tokens/tok_x"},

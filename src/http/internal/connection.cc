@@ -20,11 +20,6 @@ constexpr std::size_t kFirstBlock = 4096;  // takes nearly every request whole
 constexpr std::chrono::milliseconds kLingerTimeout{1'000};
 constexpr std::size_t kLingerBytesMax = std::size_t{1} << 20;
 
-bool is_request_id(std::string_view text) noexcept {
-  std::array<std::byte, 16> ignored;
-  return parse_hex(text, ignored);
-}
-
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerState> server, Socket socket,
@@ -236,10 +231,13 @@ bool Connection::closes() const noexcept {
 std::string Connection::request_id() const {
   // Only services may name requests: an outsider could make two look like one.
   const std::string_view given = head_.header("strongroom-request-id");
-  if (!peer_.identity.empty() && is_request_id(given)) return std::string(given);
-  std::array<std::byte, 16> id;
-  server_->random.fill(id);
-  return hex(id);
+  if (!peer_.identity.empty() && parse_uuid(given)) return std::string(given);
+  return new_request_id();
+}
+
+// A UUID: no filter takes its digits for a card number (base/pan_scan.h), so no log masks it.
+std::string Connection::new_request_id() const {
+  return uuid_text(crypto::new_request_id(server_->random, server_->clock).bytes);
 }
 
 async::Task<bool> Connection::answer(std::span<std::byte> body) {
@@ -264,9 +262,7 @@ async::Task<bool> Connection::answer(std::span<std::byte> body) {
 async::Task<void> Connection::refuse(Problem problem) {
   ++server_->counters.requests_refused;
   timed_out_ = false;  // the answer has its own time
-  std::array<std::byte, 16> bytes;
-  server_->random.fill(bytes);
-  const std::string id = hex(bytes);
+  const std::string id = new_request_id();
   const std::string text = response_text(problem_response(problem, id), Method::get, id, true);
   const bool written = co_await write(text);
   if (written) co_await linger();

@@ -61,6 +61,7 @@ class Connection {
   bool fill_now();
   async::Task<bool> wait(IoStatus want);
   [[nodiscard]] std::string request_id() const;
+  [[nodiscard]] std::string new_request_id() const;
   [[nodiscard]] Refusal read_refusal() const noexcept;
   [[nodiscard]] bool closes() const noexcept;
 

@@ -34,6 +34,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   Deadlines deadlines;
   ServerCounters counters;
   crypto::SystemRandom random;
+  SystemClock clock;
   std::size_t requests_in_flight = 0;
 
   std::shared_ptr<const TlsContext> tls;
