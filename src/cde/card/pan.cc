@@ -142,6 +142,10 @@ std::string Pan::last4() const {
   return std::string(digits.substr(digits.size() - 4));
 }
 
+bool Pan::is_same_number(const Pan& other) const noexcept {
+  return equal_constant_time(digits_.reveal(), other.digits_.reveal());
+}
+
 bool Pan::is_in_test_range() const noexcept {
   return std::ranges::binary_search(kTestBins, prefix(reveal(PanReveal::grant()), 6));
 }

@@ -67,6 +67,10 @@ class Pan {
   // refuses.
   [[nodiscard]] bool is_documented_test_number() const noexcept;
 
+  // Whether `other` is the same number, in constant time: the last check of what a fingerprint
+  // found.
+  [[nodiscard]] bool is_same_number(const Pan& other) const noexcept;
+
   bool operator==(const Pan&) const = delete;
   friend std::ostream& operator<<(std::ostream&, const Pan&) = delete;
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "cde/vault/vault.h"
 #include "cde/vault/vault_answers.h"
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr wire::Problem kTokenDeleted{ProblemType::token_deleted, "the card was deleted"};
 constexpr wire::Problem kTokenExpired{ProblemType::token_expired, "the token's time is over"};
+constexpr wire::Problem kForeignRow{ProblemType::internal, "the vault could not do this"};
 
 // A name that the request leaves out says nothing about the one that is stored.
 bool differs(const Card& stored, const CardDetails& stored_details, const Card& given,
@@ -47,6 +49,11 @@ async::Task<Answer<TokenView>> Vault::give_existing(const CardRow& row, const Ca
   if (!token) co_return refuse(problem_of_hsm(token.error()));
   const Result<Card> stored = sealer->open_card(row.sealed.card);
   if (!stored) co_return refuse(problem_of_hsm(stored.error()));
+  // Nothing binds a fingerprint to its row: who can write the database can put one at another card.
+  if (!stored->pan.is_same_number(card.pan)) {
+    log::error("a fingerprint stands at another card's row; the database was tampered with");
+    co_return refuse(kForeignRow);
+  }
   Result<CardDetails> stored_details = sealer->open_details(row.sealed.details);
   if (!stored_details) co_return refuse(problem_of_hsm(stored_details.error()));
 
