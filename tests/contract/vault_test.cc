@@ -49,6 +49,48 @@ class FakeRecorder final : public audit::Recorder {
   bool refuse_ = false;
 };
 
+// A database that loses connections: per insert, in order, a fate. A held insert answers
+// unknown_outcome and commits when let go, as a server does that works on without its client.
+class LossyDatabase final : public storage::Database {
+ public:
+  enum class Fate : std::uint8_t { passes, held, refused };
+
+  explicit LossyDatabase(storage::Database& inner) : inner_(inner) {}
+  async::Task<Result<storage::Rows>> read(storage::Statement statement) override {
+    return inner_.read(std::move(statement));
+  }
+  async::Task<Result<std::vector<storage::Rows>>> write(
+      std::vector<storage::Statement> statements) override {
+    return inner_.write(std::move(statements));
+  }
+  async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany& insert,
+                                                 std::vector<storage::Row> rows) override {
+    const Fate fate = fates.empty() ? Fate::passes : fates.front();
+    if (!fates.empty()) fates.erase(fates.begin());
+    if (fate == Fate::passes) co_return co_await inner_.insert_many(insert, std::move(rows));
+    if (fate == Fate::refused) co_return fail({ErrorCode::unavailable, "no connection"});
+    held_ = std::move(rows);
+    held_insert_ = &insert;
+    co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
+  }
+  async::Task<Result<std::uint64_t>> update_many(const storage::UpdateMany& update,
+                                                 std::vector<storage::Row> rows) override {
+    return inner_.update_many(update, std::move(rows));
+  }
+  bool ready() const override { return inner_.ready(); }
+  async::Task<void> close() override { return inner_.close(); }
+
+  async::Task<Result<storage::Rows>> let_go() {
+    return inner_.insert_many(*held_insert_, std::move(held_));
+  }
+  std::vector<Fate> fates;
+
+ private:
+  storage::Database& inner_;
+  std::vector<storage::Row> held_;
+  const storage::InsertMany* held_insert_ = nullptr;
+};
+
 class SetClock final : public Clock {
  public:
   std::int64_t now_us() const override { return now; }
@@ -81,10 +123,14 @@ class VaultTest : public testing::Test {
   VaultTest() {
     database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
-    cards_ = std::make_unique<CardStore>(*database_);
+    lossy_ = std::make_unique<LossyDatabase>(*database_);
+    cards_ = std::make_unique<CardStore>(*lossy_);
     keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->sessions.get(), nullptr}, random_);
+    make_vault({});
+  }
+  void make_vault(std::chrono::milliseconds commit_lag_max) {
     vault_ = std::make_unique<Vault>(
-        VaultParts{loop_, *cards_, *keys_, codes_, recorder_, random_, clock_});
+        VaultParts{loop_, *cards_, *keys_, codes_, recorder_, random_, clock_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -111,6 +157,15 @@ class VaultTest : public testing::Test {
   Answer<void> erase(const PublicToken& token, Caller who = caller()) {
     return loop_.run_until_done(vault_->erase(token, std::move(who)));
   }
+  void wait_until_entries(std::size_t count) {
+    auto wait = [](async::Loop& loop, const FakeRecorder& recorder,
+                   std::size_t wanted) -> async::Task<> {
+      while (recorder.entries.size() < wanted)
+        co_await loop.sleep_for(std::chrono::milliseconds(1));
+    };
+    loop_.run_until_done(wait(loop_, recorder_, count));
+  }
+  void write(std::string_view sql) { SR_CHECK(loop_.run_until_done(database_->write({{sql}}))); }
   storage::Rows rows(std::string_view sql) { return *loop_.run_until_done(database_->read({sql})); }
   // Every intent has exactly one outcome.
   void expect_balanced() {
@@ -133,6 +188,7 @@ class VaultTest : public testing::Test {
   FakeRecorder recorder_;
   CvcHolder codes_;
   std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<LossyDatabase> lossy_;
   std::unique_ptr<CardStore> cards_;
   std::optional<HsmKeyRing> keys_;
   std::unique_ptr<Vault> vault_;
@@ -281,6 +337,75 @@ TEST_F(VaultTest, ARowOfAnotherTokenDoesNotOpen) {
         "other.token_id <> cards.token_id)"}}));
   ASSERT_TRUE(deks);
   EXPECT_EQ(look_up(a->token).error().type, ProblemType::internal);
+}
+
+TEST_F(VaultTest, AFingerprintMovedToAnotherRowGivesNoToken) {
+  const auto a = tokenize(request());
+  const auto b = tokenize(request("", "", "5555555555554444"));
+  ASSERT_TRUE(a && b);
+  write("ALTER TABLE cards ADD COLUMN other bytea");
+  write(
+      "UPDATE cards SET other = (SELECT fingerprint_odd FROM cards AS b WHERE "
+      "b.token_id <> cards.token_id)");
+  write("UPDATE cards SET fingerprint_odd = NULL");
+  write("UPDATE cards SET fingerprint_odd = other");
+  recorder_.entries.clear();
+  EXPECT_EQ(tokenize(request()).error().type, ProblemType::internal);
+  TokenRequest newer = request();
+  newer.expiry = *ExpiryDate::create(1, 2031);
+  EXPECT_EQ(tokenize(std::move(newer)).error().type, ProblemType::internal);
+  EXPECT_EQ(look_up(b->token)->bin, "555555");  // not overwritten by the other card
+  expect_balanced();
+}
+
+TEST_F(VaultTest, AnInsertThatMayStillCommitIsSettledLater) {
+  lossy_->fates = {LossyDatabase::Fate::held, LossyDatabase::Fate::refused};
+  const auto view = tokenize(request());
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().type, ProblemType::database_unavailable);
+  ASSERT_EQ(recorder_.entries.size(), 1U);  // the intent, still open
+  ASSERT_TRUE(loop_.run_until_done(lossy_->let_go()));
+  wait_until_entries(2);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, AnInsertThatCannotHaveBeenMadeIsNotDoneAtOnce) {
+  lossy_->fates = {LossyDatabase::Fate::refused};
+  ASSERT_FALSE(tokenize(request()));
+  ASSERT_EQ(recorder_.entries.size(), 2U);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
+}
+
+TEST_F(VaultTest, RecoveryWaitsForWhatAKilledProcessSent) {
+  lossy_->fates = {LossyDatabase::Fate::held, LossyDatabase::Fate::refused};
+  ASSERT_FALSE(tokenize(request()));
+  recorder_.open = {recorder_.entries[0]};
+  const std::unique_ptr<Vault> killed = std::move(vault_);
+  killed->stop();
+  recorder_.entries.clear();
+  make_vault(std::chrono::milliseconds(200));
+  auto commit_late = [](async::Loop& loop, LossyDatabase& database) -> async::Task<> {
+    co_await loop.sleep_for(std::chrono::milliseconds(100));
+    SR_CHECK(co_await database.let_go());
+  };
+  async::spawn(commit_late(loop_, *lossy_));
+  ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
+  ASSERT_EQ(recorder_.entries.size(), 1U);
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::done);
+  // What `killed` has spawned ends while it lives, and says nothing.
+  loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(1100)));
+  EXPECT_EQ(recorder_.entries.size(), 1U);
+}
+
+TEST_F(VaultTest, RecoveryEndsWhenStopped) {
+  ASSERT_TRUE(tokenize(request()));
+  recorder_.open = {recorder_.entries[0]};
+  recorder_.open[0].gateway_token = PublicToken::generate(random_).text();
+  make_vault(std::chrono::hours(1));
+  vault_->stop();
+  EXPECT_EQ(loop_.run_until_done(vault_->close_open_intents()).error().code(),
+            ErrorCode::unavailable);
 }
 
 TEST_F(VaultTest, OpenIntentsAreClosedFromTheDatabase) {

@@ -16,6 +16,9 @@ namespace {
 constexpr std::chrono::milliseconds kRetryStep{100};
 constexpr std::chrono::seconds kSweepStep{1};
 constexpr std::chrono::seconds kServerPatience{5};
+// Longer than PostgreSQL is let run a statement (storage::Options): it goes on without its client.
+// SQLite ends with its process.
+constexpr std::chrono::seconds kPostgresCommitLagMax{10};
 
 // What passes by itself: a neighbor that is not there yet.
 bool may_pass(const Error& error) {
@@ -43,7 +46,10 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .codes = shared.codes,
               .recorder = audit_,
               .random = shared.random,
-              .clock = shared.clock}) {
+              .clock = shared.clock,
+              .commit_lag_max = shared.config.database.sqlite_folder.empty()
+                                    ? kPostgresCommitLagMax
+                                    : std::chrono::seconds(0)}) {
   router_.set_ticket_verifier(verifier_);
   router_.on_denied([this](const http::Request& request, const wire::Problem&) {
     return record_denial(request);

@@ -108,35 +108,55 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                     token};
 }
 
-// Inserts `row` and gives nothing, or the live row that stands in its way. What cannot be found out
-// now is settled later under the same intent.
+void Vault::conclude_undone(const audit::Entry& intent, bool may_be_under_way) {
+  if (may_be_under_way) {
+    async::spawn(settle(intent));
+  } else {
+    conclude(intent, Outcome::not_done);
+  }
+}
+
+// Inserts `row` and gives nothing, or the live row that stands in its way; concludes `intent`. An
+// attempt whose outcome is unknown may still commit, whatever is learned after it.
 async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
                                                           const audit::Entry& intent) {
+  bool may_be_under_way = false;
+  wire::Problem problem = kOverloaded;
   for (int attempt = 0; attempt < kInsertAttemptsMax; ++attempt) {
     const Result<bool> inserted = co_await parts_.cards.insert(row);
-    if (inserted && *inserted) co_return std::nullopt;
-    if (!inserted && inserted.error().code() != ErrorCode::unknown_outcome) {
-      conclude(intent, Outcome::not_done);
-      co_return refuse(problem_of_database(inserted.error()));
+    if (inserted && *inserted) {
+      conclude(intent, Outcome::done);
+      co_return std::nullopt;
     }
+    if (!inserted && inserted.error().code() != ErrorCode::unknown_outcome) {
+      problem = problem_of_database(inserted.error());
+      break;
+    }
+    may_be_under_way |= !inserted;
     Result<CardStore::Found> found =
         co_await parts_.cards.find_by_fingerprint(row.fingerprint, row.fingerprint_version);
     if (!found) {
-      async::spawn(settle(intent));
-      co_return refuse(problem_of_database(found.error()));
+      problem = problem_of_database(found.error());
+      break;
     }
-    if (!found->card) continue;  // deleted meanwhile, or never committed
-    if (found->card->token_id == row.token_id) co_return std::nullopt;  // only the reply was lost
-    if (!has_expired(*found->card, parts_.clock.now_us())) co_return std::move(found->card);
+    if (!found->card) continue;  // deleted meanwhile, or not committed
+    if (found->card->token_id == row.token_id) {
+      conclude(intent, Outcome::done);
+      co_return std::nullopt;
+    }
+    if (!has_expired(*found->card, parts_.clock.now_us())) {
+      conclude_undone(intent, may_be_under_way);
+      co_return std::move(found->card);
+    }
     const Result<bool> released =
         co_await parts_.cards.release_expired(found->card->token_id, parts_.clock.now_us());
     if (!released) {
-      conclude(intent, Outcome::not_done);
-      co_return refuse(problem_of_database(released.error()));
+      problem = problem_of_database(released.error());
+      break;
     }
   }
-  async::spawn(settle(intent));
-  co_return refuse(kOverloaded);
+  conclude_undone(intent, may_be_under_way);
+  co_return refuse(problem);
 }
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
@@ -158,11 +178,9 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent);
   if (!existing) co_return refuse(existing.error());
   if (!*existing) {
-    conclude(intent, Outcome::done);
     hold_code(request, made->row.token_id);
     co_return view_of(made->row, made->token, card, details, Duplicate::new_card);
   }
-  conclude(intent, Outcome::not_done);
   const CardRow& row = **existing;
   Answer<TokenView> view = co_await give_existing(row, card, details, caller);
   if (view) hold_code(request, row.token_id);

@@ -3,6 +3,7 @@
 // act.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -67,6 +68,8 @@ struct VaultParts {
   audit::Recorder& recorder;
   crypto::Random& random;
   const Clock& clock;
+  // How long what a lost connection or a killed process sent to the database may still commit.
+  std::chrono::milliseconds commit_lag_max{};
 };
 
 // Vault belongs to one Loop. Problems of every call: audit_unavailable, database_unavailable,
@@ -88,6 +91,7 @@ class Vault final {
   [[nodiscard]] async::Task<Answer<void>> note_denial(Caller caller);
 
   // Closes the instance's open intents from the database, as done or not_done: before serving.
+  // Waits until commit_lag_max after the Vault was made if one is not in the database.
   [[nodiscard]] async::Task<Result<void>> close_open_intents();
   // Ends the settling of outcomes that the database still owes; they stay open for the next start.
   void stop() noexcept { stopping_ = true; }
@@ -103,6 +107,8 @@ class Vault final {
                                         OperationId operation);
   async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row,
                                                      const audit::Entry& intent);
+  // The row did not go in: says so, or settles it later if an insert may still be under way.
+  void conclude_undone(const audit::Entry& intent, bool may_be_under_way);
   async::Task<Answer<TokenView>> give_existing(const CardRow& row, const Card& card,
                                                const CardDetails& details, const Caller& caller);
   async::Task<Answer<bool>> keep_newer(const CardRow& row, const CardSealer& sealer,
@@ -116,6 +122,7 @@ class Vault final {
                                  const PublicToken& token, const Caller& caller);
   async::Task<Result<audit::Outcome>> outcome_in_database(const audit::Entry& intent);
   async::Task<void> settle(audit::Entry intent);
+  async::Task<Result<void>> wait_for_late_commits();
   [[nodiscard]] audit::Entry entry(audit::EventType event, const Caller& caller);
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
                                    const Caller& caller);
@@ -124,6 +131,7 @@ class Vault final {
 
   VaultParts parts_;
   std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;
+  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   bool stopping_ = false;
 };
 

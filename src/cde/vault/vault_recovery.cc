@@ -1,4 +1,5 @@
 // What became of an operation whose outcome is not in the log: the database knows.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,8 +13,8 @@ namespace {
 using audit::EventType;
 using audit::Outcome;
 
-// Longer than the database lets a statement run: what was sent before has ended when it is over.
-constexpr std::chrono::seconds kSettleInterval{10};
+constexpr std::chrono::seconds kSettleStepMin{1};
+constexpr std::chrono::milliseconds kWaitStep{50};
 
 }  // namespace
 
@@ -41,7 +42,12 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
 async::Task<Result<void>> Vault::close_open_intents() {
   SR_CO_TRY(const std::vector<audit::OpenIntent> open, co_await parts_.recorder.open_intents());
   for (const audit::OpenIntent& intent : open) {
-    SR_CO_TRY(const Outcome outcome, co_await outcome_in_database(intent));
+    SR_CO_TRY(Outcome outcome, co_await outcome_in_database(intent));
+    if (outcome == Outcome::not_done) {
+      // The database does not notice at once that the process which asked it was killed.
+      SR_CO_CHECK_OK(co_await wait_for_late_commits());
+      SR_CO_TRY(outcome, co_await outcome_in_database(intent));
+    }
     conclude(intent, outcome);
   }
   if (!open.empty()) {
@@ -50,9 +56,20 @@ async::Task<Result<void>> Vault::close_open_intents() {
   co_return Result<void>{};
 }
 
+// Until nothing that was sent before this Vault was made can commit. unavailable: stopped
+// meanwhile.
+async::Task<Result<void>> Vault::wait_for_late_commits() {
+  while (std::chrono::steady_clock::now() < made_ + parts_.commit_lag_max) {
+    if (stopping_) co_return fail({ErrorCode::unavailable, "stopped before recovery was over"});
+    co_await parts_.loop.sleep_for(kWaitStep);
+  }
+  co_return Result<void>{};
+}
+
 async::Task<void> Vault::settle(audit::Entry intent) {
+  const auto interval = std::max<std::chrono::nanoseconds>(parts_.commit_lag_max, kSettleStepMin);
   for (;;) {
-    co_await parts_.loop.sleep_for(kSettleInterval);
+    co_await parts_.loop.sleep_for(interval);
     if (stopping_) co_return;
     const Result<Outcome> outcome = co_await outcome_in_database(intent);
     if (outcome) {
