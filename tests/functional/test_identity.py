@@ -96,7 +96,8 @@ def test_vault_refuses_a_wrong_certificate(deployment, issue, wrong):
     assert answer_to(doors.vaultd(deployment), context(deployment, files)) is None
 
 
-@pytest.mark.parametrize("identity", ["webhookd", "authd", "auditd", "vaultd", "edge", "edged2"])
+@pytest.mark.parametrize("identity", ["webhookd", "gatewayd", "authd", "auditd", "vaultd", "edge",
+                                      "edged2"])
 def test_vault_refuses_services_that_are_not_on_the_routes_list(deployment, issue, identity):
     files = issue(Leaf(uris=(f"{DOMAIN}/{identity}",)))
     answer = answer_to(doors.vaultd(deployment), context(deployment, files))

@@ -17,12 +17,12 @@ using http::Response;
 using wire::Problem;
 using wire::ProblemType;
 
-// Services that relay for a client say where it is; anybody else is its own source.
+// edged relays for a client and says where that is; anybody else is its own source.
 constexpr std::string_view kSourceHeader = "strongroom-source";
 
 std::string source_of(const Request& request) {
   const std::string_view told = request.header(kSourceHeader);
-  const bool relay = request.peer().identity == "edged" || request.peer().identity == "gatewayd";
+  const bool relay = request.peer().identity == "edged";
   return relay && !told.empty() ? std::string(told) : request.peer().source;
 }
 
@@ -146,7 +146,8 @@ std::string to_json(const TokenView& view) {
 }
 
 void add_card_routes(http::Router& router, Vault& vault, Profile profile, const Clock& clock) {
-  const std::vector<std::string_view> callers{"edged", "gatewayd", "loadgen"};
+  std::vector<std::string_view> callers{"edged"};
+  if (profile == Profile::demo) callers.push_back("loadgen");
   router.add({.method = http::Method::post,
               .pattern = "/v1/cards",
               .identities = callers,
