@@ -156,11 +156,17 @@ def test_denial_of_a_known_user_is_told_each_time(deployment):
     assert [entry["actor"]["user"]["uid"] for entry in told] == [merchant.key_id] * 3
 
 
+NO_CREDENTIALS = [{"Authorization": "Bearer sk_test_" + "a" * 52}, {},
+                  {"Authorization": "Basic c2s6"}, {"Authorization": "Bearer " + "a" * 300},
+                  {"Authorization": "Bearer 4242424242424242"}]
+
+
 def test_unknown_callers_denials_are_one_entry_per_source_and_minute_with_a_count():
-    guesses = 25
+    guesses = 5 * len(NO_CREDENTIALS)
     with running() as deployment:
-        edge = doors.edged(deployment, "sk_test_" + "a" * 52)
-        for _ in range(guesses):
+        edge = doors.edged(deployment)
+        for guess in range(guesses):
+            edge.credential = NO_CREDENTIALS[guess % len(NO_CREDENTIALS)]
             assert edge.post({"card": card()}).status == 401
         first = deployment.audit_entries(event_type="access.denied")
         assert [entry["unmapped"]["count"] for entry in first] == [1]

@@ -48,6 +48,12 @@ def test_ticket_is_no_credential_at_the_edge(deployment, victim):
         assert door.post(card()).status == 401
 
 
+def test_scheme_of_a_credential_has_no_case(deployment):
+    door = doors.edged(deployment)
+    door.credential = {"Authorization": "bEARER " + deployment.state()["api_key"]}
+    assert door.post(card()).status == 201
+
+
 def test_two_credentials_are_not_chosen_between(deployment, victim):
     door = doors.edged(deployment)
     refused = door.post(card(), extra=[("Authorization", f"Bearer {victim.api_key}")])

@@ -1,6 +1,7 @@
 // Asking authd, once per credential and second.
 #include "cde/edge/ticket_desk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/pan_scan.h"
@@ -13,11 +14,21 @@ using wire::ProblemType;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kAuthorizationBytesMax = 256;
+constexpr std::string_view kScheme = "bearer ";
 constexpr Problem kNoKey{ProblemType::api_key_invalid,
                          "send `Authorization: Bearer` with an API key"};
 constexpr Problem kBadKey{ProblemType::api_key_invalid, "this API key is unknown or revoked"};
 constexpr Problem kNoAnswer{
     ProblemType::service_unavailable, "API keys cannot be checked now", {}, 1};
+
+// The scheme in any case (RFC 9110 section 11.1), and no longer than a key is.
+bool may_hold_key(std::string_view authorization) noexcept {
+  const auto same = [](char sent, char wanted) {
+    return (sent >= 'A' && sent <= 'Z' ? sent - 'A' + 'a' : sent) == wanted;
+  };
+  return authorization.size() > kScheme.size() && authorization.size() <= kAuthorizationBytesMax &&
+         std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, same);
+}
 
 }  // namespace
 
@@ -33,11 +44,9 @@ struct TicketDesk::Told {
 async::Task<TicketDesk::Answer> TicketDesk::ticket(std::string_view authorization,
                                                    std::string_view source,
                                                    std::string_view request_id) {
-  if (!authorization.starts_with("Bearer ") || authorization.size() > kAuthorizationBytesMax) {
-    co_return std::unexpected(kNoKey);
-  }
+  if (!may_hold_key(authorization)) co_return co_await refuse(kNoKey, source, request_id);
   // authd is outside of the CDE: a card number does not get there as a credential either.
-  if (looks_like_pan(authorization)) co_return std::unexpected(kBadKey);
+  if (looks_like_pan(authorization)) co_return co_await refuse(kBadKey, source, request_id);
   const http::CredentialDigest key = http::credential_digest(authorization);
   if (const auto known = entries_.find(key); known != entries_.end()) {
     Entry& entry = known->second;
@@ -65,11 +74,21 @@ async::Task<TicketDesk::Answer> TicketDesk::ticket(std::string_view authorizatio
   co_return answer;
 }
 
+// authd hears of every refusal: it writes the entry, or bounds them per source (PCI DSS 10.2.1.4).
+async::Task<TicketDesk::Answer> TicketDesk::refuse(wire::Problem problem, std::string_view source,
+                                                   std::string_view request_id) {
+  const Answer answer = co_await ask({}, source, request_id);
+  const bool logged = !answer && answer.error().type == ProblemType::api_key_invalid;
+  co_return std::unexpected(logged ? problem : kNoAnswer);
+}
+
 async::Task<TicketDesk::Answer> TicketDesk::ask(std::string_view authorization,
                                                 std::string_view source,
                                                 std::string_view request_id) {
   http::ClientRequest request{.method = http::Method::post, .target = "/v1/tickets"};
-  request.headers.emplace_back("Authorization", std::string(authorization));
+  if (!authorization.empty()) {
+    request.headers.emplace_back("Authorization", std::string(authorization));
+  }
   request.headers.emplace_back("Strongroom-Source", std::string(source));
   request.headers.emplace_back("Strongroom-Request-Id", std::string(request_id));
   Result<http::ClientResponse> response = co_await authd_.send(request);

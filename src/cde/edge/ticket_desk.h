@@ -30,7 +30,7 @@ class TicketDesk final {
 
   using Answer = std::expected<std::string, wire::Problem>;
   // The ticket for `authorization`, the value of that header; `source` is the client's address.
-  // api_key_invalid, service_unavailable (authd does not answer).
+  // api_key_invalid (authd has logged it), service_unavailable (authd does not answer).
   [[nodiscard]] async::Task<Answer> ticket(std::string_view authorization, std::string_view source,
                                            std::string_view request_id);
 
@@ -45,6 +45,8 @@ class TicketDesk final {
     std::vector<Waiter> waiting;
   };
   struct Told;
+  async::Task<Answer> refuse(wire::Problem problem, std::string_view source,
+                             std::string_view request_id);
   async::Task<Answer> ask(std::string_view authorization, std::string_view source,
                           std::string_view request_id);
   void make_room(std::chrono::steady_clock::time_point now);
