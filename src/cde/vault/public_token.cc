@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "base/pan_scan.h"
 
 namespace strongroom::cde {
 namespace {
@@ -17,8 +18,12 @@ bool is_base32(char c) { return (c >= 'a' && c <= 'z') || (c >= '2' && c <= '7')
 
 PublicToken PublicToken::generate(crypto::Random& random) {
   std::array<std::byte, 16> bits;
-  random.fill(bits);
-  return PublicToken(std::string(kPrefix) + base32(bits));
+  std::string text;
+  do {  // one in 500 million would be refused, and masked in the log, as a card number
+    random.fill(bits);
+    text = std::string(kPrefix) + base32(bits);
+  } while (looks_like_pan(text));
+  return PublicToken(std::move(text));
 }
 
 Result<PublicToken> PublicToken::parse(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/encoding.h"
+#include "base/pan_scan.h"
 #include "base/try.h"
 
 namespace strongroom::connected::auth {
@@ -35,6 +36,8 @@ Result<NewKeyText> make_key_text(crypto::Random& random, Profile profile) {
   std::ranges::copy(as_bytes(prefix), key.text.reveal().begin());
   std::ranges::copy(as_bytes(encoded), key.text.reveal().subspan(prefix.size()).begin());
   wipe(std::as_writable_bytes(std::span(encoded)));
+  // edged would take it for a card number.
+  if (looks_like_pan(as_text(key.text.reveal()))) return make_key_text(random, profile);
   key.prefix = as_text(key.text.reveal()).substr(0, kKeyPrefixSize);
   key.hash = crypto::sha256(key.text.reveal());
   return key;
@@ -60,8 +63,12 @@ std::string_view bearer_key(std::string_view authorization) noexcept {
 
 std::string make_public_id(std::string_view prefix, crypto::Random& random) {
   std::array<std::byte, 16> bytes;
-  random.fill(bytes);
-  return std::string(prefix) + base32(bytes);
+  std::string id;
+  do {  // one in 500 million would be refused, and masked in the log, as a card number
+    random.fill(bytes);
+    id = std::string(prefix) + base32(bytes);
+  } while (looks_like_pan(id));
+  return id;
 }
 
 bool is_public_id(std::string_view text, std::string_view prefix) noexcept {

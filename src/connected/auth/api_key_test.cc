@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/encoding.h"
 #include "connected/auth/role.h"
@@ -29,6 +31,30 @@ TEST(ApiKeyTest, MakeNeverRepeats) {
   const auto second = make_key_text(random, Profile::demo);
   ASSERT_TRUE(first && second);
   EXPECT_NE(first->hash, second->hash);
+}
+
+// Gives bytes whose base32 is 4242424242424242 and more, once; zeros after that.
+class CardLikeRandom final : public crypto::Random {
+ public:
+  void fill(std::span<std::byte> out) override {
+    std::ranges::fill(out, std::byte{0});
+    if (std::exchange(given_, true)) return;
+    static constexpr unsigned char kCardLike[] = {0xe6, 0xb9, 0xae, 0x6b, 0x9a,
+                                                  0xe6, 0xb9, 0xae, 0x6b, 0x9a};
+    std::ranges::copy(std::as_bytes(std::span(kCardLike)), out.begin());
+  }
+
+ private:
+  bool given_ = false;
+};
+
+TEST(ApiKeyTest, WhatLooksLikeACardNumberIsDrawnAgain) {
+  CardLikeRandom for_key;
+  const auto key = make_key_text(for_key, Profile::demo);
+  ASSERT_TRUE(key);
+  EXPECT_EQ(text_of(*key), "sk_test_" + std::string(52, 'a'));
+  CardLikeRandom for_id;
+  EXPECT_EQ(make_public_id("key_", for_id), "key_" + std::string(26, 'a'));
 }
 
 TEST(ApiKeyTest, HashAcceptsOwnKeys) {
