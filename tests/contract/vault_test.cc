@@ -13,6 +13,9 @@
 #include "base/encoding.h"
 #include "cde/keys/hsm_key_ring.h"
 #include "cde/vault/card_routes.h"
+#include "http/head.h"
+#include "http/router.h"
+#include "http/ticket.h"
 #include "storage/migrations.h"
 #include "support/softhsm.h"
 #include "support/temporary_directory.h"
@@ -25,13 +28,16 @@ using audit::Outcome;
 using audit::Phase;
 using wire::ProblemType;
 
-// A recorder in memory that refuses from a given call on.
+// A recorder in memory that refuses from a given call on, or lets entries of one type wait.
 class FakeRecorder final : public audit::Recorder {
  public:
+  explicit FakeRecorder(async::Loop& loop) : loop_(loop) {}
   async::Task<Result<void>> record(const audit::Entry& entry) override {
-    if (refuse_) return refused();
+    if (refuse_) co_return fail({ErrorCode::unavailable, "auditd is absent"});
     entries.push_back(entry);
-    return accepted();
+    const EventType type = entry.event_type;
+    while (paused == type) co_await loop_.sleep_for(std::chrono::milliseconds(1));
+    co_return Result<void>{};
   }
   void send(const audit::Entry& entry) override { entries.push_back(entry); }
   async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override { co_return open; }
@@ -40,12 +46,10 @@ class FakeRecorder final : public audit::Recorder {
   void refuse(bool refuse) { refuse_ = refuse; }
   std::vector<audit::Entry> entries;
   std::vector<audit::OpenIntent> open;
+  std::optional<EventType> paused;
 
  private:
-  static async::Task<Result<void>> accepted() { co_return Result<void>{}; }
-  static async::Task<Result<void>> refused() {
-    co_return fail({ErrorCode::unavailable, "auditd is absent"});
-  }
+  async::Loop& loop_;
   bool refuse_ = false;
 };
 
@@ -185,7 +189,7 @@ class VaultTest : public testing::Test {
   async::Loop loop_;
   SetClock clock_;
   crypto::SystemRandom random_;
-  FakeRecorder recorder_;
+  FakeRecorder recorder_{loop_};
   CvcHolder codes_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<LossyDatabase> lossy_;
@@ -307,6 +311,28 @@ TEST_F(VaultTest, EraseLeavesATombstoneAndNothingElse) {
   ASSERT_TRUE(anew);
   EXPECT_EQ(anew->duplicate, Duplicate::new_card);
   EXPECT_NE(anew->token, view->token);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, ACodeSentWhileItsTokenIsErasedIsNotHeld) {
+  const auto view = tokenize(request());
+  ASSERT_TRUE(view);
+  recorder_.paused = EventType::token_lookup;  // the duplicate waits for its entry
+  std::optional<Answer<TokenView>> again;
+  auto add = [](Vault& vault, TokenRequest body,
+                std::optional<Answer<TokenView>>& out) -> async::Task<> {
+    out.emplace(co_await vault.tokenize(std::move(body), caller()));
+  };
+  async::spawn(add(*vault_, request(R"(,"cvc":"123")"), again));
+  wait_until_entries(5);  // intent and outcome of both, and the duplicate's look-up
+  ASSERT_TRUE(erase(view->token));
+  recorder_.paused.reset();
+  auto wait = [](async::Loop& loop, const std::optional<Answer<TokenView>>& out) -> async::Task<> {
+    while (!out) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  loop_.run_until_done(wait(loop_, again));
+  EXPECT_TRUE(*again);
+  EXPECT_EQ(codes_.count(), 0U);
   expect_balanced();
 }
 
@@ -436,25 +462,32 @@ TEST_F(VaultTest, NoSecretMemoryIsKept) {
   EXPECT_EQ(secret_memory_used_bytes(), before);
 }
 
-TEST(CvcHolderTest, ForgetsAfterTenMinutes) {
-  CvcHolder codes;
-  const TokenId token{};
-  ASSERT_TRUE(codes.hold(token, *Cvc::parse("123"), 0));
-  codes.sweep(CvcHolder::kHoldUsMax - 1);
-  EXPECT_EQ(codes.count(), 1U);
-  codes.sweep(CvcHolder::kHoldUsMax);
-  EXPECT_EQ(codes.count(), 0U);
-}
-
-TEST(PublicTokenTest, ParsesOnlyWhatItMakes) {
-  crypto::SystemRandom random;
-  const PublicToken token = PublicToken::generate(random);
-  EXPECT_EQ(token.text().size(), PublicToken::kTextSize);
-  EXPECT_TRUE(PublicToken::parse(token.text()));
-  for (const std::string_view text : {"", "tok_", "tok_AAAAAAAAAAAAAAAAAAAAAAAAAA",
-                                      "tok_aaaaaaaaaaaaaaaaaaaaaaaaa1", "4242424242424242"}) {
-    EXPECT_FALSE(PublicToken::parse(text)) << text;
-  }
+TEST_F(VaultTest, OnlyEdgedMayAskAndLoadgenInTheDemo) {
+  const auto signer =
+      *http::TicketSigner::create(*SecretBytes::copy_of(std::array<std::byte, 32>{}), "key");
+  const auto verifier = *http::TicketVerifier::create(signer.public_key_line(), clock_);
+  const std::int64_t now_s = clock_.now_us() / 1'000'000;
+  const std::string ticket = *signer.sign({.subject = "key_1",
+                                           .merchant = "mer_a",
+                                           .role = "merchant_admin",
+                                           .scopes = {"tokens:read"},
+                                           .issued_at_s = now_s,
+                                           .expires_at_s = now_s + 60});
+  const auto status = [&](Profile profile, std::string identity) {
+    http::Router router;
+    router.set_ticket_verifier(verifier);
+    add_card_routes(router, *vault_, profile, clock_);
+    http::Head head;
+    head.method = http::Method::get;
+    head.path = "/v1/cards/tok_aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    head.fields.push_back({"Strongroom-Ticket", ticket});
+    http::Request request(head, {}, http::Peer{.identity = std::move(identity)}, "id");
+    return loop_.run_until_done(router.dispatch(request)).status;
+  };
+  EXPECT_EQ(status(Profile::production, "edged"), 404);  // may ask: there is no such token
+  EXPECT_EQ(status(Profile::production, "loadgen"), 403);
+  EXPECT_EQ(status(Profile::demo, "loadgen"), 404);
+  EXPECT_EQ(status(Profile::demo, "gatewayd"), 403);
 }
 
 }  // namespace

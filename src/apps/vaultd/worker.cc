@@ -104,7 +104,7 @@ Result<void> Worker::listen() {
 
 async::Task<void> Worker::sweep_codes() {
   while (!stopping_) {
-    shared_.codes.sweep(shared_.clock.now_us());
+    shared_.codes.sweep(std::chrono::steady_clock::now());
     co_await loop_.sleep_for(kSweepStep);
   }
 }

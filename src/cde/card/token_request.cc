@@ -2,6 +2,8 @@
 // members, card number, expiry, the rest.
 #include "cde/card/token_request.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serializer.hpp>
 #include <new>
@@ -67,6 +69,24 @@ Parsed<ExpiryDate> parse_expiry(std::int64_t month, std::int64_t year, std::int6
   return *expiry;
 }
 
+// What may never be stored after authorization (PCI DSS 3.3.1) has these names, in any case and
+// with any separators. A code under another name cannot be told from three digits.
+constexpr std::array<std::string_view, 15> kSensitiveNames{
+    "cav", "cav2",     "cid",   "csc",    "cvc",    "cvc2",      "cvv",         "cvv2",
+    "pin", "pinblock", "track", "track1", "track2", "trackdata", "securitycode"};
+
+bool names_sensitive_data(std::string_view key) noexcept {
+  return std::ranges::any_of(kSensitiveNames, [key](std::string_view name) {
+    for (const char c : key) {
+      if (c == '_' || c == '-' || c == ' ' || c == '.') continue;
+      const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      if (name.empty() || name.front() != lower) return false;
+      name.remove_prefix(1);
+    }
+    return name.empty();
+  });
+}
+
 // Keys and values of metadata are texts of bounded size, and none may look like a card number.
 std::optional<Problem> check_metadata(const boost::json::object& metadata) {
   if (metadata.size() > kMetadataMembersMax) {
@@ -81,6 +101,10 @@ std::optional<Problem> check_metadata(const boost::json::object& metadata) {
     if (key.empty() || key.size() > kMetadataKeyBytesMax || value.size() > kMetadataValueBytesMax) {
       return Problem{ProblemType::invalid_value,
                      "keys have 1 to 40 bytes, values at most 500 bytes", "#/metadata"};
+    }
+    if (names_sensitive_data(key)) {
+      return Problem{ProblemType::looks_like_card_data,
+                     "metadata must not hold verification codes, PINs or tracks", "#/metadata"};
     }
     if (looks_like_pan(key) || looks_like_pan(value)) {
       return Problem{ProblemType::looks_like_card_data, "metadata must not hold card numbers",

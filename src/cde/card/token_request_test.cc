@@ -121,6 +121,19 @@ TEST(TokenRequestTest, ProductionRefusesDocumentedTestCardsAndTakesOthers) {
                     Profile::production));
 }
 
+TEST(TokenRequestTest, MetadataTakesNoCodePinOrTrack) {
+  const auto with_key = [](const std::string& key) {
+    return parse(R"({"card":{)" + std::string(kGood) + R"(},"metadata":{")" + key + R"(":"123"}})");
+  };
+  for (const char* key :
+       {"cvc", "Cvv", "c_v_c", "CVV2", "PIN", "pin-block", "track 2", "Security_Code", "cid"}) {
+    const auto refused = with_key(key);
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().type, ProblemType::looks_like_card_data);
+  }
+  for (const char* key : {"order", "pins", "track3", "cv", "-"}) EXPECT_TRUE(with_key(key)) << key;
+}
+
 TEST(TokenRequestTest, MetadataHasBounds) {
   const auto with_members = [](int count) {
     std::string members;

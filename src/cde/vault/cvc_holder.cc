@@ -5,23 +5,36 @@
 
 namespace strongroom::cde {
 
-Result<void> CvcHolder::hold(TokenId token, Cvc cvc, std::int64_t now_us) {
+Result<void> CvcHolder::hold(TokenId token, Cvc cvc, TimePoint begun, TimePoint now) {
   const std::scoped_lock lock(mutex_);
+  const auto dropped = drops_.find(token);
+  if (begun <= drops_known_since_ || (dropped != drops_.end() && begun <= dropped->second)) {
+    return fail({ErrorCode::gone, "the token may have been dropped meanwhile"});
+  }
   if (held_.size() >= kCodesMax && !held_.contains(token)) {
     return fail({ErrorCode::exhausted, "too many verification codes are held"});
   }
-  held_.insert_or_assign(token, Held{std::move(cvc), now_us + kHoldUsMax});
+  held_.insert_or_assign(token, Held{std::move(cvc), now + kHoldMax});
   return {};
 }
 
-void CvcHolder::drop(TokenId token) {
+void CvcHolder::drop(TokenId token, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   held_.erase(token);
+  if (drops_.size() >= kDropsMax) {
+    drops_.clear();
+    drops_known_since_ = now;
+  }
+  drops_.insert_or_assign(token, now);
 }
 
-void CvcHolder::sweep(std::int64_t now_us) {
+void CvcHolder::sweep(TimePoint now) {
   const std::scoped_lock lock(mutex_);
-  std::erase_if(held_, [now_us](const auto& entry) { return entry.second.until_us <= now_us; });
+  std::erase_if(held_, [now](const auto& entry) { return entry.second.until <= now; });
+  const TimePoint known_since = now - kDropsKnown;
+  if (known_since <= drops_known_since_) return;
+  std::erase_if(drops_, [=](const auto& entry) { return entry.second <= known_since; });
+  drops_known_since_ = known_since;
 }
 
 std::size_t CvcHolder::count() const {

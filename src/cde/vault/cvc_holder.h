@@ -3,8 +3,8 @@
 // DSS 3.3.1, 3.3.2).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <mutex>
 
@@ -14,27 +14,36 @@
 
 namespace strongroom::cde {
 
-// One per process, shared by its workers. Thread-safe.
+// One per process, shared by its workers. Thread-safe. Time is the steady clock's: setting the
+// system's clock lengthens nothing.
 class CvcHolder final {
  public:
-  static constexpr std::int64_t kHoldUsMax = 10LL * 60 * 1'000'000;
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::minutes kHoldMax{10};
   static constexpr std::size_t kCodesMax = 100'000;
+  // Longer than a request runs, so that none holds a code for a token that was dropped under it.
+  static constexpr std::chrono::minutes kDropsKnown{1};
+  static constexpr std::size_t kDropsMax = 100'000;
 
-  // Holds `cvc` for `token` from now on; an earlier one is dropped. exhausted: kCodesMax are held.
-  [[nodiscard]] Result<void> hold(TokenId token, Cvc cvc, std::int64_t now_us);
-  // Forgets the code of `token`, if there is one.
-  void drop(TokenId token);
+  // Holds `cvc` for `token` from `now` on; an earlier one is dropped. `begun`: when the request
+  // began that found the token alive. gone: the token was dropped since, or so long has passed, or
+  // so many were dropped, that nobody knows. exhausted: kCodesMax are held.
+  [[nodiscard]] Result<void> hold(TokenId token, Cvc cvc, TimePoint begun, TimePoint now);
+  // Forgets the code of `token`, if there is one, and takes none from requests that run already.
+  void drop(TokenId token, TimePoint now);
   // Forgets every code whose time is over; called every second.
-  void sweep(std::int64_t now_us);
+  void sweep(TimePoint now);
   [[nodiscard]] std::size_t count() const;
 
  private:
   struct Held {
     Cvc cvc;
-    std::int64_t until_us;
+    TimePoint until;
   };
   mutable std::mutex mutex_;
   std::map<TokenId, Held> held_;
+  std::map<TokenId, TimePoint> drops_;
+  TimePoint drops_known_since_ = TimePoint::min();
 };
 
 }  // namespace strongroom::cde

@@ -160,6 +160,7 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
 }
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
+  const auto begun = std::chrono::steady_clock::now();
   const OperationId operation = crypto::new_operation_id(parts_.random, parts_.clock);
   const Card card{std::move(request.pan), request.expiry};
   const CardDetails details{std::move(request.name), std::move(request.metadata)};
@@ -178,19 +179,19 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent);
   if (!existing) co_return refuse(existing.error());
   if (!*existing) {
-    hold_code(request, made->row.token_id);
+    hold_code(request, made->row.token_id, begun);
     co_return view_of(made->row, made->token, card, details, Duplicate::new_card);
   }
   const CardRow& row = **existing;
   Answer<TokenView> view = co_await give_existing(row, card, details, caller);
-  if (view) hold_code(request, row.token_id);
+  if (view) hold_code(request, row.token_id, begun);
   co_return view;
 }
 
-void Vault::hold_code(TokenRequest& request, TokenId token) {
+void Vault::hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun) {
   if (!request.cvc) return;
   const Result<void> held =
-      parts_.codes.hold(token, *std::move(request.cvc), parts_.clock.now_us());
+      parts_.codes.hold(token, *std::move(request.cvc), begun, std::chrono::steady_clock::now());
   if (!held) log::warn("verification code not held", {{"error", held.error()}});
 }
 

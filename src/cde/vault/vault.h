@@ -127,7 +127,7 @@ class Vault final {
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
                                    const Caller& caller);
   void conclude(const audit::Entry& intent, audit::Outcome outcome);
-  void hold_code(TokenRequest& request, TokenId token);
+  void hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun);
 
   VaultParts parts_;
   std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;

@@ -153,14 +153,15 @@ async::Task<Answer<void>> Vault::erase_row(const CardRow& row, const PublicToken
   intent.phase = Phase::intent;
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
-  parts_.codes.drop(row.token_id);
+  parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
   const Result<bool> erased =
       co_await parts_.cards.erase(row.token_id, parts_.clock.now_us(), intent.operation_id);
   if (!erased) {
     async::spawn(settle(intent));
     co_return refuse(problem_of_database(erased.error()));
   }
-  parts_.codes.drop(row.token_id);  // one that came while the row was going
+  // One that came while the row was going, or that comes from a request that found the row.
+  parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
   conclude(intent, *erased ? Outcome::done : Outcome::not_done);  // not_done: somebody was faster
   co_return Answer<void>{};
 }
