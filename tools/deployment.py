@@ -46,7 +46,7 @@ class _UnixConnection(http.client.HTTPConnection):
 class Deployment:
     def __init__(self, directory):
         self.dir = pathlib.Path(directory).absolute()
-        self.config = self.dir / "strongroom.toml"
+        self.config = self.dir / "etc/strongroom.toml"
         self.run = self.dir / "run"
         self.state_file = self.dir / "sandbox.json"
         self.access_file = self.dir / "secrets" / "sandbox-access.json"
@@ -173,7 +173,7 @@ class Deployment:
             "gateway_url": f"https://{config['edged']['listen']}",
             "vault_url": f"https://{config['vaultd']['listen']}",
             "authd_url": f"https://{config['authd']['listen']}",
-            "ca_cert": str(tls / "ca.crt"),
+            "ca_cert": str(tls / "ca/ca.crt"),
             "client_cert": str(tls / "loadgen.crt"),
             "client_key": str(tls / "loadgen.key"),
             **self.access(),

@@ -17,7 +17,7 @@
 namespace strongroom::audit {
 
 struct ClientOptions {
-  std::string socket_path;       // DIR/run/auditd.sock
+  std::string socket_path;       // DIR/run/auditd/intake.sock
   std::string instance;          // this process's name in auditd's table of users
   std::size_t queue_max = 8192;  // entries that wait to be recorded; more are refused
   std::size_t outcomes_max =

@@ -41,7 +41,7 @@ struct Store {
 };
 
 struct AuditdOptions {
-  std::string socket_path;  // DIR/run/auditd.sock
+  std::string socket_path;  // DIR/run/auditd/intake.sock
   std::vector<WriterUser> users;
   std::chrono::milliseconds checkpoint_interval{1'000};  // at most one per log in this time
 };

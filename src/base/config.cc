@@ -67,13 +67,17 @@ std::string ConfigError::text() const {
   return mask_pans(text);
 }
 
-ConfigResult<ConfigFile> ConfigFile::load(const std::string& path) {
-  const std::filesystem::path absolute = std::filesystem::absolute(path).lexically_normal();
+ConfigResult<ConfigFile> ConfigFile::load(const std::string& path, const std::string& folder) {
+  const auto absolute_of = [](const std::string& name) {
+    return std::filesystem::absolute(name).lexically_normal();
+  };
+  const std::filesystem::path absolute = absolute_of(path);
   const Result<std::string> content = read_file(absolute.string(), kFileSizeMax);
   if (!content) {
     return std::unexpected(ConfigError{.message = content.error().what(), .file = path});
   }
-  return parse(*content, absolute.filename().string(), absolute.parent_path().string());
+  const std::filesystem::path start = folder.empty() ? absolute.parent_path() : absolute_of(folder);
+  return parse(*content, absolute.filename().string(), start.string());
 }
 
 ConfigResult<ConfigFile> ConfigFile::parse(std::string_view toml, std::string file_name,

@@ -132,8 +132,10 @@ class ConfigSection {
 // ConfigFile is a parsed file of at most 1 MiB.
 class ConfigFile {
  public:
-  [[nodiscard]] static ConfigResult<ConfigFile> load(const std::string& path);
-  // The same from text; relative paths start at `folder`.
+  // Relative paths in it start at `folder`, by default at the file's own.
+  [[nodiscard]] static ConfigResult<ConfigFile> load(const std::string& path,
+                                                     const std::string& folder = {});
+  // The same from text.
   [[nodiscard]] static ConfigResult<ConfigFile> parse(std::string_view toml, std::string file_name,
                                                       std::string folder);
 

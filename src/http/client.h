@@ -2,6 +2,8 @@
 // tell apart: a request that never reached the peer, and one whose answer was lost.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +30,7 @@ struct ClientOptions {
   std::string host{};  // IP address or name; also the Host field
   std::uint16_t port = 0;
   std::string unix_path{};                  // when set, the peer is this Unix socket, without TLS
+  std::vector<uid_t> unix_users{};          // who may listen there, by uid; empty: anybody
   std::string server_identity{};            // SPIFFE identity that the peer must prove; empty: its
                                             // certificate must name `host` (outside hosts)
   std::shared_ptr<const TlsContext> tls{};  // needed without unix_path

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/encoding.h"
+#include "base/try.h"
 #include "http/testing/authority.h"
 #include "http/testing/raw_server.h"
 #include "http/testing/server_thread.h"
@@ -459,9 +460,12 @@ TEST_F(ClientTest, SpeaksOverUnixSockets) {
   router.add(
       {.method = Method::get, .pattern = "/healthz", .identities = {kLocal}, .handler = &echo});
   ServerThread server(router, [&](async::Loop& loop, Router& routes) {
-    return Server::listen_unix(loop, path, {::geteuid()}, routes, {});
+    auto listener = UnixListener::open(path);
+    SR_CHECK(listener.has_value());
+    return Result<std::unique_ptr<Server>>(
+        Server::serve_unix(loop, *std::move(listener), {::geteuid()}, routes, {}));
   });
-  Client local(loop_, {.unix_path = path});
+  Client local(loop_, {.unix_path = path, .unix_users = {::geteuid()}});
   const ClientRequest request{.method = Method::get, .target = "/healthz"};
   for (int i = 0; i < 3; ++i) {
     const auto answer = loop_.run_until_done(local.send(request));
@@ -469,6 +473,9 @@ TEST_F(ClientTest, SpeaksOverUnixSockets) {
     EXPECT_EQ(answer->status, 200);
   }
   EXPECT_EQ(server.counters().connections_accepted, 1u);
+  Client suspicious(loop_, {.unix_path = path, .unix_users = {::geteuid() + 1}});
+  expect_error(loop_.run_until_done(suspicious.send(request)), ErrorCode::permission_denied);
+  EXPECT_EQ(server.counters().requests, 3u) << "something was sent";
   Client nobody(loop_, {.unix_path = path + ".absent"});
   expect_error(loop_.run_until_done(nobody.send(request)), ErrorCode::unavailable);
   std::filesystem::remove(path);

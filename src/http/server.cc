@@ -21,12 +21,20 @@ Result<std::unique_ptr<Server>> Server::listen_tcp(async::Loop& loop, const TcpL
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
-Result<std::unique_ptr<Server>> Server::listen_unix(async::Loop& loop, const std::string& path,
-                                                    std::vector<uid_t> allowed, Router& router,
-                                                    ServerLimits limits) {
+Result<UnixListener> UnixListener::open(const std::string& path) {
   SR_TRY(internal::FileDescriptor listener, internal::listen_unix(path));
-  auto state = std::make_shared<ServerState>(loop, std::move(listener), nullptr, std::move(allowed),
-                                             router, limits);
+  return UnixListener(listener.release());
+}
+
+UnixListener::UnixListener(UnixListener&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+UnixListener::~UnixListener() { internal::FileDescriptor closing(fd_); }
+
+std::unique_ptr<Server> Server::serve_unix(async::Loop& loop, UnixListener listener,
+                                           std::vector<uid_t> allowed, Router& router,
+                                           ServerLimits limits) {
+  auto state =
+      std::make_shared<ServerState>(loop, internal::FileDescriptor(std::exchange(listener.fd_, -1)),
+                                    nullptr, std::move(allowed), router, limits);
   state->start_accepting();
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

@@ -44,6 +44,23 @@ struct TcpListen {
   std::uint16_t port = 0;
 };
 
+// UnixListener is a listening Unix socket that no Loop serves yet, for a process that opens it
+// before a sandbox which forbids that. Whoever connects meanwhile waits.
+class UnixListener {
+ public:
+  // Replaces a dead socket file at `path`; mode 0660. conflict: a process listens there, or it is
+  // no socket; invalid_argument: the path is too long; unavailable (detail: errno).
+  [[nodiscard]] static Result<UnixListener> open(const std::string& path);
+  UnixListener(UnixListener&& other) noexcept;
+  UnixListener& operator=(UnixListener&&) = delete;
+  ~UnixListener();
+
+ private:
+  friend class Server;
+  explicit UnixListener(int fd) noexcept : fd_(fd) {}
+  int fd_;
+};
+
 // ServerCounters count since the start; for metrics.
 struct ServerCounters {
   std::uint64_t connections_accepted = 0;
@@ -63,12 +80,10 @@ class Server {
   [[nodiscard]] static Result<std::unique_ptr<Server>> listen_tcp(
       async::Loop& loop, const TcpListen& where, std::shared_ptr<const TlsContext> tls,
       Router& router, ServerLimits limits);
-  // Replaces a dead socket file at `path`; mode 0660. Only peers of the uids `allowed` are served.
-  [[nodiscard]] static Result<std::unique_ptr<Server>> listen_unix(async::Loop& loop,
-                                                                   const std::string& path,
-                                                                   std::vector<uid_t> allowed,
-                                                                   Router& router,
-                                                                   ServerLimits limits);
+  // Only peers of the uids `allowed` are served.
+  [[nodiscard]] static std::unique_ptr<Server> serve_unix(async::Loop& loop, UnixListener listener,
+                                                          std::vector<uid_t> allowed,
+                                                          Router& router, ServerLimits limits);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -489,6 +489,12 @@ TEST_F(ServerTest, ListenTellsABadAddress) {
 }
 
 // Admin sockets.
+Result<std::unique_ptr<Server>> serve_unix(async::Loop& loop, const std::string& path,
+                                           std::vector<uid_t> allowed, Router& router) {
+  SR_TRY(UnixListener listener, UnixListener::open(path));
+  return Server::serve_unix(loop, std::move(listener), std::move(allowed), router, {});
+}
+
 class UnixServerTest : public ::testing::Test {
  protected:
   UnixServerTest() {
@@ -500,7 +506,7 @@ class UnixServerTest : public ::testing::Test {
   ~UnixServerTest() override { std::filesystem::remove(path_); }
   ServerThread::Listen listen(std::vector<uid_t> allowed) {
     return [this, allowed](async::Loop& loop, Router& router) {
-      return Server::listen_unix(loop, path_, allowed, router, {});
+      return serve_unix(loop, path_, allowed, router);
     };
   }
   std::string path_ = ::testing::TempDir() + "sr_http_" + std::to_string(::getpid()) + ".sock";
@@ -525,18 +531,17 @@ TEST_F(UnixServerTest, TurnsOtherUsersAway) {
 }
 
 TEST_F(UnixServerTest, ReplacesADeadSocketOnly) {
-  async::Loop loop;
   {
     // Killed: the file stays.
     const auto dead = internal::listen_unix(path_);
     ASSERT_TRUE(dead.has_value());
-    const auto second = Server::listen_unix(loop, path_, {}, router_, {});
+    const auto second = UnixListener::open(path_);
     ASSERT_FALSE(second.has_value());
     EXPECT_EQ(second.error().code(), ErrorCode::conflict);
   }
   EXPECT_TRUE(std::filesystem::exists(path_));
-  EXPECT_TRUE(Server::listen_unix(loop, path_, {}, router_, {}).has_value());
-  const auto long_path = Server::listen_unix(loop, std::string(200, 'p'), {}, router_, {});
+  EXPECT_TRUE(UnixListener::open(path_).has_value());
+  const auto long_path = UnixListener::open(std::string(200, 'p'));
   ASSERT_FALSE(long_path.has_value());
   EXPECT_EQ(long_path.error().code(), ErrorCode::invalid_argument);
 }

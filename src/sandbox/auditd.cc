@@ -9,14 +9,15 @@ namespace strongroom::sandbox {
 Result<Enforced> enter_auditd(const AuditdPaths& paths) {
   Rights rights;
   // SIGHUP reads the configuration and, after a rotation, the key again.
-  add_path(rights.read_paths, paths.config_file);
+  add_path(rights.read_paths, paths.config_folder);
   add_paths(rights.read_paths, paths.key_paths);
   // SoftHSM keeps keys, their locks and its generation counter in files.
   add_path(rights.write_paths, paths.token_folder);
   // The only process of the host that may write the log.
   add_path(rights.write_paths, paths.audit_folder);
-  // The intake and the admin socket.
-  add_path(rights.socket_folders, paths.run_folder);
+  // The intake. The admin socket is open already.
+  rights.unix_sockets = true;
+  add_path(rights.socket_folders, paths.socket_folder);
   // The signing key lives in locked memory.
   rights.capabilities = {Capability::lock_memory};
   return enter(rights);

@@ -11,11 +11,11 @@ namespace strongroom::sandbox {
 
 // Where auditd's rights point in one deployment. An empty string is something that it does not use.
 struct AuditdPaths {
-  std::string config_file{};
+  std::string config_folder{};           // the configuration's own
   std::vector<std::string> key_paths{};  // sealed files of the checkpoint key
   std::string token_folder{};            // of a software HSM that holds it instead
   std::string audit_folder{};            // journal, tiles, checkpoints
-  std::string run_folder{};
+  std::string socket_folder{};           // of the intake
 };
 
 // As enter() in sandbox.h.

@@ -12,12 +12,11 @@ namespace strongroom::sandbox {
 
 // Where authd's rights point in one deployment. An empty string is something that it does not use.
 struct AuthdPaths {
-  std::string config_file{};
+  std::string config_folder{};                  // the configuration's own
   std::vector<std::string> credential_paths{};  // certificate, key, CA: files or folders
   std::vector<std::string> key_paths{};         // sealed files of the ticket and column keys
   std::string database_folder{};                // of SQLite
-  std::string run_folder{};
-  std::vector<std::uint16_t> connect_ports{};  // PostgreSQL
+  std::vector<std::uint16_t> connect_ports{};   // PostgreSQL
   std::vector<std::uint16_t> listen_ports{};
 };
 

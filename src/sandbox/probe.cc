@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ int read_memory(const ProbePlan&) {
 
 int signal_process(const ProbePlan& plan) { return error_of(::kill(plan.other_process, 0)); }
 
+// The kernel would send it when the pipe has something to read.
+int signal_by_descriptor(const ProbePlan& plan) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno;
+  const int error = error_of(::fcntl(ends[0], F_SETOWN, plan.other_process));
+  for (const int end : ends) ::close(end);
+  return error;
+}
+
 int map_code(const ProbePlan&) {
   void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return errno;
@@ -98,6 +108,28 @@ int connect_unlisted(const ProbePlan& plan) {
 }
 int bind_unlisted(const ProbePlan& plan) { return with_port(&::bind, plan.unlisted_bind_port); }
 
+int with_path(AddressCall call, const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int error = error_of(call(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  ::close(fd);
+  return error;
+}
+
+int connect_unlisted_socket(const ProbePlan& plan) {
+  return with_path(&::connect, plan.unlisted_socket);
+}
+
+int make_unlisted_socket(const ProbePlan& plan) {
+  const std::string path = plan.unlisted_socket_folder + "/probe-" + std::to_string(::getpid());
+  const int error = with_path(&::bind, path);
+  if (error == 0) ::unlink(path.c_str());
+  return error;
+}
+
 int open_udp(const ProbePlan&) { return close_or_error(::socket(AF_INET, SOCK_DGRAM, 0)); }
 int open_netlink(const ProbePlan&) {
   return close_or_error(::socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
@@ -111,6 +143,7 @@ int read_keyring(const ProbePlan&) {
 struct Probe {
   std::string_view name;
   int (*attempt)(const ProbePlan&);
+  std::string ProbePlan::* target = nullptr;  // where the plan must name one
 };
 constexpr std::array kProbes{
     Probe{"execute", execute},
@@ -118,6 +151,7 @@ constexpr std::array kProbes{
     Probe{"trace", trace},
     Probe{"read_process_memory", read_memory},
     Probe{"signal_process", signal_process},
+    Probe{"signal_by_descriptor", signal_by_descriptor},
     Probe{"map_code", map_code},
     Probe{"read_etc_shadow", read_passwords},
     Probe{"read_init_environment", read_environment},
@@ -125,6 +159,8 @@ constexpr std::array kProbes{
     Probe{"create_unlisted_file", create_unlisted},
     Probe{"connect_unlisted_port", connect_unlisted},
     Probe{"bind_unlisted_port", bind_unlisted},
+    Probe{"connect_unlisted_socket", connect_unlisted_socket, &ProbePlan::unlisted_socket},
+    Probe{"make_unlisted_socket", make_unlisted_socket, &ProbePlan::unlisted_socket_folder},
     Probe{"open_udp_socket", open_udp},
     Probe{"open_netlink_socket", open_netlink},
     Probe{"open_io_uring", open_io_uring},
@@ -135,7 +171,8 @@ constexpr std::array kProbes{
 
 std::vector<ProbeResult> probe_forbidden(const ProbePlan& plan) {
   std::vector<ProbeResult> results;
-  for (const auto& [name, attempt] : kProbes) {
+  for (const auto& [name, attempt, target] : kProbes) {
+    if (target != nullptr && (plan.*target).empty()) continue;
     const int error = attempt(plan);
     results.push_back({.name = name, .denied = error == EPERM || error == EACCES, .error = error});
   }

@@ -19,6 +19,9 @@ struct ProbePlan {
       9;  // discard (RFC 863); whether anybody listens is the same
   std::uint16_t unlisted_bind_port = 9999;
   pid_t other_process = 1;
+  // Unix sockets; what is empty is not tried, because the process has a right to it.
+  std::string unlisted_socket{};         // of a neighbor
+  std::string unlisted_socket_folder{};  // that only its owner may make sockets in
 };
 
 struct ProbeResult {

@@ -15,7 +15,9 @@ class ProbeTest : public SandboxFixture {
             .unlisted_folder = folder_.path(),
             .unlisted_connect_port = listener_.port(),
             .unlisted_bind_port = free_port(),
-            .other_process = ::getpid()};
+            .other_process = ::getpid(),
+            .unlisted_socket = neighbor_.path(),
+            .unlisted_socket_folder = folder_.path()};
   }
   void SetUp() override {
     SandboxFixture::SetUp();
@@ -23,6 +25,7 @@ class ProbeTest : public SandboxFixture {
   }
   TemporaryFolder folder_;
   Listener listener_;
+  UnixListener neighbor_{folder_ / "neighbor.sock"};
 };
 
 TEST_F(ProbeTest, EverythingIsDeniedInside) {
@@ -31,7 +34,7 @@ TEST_F(ProbeTest, EverythingIsDeniedInside) {
               rights.connect_ports = {1};
               findings.expect(enter(rights).has_value(), "enter");
               const auto results = probe_forbidden(plan);
-              findings.expect(results.size() == 16, "number of probes");
+              findings.expect(results.size() == 19, "number of probes");
               for (const auto& [name, denied, error] : results) {
                 errno = error;
                 findings.expect(denied, std::string(name));
@@ -54,7 +57,33 @@ TEST_F(ProbeTest, NothingIsDeniedOutside) {
               }
             }),
             "");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
+  // The file and the neighbor's socket: what a probe made is gone again.
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2);
+}
+
+// A process with Unix sockets of its own can connect to its neighbors' by right, and is not asked.
+TEST_F(ProbeTest, TriesNoSocketThatThePlanDoesNotName) {
+  ProbePlan named = plan();
+  named.unlisted_socket.clear();
+  EXPECT_EQ(in_child([named](Findings& findings) {
+              for (const auto& [name, denied, error] : probe_forbidden(named)) {
+                findings.expect(name != "connect_unlisted_socket", std::string(name));
+              }
+            }),
+            "");
+}
+
+TEST_F(ProbeTest, SocketsAreMadeInListedFoldersOnly) {
+  EXPECT_EQ(in_child([plan = plan()](Findings& findings) {
+              Rights rights;
+              rights.unix_sockets = true;
+              findings.expect(enter(rights).has_value(), "enter");
+              for (const auto& [name, denied, error] : probe_forbidden(plan)) {
+                errno = error;
+                findings.expect(denied == (name != "connect_unlisted_socket"), std::string(name));
+              }
+            }),
+            "");
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <array>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "base/encoding.h"
@@ -25,21 +27,28 @@ class ProfilesTest : public SandboxFixture {
  protected:
   void SetUp() override {
     SandboxFixture::SetUp();
-    for (const char* name : {"tls", "keys", "run", "db", "token", "audit", "private"}) {
+    for (const char* name :
+         {"etc", "tls", "keys", "run", "run/auditd", "db", "token", "audit", "private"}) {
       std::filesystem::create_directory(folder_ / name);
     }
     for (const char* name :
-         {"strongroom.toml", "tls/cert.pem", "keys/ticket.key", "private/file"}) {
+         {"etc/strongroom.toml", "tls/cert.pem", "keys/ticket.key", "private/file"}) {
       std::ofstream(folder_ / name) << "x";
     }
+    neighbor_socket_.emplace(folder_ / "run/neighbor.sock");
+    const sockaddr_un address = unix_address(admin_.path());
+    client_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(client_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
+  void TearDown() override { ::close(client_); }
 
   void expect_denied(Findings& findings) const {
     const ProbePlan plan{.unlisted_file = folder_ / "private/file",
                          .unlisted_folder = folder_ / "private",
                          .unlisted_connect_port = stranger_.port(),
                          .unlisted_bind_port = stranger_.port(),
-                         .other_process = ::getppid()};
+                         .other_process = ::getppid(),
+                         .unlisted_socket_folder = folder_ / "run"};
     for (const auto& [name, denied, error] : probe_forbidden(plan)) {
       errno = error;
       findings.expect(denied, std::string(name) + " was not denied");
@@ -68,20 +77,36 @@ class ProfilesTest : public SandboxFixture {
     findings.expect(connect_tcp(neighbor_.port()), "connect to the neighbor");
     findings.expect(bind_tcp(own_port_) >= 0, "bind the own port");
   }
-  void expect_admin_socket(Findings& findings) const {
+  static sockaddr_un unix_address(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    const std::string path = folder_ / "run/admin.sock";
     path.copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+  }
+  // What was opened before the sandbox goes on to be served.
+  void expect_admin_socket(Findings& findings) const {
+    findings.expect(::accept4(admin_.fd(), nullptr, nullptr, SOCK_CLOEXEC) >= 0, "admin socket");
+  }
+  void expect_intake(Findings& findings) const {
+    const sockaddr_un address = unix_address(folder_ / "run/neighbor.sock");
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    findings.expect(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+                    "connect to the intake");
+  }
+  void expect_own_socket(Findings& findings) const {
+    const std::string path = folder_ / "run/auditd/intake.sock";
+    const sockaddr_un address = unix_address(path);
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
     findings.expect(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
                         ::chmod(path.c_str(), 0660) == 0 && ::listen(fd, 1) == 0,
-                    "admin socket");
-    const int client = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    findings.expect(
-        ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
-        "connect to a local socket");
-    findings.expect(::unlink(path.c_str()) == 0, "remove the admin socket");
+                    "make the intake");
+    findings.expect(::unlink(path.c_str()) == 0, "remove the intake");
+  }
+  static void expect_no_unix_sockets(Findings& findings) {
+    std::array<int, 2> pair{};
+    findings.expect(::socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM, "a Unix socket");
+    findings.expect(::socketpair(AF_UNIX, SOCK_DGRAM, 0, pair.data()) != 0 && errno == EPERM,
+                    "a pair of them, one of which could be connected anew");
   }
   static void expect_threads(Findings& findings) {
     bool ran = false;
@@ -93,26 +118,30 @@ class ProfilesTest : public SandboxFixture {
   Listener neighbor_;
   Listener stranger_;
   std::uint16_t own_port_ = free_port();
+  // Connected to before the sandbox, so that accept does not wait.
+  UnixListener admin_{folder_ / "admin.sock"};
+  int client_ = -1;
+  std::optional<UnixListener> neighbor_socket_;
 };
 
 TEST_F(ProfilesTest, VaultdHasItsRightsAndNoOthers) {
   EXPECT_EQ(in_child([&](Findings& findings) {
-              const auto entered = enter_vaultd({.config_file = folder_ / "strongroom.toml",
+              const auto entered = enter_vaultd({.config_folder = folder_ / "etc",
                                                  .credential_paths = {folder_ / "tls"},
                                                  .token_folder = folder_ / "token",
                                                  .database_folder = folder_ / "db",
-                                                 .run_folder = folder_ / "run",
                                                  .connect_ports = {neighbor_.port()},
                                                  .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
-              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               expect_writable(findings, "db");
               expect_writable(findings, "token");
               expect_unwritable(findings, "tls");
               expect_sockets(findings);
               expect_admin_socket(findings);
+              expect_intake(findings);
               expect_threads(findings);
             }),
             "");
@@ -120,19 +149,19 @@ TEST_F(ProfilesTest, VaultdHasItsRightsAndNoOthers) {
 
 TEST_F(ProfilesTest, EdgedHasItsRightsAndNoOthers) {
   EXPECT_EQ(in_child([&](Findings& findings) {
-              const auto entered = enter_edged({.config_file = folder_ / "strongroom.toml",
+              const auto entered = enter_edged({.config_folder = folder_ / "etc",
                                                 .credential_paths = {folder_ / "tls"},
-                                                .run_folder = folder_ / "run",
                                                 .connect_ports = {neighbor_.port()},
                                                 .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
-              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               for (const char* name : {"db", "token", "tls", "run"})
                 expect_unwritable(findings, name);
               expect_sockets(findings);
               expect_admin_socket(findings);
+              expect_no_unix_sockets(findings);
               expect_threads(findings);
             }),
             "");
@@ -140,11 +169,10 @@ TEST_F(ProfilesTest, EdgedHasItsRightsAndNoOthers) {
 
 TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
   EXPECT_EQ(in_child([&](Findings& findings) {
-              const auto entered = enter_authd({.config_file = folder_ / "strongroom.toml",
+              const auto entered = enter_authd({.config_folder = folder_ / "etc",
                                                 .credential_paths = {folder_ / "tls"},
                                                 .key_paths = {folder_ / "keys"},
                                                 .database_folder = folder_ / "db",
-                                                .run_folder = folder_ / "run",
                                                 .connect_ports = {neighbor_.port()},
                                                 .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
@@ -154,6 +182,7 @@ TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
               for (const char* name : {"token", "keys", "tls"}) expect_unwritable(findings, name);
               expect_sockets(findings);
               expect_admin_socket(findings);
+              expect_intake(findings);
               expect_threads(findings);
             }),
             "");
@@ -161,19 +190,20 @@ TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
 
 TEST_F(ProfilesTest, AuditdHasItsRightsAndNoOthers) {
   EXPECT_EQ(in_child([&](Findings& findings) {
-              const auto entered = enter_auditd({.config_file = folder_ / "strongroom.toml",
+              const auto entered = enter_auditd({.config_folder = folder_ / "etc",
                                                  .key_paths = {folder_ / "keys/ticket.key"},
                                                  .token_folder = "",
                                                  .audit_folder = folder_ / "audit",
-                                                 .run_folder = folder_ / "run"});
+                                                 .socket_folder = folder_ / "run/auditd"});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
-              expect_readable(findings, "strongroom.toml");
+              expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "keys/ticket.key");
               expect_writable(findings, "audit");
               for (const char* name : {"db", "token", "keys"}) expect_unwritable(findings, name);
               findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
               expect_admin_socket(findings);
+              expect_own_socket(findings);
               expect_threads(findings);
             }),
             "");

@@ -5,12 +5,13 @@
 //
 // Whatever the list says, a process inside can never again: execute a program, map memory as code,
 // make a process, trace or signal another one, read another one's memory, open a socket that is
-// neither Unix nor TCP, change who it is, or reach io_uring, bpf, keyrings, namespaces, mounts and
-// modules. What is denied answers EPERM or EACCES.
+// neither TCP nor (for those that need one) Unix, change who it is, or reach io_uring, bpf,
+// keyrings, namespaces, mounts and modules. What is denied answers EPERM or EACCES.
 //
-// What no kernel up to Landlock ABI 7 can bound, so that other means must: connecting to a Unix
-// socket by its path (file permissions, and the peer's uid at the server), listening on a port that
-// the kernel picks, and the address behind an allowed port (the host's firewall).
+// What no kernel up to Landlock ABI 7 can bound, so that other means must: to which Unix socket a
+// process connects that may make one at all (file permissions, and each side looks at the other's
+// uid), listening on a port that the kernel picks, and the address behind an allowed port (the
+// host's firewall).
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,9 @@ struct Rights {
   std::vector<std::string> read_paths;
   // Read, write and truncate; in folders also make, rename and remove files and folders.
   std::vector<std::string> write_paths;
+  // Make Unix sockets, and so connect to any that the file permissions let it reach. Without it a
+  // process serves the ones that it opened before.
+  bool unix_sockets = false;
   // Folders to make, replace and remove Unix sockets in.
   std::vector<std::string> socket_folders;
   std::vector<std::uint16_t> connect_ports;  // TCP, to any address

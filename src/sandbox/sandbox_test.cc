@@ -54,6 +54,7 @@ TEST_F(SandboxTest, BoundsFilesToTheList) {
         Rights rights;
         rights.read_paths = {folder / "read", folder / "single"};
         rights.write_paths = {folder / "write"};
+        rights.unix_sockets = true;
         rights.socket_folders = {folder / "sockets"};
         findings.expect(enter(rights).has_value(), "enter");
         findings.expect(can_open(folder / "read/a", O_RDONLY), "read a file of a folder");
@@ -100,9 +101,17 @@ TEST_F(SandboxTest, BoundsTcpToTheList) {
             "");
 }
 
-TEST_F(SandboxTest, LeavesNoTcpToAProcessWithoutPorts) {
+TEST_F(SandboxTest, LeavesNoSocketsToAProcessWithoutThatRight) {
   EXPECT_EQ(in_child([&](Findings& findings) {
               findings.expect(enter({}).has_value(), "enter");
+              findings.expect(::socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM, "TCP");
+              findings.expect(::socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM, "Unix");
+            }),
+            "");
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              Rights rights;
+              rights.unix_sockets = true;
+              findings.expect(enter(rights).has_value(), "enter");
               findings.expect(::socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM, "TCP");
               findings.expect(::socket(AF_UNIX, SOCK_STREAM, 0) >= 0, "Unix sockets");
             }),
@@ -179,7 +188,9 @@ TEST_F(SandboxTest, ScopesAbstractSockets) {
   ASSERT_EQ(::bind(server, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(server, 1), 0);
   EXPECT_EQ(in_child([&](Findings& findings) {
-              const auto enforced = enter({});
+              Rights rights;
+              rights.unix_sockets = true;
+              const auto enforced = enter(rights);
               if (!enforced || enforced->landlock_abi < 6) return;
               const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
               findings.expect(

@@ -3,6 +3,7 @@
 // an error go away.
 #include "sandbox/seccomp.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -54,24 +55,24 @@ constexpr std::array kIdentity{SCMP_SYS(getpid),    SCMP_SYS(getppid),   SCMP_SY
                                SCMP_SYS(uname),     SCMP_SYS(sysinfo),   SCMP_SYS(getrusage),
                                SCMP_SYS(getrlimit), SCMP_SYS(getcwd)};
 constexpr std::array kDescriptors{
-    SCMP_SYS(read),        SCMP_SYS(write),         SCMP_SYS(readv),     SCMP_SYS(writev),
-    SCMP_SYS(pread64),     SCMP_SYS(pwrite64),      SCMP_SYS(preadv),    SCMP_SYS(pwritev),
-    SCMP_SYS(lseek),       SCMP_SYS(close),         SCMP_SYS(dup),       SCMP_SYS(dup2),
-    SCMP_SYS(dup3),        SCMP_SYS(fcntl),         SCMP_SYS(pipe),      SCMP_SYS(pipe2),
-    SCMP_SYS(eventfd2),    SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),  SCMP_SYS(poll),      SCMP_SYS(ppoll),
-    SCMP_SYS(select),      SCMP_SYS(pselect6)};
+    SCMP_SYS(read),          SCMP_SYS(write),     SCMP_SYS(readv),      SCMP_SYS(writev),
+    SCMP_SYS(pread64),       SCMP_SYS(pwrite64),  SCMP_SYS(preadv),     SCMP_SYS(pwritev),
+    SCMP_SYS(lseek),         SCMP_SYS(close),     SCMP_SYS(dup),        SCMP_SYS(dup2),
+    SCMP_SYS(dup3),          SCMP_SYS(pipe),      SCMP_SYS(pipe2),      SCMP_SYS(eventfd2),
+    SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),  SCMP_SYS(poll),      SCMP_SYS(ppoll),      SCMP_SYS(select),
+    SCMP_SYS(pselect6)};
 constexpr std::array kReadingFiles{SCMP_SYS(open),      SCMP_SYS(openat),     SCMP_SYS(stat),
                                    SCMP_SYS(lstat),     SCMP_SYS(fstat),      SCMP_SYS(newfstatat),
                                    SCMP_SYS(statx),     SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
                                    SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
                                    SCMP_SYS(readlink),  SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
                                    SCMP_SYS(fadvise64), SCMP_SYS(flock)};
-constexpr std::array kSockets{SCMP_SYS(socketpair), SCMP_SYS(bind),        SCMP_SYS(listen),
-                              SCMP_SYS(accept),     SCMP_SYS(accept4),     SCMP_SYS(connect),
-                              SCMP_SYS(shutdown),   SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-                              SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg)};
-// A Unix socket's mode, and the removal of the one that the run before left.
+constexpr std::array kSockets{SCMP_SYS(bind),        SCMP_SYS(listen),      SCMP_SYS(accept),
+                              SCMP_SYS(accept4),     SCMP_SYS(connect),     SCMP_SYS(shutdown),
+                              SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt),
+                              SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg)};
+// A Unix socket's mode, and the removal of the one that the run before left; removal of files.
 constexpr std::array kSocketFiles{SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(unlink),
                                   SCMP_SYS(unlinkat)};
 // For processes with something to write.
@@ -81,6 +82,11 @@ constexpr std::array kWritingFiles{
     SCMP_SYS(renameat2), SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),
     SCMP_SYS(fchmod),    SCMP_SYS(fchown),          SCMP_SYS(utimensat), SCMP_SYS(umask)};
 
+// Commands of fcntl(2). Not those by which the kernel is made to signal another process
+// (F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE, O_ASYNC): Landlock sees that from ABI 6 on only.
+constexpr unsigned long kFcntls[] = {F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,
+                                     F_GETFL,     F_GETLK,         F_SETLK,     F_SETLKW,
+                                     F_OFD_GETLK, F_OFD_SETLK,     F_OFD_SETLKW};
 // Requests of ioctl(2): those of sockets, and the question whether a descriptor is a terminal.
 constexpr unsigned long kIoctls[] = {FIONREAD, FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ};
 constexpr unsigned long kPrctls[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
@@ -173,8 +179,18 @@ void allow_tcp(Filter& filter) {
   }
 }
 
-void allow_sockets(Filter& filter) {
-  filter.allow_when(SCMP_SYS(socket), {equals(0, AF_UNIX)});
+void allow_unix_sockets(Filter& filter) {
+  for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)}) {
+    filter.allow_when(call, {equals(0, AF_UNIX)});
+  }
+}
+
+void allow_descriptor_control(Filter& filter) {
+  filter.allow_values(SCMP_SYS(fcntl), 1, kFcntls);
+  filter.allow_when(SCMP_SYS(fcntl), {equals(1, F_SETFL), masked(2, O_ASYNC, 0)});
+}
+
+void allow_socket_use(Filter& filter) {
   // MSG_FASTOPEN connects without connect(2), where Landlock stands.
   filter.allow_when(SCMP_SYS(sendto), {masked(3, MSG_FASTOPEN, 0)});
   filter.allow_when(SCMP_SYS(sendmsg), {masked(2, MSG_FASTOPEN, 0)});
@@ -186,17 +202,19 @@ void allow_sockets(Filter& filter) {
 
 Result<void> restrict_by_seccomp(const Rights& rights) {
   Filter filter;
-  const std::initializer_list<std::span<const int>> always{kMemory,       kThreads,  kSignals,
-                                                           kTime,         kIdentity, kDescriptors,
-                                                           kReadingFiles, kSockets,  kSocketFiles};
+  const std::initializer_list<std::span<const int>> always{
+      kMemory, kThreads, kSignals, kTime, kIdentity, kDescriptors, kReadingFiles, kSockets};
   for (const std::span<const int> calls : always) filter.allow(calls);
+  if (!rights.socket_folders.empty() || !rights.write_paths.empty()) filter.allow(kSocketFiles);
   if (!rights.write_paths.empty()) filter.allow(kWritingFiles);
   filter.allow_values(SCMP_SYS(ioctl), 1, kIoctls);
   filter.allow_values(SCMP_SYS(prctl), 0, kPrctls);
   filter.allow_when(SCMP_SYS(prlimit64), {equals(0, 0)});  // its own limits
   allow_threads(filter);
   allow_data_memory(filter);
-  allow_sockets(filter);
+  allow_descriptor_control(filter);
+  allow_socket_use(filter);
+  if (rights.unix_sockets) allow_unix_sockets(filter);
   if (!rights.connect_ports.empty() || !rights.bind_ports.empty()) allow_tcp(filter);
   return filter.load();
 }

@@ -85,6 +85,24 @@ TEST_F(SeccompTest, AllowsSignalsToItselfOnly) {
             "");
 }
 
+TEST_F(SeccompTest, LetsNoDescriptorSignalAnotherProcess) {
+  EXPECT_EQ(inside([](Findings& findings) {
+              std::array<int, 2> ends{};
+              findings.expect(::pipe(ends.data()) == 0, "pipe");
+              const int fd = ends[0];
+              findings.expect(refused(::fcntl(fd, F_SETOWN, ::getppid())), "owner");
+              findings.expect(refused(::fcntl(fd, F_SETSIG, SIGKILL)), "signal");
+              findings.expect(refused(::fcntl(fd, F_NOTIFY, DN_MODIFY)), "folder");
+              findings.expect(refused(::fcntl(fd, F_SETLEASE, F_RDLCK)), "lease");
+              findings.expect(refused(::fcntl(fd, F_SETFL, O_ASYNC)), "asynchronous");
+              findings.expect(::fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "non-blocking");
+              findings.expect(::fcntl(fd, F_GETFL) >= 0, "flags");
+              findings.expect(::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "close on exec");
+              findings.expect(::fcntl(fd, F_DUPFD_CLOEXEC, 0) >= 0, "duplicate");
+            }),
+            "");
+}
+
 TEST_F(SeccompTest, AllowsNoCode) {
   EXPECT_EQ(inside([](Findings& findings) {
               void* memory =

@@ -8,15 +8,15 @@ namespace strongroom::sandbox {
 Result<Enforced> enter_vaultd(const VaultdPaths& paths) {
   Rights rights;
   // SIGHUP reads the configuration, certificates and public ticket keys again.
-  add_path(rights.read_paths, paths.config_file);
+  add_path(rights.read_paths, paths.config_folder);
   add_paths(rights.read_paths, paths.credential_paths);
   add_paths(rights.read_paths, name_files());
   // SoftHSM keeps keys, their locks and its generation counter in files; rotation makes new ones.
   add_path(rights.write_paths, paths.token_folder);
   // SQLite: the database, its WAL and shared memory, and their removal.
   add_path(rights.write_paths, paths.database_folder);
-  // The admin socket. auditd's socket needs no right: see sandbox.h.
-  add_path(rights.socket_folders, paths.run_folder);
+  // auditd's intake. The admin socket is open already.
+  rights.unix_sockets = true;
   rights.connect_ports = paths.connect_ports;
   rights.bind_ports = paths.listen_ports;
   // Cards and DEKs in flight live in locked memory.

@@ -12,12 +12,11 @@ namespace strongroom::sandbox {
 
 // Where vaultd's rights point in one deployment. An empty string is something that it does not use.
 struct VaultdPaths {
-  std::string config_file{};
+  std::string config_folder{};  // the configuration's own
   std::vector<std::string>
       credential_paths{};         // certificate, key, CA, ticket keys: files or folders
   std::string token_folder{};     // of a software HSM
   std::string database_folder{};  // of SQLite
-  std::string run_folder{};
   std::vector<std::uint16_t>
       connect_ports{};  // PostgreSQL, connectord, other vaultd, a network HSM
   std::vector<std::uint16_t> listen_ports{};

@@ -23,7 +23,7 @@ DESCRIPTION
     and commands are on the Unix socket DIR/run/<instance>.admin.sock.
 
 OPTIONS
-    --config FILE      the deployment's configuration, DIR/strongroom.toml
+    --config FILE      the deployment's configuration, DIR/etc/strongroom.toml
     --instance NAME    which instance this is: {name} or {name}-<suffix>; {name} by default
     --init             make this daemon's keys and its database, then exit
     --migrate          bring its database to this version's schema, then exit

@@ -75,15 +75,24 @@ AdminFacts facts_of(const Deployment& deployment, const sandbox::Enforced& enfor
   return facts;
 }
 
-Start<int> serve(const Program& program, Host& host, Action action, const Hardening& hardening) {
+Start<int> try_sandbox(const Program& program, Host& host) {
+  SR_TRY(const std::unique_ptr<Service> service, program.open(host));
+  const auto enforced = service->enter_sandbox();
+  if (!enforced) return start_failure("sandbox", enforced.error());
+  return check_sandbox(*service, *enforced);
+}
+
+Start<int> serve(const Program& program, Host& host, const Hardening& hardening) {
   SR_TRY(const std::unique_ptr<Service> service, program.open(host));
   auto wakeups = Wakeups::create();
   if (!wakeups) return start_failure("signals", wakeups.error());
+  const std::string admin_path = host.deployment.admin_socket_path();
+  auto admin = http::UnixListener::open(admin_path);
+  if (!admin) return start_failure(admin_path, admin.error());
   const auto enforced = service->enter_sandbox();
   if (!enforced) return start_failure("sandbox", enforced.error());
-  if (action == Action::check_sandbox) return check_sandbox(*service, *enforced);
-  Supervisor supervisor(host, *service, facts_of(host.deployment, *enforced, hardening),
-                        *std::move(wakeups));
+  Supervisor supervisor(host, *service, *std::move(admin),
+                        facts_of(host.deployment, *enforced, hardening), *std::move(wakeups));
   SR_CHECK_OK(supervisor.run());
   log::info("stopped");
   return 0;
@@ -97,11 +106,11 @@ Start<int> run_once(Start<void> (*work)(Host&), Host& host) {
 
 Start<int> act(const Program& program, Host& host, Action action, const Hardening& hardening) {
   // A check of the sandbox writes nothing, so it may run beside the daemon.
-  if (action == Action::check_sandbox) return serve(program, host, action, hardening);
+  if (action == Action::check_sandbox) return try_sandbox(program, host);
   SR_TRY(const FileLock lock, claim_instance(host.deployment));
   if (action == Action::init) return run_once(program.init, host);
   if (action == Action::migrate) return run_once(program.migrate, host);
-  return serve(program, host, action, hardening);
+  return serve(program, host, hardening);
 }
 
 Start<int> run(const Program& program, const Arguments& arguments, const Hardening& hardening) {

@@ -82,7 +82,7 @@ inline constexpr std::chrono::seconds kDrainTimeout{10};
 
 // The whole life of a daemon. In order: wiping allocators, no core dumps, no ptrace, mlockall where
 // permitted, umask 077; arguments; configuration; log; the instance's writer lock
-// (DIR/run/<instance>.lock); open; sandbox; workers; admin socket; signals. SIGTERM and SIGINT:
+// (DIR/run/<instance>.lock); open; admin socket; sandbox; workers; signals. SIGTERM and SIGINT:
 // unready, drain, stop workers, close. SIGHUP: reload. Returns the exit status: 0 after a clean
 // stop, 2 after a bad start, with the reason as one plain line on stderr.
 [[nodiscard]] int run_daemon(const Program& program, int argc, char** argv);

@@ -78,8 +78,9 @@ class DaemonTest : public ::testing::Test {
   }
   http::ClientResponse ask(http::Method method, std::string_view target) {
     async::Loop loop;
-    http::Client client(loop,
-                        {.host = "localhost", .unix_path = folder_.path("run/vaultd.admin.sock")});
+    http::Client client(loop, {.host = "localhost",
+                               .unix_path = folder_.path("run/vaultd.admin.sock"),
+                               .unix_users = {::geteuid()}});
     auto response = loop.run_until_done(
         send_and_close(client, {.method = method, .target = target, .headers = {}, .body = {}}));
     return response ? *std::move(response) : http::ClientResponse{};
@@ -136,13 +137,13 @@ TEST_F(DaemonTest, IsAliveButNotReadyWhileAWorkerWaits) {
 TEST_F(DaemonTest, SighupReloadsEveryWorker) {
   start();
   ASSERT_TRUE(becomes_ready());
-  folder_.write("strongroom.toml",
+  folder_.write("etc/strongroom.toml",
                 "[deployment]\nprofile = \"demo\"\ntrust_domain = \"renewed\"\n[tls]\n"
                 "ca = \"ca.crt\"\n[tickets]\npublic_keys = \"tickets.pub\"\n");
   ::kill(child_, SIGHUP);
   EXPECT_TRUE(
       eventually([&] { return text_of("events").find("reload renewed") != std::string::npos; }));
-  folder_.write("strongroom.toml", "[deployment\n");
+  folder_.write("etc/strongroom.toml", "[deployment\n");
   ::kill(child_, SIGHUP);
   EXPECT_TRUE(
       eventually([&] { return text_of("stderr").find("reload refused") != std::string::npos; }));
@@ -176,7 +177,7 @@ TEST_F(DaemonTest, BadStartsExitWithTwoAndTheReason) {
   environment_ = {{"TEST_START_FAILS", "1"}};
   EXPECT_EQ(run_to_end(), 2);
   EXPECT_NE(text_of("stderr").find("vaultd: start: port in use\n"), std::string::npos);
-  folder_.write("strongroom.toml", "[deployment]\ncolor = 1\n");
+  folder_.write("etc/strongroom.toml", "[deployment]\ncolor = 1\n");
   EXPECT_EQ(run_to_end(), 2);
   EXPECT_NE(text_of("stderr").find("vaultd: strongroom.toml:"), std::string::npos);
 }

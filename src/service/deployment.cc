@@ -88,10 +88,9 @@ Result<http::TlsOptions> read_service_tls(const Deployment& deployment,
 ConfigResult<Deployment> Deployment::load(const std::string& config_path, std::string_view program,
                                           std::string_view instance) {
   Deployment deployment;
-  SR_TRY(deployment.file, ConfigFile::load(config_path));
-  deployment.config_path = (std::filesystem::path(deployment.file.folder()) /
-                            std::filesystem::path(config_path).filename())
-                               .string();
+  deployment.config_path = std::filesystem::absolute(config_path).lexically_normal().string();
+  SR_TRY(deployment.file,
+         ConfigFile::load(config_path, folder_of(folder_of(deployment.config_path))));
   deployment.directory = deployment.file.folder();
   deployment.profile = deployment.file.profile();
   deployment.program = program;
@@ -103,13 +102,18 @@ ConfigResult<Deployment> Deployment::load(const std::string& config_path, std::s
   return deployment;
 }
 
-std::string Deployment::run_folder() const { return directory + "/run"; }
+std::string folder_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+std::string Deployment::config_folder() const { return folder_of(config_path); }
 std::string Deployment::run_path(std::string_view name) const {
   return fmt::format("{}/run/{}", directory, name);
 }
 std::string Deployment::lock_path() const { return run_path(instance + ".lock"); }
 std::string Deployment::admin_socket_path() const { return run_path(instance + ".admin.sock"); }
-std::string Deployment::audit_socket_path() const { return run_path("auditd.sock"); }
+std::string Deployment::audit_socket_folder() const { return run_path("auditd"); }
+std::string Deployment::audit_socket_path() const { return run_path("auditd/intake.sock"); }
 
 Result<Address> parse_address(std::string_view text) {
   constexpr Error kNotAnAddress{ErrorCode::invalid_argument,

@@ -1,6 +1,7 @@
-// Deployment: what every process reads of strongroom.toml, the one file of a deployment. The folder
-// that holds the file is DIR; relative paths in it start there. Each daemon reads its own section
-// through `file`.
+// Deployment: what every process reads of DIR/etc/strongroom.toml, the one file of a deployment.
+// The file has a folder of its own, so that a sandbox can allow the folder and the file can be
+// replaced by renaming; DIR is the folder above it, and relative paths in the file start there.
+// Each daemon reads its own section through `file`.
 #pragma once
 
 #include <cstdint>
@@ -29,17 +30,23 @@ struct Deployment {
   std::string ca_path;             // [tls] ca: PEM of the service CA
   std::string ticket_keys_path;    // [tickets] public_keys: authd's public keys
 
-  // Reads the common part of `config_path` for `instance` of `program`. Also refuses sections that
-  // no program reads.
+  // Reads the common part of `config_path` (DIR/etc/strongroom.toml) for `instance` of `program`.
+  // Also refuses sections that no program reads.
   [[nodiscard]] static ConfigResult<Deployment> load(const std::string& config_path,
                                                      std::string_view program,
                                                      std::string_view instance);
-  [[nodiscard]] std::string run_folder() const;                     // DIR/run: sockets and locks
+  [[nodiscard]] std::string config_folder() const;                  // DIR/etc
   [[nodiscard]] std::string run_path(std::string_view name) const;  // DIR/run/<name>
   [[nodiscard]] std::string lock_path() const;                      // DIR/run/<instance>.lock
   [[nodiscard]] std::string admin_socket_path() const;              // DIR/run/<instance>.admin.sock
-  [[nodiscard]] std::string audit_socket_path() const;              // DIR/run/auditd.sock
+  // DIR/run/auditd, where only auditd may write: whoever else could, could put a log of its own in
+  // auditd's place.
+  [[nodiscard]] std::string audit_socket_folder() const;
+  [[nodiscard]] std::string audit_socket_path() const;  // DIR/run/auditd/intake.sock
 };
+// The folder of `path`. Sandboxes allow it instead of a file that is replaced by renaming while
+// they run, for a rule holds on to the file itself.
+[[nodiscard]] std::string folder_of(const std::string& path);
 
 struct Address {
   std::string host;  // an IP address

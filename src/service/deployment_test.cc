@@ -31,7 +31,7 @@ TEST(DeploymentTest, ReadsTheCommonPart) {
   EXPECT_EQ(deployment->ca_path, folder.path("ca.crt"));
   EXPECT_EQ(deployment->lock_path(), folder.path("run/vaultd.lock"));
   EXPECT_EQ(deployment->admin_socket_path(), folder.path("run/vaultd.admin.sock"));
-  EXPECT_EQ(deployment->audit_socket_path(), folder.path("run/auditd.sock"));
+  EXPECT_EQ(deployment->audit_socket_path(), folder.path("run/auditd/intake.sock"));
 }
 
 TEST(DeploymentTest, InstancesHaveSectionsOfTheirOwn) {
@@ -46,13 +46,13 @@ TEST(DeploymentTest, RefusesUnknownKeysAndSections) {
   const TestDeployment section("[vualtd]\n");
   EXPECT_FALSE(Deployment::load(section.config(), "vaultd", "vaultd"));
   const TestDeployment key("[vaultd]\n");
-  key.write("strongroom.toml",
+  key.write("etc/strongroom.toml",
             "[deployment]\ntrust_domain = \"test\"\ncolor = \"red\"\n[tls]\nca = \"c\"\n"
             "[tickets]\npublic_keys = \"t\"\n");
   const auto refused = Deployment::load(key.config(), "vaultd", "vaultd");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().line, 3u);
-  EXPECT_FALSE(Deployment::load(key.path("absent.toml"), "vaultd", "vaultd"));
+  EXPECT_FALSE(Deployment::load(key.path("etc/absent.toml"), "vaultd", "vaultd"));
 }
 
 TEST(AddressTest, ParsesNumericAddresses) {
@@ -103,7 +103,7 @@ struct Read {
   bool ok = false;
 };
 Read read_url(const TestDeployment& folder, std::string_view value) {
-  folder.write("strongroom.toml",
+  folder.write("etc/strongroom.toml",
                "[deployment]\nprofile = \"demo\"\ntrust_domain = \"test\"\n"
                "[tls]\nca = \"c\"\n[tickets]\npublic_keys = \"t\"\n"
                "[vaultd]\ndatabase = \"" +

@@ -27,8 +27,12 @@ bool complete(Answers& answers) {
 
 }  // namespace
 
-Supervisor::Supervisor(Host& host, Service& service, AdminFacts facts, Wakeups wakeups)
-    : host_(host), facts_(std::move(facts)), wakeups_(std::move(wakeups)) {
+Supervisor::Supervisor(Host& host, Service& service, http::UnixListener admin, AdminFacts facts,
+                       Wakeups wakeups)
+    : host_(host),
+      admin_(std::move(admin)),
+      facts_(std::move(facts)),
+      wakeups_(std::move(wakeups)) {
   for (std::size_t i = 0; i < service.workers(); ++i) {
     threads_.push_back(std::make_unique<WorkerThread>(service, i, wakeups_));
   }
@@ -45,10 +49,9 @@ Start<void> Supervisor::run() {
 void Supervisor::launch(std::size_t index) {
   ++launched_;
   if (index != 0) return threads_[index]->launch();
-  threads_[0]->launch_with_admin(
-      host_.deployment.admin_socket_path(), [this](http::Router& router) {
-        add_admin_routes(router, facts_, host_.metrics, [this] { return collect(); });
-      });
+  threads_[0]->launch_with_admin(*std::move(admin_), [this](http::Router& router) {
+    add_admin_routes(router, facts_, host_.metrics, [this] { return collect(); });
+  });
 }
 
 Start<void> Supervisor::serve_until_stopped() {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "async/task.h"
@@ -18,7 +19,8 @@ namespace strongroom::service {
 class Supervisor {
  public:
   // Everything borrowed outlives the Supervisor.
-  Supervisor(Host& host, Service& service, AdminFacts facts, Wakeups wakeups);
+  Supervisor(Host& host, Service& service, http::UnixListener admin, AdminFacts facts,
+             Wakeups wakeups);
 
   // Serves until SIGTERM or SIGINT, then drains for at most kDrainTimeout. An error is a bad start.
   [[nodiscard]] Start<void> run();
@@ -32,6 +34,7 @@ class Supervisor {
   async::Task<Readiness> collect();
 
   Host& host_;
+  std::optional<http::UnixListener> admin_;  // until worker 0 takes it
   AdminFacts facts_;
   Wakeups wakeups_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;

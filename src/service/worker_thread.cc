@@ -27,33 +27,34 @@ void WorkerThread::stop() {
 }
 
 void WorkerThread::launch() {
-  loop_.post([this] { make_and_start({}, nullptr); });
-}
-
-void WorkerThread::launch_with_admin(std::string path, AddRoutes add_routes) {
-  loop_.post([this, path = std::move(path), add_routes = std::move(add_routes)]() mutable {
-    make_and_start(path, std::move(add_routes));
+  loop_.post([this] {
+    if (make_worker()) async::spawn(start_worker());
   });
 }
 
-void WorkerThread::make_and_start(const std::string& admin_path, AddRoutes add_routes) {
-  auto made = service_.make_worker(loop_, index_);
-  if (!made) return report(Event::Kind::failed, made.error());
-  worker_ = *std::move(made);
-  if (add_routes) {
-    const Result<void> opened = open_admin_socket(admin_path, std::move(add_routes));
-    if (!opened) return report(Event::Kind::failed, opened.error());
-  }
-  async::spawn(start_worker());
+void WorkerThread::launch_with_admin(http::UnixListener listener, AddRoutes add_routes) {
+  loop_.post([this, listener = std::move(listener), add_routes = std::move(add_routes)]() mutable {
+    if (!make_worker()) return;
+    serve_admin_socket(std::move(listener), std::move(add_routes));
+    async::spawn(start_worker());
+  });
 }
 
-Result<void> WorkerThread::open_admin_socket(const std::string& path, AddRoutes add_routes) {
+bool WorkerThread::make_worker() {
+  auto made = service_.make_worker(loop_, index_);
+  if (made) {
+    worker_ = *std::move(made);
+  } else {
+    report(Event::Kind::failed, made.error());
+  }
+  return worker_ != nullptr;
+}
+
+void WorkerThread::serve_admin_socket(http::UnixListener listener, AddRoutes add_routes) {
   add_routes(admin_router_);
   worker_->add_admin_routes(admin_router_);
-  auto server = http::Server::listen_unix(loop_, path, {0, ::geteuid()}, admin_router_, {});
-  if (!server) return fail(server.error());
-  admin_ = *std::move(server);
-  return {};
+  admin_ =
+      http::Server::serve_unix(loop_, std::move(listener), {0, ::geteuid()}, admin_router_, {});
 }
 
 async::Task<void> WorkerThread::start_worker() {

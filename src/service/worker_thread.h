@@ -28,8 +28,8 @@ class WorkerThread {
 
   // Makes the worker and starts it; reports `started` or `failed`. Main thread, once.
   void launch();
-  // The same with the admin socket at `path`, whose common routes `add_routes` fills in.
-  void launch_with_admin(std::string path, AddRoutes add_routes);
+  // The same with the admin socket, whose common routes `add_routes` fills in.
+  void launch_with_admin(http::UnixListener listener, AddRoutes add_routes);
   // Drains the worker, then the admin socket; reports `drained`. Main thread, after launch().
   void drain();
   // Stops the loop, destroys the worker on its thread, and waits for the thread's end. Main thread,
@@ -43,9 +43,8 @@ class WorkerThread {
  private:
   async::Task<void> start_worker();
   async::Task<void> drain_worker();
-  // `add_routes` may be null: no admin socket.
-  void make_and_start(const std::string& admin_path, AddRoutes add_routes);
-  Result<void> open_admin_socket(const std::string& path, AddRoutes add_routes);
+  bool make_worker();  // false, and reported: there is none
+  void serve_admin_socket(http::UnixListener listener, AddRoutes add_routes);
   void report(Event::Kind kind, std::optional<Error> error = std::nullopt);
 
   Service& service_;

@@ -190,7 +190,7 @@ def test_flipped_byte_is_named(deployment, place):
     with folder() as parent:
         copy = parent / "copy"
         copy.mkdir()
-        for name in ("strongroom.toml", "audit", "public"):
+        for name in ("etc", "audit", "public"):
             source = deployment.dir / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
         journal = next((copy / "audit").glob("journal-*"))

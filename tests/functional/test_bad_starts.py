@@ -31,7 +31,7 @@ def reason(made, daemon, *changes):
     for before, after in changes:
         assert before in text, f"{before} stands no longer in strongroom.toml"
         text = text.replace(before, after, 1)
-    variant = made.dir / "variant.toml"
+    variant = made.config.with_name("variant.toml")
     variant.write_text(text)
     done = subprocess.run([BIN / daemon, "--config", variant], capture_output=True, text=True,
                           timeout=START_SECONDS)
@@ -156,7 +156,7 @@ def test_certificate_that_cannot_be_used(made, daemon, key):
     over = authority.issue(Leaf(begins=-2 * HOUR, ends=-HOUR), made.dir / "tls/over")
     other = authority.issue(Leaf(), made.dir / "tls/other")
     before = (f"tls/{key}.crt", f"tls/{key}.key")
-    cases = [((before[0], "tls/absent.crt"),), ((before[0], "tls/ca.crt"),),
+    cases = [((before[0], "tls/absent.crt"),), ((before[0], "tls/ca/ca.crt"),),
              ((before[1], f"tls/{other.key.name}"),),
              ((before[0], f"tls/{over.certificate.name}"), (before[1], f"tls/{over.key.name}"))]
     for changes in cases:

@@ -37,7 +37,7 @@ def issue(authority):
 
 
 def context(deployment, files=None, version=None):
-    made = ssl.create_default_context(cafile=deployment.dir / "tls/ca.crt")
+    made = ssl.create_default_context(cafile=deployment.dir / "tls/ca/ca.crt")
     if version:
         made.minimum_version = made.maximum_version = version
     if files:

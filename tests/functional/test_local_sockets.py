@@ -33,9 +33,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as 
 def opened():
     """A deployment whose folders and sockets the file system opens to everybody."""
     with running() as deployment:
-        for path in (deployment.dir, deployment.run):
+        for path in (deployment.dir, deployment.run, deployment.run / "auditd"):
             path.chmod(0o755)
-        for path in deployment.run.glob("*.sock"):
+        for path in deployment.run.rglob("*.sock"):
             path.chmod(0o777)
         yield deployment
 
@@ -67,7 +67,7 @@ def test_merchants_are_not_made_by_another_user(opened):
 
 
 def test_intake_takes_nothing_of_another_user(opened):
-    path = opened.run / "auditd.sock"
+    path = opened.run / "auditd/intake.sock"
     before = len(opened.audit_entries())
     assert visit(path, b"\0" * 64, NOBODY) in ("", "ConnectionResetError", "BrokenPipeError")
     assert len(opened.audit_entries()) == before

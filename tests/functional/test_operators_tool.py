@@ -79,7 +79,7 @@ def ticket_status(deployment, key, identity="loadgen"):
     tls = deployment.dir / "tls"
     config = tomllib.loads(deployment.config.read_text())
     base = tls / identity / identity if (tls / identity).is_dir() else tls / identity
-    api = Api(f"https://{config['authd']['listen']}", tls / "ca.crt", api_key=key,
+    api = Api(f"https://{config['authd']['listen']}", tls / "ca/ca.crt", api_key=key,
               client_cert=f"{base}.crt", client_key=f"{base}.key")
     try:
         return api.call("POST", "/v1/tickets")[0]
@@ -98,7 +98,7 @@ def test_init_gives_rights_to_its_owner_alone(made):
 
 
 def test_init_makes_certificates_that_verify_and_name_their_service(made):
-    ca = made.dir / "tls/ca.crt"
+    ca = made.dir / "tls/ca/ca.crt"
     for name in ("edged", "vaultd", "authd"):
         leaf = made.dir / f"tls/{name}/{name}.crt"
         subprocess.run(["openssl", "verify", "-CAfile", ca, leaf], check=True, capture_output=True)

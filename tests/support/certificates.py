@@ -53,7 +53,7 @@ class Authority:
     @classmethod
     def of(cls, deployment):
         key = (deployment.dir / "secrets/ca.key").read_bytes()
-        certificate = (deployment.dir / "tls/ca.crt").read_bytes()
+        certificate = (deployment.dir / "tls/ca/ca.crt").read_bytes()
         return cls(x509.load_pem_x509_certificate(certificate),
                    serialization.load_pem_private_key(key, None))
 

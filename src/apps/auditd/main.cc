@@ -60,11 +60,11 @@ class Service final : public service::Service {
       : host_(host), config_(std::move(config)), signer_(std::move(signer)) {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
-    return sandbox::enter_auditd({.config_file = host_.deployment.config_path,
+    return sandbox::enter_auditd({.config_folder = host_.deployment.config_folder(),
                                   .key_paths = {},  // read and unsealed already
                                   .token_folder = {},
                                   .audit_folder = config_.directory,
-                                  .run_folder = host_.deployment.run_folder()});
+                                  .socket_folder = host_.deployment.audit_socket_folder()});
   }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {

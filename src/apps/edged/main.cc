@@ -1,6 +1,5 @@
 // edged: the public listener. It ends TLS, gets a ticket for the credential and passes the request
 // on; it has no database, parses no JSON and keeps no card.
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,13 +13,10 @@
 namespace strongroom::edged {
 namespace {
 
+using service::folder_of;
 using service::Host;
 using service::Start;
 using service::start_failure;
-
-std::string folder_of(const std::string& path) {
-  return std::filesystem::path(path).parent_path().string();
-}
 
 class Service final : public service::Service {
  public:
@@ -30,15 +26,19 @@ class Service final : public service::Service {
     const service::Deployment& deployment = shared_.host.deployment;
     const Config& config = shared_.config;
     return sandbox::enter_edged(
-        {.config_file = deployment.config_path,
-         // Folders: SIGHUP reads certificates that were replaced by renaming.
-         .credential_paths = {deployment.ca_path, folder_of(config.tls.certificate_path),
+        {.config_folder = deployment.config_folder(),
+         .credential_paths = {folder_of(deployment.ca_path), folder_of(config.tls.certificate_path),
                               folder_of(config.tls.key_path),
                               folder_of(config.public_tls.certificate_path),
                               folder_of(config.public_tls.key_path)},
-         .run_folder = deployment.run_folder(),
          .connect_ports = {config.authd.port, config.vaultd.port},
          .listen_ports = {config.listen.port}});
+  }
+
+  [[nodiscard]] sandbox::ProbePlan probe_plan() const override {
+    const service::Deployment& deployment = shared_.host.deployment;
+    return {.unlisted_socket = deployment.run_path("authd.admin.sock"),
+            .unlisted_socket_folder = deployment.audit_socket_folder()};
   }
 
   [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }

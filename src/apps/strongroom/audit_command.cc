@@ -27,7 +27,7 @@ struct AuditPaths {
 
 // Only these two of [auditd] matter here; its other keys are auditd's to judge.
 ConfigResult<AuditPaths> read_paths(const Context& context) {
-  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path()));
+  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
   SR_TRY(ConfigSection section, file.section("auditd"));
   AuditPaths paths;
   paths.directory = section.path("directory");

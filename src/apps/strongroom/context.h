@@ -16,7 +16,7 @@ struct Context {
   std::string directory;  // DIR of the deployment
   bool json = false;      // machine-readable output
 
-  [[nodiscard]] std::string config_path() const { return directory + "/strongroom.toml"; }
+  [[nodiscard]] std::string config_path() const { return directory + "/etc/strongroom.toml"; }
 };
 
 // Prints `strongroom: <text>` on standard error and gives `status`.

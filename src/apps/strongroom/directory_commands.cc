@@ -44,8 +44,10 @@ std::expected<boost::json::object, int> ask(const Context& context, http::Method
   const std::string text = body.empty() ? std::string() : boost::json::serialize(body);
   const auto response = call_admin(context.directory, kDaemon, method, target, text);
   if (!response) {
-    return std::unexpected(
-        failed(kNotReachable, fmt::format("authd of {} does not answer", context.directory)));
+    const std::string_view why = response.error().code() == ErrorCode::permission_denied
+                                     ? "another user listens in authd's place"
+                                     : "authd does not answer";
+    return std::unexpected(failed(kNotReachable, fmt::format("{}: {}", context.directory, why)));
   }
   boost::system::error_code error;
   const boost::json::value answer = boost::json::parse(response->body, error);

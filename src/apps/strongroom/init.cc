@@ -66,13 +66,13 @@ Step claim_folder(const std::string& directory) {
   return {};
 }
 
-// Runs `program` --config DIR/strongroom.toml --init; what it says goes where our words go.
+// Runs `program` --config DIR/etc/strongroom.toml --init; what it says goes where our words go.
 Step run_init(const InitPlan& plan, std::string_view program) {
   std::error_code error;
   const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path();
   std::string path = (beside / program).string();
   std::string config_flag = "--config";
-  std::string config = plan.options.directory + "/strongroom.toml";
+  std::string config = plan.options.directory + "/etc/strongroom.toml";
   std::string init_flag = "--init";
   std::array<char*, 5> arguments{path.data(), config_flag.data(), config.data(), init_flag.data(),
                                  nullptr};

@@ -26,9 +26,10 @@ constexpr mode_t kReadable = 0644;
 constexpr mode_t kOwnerFolder = 0700;
 constexpr std::size_t kSecretBytes = 20;
 
-constexpr std::array<std::string_view, 15> kFolders{
-    "tls",  "tls/edged",   "tls/vaultd", "tls/authd",   "public", "secrets", "hsm", "hsm/tokens",
-    "data", "data/vaultd", "data/authd", "data/auditd", "audit",  "run",     "log"};
+constexpr std::array<std::string_view, 18> kFolders{
+    "etc",        "tls",         "tls/ca", "tls/edged",  "tls/vaultd", "tls/authd",
+    "public",     "secrets",     "hsm",    "hsm/tokens", "data",       "data/vaultd",
+    "data/authd", "data/auditd", "audit",  "run",        "run/auditd", "log"};
 constexpr std::array<std::string_view, 4> kSecrets{"hsm.pin", "hsm.so_pin", "authd.passphrase",
                                                    "auditd.passphrase"};
 
@@ -95,8 +96,8 @@ Result<void> write_certificates(const InitPlan& plan) {
   const SystemClock clock;
   SR_TRY(const crypto::IssuedCertificate authority,
          crypto::make_certificate_authority("Strongroom service CA", random, clock));
-  SR_CHECK_OK(write_file_durable(path_in(plan, "tls/ca.crt"), as_bytes(authority.certificate_pem),
-                                 kReadable));
+  SR_CHECK_OK(write_file_durable(path_in(plan, "tls/ca/ca.crt"),
+                                 as_bytes(authority.certificate_pem), kReadable));
   SR_CHECK_OK(
       write_file_durable(path_in(plan, "secrets/ca.key"), authority.key_pem.reveal(), kOwnerOnly));
   for (const Leaf& leaf : kLeaves) {
@@ -127,7 +128,7 @@ Result<void> write_configuration(const InitPlan& plan) {
     SR_CHECK_OK(write_file_durable(path_in(plan, "hsm/softhsm2.conf"), as_bytes(text), kOwnerOnly));
   }
   const std::string text = configuration_text(plan);
-  return write_file_durable(path_in(plan, "strongroom.toml"), as_bytes(text), kOwnerOnly);
+  return write_file_durable(path_in(plan, "etc/strongroom.toml"), as_bytes(text), kOwnerOnly);
 }
 
 }  // namespace strongroom::tool

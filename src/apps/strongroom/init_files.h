@@ -6,16 +6,16 @@
 
 namespace strongroom::tool {
 
-// Folders of DIR, all 0700: tls/<daemon>, public, secrets, hsm/tokens, data/<daemon>, audit, run,
-// log. Sandboxes let a daemon read its own folders alone.
+// Folders of DIR, all 0700: etc, tls/ca, tls/<daemon>, public, secrets, hsm/tokens, data/<daemon>,
+// audit, run, run/auditd, log. Sandboxes let a daemon read its own folders alone.
 [[nodiscard]] Result<void> write_folders(const InitPlan& plan);
-// tls/ca.crt, with its key in secrets/ca.key; tls/<daemon>/<daemon>.crt and .key (30 days) of
+// tls/ca/ca.crt, with its key in secrets/ca.key; tls/<daemon>/<daemon>.crt and .key (30 days) of
 // edged, vaultd and authd, each with its SPIFFE URI, localhost and 127.0.0.1; tls/edged/public.crt
 // and .key, shown to clients; in the demo profile tls/loadgen.crt and .key, the identity of tests.
 [[nodiscard]] Result<void> write_certificates(const InitPlan& plan);
 // secrets/: HSM PINs and passphrases, 160 random bits each, 0600.
 [[nodiscard]] Result<void> write_secrets(const InitPlan& plan);
-// strongroom.toml, and hsm/softhsm2.conf for SoftHSM.
+// etc/strongroom.toml, and hsm/softhsm2.conf for SoftHSM.
 [[nodiscard]] Result<void> write_configuration(const InitPlan& plan);
 
 }  // namespace strongroom::tool

@@ -17,8 +17,9 @@ namespace strongroom::tool {
 namespace {
 
 constexpr std::string_view kConfiguration =
-    R"(# Strongroom deployment. Paths are relative to this file's folder; secrets are references
-# ("file:PATH", and "env:NAME" in the demo profile), never values. Unknown keys are errors.
+    R"(# Strongroom deployment. Paths are relative to the folder above the one that holds this file.
+# Secrets are references ("file:PATH", and "env:NAME" in the demo profile), never values. Unknown
+# keys are errors.
 
 [deployment]
 profile = {profile}  # demo: test cards only. production: no software HSM unasked
@@ -27,7 +28,7 @@ secret_memory = "auto"            # auto: memfd_secret where the kernel has it; 
 log_level = "info"                # debug, info, warn, error; read again on SIGHUP
 
 [tls]
-ca = "tls/ca.crt"                 # who signs the services' certificates
+ca = "tls/ca/ca.crt"              # who signs the services' certificates
 
 [tickets]
 public_keys = "public/tickets.pub"  # authd's public keys, one "kid key" per line
@@ -73,7 +74,7 @@ checkpoint_key = "data/auditd/checkpoint.sealed"
 passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 # Who may write, by the user that each instance runs as.
-writers = {{ vaultd = "{uid}", authd = "{uid}", edged = "{uid}" }}
+writers = {{ vaultd = "{uid}", authd = "{uid}" }}
 )";
 
 constexpr std::string_view kTrustDomainCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";

@@ -36,7 +36,10 @@ DaemonStatus ask(const Context& context, std::string_view daemon) {
               .report = std::move(answer.get_object())};
     }
   }
-  const std::string_view why = response ? "its answer is not JSON" : "does not answer";
+  const std::string_view why = response ? "its answer is not JSON"
+                               : response.error().code() == ErrorCode::permission_denied
+                                   ? "another user listens in its place"
+                                   : "does not answer";
   return {.status = kNotReachable,
           .report = {{"instance", daemon}, {"ready", false}, {"error", why}}};
 }

@@ -1,6 +1,5 @@
 // vaultd: takes cards, gives tokens. The only process with card keys (through the HSM) and the
 // vault database.
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,15 +17,10 @@
 namespace strongroom::vaultd {
 namespace {
 
+using service::folder_of;
 using service::Host;
 using service::Start;
 using service::start_failure;
-
-// The folder, because a sandbox rule holds on to the file itself: what is replaced by renaming
-// could not be read again on SIGHUP.
-std::string folder_of(const std::string& path) {
-  return std::filesystem::path(path).parent_path().string();
-}
 
 class Service final : public service::Service {
  public:
@@ -37,18 +31,22 @@ class Service final : public service::Service {
     const service::Deployment& deployment = shared_.host.deployment;
     const Config& config = shared_.config;
     sandbox::VaultdPaths paths{
-        .config_file = deployment.config_path,
-        .credential_paths = {deployment.ca_path, folder_of(config.tls.certificate_path),
+        .config_folder = deployment.config_folder(),
+        .credential_paths = {folder_of(deployment.ca_path), folder_of(config.tls.certificate_path),
                              folder_of(config.tls.key_path),
                              folder_of(deployment.ticket_keys_path)},
         .token_folder = config.hsm.token_folder,
         .database_folder = config.database.sqlite_folder,
-        .run_folder = deployment.run_folder(),
         .connect_ports = config.database.ports,
         .listen_ports = {config.listen.port}};
     paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
                                   config.database.files.end());
     return sandbox::enter_vaultd(paths);
+  }
+
+  // It may connect to Unix sockets, for auditd's intake is one.
+  [[nodiscard]] sandbox::ProbePlan probe_plan() const override {
+    return {.unlisted_socket_folder = shared_.host.deployment.audit_socket_folder()};
   }
 
   [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }

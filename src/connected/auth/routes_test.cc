@@ -36,10 +36,10 @@ class RoutesTest : public testing::AuthTest {
     add_operator_routes(operators_, parts);
     auto tcp =
         http::Server::listen_tcp(loop_, {"127.0.0.1", 0}, ca_.server("authd"), services_, {});
-    auto local = http::Server::listen_unix(loop_, socket_path(), {::geteuid()}, operators_, {});
+    auto local = http::UnixListener::open(socket_path());
     SR_CHECK(tcp.has_value() && local.has_value());
     tcp_ = *std::move(tcp);
-    local_ = *std::move(local);
+    local_ = http::Server::serve_unix(loop_, *std::move(local), {::geteuid()}, operators_, {});
   }
   ~RoutesTest() override {
     wait(denials_.close());
@@ -74,7 +74,7 @@ class RoutesTest : public testing::AuthTest {
   }
   http::ClientResponse as_operator(http::Method method, std::string_view target,
                                    std::string_view body = {}) {
-    return send({.host = "localhost", .unix_path = socket_path()},
+    return send({.host = "localhost", .unix_path = socket_path(), .unix_users = {::geteuid()}},
                 {.method = method, .target = target, .headers = {}, .body = as_bytes(body)});
   }
   http::ClientResponse ask_ticket(const std::string& identity, const std::string& authorization) {

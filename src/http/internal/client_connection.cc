@@ -30,6 +30,13 @@ Error answer_failure(IoStatus status) {
   return {ErrorCode::unknown_outcome, "the request was sent, but no whole answer came"};
 }
 
+bool may_listen(const ClientOptions& options, int fd) {
+  const std::vector<uid_t>& users = options.unix_users;
+  if (options.unix_path.empty() || users.empty()) return true;
+  const std::optional<uid_t> listener = peer_uid(fd);
+  return listener && std::ranges::find(users, *listener) != users.end();
+}
+
 Result<FileDescriptor> start_connect(const ClientOptions& options, const std::string& address) {
   if (!options.unix_path.empty()) return start_connect_unix(options.unix_path);
   return start_connect_tcp(address, options.port);
@@ -75,6 +82,9 @@ async::Task<Result<void>> ClientConnection::establish(const ClientOptions& optio
   const bool connected = co_await wait(IoStatus::want_write);
   if (!connected || connect_error(socket_.fd()) != 0) {
     co_return fail(connect_failure(IoStatus::failed));
+  }
+  if (!may_listen(options, socket_.fd())) {
+    co_return fail({ErrorCode::permission_denied, "another user listens on the socket"});
   }
   transport_ =
       options.unix_path.empty()

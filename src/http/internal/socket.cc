@@ -108,13 +108,6 @@ std::string ip_text(const Address& address) {
   return text.data();
 }
 
-std::optional<uid_t> peer_uid(int fd) noexcept {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
-  return peer.uid;
-}
-
 }  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
@@ -201,6 +194,13 @@ Result<FileDescriptor> start_connect_tcp(const std::string& ip, std::uint16_t po
 Result<FileDescriptor> start_connect_unix(const std::string& path) {
   SR_TRY(const Address address, unix_address(path));
   return start_connect(address);
+}
+
+std::optional<uid_t> peer_uid(int fd) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
 }
 
 int connect_error(int fd) noexcept {

@@ -79,6 +79,8 @@ struct Accepted {
 // Begins to connect; the socket is writable once that has ended (see connect_error).
 [[nodiscard]] Result<FileDescriptor> start_connect_tcp(const std::string& ip, std::uint16_t port);
 [[nodiscard]] Result<FileDescriptor> start_connect_unix(const std::string& path);
+// Who listens at the other end of a connected Unix socket, or connected to it.
+[[nodiscard]] std::optional<uid_t> peer_uid(int fd) noexcept;
 // How it ended: 0 or errno.
 [[nodiscard]] int connect_error(int fd) noexcept;
 
