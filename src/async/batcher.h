@@ -1,6 +1,6 @@
 // Batcher: natural batching, one mechanism for database, journal and audit client. What arrives
-// while a batch is under way is the next batch; an idle batcher flushes the first item at once, so
-// batching adds no latency and needs no timer. Each item has its own fate.
+// while a batch is under way is the next batch; an idle batcher flushes what one turn of its loop
+// has brought, so batching adds no latency and needs no timer. Each item has its own fate.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/loop.h"
 #include "async/task.h"
 #include "base/result.h"
 #include "base/try.h"
@@ -24,14 +25,15 @@ struct BatcherLimits {
   std::size_t in_flight_max = 1;  // flushes under way at once
 };
 
-// A Batcher belongs to one Loop and outlives every submit() under way.
+// A Batcher belongs to its Loop and outlives every submit() under way.
 template <class Item, class Outcome>
 class Batcher {
  public:
   // Flush works a batch off and gives one Result per item, in the items' order.
   using Flush = std::move_only_function<Task<std::vector<Result<Outcome>>>(std::vector<Item>)>;
 
-  Batcher(BatcherLimits limits, Flush flush) : limits_(limits), flush_(std::move(flush)) {}
+  Batcher(Loop& loop, BatcherLimits limits, Flush flush)
+      : loop_(loop), limits_(limits), flush_(std::move(flush)) {}
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
@@ -61,34 +63,52 @@ class Batcher {
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> waiter) {
       slot.waiter = waiter;
-      if (batcher.in_flight_ < batcher.limits_.in_flight_max) spawn(batcher.drain());
+      batcher.start();
     }
     void await_resume() const noexcept {}
   };
 
-  Task<void> drain() {
-    ++in_flight_;
-    while (!waiting_.empty()) {
-      const std::size_t count = std::min(waiting_.size(), limits_.batch_max);
-      std::vector<Slot*> slots(waiting_.begin(),
-                               waiting_.begin() + static_cast<std::ptrdiff_t>(count));
-      waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
-      std::vector<Item> items;
-      items.reserve(count);
-      for (Slot* slot : slots) items.push_back(std::move(slot->item));
-      std::vector<Result<Outcome>> outcomes = co_await flush_(std::move(items));
-      SR_CHECK(outcomes.size() == count);
-      // All outcomes first: a resumed waiter may destroy its slot and submit again.
-      for (std::size_t i = 0; i < count; ++i) slots[i]->outcome.emplace(std::move(outcomes[i]));
-      for (Slot* slot : slots) slot->waiter.resume();
-    }
-    --in_flight_;
+  // Lets the next batch go out once the loop has run what was ready before: requests that one event
+  // woke ride together instead of the first alone.
+  void start() {
+    if (starting_ || waiting_.empty() || in_flight_ >= limits_.in_flight_max) return;
+    starting_ = true;
+    loop_.post([this] {
+      starting_ = false;
+      spawn(work_off(take_batch()));
+    });
   }
 
+  std::vector<Slot*> take_batch() {
+    ++in_flight_;
+    const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), limits_.batch_max));
+    std::vector<Slot*> slots(waiting_.begin(), waiting_.begin() + count);
+    waiting_.erase(waiting_.begin(), waiting_.begin() + count);
+    start();  // for what is left
+    return slots;
+  }
+
+  Task<void> work_off(std::vector<Slot*> slots) {
+    std::vector<Item> items;
+    items.reserve(slots.size());
+    for (Slot* slot : slots) items.push_back(std::move(slot->item));
+    std::vector<Result<Outcome>> outcomes = co_await flush_(std::move(items));
+    SR_CHECK(outcomes.size() == slots.size());
+    // All outcomes first: a resumed waiter may destroy its slot and submit again.
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      slots[i]->outcome.emplace(std::move(outcomes[i]));
+    --in_flight_;
+    // What has gathered meanwhile goes out before this batch's waiters are busy with their answers.
+    if (!starting_ && !waiting_.empty()) spawn(work_off(take_batch()));
+    for (Slot* slot : slots) slot->waiter.resume();
+  }
+
+  Loop& loop_;
   BatcherLimits limits_;
   Flush flush_;
   std::deque<Slot*> waiting_;
   std::size_t in_flight_ = 0;
+  bool starting_ = false;
 };
 
 }  // namespace strongroom::async

@@ -13,16 +13,23 @@
 namespace {
 
 // operator new of libstdc++ takes its memory from malloc or aligned_alloc: free(3) suits both.
-void wipe_and_free(void* block) noexcept {
+void wipe_and_free(void* block, std::size_t size) noexcept {
   if (block == nullptr) return;
-  strongroom::wipe({static_cast<std::byte*>(block), ::malloc_usable_size(block)});
+  strongroom::wipe({static_cast<std::byte*>(block), size});
   std::free(block);
+}
+
+void wipe_and_free(void* block) noexcept {
+  wipe_and_free(block, block == nullptr ? 0 : ::malloc_usable_size(block));
 }
 
 }  // namespace
 
-// Every other form (of arrays, with nothrow) calls one of these ([new.delete]).
+// Every other form (of arrays, with nothrow) calls one of these ([new.delete]). Where the compiler
+// knows the size, asking malloc for it would cost more than the wiping.
 void operator delete(void* block) noexcept { wipe_and_free(block); }
-void operator delete(void* block, std::size_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t size) noexcept { wipe_and_free(block, size); }
 void operator delete(void* block, std::align_val_t) noexcept { wipe_and_free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { wipe_and_free(block); }
+void operator delete(void* block, std::size_t size, std::align_val_t) noexcept {
+  wipe_and_free(block, size);
+}

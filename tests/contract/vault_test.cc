@@ -128,7 +128,7 @@ class VaultTest : public testing::Test {
     database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
     lossy_ = std::make_unique<LossyDatabase>(*database_);
-    cards_ = std::make_unique<CardStore>(*lossy_);
+    cards_ = std::make_unique<CardStore>(loop_, *lossy_);
     keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->sessions.get(), nullptr}, random_);
     make_vault({});
   }

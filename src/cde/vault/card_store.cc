@@ -208,8 +208,8 @@ Result<CardRow> read_card(const Row& row) {
 
 std::span<const storage::Migration> vault_migrations() noexcept { return kMigrations; }
 
-CardStore::CardStore(storage::Database& database)
-    : database_(database), inserts_(kInsertLimits, [this](std::vector<CardRow> rows) {
+CardStore::CardStore(async::Loop& loop, storage::Database& database)
+    : database_(database), inserts_(loop, kInsertLimits, [this](std::vector<CardRow> rows) {
         return insert_batch(std::move(rows));
       }) {}
 

@@ -57,7 +57,7 @@ struct Tombstone {
 // CardStore belongs to one Loop. Errors of every call are those of storage::Database.
 class CardStore final {
  public:
-  explicit CardStore(storage::Database& database);
+  CardStore(async::Loop& loop, storage::Database& database);
 
   // Inserts the row unless one with its fingerprint exists: true when it went in. Batched with what
   // arrives meanwhile; durable on return. unknown_outcome: ask again by fingerprint.
