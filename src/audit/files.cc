@@ -103,6 +103,7 @@ Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) 
 
 Result<void> PosixFiles::remove(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return {};
+  if (errno == ENOENT) return fail_errno({ErrorCode::not_found, "no such file"});
   return fail_errno({ErrorCode::unavailable, "cannot remove a file"});
 }
 

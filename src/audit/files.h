@@ -40,6 +40,7 @@ class Files {
                                                            OpenMode mode) = 0;
   // Names of the regular files in `directory`, ascending. unavailable.
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+  // not_found, unavailable.
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
   // Names made or removed in `directory` are durable when it returns.
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;

@@ -30,12 +30,15 @@ Result<std::unique_ptr<Journal>> Journal::resume(Files& files, JournalOptions op
 
 Result<void> Journal::resume_at(const JournalReader& read_to_end) {
   durable_ = read_to_end.place();
-  if (read_to_end.torn()) {
+  if (read_to_end.torn() && read_to_end.dirty_end_bytes() > durable_.offset_bytes) {
     recovery_ =
         JournalRecovery{durable_.file, read_to_end.dirty_end_bytes(), durable_.offset_bytes};
   }
   // No segment yet, or the crash came before the last one had its header.
-  if (durable_.offset_bytes == 0) return start_segment();
+  if (durable_.offset_bytes == 0) {
+    if (!durable_.file.empty()) SR_CHECK_OK(remove_segment(durable_.file));
+    return start_segment();
+  }
   segment_first_sequence_ = read_to_end.segment_first_sequence();
   SR_TRY(file_, files_.open(path(durable_.file), OpenMode::write));
   return cut_to_durable();
@@ -100,16 +103,10 @@ Result<void> Journal::write_zeros(std::uint64_t from, std::uint64_t to) {
   return {};
 }
 
-// A segment is durable, header and name, before the first frame goes into it. A file that already
-// has the name is what an earlier attempt left: no frame was ever acknowledged in it.
+// A segment is durable, header and name, before the first frame goes into it.
 Result<void> Journal::start_segment() {
   const std::string name = segment_name(durable_.sequence);
-  auto created = files_.open(path(name), OpenMode::create);
-  if (!created && created.error().code() == ErrorCode::conflict) {
-    created = files_.open(path(name), OpenMode::write);
-  }
-  SR_TRY(std::unique_ptr<File> segment, std::move(created));
-  SR_CHECK_OK(segment->truncate(0));
+  SR_TRY(std::unique_ptr<File> segment, files_.open(path(name), OpenMode::create));
   SR_CHECK_OK(segment->write(0, segment_header(durable_.sequence)));
   SR_CHECK_OK(segment->sync());
   SR_CHECK_OK(files_.sync_directory(options_.directory));
@@ -123,8 +120,19 @@ Result<void> Journal::start_segment() {
   return {};
 }
 
+// Removes what a start_segment() that did not succeed has left; no frame was ever in it.
+Result<void> Journal::remove_segment(const std::string& name) {
+  const auto removed = files_.remove(path(name));
+  if (!removed && removed.error().code() != ErrorCode::not_found) return removed;
+  return files_.sync_directory(options_.directory);
+}
+
+// The segment that could not be begun is removed before the next group: that one may still fit the
+// segment before, and then a segment of this name would never be the next one.
 Result<void> Journal::recover() {
   SR_CHECK(failed_);
+  const std::string next = segment_name(durable_.sequence);
+  if (next != durable_.file) SR_CHECK_OK(remove_segment(next));
   SR_TRY(file_, files_.open(path(durable_.file), OpenMode::write));
   SR_CHECK_OK(check_segment());
   SR_CHECK_OK(cut_to_durable());

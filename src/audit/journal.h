@@ -53,7 +53,8 @@ class Journal {
   // True after a failed commit: a failed fdatasync says nothing about what it was to write, and the
   // next one would not say it again. Nothing is staged before recover() has succeeded.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
-  // Opens the segment anew, reads all of it, cuts what was not acknowledged and makes that durable.
+  // Opens the segment anew, reads all of it, cuts what was not acknowledged and makes that durable;
+  // a next segment that could not be begun is removed.
   // unavailable: try later; corrupt: entries that were acknowledged are gone.
   [[nodiscard]] Result<void> recover();
 
@@ -66,6 +67,7 @@ class Journal {
   Journal(Files& files, JournalOptions options);
   Result<void> resume_at(const JournalReader& read_to_end);
   Result<void> start_segment();
+  Result<void> remove_segment(const std::string& name);
   Result<void> write_group();
   Result<void> write_zeros(std::uint64_t from, std::uint64_t to);
   Result<void> cut_to_durable();

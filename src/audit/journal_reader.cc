@@ -93,7 +93,9 @@ Result<void> JournalReader::open_segment() {
   const auto first_sequence = parse_segment_header(buffer_);
   if (first_sequence != place_.sequence || name != segment_name(place_.sequence)) {
     SR_TRY(const std::vector<std::byte> rest, rest_of_segment());
-    return bad(rest, place_.sequence - 1);  // its own first group makes a bad header damage
+    auto error = bad(rest, place_.sequence - 1);  // its own first group makes a bad header damage
+    torn_ = torn_ && !first_sequence;             // nor does a torn write leave a whole one
+    return error;
   }
   taken_ = kSegmentHeaderBytes;
   place_.offset_bytes = kSegmentHeaderBytes;

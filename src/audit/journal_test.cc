@@ -213,6 +213,29 @@ TEST_F(JournalTest, NamesEveryFlippedByte) {
   }
 }
 
+TEST_F(JournalTest, RemovesATornLastSegmentOfAnotherName) {
+  append(*open(60), {"one"});
+  write_content("SRJOU", 9);
+  append(*open(60), {"two"});
+  append(*open(60), {"three"});
+  EXPECT_EQ(read().entries, (std::vector<std::string>{"one", "two", "three"}));
+  EXPECT_FALSE(fs::exists(path(9)));
+}
+
+TEST_F(JournalTest, TakesAWholeHeaderOfAnotherSequenceForDamage) {
+  append(*open(60), {"one"});
+  write_content(std::string(as_text(segment_header(3))), 3);
+  const Reading reading = read();
+  EXPECT_EQ(reading.end.error().code(), ErrorCode::corrupt);
+  EXPECT_FALSE(reading.torn);
+}
+
+TEST_F(JournalTest, NamesNoCutWhereASegmentWasOnlyMade) {
+  append(*open(60), {"one"});
+  write_content("", 2);
+  EXPECT_FALSE(open(60)->recovery());
+}
+
 TEST_F(JournalTest, RefusesAMissingSegmentAndAForeignOne) {
   const auto journal = open(60);
   append(*journal, {"one"});

@@ -97,8 +97,11 @@ Result<std::vector<std::string>> FaultFiles::list(const std::string& directory) 
 }
 
 Result<void> FaultFiles::remove(const std::string& path) {
+  const auto found = nodes_.find(path);
+  if (found == nodes_.end()) return fail({ErrorCode::not_found, "no such file"});
   if (strikes()) return fail(kFault);
-  nodes_.erase(path);
+  if (found->second->name_is_durable) removed_.insert(*found);
+  nodes_.erase(found);
   return {};
 }
 
@@ -107,12 +110,17 @@ Result<void> FaultFiles::sync_directory(const std::string& directory) {
   for (const auto& [path, node] : nodes_) {
     if (path.starts_with(directory + "/")) node->name_is_durable = true;
   }
+  std::erase_if(removed_,
+                [&](const auto& item) { return item.first.starts_with(directory + "/"); });
   return {};
 }
 
 void FaultFiles::lose_power(std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto happens = [&random] { return random() % 2 == 0; };
+  std::erase_if(removed_, [&](const auto&) { return happens(); });
+  nodes_.merge(removed_);
+  removed_.clear();
   std::erase_if(nodes_,
                 [&](const auto& item) { return !item.second->name_is_durable && happens(); });
   for (const auto& [path, node] : nodes_) {

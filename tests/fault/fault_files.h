@@ -1,5 +1,6 @@
 // FaultFiles: a file system in memory that fails on command and forgets as a disk does when the
-// power goes: of every file, each sector that was not synced is the old one or the new one.
+// power goes: of every file, each sector that was not synced is the old one or the new one, and a
+// name made or removed since the folder was synced is there or not.
 #pragma once
 
 #include <map>
@@ -54,7 +55,8 @@ class FaultFiles final : public Files {
   std::optional<Plan> plan_;
   std::size_t calls_ = 0;
   std::size_t syncs_ = 0;
-  std::map<std::string, std::shared_ptr<Node>> nodes_;  // shared with the open files
+  std::map<std::string, std::shared_ptr<Node>> nodes_;    // shared with the open files
+  std::map<std::string, std::shared_ptr<Node>> removed_;  // may come back with the power
 };
 
 }  // namespace strongroom::audit

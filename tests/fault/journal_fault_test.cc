@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kFolder = "audit";
 constexpr std::size_t kGroups = 12;
+constexpr std::string_view kRecovered = "log.recovered";
 
 JournalOptions small_segments() {
   return {.directory = std::string(kFolder), .segment_bytes_max = 2048, .zero_ahead_bytes = 700};
@@ -45,6 +46,20 @@ bool recovers(Journal& journal) {
   return false;
 }
 
+// Recovers as auditd does: a small entry says so. It finds room at the end of a segment where the
+// group that failed found none.
+bool recovers_and_says_so(Journal& journal, Written& written) {
+  for (std::size_t attempt = 0; attempt < kGroups && recovers(journal); ++attempt) {
+    journal.stage(kRecovered);
+    written.uncertain = {std::string(kRecovered)};
+    if (!journal.commit()) continue;
+    written.acknowledged.push_back(std::move(written.uncertain.front()));
+    written.uncertain.clear();
+    return true;
+  }
+  return false;
+}
+
 // Commits groups of one to four entries until the groups are used up or the journal stays broken.
 Written write_groups(Journal& journal, std::size_t first_group) {
   Written written;
@@ -56,9 +71,9 @@ Written write_groups(Journal& journal, std::size_t first_group) {
     }
     if (journal.commit()) {
       written.acknowledged.insert(written.acknowledged.end(), entries.begin(), entries.end());
-    } else if (!recovers(journal)) {
+    } else {
       written.uncertain = std::move(entries);
-      return written;
+      if (!recovers_and_says_so(journal, written)) return written;
     }
   }
   return written;
