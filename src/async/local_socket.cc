@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -71,7 +73,8 @@ bool is_served(const sockaddr_un& address) {
 struct LocalSocket::Impl : std::enable_shared_from_this<LocalSocket::Impl> {
   Impl(Loop& loop, int descriptor, LocalSocketLimits socket_limits)
       : socket(loop.context(), stream_protocol(), descriptor),
-        timer(loop.context()),
+        reading(loop),
+        writing(loop),
         limits(socket_limits) {
     ucred credentials{};
     socklen_t size = sizeof(credentials);
@@ -80,29 +83,40 @@ struct LocalSocket::Impl : std::enable_shared_from_this<LocalSocket::Impl> {
     }
   }
 
-  // Waits until the socket is ready to read or write; `timeout` zero waits without end.
-  Task<Result<void>> ready(stream_protocol::socket::wait_type kind,
+  // A read and a write may wait at once: each has a timer and a cancellation of its own, so that
+  // neither prolongs nor ends the other.
+  struct Direction {
+    explicit Direction(Loop& loop) : timer(loop.context()) {}
+    boost::asio::steady_timer timer;
+    boost::asio::cancellation_signal cancel;
+    std::uint64_t number = 0;  // of the wait under way
+  };
+
+  // Waits until the socket is ready; `timeout` zero waits without end.
+  Task<Result<void>> ready(Direction& direction, stream_protocol::socket::wait_type kind,
                            std::chrono::milliseconds timeout) {
     if (!socket.is_open()) co_return fail(kClosed);
     bool expired = false;
-    if (timeout.count() > 0) start_timer(timeout, expired);
-    auto [error] = co_await completion<>([&](auto done) { socket.async_wait(kind, done); });
-    ++deadline;
-    if (timeout.count() > 0) timer.cancel();
+    if (timeout.count() > 0) start_timer(direction, timeout, expired);
+    auto [error] = co_await completion<>([&](auto done) {
+      socket.async_wait(kind, bind_cancellation_slot(direction.cancel.slot(), std::move(done)));
+    });
+    ++direction.number;
+    if (timeout.count() > 0) direction.timer.cancel();
     if (expired) co_return fail(kTimedOut);
     if (error) co_return fail(kClosed);
     co_return Result<void>{};
   }
 
-  // A handler that was already on its way when the wait ended must touch nothing: `deadline` has
+  // A handler that was already on its way when the wait ended must touch nothing: `number` has
   // moved on by then.
-  void start_timer(std::chrono::milliseconds timeout, bool& expired) {
-    timer.expires_after(timeout);
-    timer.async_wait([self = shared_from_this(), number = deadline, &expired](error_code error) {
-      if (error || self->deadline != number) return;
+  void start_timer(Direction& direction, std::chrono::milliseconds timeout, bool& expired) {
+    direction.timer.expires_after(timeout);
+    direction.timer.async_wait([self = shared_from_this(), &direction, number = direction.number,
+                                &expired](error_code error) {
+      if (error || direction.number != number) return;
       expired = true;
-      error_code ignored;
-      self->socket.cancel(ignored);
+      direction.cancel.emit(boost::asio::cancellation_type::terminal);
     });
   }
 
@@ -119,7 +133,7 @@ struct LocalSocket::Impl : std::enable_shared_from_this<LocalSocket::Impl> {
       if (got == 0) co_return fail(kClosed);
       if (errno == EINTR) continue;
       if (errno != EAGAIN) co_return fail(kClosed.with_detail(last_errno()));
-      SR_CO_CHECK_OK(co_await ready(stream_protocol::socket::wait_read, timeout));
+      SR_CO_CHECK_OK(co_await ready(reading, stream_protocol::socket::wait_read, timeout));
     }
   }
 
@@ -138,7 +152,8 @@ struct LocalSocket::Impl : std::enable_shared_from_this<LocalSocket::Impl> {
       if (sent >= 0) {
         parts = without(parts, static_cast<std::size_t>(sent));
       } else if (errno == EAGAIN) {
-        SR_CO_CHECK_OK(co_await ready(stream_protocol::socket::wait_write, limits.write_timeout));
+        SR_CO_CHECK_OK(
+            co_await ready(writing, stream_protocol::socket::wait_write, limits.write_timeout));
       } else if (errno != EINTR) {
         co_return fail(kClosed.with_detail(last_errno()));
       }
@@ -159,11 +174,10 @@ struct LocalSocket::Impl : std::enable_shared_from_this<LocalSocket::Impl> {
   }
 
   stream_protocol::socket socket;
-  boost::asio::steady_timer timer;
+  Direction reading, writing;
   LocalSocketLimits limits;
   uid_t peer_uid = static_cast<uid_t>(-1);
-  std::uint64_t deadline = 0;  // number of the wait under way
-  std::vector<std::byte> in;   // received: [0, taken) is delivered, [taken, filled) is not
+  std::vector<std::byte> in;  // received: [0, taken) is delivered, [taken, filled) is not
   std::ptrdiff_t taken = 0;
   std::ptrdiff_t filled = 0;
 };
@@ -228,7 +242,8 @@ Task<Result<std::vector<std::byte>>> LocalSocket::read(std::chrono::milliseconds
 
 void LocalSocket::close() noexcept {
   error_code ignored;
-  impl_->timer.cancel();
+  impl_->reading.timer.cancel();
+  impl_->writing.timer.cancel();
   impl_->socket.close(ignored);
 }
 

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "base/encoding.h"
 
 namespace strongroom::async {
@@ -112,6 +114,59 @@ TEST_F(LocalSocketTest, WriteGivesUpWhenThePeerDoesNotRead) {
   Pair pair = connected({.frame_bytes_max = std::size_t{2} << 20, .write_timeout = 20ms});
   EXPECT_EQ(write(*pair.near, {std::string(std::size_t{2} << 20, 'b')}).error().code(),
             ErrorCode::exhausted);
+}
+
+// What each side of a connection does while the other waits.
+Task<void> read_into(LocalSocket& socket, std::chrono::milliseconds timeout,
+                     std::optional<Result<std::vector<std::byte>>>& outcome) {
+  outcome = co_await socket.read(timeout);
+}
+
+Task<void> read_all(LocalSocket& socket, int& frames) {
+  while (true) {
+    const auto frame = co_await socket.read();
+    if (!frame) break;
+    ++frames;
+  }
+}
+
+Task<void> write_at_a_pace(Loop& loop, LocalSocket& socket, int frames) {
+  const std::array<Frame, 1> frame{as_bytes("x")};
+  for (int i = 0; i < frames; ++i) {
+    const Result<void> written = co_await socket.write(frame);
+    if (!written) break;
+    co_await loop.sleep_for(20ms);
+  }
+  socket.close();
+}
+
+TEST_F(LocalSocketTest, WriteGivesUpAlsoWhileThePeerKeepsSending) {
+  Pair pair = connected({.write_timeout = 100ms});
+  int frames = 0;
+  spawn(read_all(*pair.near, frames));
+  spawn(write_at_a_pace(loop_, *pair.far, 50));
+  EXPECT_EQ(write(*pair.near, {std::string(1 << 20, 'x')}).error().code(), ErrorCode::exhausted);
+  EXPECT_GT(frames, 1);
+  pair.near->close();
+  loop_.run_until_done(loop_.sleep_for(30ms));
+}
+
+TEST_F(LocalSocketTest, AReadsTimeoutOutlivesAWriteAndDoesNotEndIt) {
+  for (const auto pause : {20ms, 200ms}) {  // the write ends before the read is due, and after
+    Pair pair = connected();
+    const std::string text(1 << 20, 'x');
+    Result<void> written = fail({ErrorCode::unavailable, "not yet"});
+    std::optional<Result<std::vector<std::byte>>> nothing;
+    spawn(write_big(*pair.near, text, written));
+    spawn(read_into(*pair.near, 100ms, nothing));
+    loop_.run_until_done(loop_.sleep_for(pause));
+    EXPECT_EQ(read(*pair.far)->size(), text.size());
+    EXPECT_EQ(as_text(*read(*pair.far)), "end");
+    loop_.run_until_done(loop_.sleep_for(200ms));
+    EXPECT_TRUE(written);
+    ASSERT_TRUE(nothing);
+    EXPECT_EQ(nothing->error().code(), ErrorCode::exhausted);
+  }
 }
 
 TEST_F(LocalSocketTest, ReadEndsWhenThePeerCloses) {
