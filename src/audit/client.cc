@@ -22,7 +22,7 @@ constexpr std::size_t kFramesInFlight = 2;
 constexpr milliseconds kPoll{5};            // while something is awaited that has no event
 constexpr milliseconds kRefusedPause{100};  // before outcomes are offered again to a full disk
 constexpr Error kAbsent{ErrorCode::unavailable, "auditd is absent"};
-constexpr Error kLost{ErrorCode::unavailable, "connection to auditd was lost"};
+constexpr Error kLost{ErrorCode::unavailable, "no word whether the audit entry is durable"};
 constexpr Error kRefusing{ErrorCode::unavailable, "audit journal takes no entries"};
 constexpr Error kBehind{ErrorCode::unavailable, "too many audit outcomes are unacknowledged"};
 
@@ -38,6 +38,8 @@ Known known(EntryStatus status) {
       return Known::refused;
     case EntryStatus::unavailable:
       return Known::unavailable;
+    case EntryStatus::uncertain:
+      return Known::lost;
   }
   return Known::lost;
 }
@@ -64,6 +66,7 @@ struct Client::State {
         connection(owner,
                    {.socket_path = options.socket_path,
                     .instance = options.instance,
+                    .auditd_uid = options.auditd_uid,
                     .answer_timeout = options.answer_timeout,
                     .reconnect_first = options.reconnect_first,
                     .reconnect_max = options.reconnect_max},
@@ -203,8 +206,12 @@ struct Client::State {
     co_return connection.connected();
   }
 
-  Task<void> drain() {
-    while (outcomes_waiting() > 0 && !closing) co_await loop.sleep_for(kPoll);
+  Task<bool> drain(milliseconds patience) {
+    const auto until = steady_clock::now() + patience;
+    while (outcomes_waiting() > 0 && !closing && steady_clock::now() < until) {
+      co_await loop.sleep_for(kPoll);
+    }
+    co_return outcomes_waiting() == 0;
   }
 
   Task<void> close() {
@@ -245,7 +252,7 @@ bool Client::ready() const {
          state_->outcomes_waiting() < state_->options.outcomes_max;
 }
 
-Task<void> Client::drain() { return state_->drain(); }
+Task<bool> Client::drain(milliseconds patience) { return state_->drain(patience); }
 Task<void> Client::close() { return state_->close(); }
 Task<bool> Client::connected(milliseconds timeout) { return state_->wait_connected(timeout); }
 std::size_t Client::outcomes_waiting() const { return state_->outcomes_waiting(); }

@@ -3,10 +3,13 @@
 // pays for one write and one fdatasync per group, an idle one waits for nobody.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +20,10 @@
 namespace strongroom::audit {
 
 struct ClientOptions {
-  std::string socket_path;       // DIR/run/auditd/intake.sock
-  std::string instance;          // this process's name in auditd's table of users
+  std::string socket_path;  // DIR/run/auditd/intake.sock
+  std::string instance;     // this process's name in auditd's table of users
+  // The user that auditd runs as: whoever else serves the socket counts as absent. Empty: anyone.
+  std::optional<uid_t> auditd_uid{};
   std::size_t queue_max = 8192;  // entries that wait to be recorded; more are refused
   std::size_t outcomes_max =
       8192;                     // outcomes not yet acknowledged; while reached, record() refuses
@@ -44,8 +49,10 @@ class Client final : public Recorder {
   [[nodiscard]] async::Task<Result<std::vector<OpenIntent>>> open_intents() override;
   [[nodiscard]] bool ready() const override;
 
-  // Waits until every outcome is acknowledged; for a stopping process that has ended its requests.
-  [[nodiscard]] async::Task<void> drain();
+  // Waits until every outcome is acknowledged, for at most `patience`; for a stopping process that
+  // has ended its requests. False: some are not. An auditd that is gone does not hold up the stop:
+  // those intents stay open, and the next start asks for them.
+  [[nodiscard]] async::Task<bool> drain(std::chrono::milliseconds patience);
   // Ends the connection and every task of the client; what waits gets unavailable.
   [[nodiscard]] async::Task<void> close();
   // Resumes when the client is connected, or false after `timeout`; for a starting process and

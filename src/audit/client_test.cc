@@ -24,6 +24,7 @@ enum class Habit {
   acknowledge,
   refuse_all,
   journal_full,
+  disk_failed,
   keep_silent,
   hang_up,
   wrong_count,
@@ -81,6 +82,7 @@ class StandIn {
     std::vector<EntryStatus> statuses(count, EntryStatus::durable);
     if (habit == Habit::refuse_all) statuses.assign(count, EntryStatus::refused);
     if (habit == Habit::journal_full) statuses.assign(count, EntryStatus::unavailable);
+    if (habit == Habit::disk_failed) statuses.assign(count, EntryStatus::uncertain);
     if (habit == Habit::wrong_count) statuses.push_back(EntryStatus::durable);
     if (habit == Habit::garbage) return {std::byte{0x77}};
     return acknowledgement_message(statuses);
@@ -155,7 +157,7 @@ TEST_F(ClientTest, ClosesAnIntentThatMayHaveArrivedAndWasGivenUp) {
          Habit::keep_silent, Habit::acknowledge});
   const Entry entry = intent();
   EXPECT_EQ(record(entry).error().code(), ErrorCode::unavailable);
-  loop_.run_until_done(client_->drain());
+  EXPECT_TRUE(loop_.run_until_done(client_->drain(5s)));
   const Entry& last = daemon_->entries.back();
   EXPECT_EQ(last.operation_id, entry.operation_id);
   EXPECT_EQ(last.outcome, Outcome::not_done);
@@ -181,11 +183,42 @@ TEST_F(ClientTest, AFullJournalFailsTheRecordAtOnceAndKeepsOutcomes) {
   EXPECT_EQ(client_->outcomes_waiting(), 1U);
 }
 
+TEST_F(ClientTest, ClosesAnIntentOfWhichTheDiskGaveNoWord) {
+  start({Habit::disk_failed});
+  const Entry entry = intent();
+  EXPECT_EQ(record(entry).error().code(), ErrorCode::unavailable);
+  EXPECT_FALSE(loop_.run_until_done(client_->drain(30ms)));
+  EXPECT_EQ(client_->outcomes_waiting(), 1U);
+  EXPECT_EQ(daemon_->entries.back().operation_id, entry.operation_id);
+  EXPECT_EQ(daemon_->entries.back().outcome, Outcome::not_done);
+}
+
+TEST_F(ClientTest, DrainWaitsNoLongerThanItsPatience) {
+  start({Habit::keep_silent});
+  client_->send(outcome_of(intent(), Outcome::done, crypto::new_entry_id(random_, clock_), 1));
+  EXPECT_FALSE(loop_.run_until_done(client_->drain(20ms)));
+  EXPECT_EQ(client_->outcomes_waiting(), 1U);
+}
+
+TEST_F(ClientTest, TakesNobodyButTheNamedUserForAuditd) {
+  daemon_ = std::make_unique<StandIn>(loop_, path_, std::vector{Habit::acknowledge});
+  for (const bool right : {false, true}) {
+    client_ = std::make_unique<Client>(loop_, clock_,
+                                       ClientOptions{.socket_path = path_,
+                                                     .instance = "vaultd",
+                                                     .auditd_uid = ::geteuid() + (right ? 0 : 1)});
+    EXPECT_EQ(loop_.run_until_done(client_->connected(100ms)), right);
+    EXPECT_EQ(record(intent()).has_value(), right);
+    loop_.run_until_done(client_->close());
+  }
+  EXPECT_EQ(daemon_->entries.size(), 1U);
+}
+
 TEST_F(ClientTest, ARefusedEntryIsAnErrorOfItsWriter) {
   start({Habit::refuse_all});
   EXPECT_EQ(record(intent()).error().code(), ErrorCode::invalid_argument);
   client_->send(outcome_of(intent(), Outcome::done, crypto::new_entry_id(random_, clock_), 1));
-  loop_.run_until_done(client_->drain());
+  EXPECT_TRUE(loop_.run_until_done(client_->drain(5s)));
   EXPECT_EQ(client_->outcomes_refused(), 1U);
 }
 
@@ -208,7 +241,7 @@ TEST_F(ClientTest, SendsWhatWaitsTogetherAndOutcomesWithIt) {
     client_->send(outcome_of(intent(), Outcome::done, crypto::new_entry_id(random_, clock_), 1));
   }
   loop_.run_until_done(until_zero(loop_, left));
-  loop_.run_until_done(client_->drain());
+  EXPECT_TRUE(loop_.run_until_done(client_->drain(5s)));
   EXPECT_TRUE(errors.empty());
   EXPECT_EQ(daemon_->entries.size(), 500U);
   EXPECT_LE(daemon_->messages, 8U);

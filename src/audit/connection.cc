@@ -87,6 +87,11 @@ Task<bool> Connection::open() {
                                                      {.frame_bytes_max = kMessageBytesMax});
   if (!opened) co_return false;
   socket_ = *std::move(opened);
+  if (options_.auditd_uid && socket_->peer_uid() != *options_.auditd_uid) {
+    log::error("another user than auditd's serves the audit socket",
+               {{"uid", socket_->peer_uid()}});
+    co_return false;
+  }
   const Message hello = hello_message(options_.instance);
   const std::array<async::Frame, 1> frames{hello};
   const Result<void> written = co_await socket_->write(frames);

@@ -2,11 +2,14 @@
 // of exchange(), and answers come in that order.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <coroutine>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,7 @@ namespace strongroom::audit {
 struct ConnectionOptions {
   std::string socket_path;
   std::string instance;
+  std::optional<uid_t> auditd_uid;
   std::chrono::milliseconds answer_timeout;
   std::chrono::milliseconds reconnect_first;
   std::chrono::milliseconds reconnect_max;

@@ -134,7 +134,7 @@ Result<std::vector<EntryStatus>> parse_acknowledgement(MessageView message) {
   }
   std::vector<EntryStatus> statuses;
   for (const std::byte status : message.subspan(1)) {
-    if (status > static_cast<std::byte>(EntryStatus::unavailable)) return fail(kMalformed);
+    if (status > static_cast<std::byte>(EntryStatus::uncertain)) return fail(kMalformed);
     statuses.push_back(static_cast<EntryStatus>(status));
   }
   return statuses;

@@ -36,6 +36,7 @@ enum class EntryStatus : std::uint8_t {
   repeated = 1,     // durable before: its uid was seen
   refused = 2,      // not an entry of this writer; repeating it is of no use
   unavailable = 3,  // not in the journal, which takes none now
+  uncertain = 4,    // the disk failed while it was written: it may be in the journal or not
 };
 
 enum class Welcome : std::uint8_t {

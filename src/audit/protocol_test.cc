@@ -17,8 +17,9 @@ TEST(ProtocolTest, BuildsTheDocumentedBytes) {
   builder.add("ab");
   builder.add("c");
   EXPECT_EQ(hex_of(builder.take()), "02000200026162000163");
-  const std::vector<EntryStatus> statuses{EntryStatus::durable, EntryStatus::unavailable};
-  EXPECT_EQ(hex_of(acknowledgement_message(statuses)), "820003");
+  const std::vector<EntryStatus> statuses{EntryStatus::durable, EntryStatus::unavailable,
+                                          EntryStatus::uncertain};
+  EXPECT_EQ(hex_of(acknowledgement_message(statuses)), "82000304");
   EXPECT_EQ(hex_of(open_intents_message()), "03");
   const std::vector<std::string_view> entries{"ab"};
   EXPECT_EQ(hex_of(intents_messages(entries)[0]), "8300000100026162");
@@ -39,9 +40,9 @@ TEST(ProtocolTest, ReadsBackWhatItBuilds) {
   const Message message = builder.take();
   EXPECT_LE(message.size(), kMessageBytesMax);
   EXPECT_EQ(parse_append(message)->size(), kAppendEntriesMax);
-  EXPECT_EQ(
-      parse_acknowledgement(acknowledgement_message(std::vector(3, EntryStatus::repeated)))->size(),
-      3U);
+  EXPECT_EQ(parse_acknowledgement(acknowledgement_message(std::vector(3, EntryStatus::uncertain)))
+                ->size(),
+            3U);
   EXPECT_FALSE(*parse_state(state_message(false)));
 }
 
@@ -81,7 +82,7 @@ TEST(ProtocolTest, RefusesEverythingElse) {
         "0200014001"}) {
     EXPECT_FALSE(parse_append(bytes(digits))) << digits;
   }
-  for (const std::string_view digits : {"", "82", "8204", "810000"}) {
+  for (const std::string_view digits : {"", "82", "8205", "810000"}) {
     EXPECT_FALSE(parse_acknowledgement(bytes(digits))) << digits;
   }
   for (const std::string_view digits : {"", "83", "830000", "83020000", "83000001", "83010101"}) {

@@ -71,7 +71,7 @@ TEST_F(AuditdTest, RefusesWhileTheDiskIsFullAndComesBackByItself) {
   disk.full = false;
   EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, true)));
   EXPECT_TRUE(auditd->ready());
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_TRUE(record(*writer, meanwhile));
   stop(*writer);
   stop(auditd);

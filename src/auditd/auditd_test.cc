@@ -62,7 +62,7 @@ TEST_F(AuditdTest, AnswersOpenIntentsAlsoAfterARestart) {
     ASSERT_TRUE(record(*writer, intents.back()));
   }
   writer->send(outcome_for(intents[7]));
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   const auto open = loop_.run_until_done(writer->open_intents());
   ASSERT_TRUE(open);
   EXPECT_EQ(open->size(), 299U);
@@ -83,7 +83,7 @@ TEST_F(AuditdTest, AnswersOpenIntentsAlsoAfterARestart) {
     writer->send(audit::outcome_of(intent, audit::Outcome::not_done,
                                    crypto::new_entry_id(random_, clock_), clock_.now_us()));
   }
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_EQ(loop_.run_until_done(writer->open_intents())->size(), 0U);
   stop(*writer);
   stop(auditd);
@@ -133,7 +133,7 @@ TEST_F(AuditdTest, RefusesEntriesOfAnotherFormOneByOne) {
   unfit.outcome = audit::Outcome::none;
   EXPECT_EQ(record(*writer, unfit).error().code(), ErrorCode::invalid_argument);
   writer->send(unfit);
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_EQ(writer->outcomes_refused(), 1U);
   EXPECT_TRUE(record(*writer, entry()));
   stop(*writer);
@@ -151,7 +151,7 @@ TEST_F(AuditdTest, ClientComesBackAndRepeatsOutcomes) {
   EXPECT_EQ(writer->outcomes_waiting(), 1U);
   EXPECT_EQ(record(*writer, entry()).error().code(), ErrorCode::unavailable);
   auditd = start();
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_TRUE(loop_.run_until_done(writer->open_intents())->empty());
   stop(*writer);
   stop(auditd);
@@ -171,7 +171,7 @@ TEST_F(AuditdTest, RecordsNothingWhileTooManyOutcomesWait) {
   writer->send(outcome_for(intent));
   EXPECT_FALSE(writer->ready());
   EXPECT_EQ(record(*writer, entry()).error().code(), ErrorCode::unavailable);
-  loop_.run_until_done(writer->drain());
+  EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_TRUE(record(*writer, entry()));
   stop(*writer);
   stop(auditd);

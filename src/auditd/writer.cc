@@ -24,7 +24,7 @@ Writer::Metrics::Metrics(Registry& registry)
       repeated(registry.counter("strongroom_audit_repeated_total", "Entries sent again.")),
       refused(registry.counter("strongroom_audit_refused_total", "Entries of a wrong form.")),
       unavailable(registry.counter("strongroom_audit_unavailable_total",
-                                   "Entries turned away because the journal took none.")),
+                                   "Entries that the journal did not take.")),
       group_entries(registry.histogram("strongroom_audit_group_entries", "Entries per fdatasync.",
                                        batch_buckets())),
       group_duration(registry.histogram("strongroom_audit_group_seconds",
@@ -191,6 +191,7 @@ void Writer::count(std::span<const Submission> group, steady_clock::duration too
         metrics_.refused.add();
         break;
       case EntryStatus::unavailable:
+      case EntryStatus::uncertain:
         metrics_.unavailable.add();
         break;
     }

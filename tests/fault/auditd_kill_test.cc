@@ -53,7 +53,7 @@ class KillTest : public AuditdTest {
   Task<void> finish(audit::Client& client) {
     stop_ = true;
     while (running_ > 0) co_await loop_.sleep_for(1ms);
-    co_await client.drain();
+    EXPECT_TRUE(co_await client.drain(5s));
   }
 
   std::vector<EntryId> must_be_there_;

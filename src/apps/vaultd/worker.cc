@@ -19,6 +19,7 @@ constexpr std::chrono::seconds kServerPatience{5};
 // Longer than PostgreSQL is let run a statement (storage::Options): it goes on without its client.
 // SQLite ends with its process.
 constexpr std::chrono::seconds kPostgresCommitLagMax{10};
+constexpr std::chrono::seconds kAuditPatience{2};
 
 // What passes by itself: a neighbor that is not there yet.
 bool may_pass(const Error& error) {
@@ -114,7 +115,7 @@ async::Task<void> Worker::drain() {
   vault_.stop();
   if (server_) co_await server_->drain(kServerPatience);
   co_await denials_.close();
-  co_await audit_.drain();
+  static_cast<void>(co_await audit_.drain(kAuditPatience));
   co_await audit_.close();
   co_await database_->close();
 }
