@@ -16,6 +16,7 @@ using audit::EntryView;
 namespace {
 
 constexpr std::size_t kOwnWaitingMax = 16;
+constexpr Error kFailedAgain{ErrorCode::unavailable, "audit journal failed again"};
 
 // The checkpoints that the journal has yet to show while it is read.
 class Expected {
@@ -99,7 +100,7 @@ void Ledger::append(std::span<Submission> group) {
   std::size_t number = 0;
   for (const Staged& item : staged) {
     if (!committed) {
-      item.submission->status = EntryStatus::unavailable;
+      item.submission->status = EntryStatus::uncertain;  // until recover() has cut it
     } else if (item.submission->status == EntryStatus::durable) {
       take(item.view, item.submission->entry, *item.writer, journal_->leaf_input(number++));
     }
@@ -120,8 +121,9 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
     return;
   }
   if (view->phase == audit::Phase::intent && writer.open_intents.size() >= kOpenIntentsMax) return;
-  const bool twice =
-      std::ranges::any_of(staged, [&](const Staged& other) { return other.view.uid == view->uid; });
+  const bool twice = std::ranges::any_of(staged, [&](const Staged& other) {
+    return other.writer == &writer && other.view.uid == view->uid;
+  });
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
   staged.push_back({&submission, *view, &writer});
   if (!twice) journal_->stage(submission.entry);
@@ -143,21 +145,27 @@ void Ledger::record_own(audit::EventType type) { append_own({.event_type = type}
 
 void Ledger::append_own(audit::Entry entry) {
   if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
+  const bool written = write_own(entry);
+  if (!written && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
+}
+
+bool Ledger::write_own(audit::Entry& entry) {
   entry.uid = crypto::new_entry_id(random_, clock_);
   entry.outcome = audit::Outcome::success;
   const std::string json = audit::to_json(entry, options_.instance);
   Submission submission{options_.instance, json};
   append(std::span(&submission, 1));
-  const bool kept = submission.status == EntryStatus::durable;
-  if (!kept && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
+  return submission.status == EntryStatus::durable;
 }
 
+// A log.recovered that is not taken is not kept: the journal has not recovered, and the next
+// attempt writes its own.
 Result<void> Ledger::recover() {
   SR_CHECK_OK(journal_->recover());
+  audit::Entry recovered{.event_type = audit::EventType::log_recovered, .time_us = clock_.now_us()};
+  if (!write_own(recovered)) return fail(kFailedAgain);
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
-  append_own({.event_type = audit::EventType::log_recovered});
-  if (!accepting()) return fail({ErrorCode::unavailable, "audit journal failed again"});
-  return {};
+  return accepting() ? Result<void>{} : fail(kFailedAgain);
 }
 
 std::vector<std::string> Ledger::open_intents(std::string_view instance) const {

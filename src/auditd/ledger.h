@@ -87,6 +87,8 @@ class Ledger {
   const audit::Log& take(const audit::EntryView& view, std::string_view json, Writer& writer,
                          std::span<const std::byte> leaf_input);
   void append_own(audit::Entry entry);
+  // Gives `entry` its uid and outcome; false when the journal did not take it.
+  bool write_own(audit::Entry& entry);
   Writer& writer_of(std::string_view instance);
 
   audit::Files& files_;
