@@ -1,18 +1,21 @@
 // auditd when its disk is full, and when a crash left the end of a write.
+#include <mutex>
+
 #include "auditd/testing/auditd_fixture.h"
 
 namespace strongroom::auditd {
 namespace {
 
-// PosixFiles whose writes fail while `full` is set.
+// PosixFiles whose writes fail while `full` is set, and wait while `gate` is held.
 class FillingFiles final : public audit::Files {
  public:
   std::atomic<bool> full{false};
+  std::mutex gate;
 
   Result<std::unique_ptr<audit::File>> open(const std::string& path,
                                             audit::OpenMode mode) override {
     SR_TRY(auto file, files_.open(path, mode));
-    return std::make_unique<FillingFile>(std::move(file), full);
+    return std::make_unique<FillingFile>(std::move(file), *this);
   }
   Result<std::vector<std::string>> list(const std::string& directory) override {
     return files_.list(directory);
@@ -25,14 +28,15 @@ class FillingFiles final : public audit::Files {
  private:
   class FillingFile final : public audit::File {
    public:
-    FillingFile(std::unique_ptr<audit::File> file, const std::atomic<bool>& full)
-        : file_(std::move(file)), full_(full) {}
+    FillingFile(std::unique_ptr<audit::File> file, FillingFiles& disk)
+        : file_(std::move(file)), disk_(disk) {}
     Result<std::uint64_t> size() override { return file_->size(); }
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) override {
       return file_->read(offset, out);
     }
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
-      if (full_) return fail({ErrorCode::unavailable, "no space left"});
+      const std::lock_guard wait(disk_.gate);
+      if (disk_.full) return fail({ErrorCode::unavailable, "no space left"});
       return file_->write(offset, bytes);
     }
     Result<void> sync() override { return file_->sync(); }
@@ -40,7 +44,7 @@ class FillingFiles final : public audit::Files {
 
    private:
     std::unique_ptr<audit::File> file_;
-    const std::atomic<bool>& full_;
+    FillingFiles& disk_;
   };
   audit::PosixFiles files_;
 };
@@ -80,6 +84,88 @@ TEST_F(AuditdTest, RefusesWhileTheDiskIsFullAndComesBackByItself) {
   EXPECT_EQ(count(outcome.uid), 1U);
   EXPECT_EQ(std::ranges::count(entries, audit::EventType::log_recovered, &audit::Entry::event_type),
             1);
+}
+
+class LedgerTest : public AuditdTest {
+ protected:
+  std::unique_ptr<Ledger> open_ledger(audit::Files& files) {
+    auto ledger = Ledger::open(
+        files, clock_, random_,
+        {.directory = folder_ + "/audit", .instance = "auditd", .place = "test.example/auditd"},
+        {});
+    SR_CHECK(ledger.has_value());
+    return *std::move(ledger);
+  }
+  std::string json() { return audit::to_json(entry(), "vaultd"); }
+};
+
+TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {
+  FillingFiles disk;
+  auto ledger = open_ledger(disk);
+  disk.full = true;
+  const std::string refused = json();
+  Submission submission{"vaultd", refused};
+  ledger->append(std::span(&submission, 1));
+  EXPECT_EQ(submission.status, audit::EntryStatus::uncertain);
+  for (int attempt = 0; attempt < 20; ++attempt) EXPECT_FALSE(ledger->recover());
+  ledger->record_own(audit::EventType::log_stop);
+  ledger->append(std::span(&submission, 1));
+  EXPECT_EQ(submission.status, audit::EntryStatus::uncertain) << "left as it was";
+  disk.full = false;
+  EXPECT_TRUE(ledger->recover());
+  const auto entries = journal();
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].event_type, audit::EventType::log_recovered);
+  EXPECT_EQ(entries[1].event_type, audit::EventType::log_stop);
+}
+
+TEST_F(LedgerTest, AnUidIsRepeatedForItsWriterOnly) {
+  audit::PosixFiles disk;
+  auto ledger = open_ledger(disk);
+  const audit::Entry same = entry();
+  const std::string of_vaultd = audit::to_json(same, "vaultd");
+  const std::string of_authd = audit::to_json(same, "authd");
+  std::array<Submission, 3> group{
+      {{"vaultd", of_vaultd}, {"authd", of_authd}, {"vaultd", of_vaultd}}};
+  ledger->append(group);
+  EXPECT_EQ(group[0].status, audit::EntryStatus::durable);
+  EXPECT_EQ(group[1].status, audit::EntryStatus::durable);
+  EXPECT_EQ(group[2].status, audit::EntryStatus::repeated);
+}
+
+Task<void> append_into(Writer& writer, std::string_view instance,
+                       std::vector<std::string_view> entries,
+                       std::vector<audit::EntryStatus>& statuses, int& left) {
+  const auto own = co_await writer.append(instance, entries);
+  statuses.insert(statuses.end(), own.begin(), own.end());
+  --left;
+}
+
+Task<void> until_zero(async::Loop& loop, const int& left) {
+  while (left > 0) co_await loop.sleep_for(1ms);
+}
+
+TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
+  FillingFiles disk;
+  auto ledger = open_ledger(disk);
+  std::unique_lock disk_hangs(disk.gate);
+  Writer writer(loop_, std::move(ledger), metrics_, [](bool) {});
+  constexpr int kAppends = kWaitingEntriesMax / kGroupEntriesMax + 4;
+  int left = kAppends + 1;
+  std::vector<audit::EntryStatus> flooding, other;
+  const std::string of_authd = audit::to_json(entry(), "authd");
+  for (int i = 0; i < kAppends; ++i) {
+    const std::vector<std::string_view> entries(kGroupEntriesMax, "no entry");
+    async::spawn(append_into(writer, "vaultd", entries, flooding, left));
+  }
+  async::spawn(append_into(writer, "authd", {of_authd}, other, left));
+  disk_hangs.unlock();
+  loop_.run_until_done(until_zero(loop_, left));
+  writer.end();
+  EXPECT_EQ(std::ranges::count(flooding, audit::EntryStatus::refused),
+            static_cast<std::ptrdiff_t>(kWaitingEntriesMax));
+  EXPECT_EQ(flooding.back(), audit::EntryStatus::unavailable);
+  EXPECT_EQ(other, std::vector{audit::EntryStatus::durable});
 }
 
 TEST_F(AuditdTest, CutsATornEndAndRecordsIt) {

@@ -221,6 +221,65 @@ TEST_F(AuditdTest, CutsOffWhoBreaksTheProtocol) {
   stop(auditd);
 }
 
+Task<std::size_t> flood(async::Loop& loop, std::string path, audit::Message message,
+                        std::size_t count_max) {
+  auto socket = co_await async::LocalSocket::connect(loop, path, {.write_timeout = 300ms});
+  SR_CHECK(socket.has_value());
+  const audit::Message hello = audit::hello_message("vaultd");
+  const std::array<async::Frame, 1> first{hello};
+  const std::array<async::Frame, 1> next{message};
+  Result<void> written = co_await (*socket)->write(first);
+  std::size_t count = 0;
+  while (written && count < count_max) {
+    written = co_await (*socket)->write(next);
+    ++count;
+  }
+  co_return count;
+}
+
+TEST_F(AuditdTest, ReadsNoFurtherWhileItsAnswersAreNotRead) {
+  auto auditd = start();
+  audit::AppendBuilder builder;
+  for (std::size_t i = 0; i < audit::kAppendEntriesMax; ++i) builder.add("no entry");
+  constexpr std::size_t kMessagesMax = 20'000;
+  EXPECT_LT(loop_.run_until_done(flood(loop_, socket_, builder.take(), kMessagesMax)),
+            kMessagesMax);
+  auto writer = connected_client();
+  ASSERT_TRUE(record(*writer, entry(audit::Phase::intent)));
+  EXPECT_LT(
+      loop_.run_until_done(flood(loop_, socket_, audit::open_intents_message(), kMessagesMax)),
+      kMessagesMax);
+  EXPECT_TRUE(record(*writer, entry()));
+  stop(*writer);
+  stop(auditd);
+}
+
+Task<void> connect_and_wait(async::Loop& loop, std::string path, std::string instance,
+                            std::vector<std::unique_ptr<async::LocalSocket>>& welcomed) {
+  auto socket = co_await async::LocalSocket::connect(loop, path);
+  SR_CHECK(socket.has_value());
+  const audit::Message hello = audit::hello_message(instance);
+  const std::array<async::Frame, 1> frames{hello};
+  const Result<void> written = co_await (*socket)->write(frames);
+  if (!written) co_return;
+  const auto answer = co_await (*socket)->read(1s);
+  if (answer) welcomed.push_back(*std::move(socket));
+}
+
+TEST_F(AuditdTest, BoundsTheConnectionsOfAUserByTheInstancesItRuns) {
+  for (const std::size_t instances : {1U, 2U}) {
+    std::vector<WriterUser> users{{"vaultd", ::geteuid()}, {"authd", ::geteuid()}};
+    users.resize(instances);
+    auto auditd = start(users);
+    std::vector<std::unique_ptr<async::LocalSocket>> welcomed;
+    for (std::size_t i = 0; i < 3 * kConnectionsPerInstanceMax; ++i) {
+      loop_.run_until_done(connect_and_wait(loop_, socket_, "vaultd", welcomed));
+    }
+    EXPECT_EQ(welcomed.size(), instances * kConnectionsPerInstanceMax);
+    stop(auditd);
+  }
+}
+
 TEST_F(AuditdTest, AdminSocketSignsOnDemand) {
   auto auditd = start();
   http::Router router;

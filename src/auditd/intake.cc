@@ -25,8 +25,10 @@ constexpr milliseconds kPoll{2};  // while an ending connection's last answers a
 struct Intake::Connection {
   std::unique_ptr<async::LocalSocket> socket;
   std::string instance;          // empty until the peer has said hello
-  std::deque<Message> outgoing;  // answers not yet written
-  std::size_t in_flight = 0;     // appends and questions without an answer
+  std::deque<Message> outgoing;  // not yet written
+  std::size_t answers = 0;       // of them, answers to appends
+  std::size_t in_flight = 0;     // appends whose answer is not yet written
+  bool asking = false;           // an answer to open_intents is not yet written
   bool writing = false;
 };
 
@@ -50,8 +52,9 @@ Task<void> Intake::accept_all() {
   while (true) {
     auto socket = co_await listener_->accept();
     if (!socket) break;
-    if (connections_.size() >= kConnectionsMax) {
-      log::warn("audit intake has too many connections");
+    if (!has_room((*socket)->peer_uid())) {
+      log::warn("audit intake has too many connections of a user",
+                {{"uid", (*socket)->peer_uid()}});
       continue;
     }
     const auto connection = connections_.emplace(connections_.end());
@@ -100,7 +103,7 @@ Task<void> Intake::read_messages(Connection& connection) {
       if (!entries) break;
       async::spawn(answer_append(connection, *std::move(message), *std::move(entries)));
     } else if (type && *type == MessageType::open_intents) {
-      async::spawn(answer_intents(connection));
+      co_await answer_intents(connection);
     } else {
       break;
     }
@@ -115,16 +118,26 @@ Task<void> Intake::answer_append(Connection& connection, [[maybe_unused]] Messag
                                  std::vector<std::string_view> entries) {
   ++connection.in_flight;
   const auto statuses = co_await writer_.append(connection.instance, entries);
-  --connection.in_flight;
+  ++connection.answers;
   send(connection, audit::acknowledgement_message(statuses));
 }
 
+// The answer may be as large as all intents that an instance may have open, so an instance gets one
+// at a time, and the connection is not read meanwhile.
 Task<void> Intake::answer_intents(Connection& connection) {
-  ++connection.in_flight;
+  while (asks_already(connection.instance)) co_await loop_.sleep_for(kPoll);
+  connection.asking = true;
   const std::vector<std::string> intents = co_await writer_.open_intents(connection.instance);
-  --connection.in_flight;
   const std::vector<std::string_view> views(intents.begin(), intents.end());
   for (Message& message : audit::intents_messages(views)) send(connection, std::move(message));
+  while (connection.writing) co_await loop_.sleep_for(kPoll);
+  connection.asking = false;
+}
+
+bool Intake::asks_already(std::string_view instance) const {
+  return std::ranges::any_of(connections_, [&](const Connection& other) {
+    return other.asking && other.instance == instance;
+  });
 }
 
 void Intake::send(Connection& connection, Message message) {
@@ -136,11 +149,12 @@ Task<void> Intake::write_out(Connection& connection) {
   connection.writing = true;
   while (!connection.outgoing.empty()) {
     const std::deque<Message> messages = std::exchange(connection.outgoing, {});
+    const std::size_t answers = std::exchange(connection.answers, 0);
     std::vector<async::Frame> frames(messages.begin(), messages.end());
-    if (!co_await connection.socket->write(frames)) {
-      connection.outgoing.clear();
-      connection.socket->close();
-    }
+    const Result<void> written = co_await connection.socket->write(frames);
+    // Without a reader the rest is dropped in the next turn: a closed socket takes nothing.
+    if (!written) connection.socket->close();
+    connection.in_flight -= answers;
   }
   connection.writing = false;
 }
@@ -148,6 +162,17 @@ Task<void> Intake::write_out(Connection& connection) {
 bool Intake::permits(std::string_view instance, uid_t uid) const {
   return std::ranges::any_of(
       users_, [&](const WriterUser& user) { return user.instance == instance && user.uid == uid; });
+}
+
+bool Intake::has_room(uid_t uid) const {
+  const auto instances = std::ranges::count(users_, uid, &WriterUser::uid);
+  const std::size_t room = instances == 0
+                               ? kStrangerConnectionsMax
+                               : static_cast<std::size_t>(instances) * kConnectionsPerInstanceMax;
+  const auto taken = std::ranges::count_if(connections_, [&](const Connection& connection) {
+    return connection.socket->peer_uid() == uid;
+  });
+  return static_cast<std::size_t>(taken) < room;
 }
 
 void Intake::set_users(std::vector<WriterUser> users) {

@@ -20,8 +20,12 @@ struct WriterUser {
   uid_t uid;
 };
 
-inline constexpr std::size_t kConnectionsMax = 256;
-inline constexpr std::size_t kAppendsInFlightMax = 4;  // per connection; then it is not read
+// Per user and instance it runs: whoever takes over one writer does not keep the others out.
+inline constexpr std::size_t kConnectionsPerInstanceMax = 64;
+// Of a user that runs no instance, and is told so.
+inline constexpr std::size_t kStrangerConnectionsMax = 4;
+// Appends of a connection whose answers are not yet written; then it is not read.
+inline constexpr std::size_t kAppendsInFlightMax = 4;
 
 // Belongs to one Loop's thread.
 class Intake {
@@ -55,6 +59,8 @@ class Intake {
   void send(Connection& connection, audit::Message message);
   async::Task<void> write_out(Connection& connection);
   [[nodiscard]] bool permits(std::string_view instance, uid_t uid) const;
+  [[nodiscard]] bool has_room(uid_t uid) const;
+  [[nodiscard]] bool asks_already(std::string_view instance) const;
 
   async::Loop& loop_;
   Writer& writer_;

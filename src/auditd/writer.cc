@@ -52,7 +52,10 @@ struct Writer::Enqueued {
     job.waiter = waiter;
     const std::lock_guard lock(writer.mutex_);
     writer.waiting_.push_back(&job);
-    writer.waiting_entries_ += job.submissions.size();
+    if (!job.submissions.empty()) {
+      writer.waiting_entries_.try_emplace(std::string(job.instance)).first->second +=
+          job.submissions.size();
+    }
     writer.wake_.notify_one();
   }
   void await_resume() const noexcept {}
@@ -61,12 +64,13 @@ struct Writer::Enqueued {
 Task<std::vector<EntryStatus>> Writer::append(std::string_view instance,
                                               std::span<const std::string_view> entries) {
   Job job;
+  job.instance = instance;
   for (const std::string_view entry : entries) {
     job.submissions.push_back({instance, entry});
     job.bytes += entry.size();
   }
   // What is turned away waits its turn too: answers keep the order of the appends.
-  if (is_full(entries.size())) job.question = [](Ledger&) {};
+  if (is_full(instance, entries.size())) job.question = [](Ledger&) {};
   co_await Enqueued{*this, job};
   std::vector<EntryStatus> statuses;
   for (const Submission& submission : job.submissions) statuses.push_back(submission.status);
@@ -95,9 +99,10 @@ Task<void> Writer::record_stop() {
   co_await Enqueued{*this, job};
 }
 
-bool Writer::is_full(std::size_t more) {
+bool Writer::is_full(std::string_view instance, std::size_t more) {
   const std::lock_guard lock(mutex_);
-  return waiting_entries_ + more > kWaitingEntriesMax;
+  const auto waiting = waiting_entries_.find(instance);
+  return waiting != waiting_entries_.end() && waiting->second + more > kWaitingEntriesMax;
 }
 
 void Writer::end() {
@@ -145,7 +150,9 @@ std::vector<Writer::Job*> Writer::next_group() {
     if (!group.empty() && !fits) break;
     group.push_back(&job);
     waiting_.pop_front();
-    waiting_entries_ -= job.submissions.size();
+    if (!job.submissions.empty()) {
+      waiting_entries_.find(job.instance)->second -= job.submissions.size();
+    }
     if (job.question) break;
   }
   return group;

@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -26,7 +27,7 @@ namespace strongroom::auditd {
 // Of one fdatasync; a single append may have more bytes.
 inline constexpr std::size_t kGroupEntriesMax = 256;
 inline constexpr std::size_t kGroupBytesMax = std::size_t{1} << 20;
-inline constexpr std::size_t kWaitingEntriesMax = 65'536;  // further ones: unavailable
+inline constexpr std::size_t kWaitingEntriesMax = 16'384;  // of an instance; more: unavailable
 
 class Writer {
  public:
@@ -56,6 +57,7 @@ class Writer {
  private:
   // One append, or (without entries) one question to the ledger.
   struct Job {
+    std::string_view instance;
     std::vector<Submission> submissions;
     std::move_only_function<void(Ledger&)> question;
     std::coroutine_handle<> waiter;
@@ -77,7 +79,7 @@ class Writer {
 
   void run();
   std::vector<Job*> next_group();
-  [[nodiscard]] bool is_full(std::size_t more);
+  [[nodiscard]] bool is_full(std::string_view instance, std::size_t more);
   void write(const std::vector<Job*>& group);
   void count(std::span<const Submission> group, std::chrono::steady_clock::duration took);
   void try_to_recover();
@@ -92,7 +94,7 @@ class Writer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job*> waiting_;
-  std::size_t waiting_entries_ = 0;
+  std::map<std::string, std::size_t, std::less<>> waiting_entries_;  // by instance
   bool stopping_ = false;
   std::thread thread_;
 };
