@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+
 namespace strongroom::audit {
 namespace {
 
@@ -46,8 +48,10 @@ async::Task<Result<void>> Denials::record(Denial denial) {
   // Opened before the wait, so that a flood meanwhile is counted already.
   windows_.emplace(source, Window{.begun_us = entry.time_us, .counted = 0, .last = denial});
   const Result<void> written = co_await recorder_.record(entry);
-  if (!written) windows_.erase(source);
-  if (written && !sweeping_) async::spawn(sweep_until_idle());
+  // What was counted meanwhile was answered as a denial, so it is still to be written.
+  const auto window = windows_.find(source);
+  if (!written && window != windows_.end() && window->second.counted == 0) windows_.erase(window);
+  if (!windows_.empty() && !sweeping_ && !closing_) async::spawn(sweep_until_idle());
   co_return written;
 }
 
@@ -78,11 +82,11 @@ async::Task<void> Denials::write_counted(bool all) {
     entry.count = ended.counted;
     if (source == kOthers) entry.source_ip.clear();
     const Result<void> written = co_await recorder_.record(entry);
-    const auto now = windows_.find(source);
-    if (!written && now != windows_.end()) {
-      now->second.counted += ended.counted;
-      now->second.last = std::move(ended.last);
-    }
+    if (written) continue;
+    Window& now =
+        windows_.try_emplace(source, Window{.begun_us = ended.begun_us, .last = {}}).first->second;
+    now.counted += ended.counted;
+    now.last = std::move(ended.last);
   }
 }
 
@@ -90,6 +94,9 @@ async::Task<void> Denials::close() {
   closing_ = true;
   co_await write_counted(true);
   while (sweeping_) co_await loop_.sleep_for(kSweepStep);
+  std::uint64_t lost = 0;
+  for (const auto& [source, window] : windows_) lost += window.counted;
+  if (lost > 0) log::error("denials are not in the audit log", {{"count", lost}});
 }
 
 }  // namespace strongroom::audit

@@ -39,7 +39,8 @@ class Denials {
   // first of its source in a minute: durable on return. Later ones are counted and written when the
   // minute ends. unavailable: not written, so the answer must be audit_unavailable.
   [[nodiscard]] async::Task<Result<void>> record(Denial denial);
-  // Writes what is still counted and ends.
+  // Writes what is still counted and ends. What auditd does not take now is in the log file only,
+  // as a number.
   [[nodiscard]] async::Task<void> close();
 
  private:

@@ -18,9 +18,7 @@ class TestClock final : public Clock {
 class MemoryRecorder final : public Recorder {
  public:
   [[nodiscard]] async::Task<Result<void>> record(const Entry& entry) override {
-    if (!available) return answer(fail({ErrorCode::unavailable, "auditd is not there"}));
-    entries.push_back(entry);
-    return answer({});
+    return answer(entry);
   }
   void send(const Entry& entry) override { entries.push_back(entry); }
   [[nodiscard]] async::Task<Result<std::vector<OpenIntent>>> open_intents() override {
@@ -29,10 +27,16 @@ class MemoryRecorder final : public Recorder {
   [[nodiscard]] bool ready() const override { return available; }
 
   bool available = true;
+  async::Loop* waits_on = nullptr;  // the answer comes later
   std::vector<Entry> entries;
 
  private:
-  static async::Task<Result<void>> answer(Result<void> result) { co_return result; }
+  async::Task<Result<void>> answer(Entry entry) {
+    if (waits_on != nullptr) co_await waits_on->sleep_for(std::chrono::milliseconds(20));
+    if (!available) co_return fail({ErrorCode::unavailable, "auditd is not there"});
+    entries.push_back(std::move(entry));
+    co_return Result<void>{};
+  }
 };
 
 class DenialsTest : public ::testing::Test {
@@ -115,6 +119,29 @@ TEST_F(DenialsTest, NotWrittenIsNotCountedAsWritten) {
   recorder_.available = true;
   ASSERT_TRUE(deny("192.0.2.1"));
   EXPECT_EQ(recorder_.entries.size(), 1u);
+}
+
+async::Task<void> deny_first(Denials& denials, Result<void>& outcome) {
+  outcome = co_await denials.record({.source_ip = "192.0.2.1",
+                                     .user = {},
+                                     .merchant_id = {},
+                                     .operation = "POST /v1/tickets",
+                                     .request_id = {}});
+}
+
+TEST_F(DenialsTest, WhatWasCountedIsWrittenAlsoWhenTheFirstIsNot) {
+  recorder_.available = false;
+  recorder_.waits_on = &loop_;
+  Result<void> first;
+  async::spawn(deny_first(denials_, first));
+  ASSERT_TRUE(deny("192.0.2.1"));  // answered as a denial while the first waits
+  loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(60)));
+  EXPECT_FALSE(first);
+  recorder_.available = true;
+  clock_.now += kDenialWindowUs;
+  sweep();
+  ASSERT_EQ(recorder_.entries.size(), 1u);
+  EXPECT_EQ(recorder_.entries[0].count, 1u);
 }
 
 TEST_F(DenialsTest, CountsSurviveAnAbsentLog) {
