@@ -155,8 +155,11 @@ Result<FileLock> FileLock::acquire(const std::string& path) {
       return fail({ErrorCode::conflict, "the lock is held by another process"});
     return fail(file_error(errno));
   }
-  if (::ftruncate(descriptor.get(), 0) != 0) return fail(file_error(errno));
-  SR_CHECK_OK(write_full(descriptor.get(), as_bytes(std::to_string(::getpid()) + "\n")));
+  // The lock is the flock. A full disk must not keep a process from starting for want of the
+  // number.
+  if (::ftruncate(descriptor.get(), 0) == 0) {
+    static_cast<void>(write_full(descriptor.get(), as_bytes(std::to_string(::getpid()) + "\n")));
+  }
   return FileLock(descriptor.release());
 }
 

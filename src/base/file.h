@@ -27,14 +27,16 @@ namespace strongroom {
 
 // Replaces `path` by a file with `bytes` and exactly the permission bits `mode`. Readers see the
 // old file or the new one, also after a crash; durable on return (file, name and folder are
-// synced). On failure `path` is as it was. not_found (no such folder), permission_denied, exhausted
-// (no space), unavailable.
+// synced). On failure `path` is as it was, or, when it was the folder that could not be synced, new
+// but perhaps not after a crash. A process killed meanwhile leaves `path`.XXXXXX, which nobody
+// reads. not_found (no such folder), permission_denied, exhausted (no space), unavailable.
 [[nodiscard]] Result<void> write_file_durable(const std::string& path,
                                               std::span<const std::byte> bytes, mode_t mode);
 
 // FileLock is the writer lock of an instance: while one lives, no other process (and no other
 // FileLock of this one) gets it. The kernel frees it when the process ends, however it ends. The
-// file holds the owner's process id for people to read, and stays when the lock is freed.
+// file holds the owner's process id for people to read (unless the disk is full), and stays when
+// the lock is freed.
 class FileLock {
  public:
   // Takes the lock of `path`, made with mode 0600 if absent. conflict at once when it is held;

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -132,6 +134,20 @@ TEST_F(FileTest, FileLockIsFreedWithItsProcess) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
   EXPECT_TRUE(FileLock::acquire(path("lock")));
+}
+
+TEST_F(FileTest, FileLockNeedsNoSpaceOnTheDisk) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit nothing{0, 0};  // no file may grow
+    const bool limited = ::setrlimit(RLIMIT_FSIZE, &nothing) == 0;
+    const auto lock = FileLock::acquire(path("lock"));
+    ::_exit(limited && lock ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(FileTest, FileLockFailsAsDocumented) {
