@@ -63,10 +63,10 @@ struct UpdateMany {
 //   unknown_outcome   the connection was lost, or the disk failed, while the effect was being made
 //                     durable (never from read)
 //   conflict          a constraint, expect_rows or a serialization failure; nothing happened. The
-//   error's
-//                     detail is the index of the statement
+//                     error's detail is the index of the statement
 //   invalid_argument  the SQL, or a value in it, was refused; nothing happened. The SQLSTATE is
-//   logged corrupt           the database reports damaged pages
+//                     logged
+//   corrupt           the database reports damaged pages
 class Database {
  public:
   virtual ~Database() = default;

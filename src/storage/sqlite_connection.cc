@@ -37,18 +37,29 @@ Result<void> sync_folder_of(const std::string& path) {
 // the mode of the file.
 Result<void> make_private(const std::string& path) {
   const int made = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (made >= 0) {
-    ::close(made);
-    return sync_folder_of(path);
-  }
-  struct stat status{};
-  if (errno != EEXIST || ::stat(path.c_str(), &status) != 0) {
+  if (made < 0 && errno == EEXIST) return {};
+  if (made < 0) {
     return fail(Error{ErrorCode::unavailable, "cannot make the database file"}.with_detail(
+        static_cast<std::uint32_t>(errno)));
+  }
+  ::close(made);
+  return sync_folder_of(path);
+}
+
+Result<void> find_or_make(SqliteFile& file) {
+  if (!file.inode) SR_CHECK_OK(make_private(file.path));
+  struct stat status{};
+  if (::stat(file.path.c_str(), &status) != 0) {
+    return fail(Error{ErrorCode::unavailable, "database file is gone"}.with_detail(
         static_cast<std::uint32_t>(errno)));
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return fail({ErrorCode::permission_denied, "database file is open to other users"});
   }
+  if (file.inode && *file.inode != status.st_ino) {
+    return fail({ErrorCode::unavailable, "database file was replaced: restart to use it"});
+  }
+  file.inode = status.st_ino;
   return {};
 }
 
@@ -126,7 +137,7 @@ int bind_value(sqlite3_stmt* statement, int position, const Value& value) {
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(SqliteFile& file,
                                                                  SqliteAccess access) {
   const std::scoped_lock alone(file.opening);
-  SR_CHECK_OK(make_private(file.path));
+  SR_CHECK_OK(find_or_make(file));
   sqlite3* handle = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(file.path.c_str(), &handle, kFlags, nullptr);
@@ -202,6 +213,12 @@ Result<void> SqliteConnection::bind(const Prepared& prepared, std::span<const Va
 
 bool SqliteConnection::in_transaction() const noexcept {
   return sqlite3_get_autocommit(handle_) == 0;
+}
+
+bool SqliteConnection::file_has_moved() const noexcept {
+  int moved = 0;
+  sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
 }
 
 void SqliteConnection::on_commit(std::function<void(int pages)> hook) {

@@ -2,10 +2,13 @@
 // one thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +27,10 @@ namespace strongroom::storage {
 struct SqliteFile {
   std::string path;
   std::chrono::milliseconds statement_timeout;
-  std::mutex opening;  // switching a fresh file to WAL needs it alone
+  std::mutex opening{};  // switching a fresh file to WAL needs it alone
+  // The file that was opened first. Another in its place, as a restore puts there, has a schema
+  // that nobody has checked, and one made anew would be empty.
+  std::optional<ino_t> inode{};
 };
 
 enum class SqliteAccess : std::uint8_t { write, read };
@@ -33,7 +39,8 @@ class SqliteConnection {
  public:
   // Opens `file`, with mode 0600 when it makes it: WAL (so readers never wait for the writer),
   // synchronous FULL (what is committed survives a power cut), secure_delete (what is deleted is
-  // overwritten). permission_denied: the file is open to other users; unavailable, corrupt.
+  // overwritten). permission_denied: the file is open to other users; unavailable, also when the
+  // file is gone or another than it was; corrupt.
   [[nodiscard]] static Result<std::unique_ptr<SqliteConnection>> open(SqliteFile& file,
                                                                       SqliteAccess access);
   ~SqliteConnection();
@@ -44,6 +51,8 @@ class SqliteConnection {
   [[nodiscard]] Result<Answer> run(std::string_view sql, std::span<const Value> parameters = {});
   // True inside BEGIN ... COMMIT. Some errors make SQLite roll back by itself.
   [[nodiscard]] bool in_transaction() const noexcept;
+  // True when the file is no longer where it was opened: what is written to it would be lost.
+  [[nodiscard]] bool file_has_moved() const noexcept;
   // Calls `hook` after each commit with the pages in the write-ahead log, which then never is
   // copied into the file by itself.
   void on_commit(std::function<void(int pages)> hook);

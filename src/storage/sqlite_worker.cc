@@ -104,9 +104,13 @@ void SqliteWorker::connect() {
   next_attempt_ = now + kRest;
   auto opened = SqliteConnection::open(file_, access_);
   if (!opened) {
-    log::warn("cannot open the database", {{"error", opened.error()}});
+    // Once: it is tried twice a second, perhaps on a disk that is full.
+    if (std::exchange(tells_failure_, false)) {
+      log::warn("cannot open the database", {{"error", opened.error()}});
+    }
     return;
   }
+  tells_failure_ = true;
   connection_ = *std::move(opened);
   if (on_commit_) {
     connection_->on_commit([this](int pages) { on_commit_(*connection_, pages); });
@@ -115,6 +119,7 @@ void SqliteWorker::connect() {
 }
 
 void SqliteWorker::settle(std::span<Slot*> group) {
+  if (connection_ && connection_->file_has_moved()) disconnect();
   if (!connection_) {
     return finish(group, fail({ErrorCode::unavailable, "database file is not open"}));
   }
@@ -127,8 +132,12 @@ void SqliteWorker::settle(std::span<Slot*> group) {
     return !slot->outcome && (slot->outcome.error().code() == ErrorCode::corrupt ||
                               slot->outcome.error().code() == ErrorCode::unknown_outcome);
   });
-  if (!broken) return;
-  ready_ = false;  // what SQLite believes of the file may be wrong: open it anew
+  if (broken) disconnect();
+}
+
+// What SQLite believes of the file may be wrong: it is opened anew.
+void SqliteWorker::disconnect() {
+  ready_ = false;
   connection_.reset();
 }
 

@@ -56,6 +56,7 @@ class SqliteWorker {
   void serve();
   bool next_group(std::vector<Slot*>& group);
   void connect();
+  void disconnect();
   void settle(std::span<Slot*> group);
   bool commit(std::span<Slot*> group);
   Result<void> run_alone(Slot& slot);
@@ -70,8 +71,9 @@ class SqliteWorker {
   std::size_t requests_ = 0;  // the loop's thread only, like closing_
   bool closing_ = false;
 
-  std::unique_ptr<SqliteConnection> connection_;  // the worker's thread only, like next_attempt_
+  std::unique_ptr<SqliteConnection> connection_;  // the worker's thread only, as these two
   std::chrono::steady_clock::time_point next_attempt_{};
+  bool tells_failure_ = true;  // the next failed attempt is the first
   std::atomic<bool> ready_{false};
 
   std::mutex mutex_;

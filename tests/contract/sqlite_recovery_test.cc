@@ -67,6 +67,23 @@ TEST_P(SqliteRecoveryTest, DamagedFileIsCorrupt) {
   EXPECT_EQ(code_of(read("SELECT COUNT(*) FROM card")), ErrorCode::corrupt);
 }
 
+TEST_P(SqliteRecoveryTest, NothingIsWrittenToAFileThatIsGone) {
+  ASSERT_TRUE(write(kCreateCards));
+  ASSERT_TRUE(insert(1));
+  const fs::path aside = folder_ / "aside.db";
+  fs::rename(file(), aside);
+  EXPECT_EQ(code_of(insert(2)), ErrorCode::unavailable);
+  EXPECT_FALSE(database_->ready());
+  EXPECT_FALSE(fs::exists(file())) << "a new file would be empty";
+  fs::copy(aside, file());  // as a restore does under a running daemon
+  run(loop_.sleep_for(milliseconds(600)));
+  EXPECT_EQ(code_of(insert(2)), ErrorCode::unavailable);
+  fs::rename(aside, file());
+  run(loop_.sleep_for(milliseconds(1100)));
+  EXPECT_TRUE(insert(2));
+  EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 2);
+}
+
 TEST_P(SqliteRecoveryTest, BusyFileIsUnavailable) {
   ASSERT_TRUE(write(kCreateCards));
   options_.statement_timeout = milliseconds(1500);
