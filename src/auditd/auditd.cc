@@ -88,17 +88,18 @@ Task<Result<std::size_t>> Auditd::sign() {
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
   keep(co_await writer_->take_grown());
+  const std::size_t count = unsigned_.size();
   Result<void> published;
-  if (!unsigned_.empty()) {
+  if (count > 0) {
     auto work = [this] { return checkpoints_.publish(unsigned_); };
     published = co_await pool_->run(loop_, std::move(work));
   }
   busy_ = false;
   signing_works_ = published.has_value();
   signing_gauge_.set(signing_works_ ? 1 : 0);
+  signed_.add(count - unsigned_.size());
   if (!published) co_return std::unexpected(published.error());
-  signed_.add(unsigned_.size());
-  co_return std::exchange(unsigned_, {}).size();
+  co_return count;
 }
 
 // What could not be signed yet is signed together with what has grown since.

@@ -53,7 +53,7 @@ std::vector<Checkpoint> Checkpoints::last_signed() const {
   return checkpoints;
 }
 
-Result<void> Checkpoints::publish(std::span<const Checkpoint> grown) {
+Result<void> Checkpoints::publish(std::vector<Checkpoint>& grown) {
   auto next = last_;
   for (const Checkpoint& checkpoint : grown) {
     const auto [found, is_first] = next.emplace(checkpoint.origin, checkpoint);
@@ -69,8 +69,13 @@ Result<void> Checkpoints::publish(std::span<const Checkpoint> grown) {
   SR_CHECK_OK(write_file_durable(fmt::format("{}/{}", directory_, audit::kLastSignedName),
                                  as_bytes(audit::last_signed_text(record)), 0640));
   last_ = std::move(next);
-  for (const Checkpoint& checkpoint : grown) SR_CHECK_OK(append(checkpoint));
-  return {};
+  Result<void> outcome;
+  std::erase_if(grown, [&](const Checkpoint& checkpoint) {
+    const Result<void> appended = append(checkpoint);
+    if (outcome && !appended) outcome = appended;
+    return appended.has_value();
+  });
+  return outcome;
 }
 
 // A checkpoint is not synced: what a crash takes is signed again, for the log has not become

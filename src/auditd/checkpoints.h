@@ -4,7 +4,6 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -26,10 +25,11 @@ class Checkpoints {
 
   // Newest checkpoint of each log that has one.
   [[nodiscard]] std::vector<audit::Checkpoint> last_signed() const;
-  // Signs `grown` and appends each to its log's file. conflict: one is smaller than what was signed
-  // for its log, or another tree of the same size; then none is signed. unavailable: none or some
-  // are signed, and the same call may be made again.
-  [[nodiscard]] Result<void> publish(std::span<const audit::Checkpoint> grown);
+  // Signs each of `grown`, appends it to its log's file and takes it out of `grown`; what is left
+  // may be given again. One log's file does not hold up the others; the first error is given.
+  // conflict: one is smaller than what was signed for its log, or another tree of the same size;
+  // then none is signed. unavailable, corrupt.
+  [[nodiscard]] Result<void> publish(std::vector<audit::Checkpoint>& grown);
 
  private:
   Checkpoints(audit::Files& files, std::string directory, std::string place,

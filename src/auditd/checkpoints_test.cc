@@ -67,45 +67,72 @@ TEST_F(AuditdTest, RefusesAnotherHistoryOfTheSameLength) {
   EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
 }
 
+Result<void> publish(Checkpoints& checkpoints, const audit::Checkpoint& checkpoint) {
+  std::vector<audit::Checkpoint> grown{checkpoint};
+  return checkpoints.publish(grown);
+}
+
+TEST_F(AuditdTest, OneLogsFileDoesNotHoldUpTheOthers) {
+  auto checkpoints =
+      Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
+  ASSERT_TRUE(checkpoints);
+  std::vector<audit::Checkpoint> grown;
+  for (const std::string log : {"mer_a", "mer_b", "mer_c"}) {
+    grown.push_back({"test.example/auditd/" + log + "/2026", 1, {}});
+  }
+  fs::create_directory(audit::checkpoint_path(folder_ + "/audit", "mer_b-2026"));
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_EQ(checkpoints->publish(grown).error().code(), ErrorCode::unavailable);
+    ASSERT_EQ(grown.size(), 1U);
+    EXPECT_EQ(grown[0].origin, "test.example/auditd/mer_b/2026");
+  }
+  fs::remove(audit::checkpoint_path(folder_ + "/audit", "mer_b-2026"));
+  EXPECT_TRUE(checkpoints->publish(grown));
+  const auto size = [&](std::string_view log) {
+    return fs::file_size(audit::checkpoint_path(folder_ + "/audit", std::string(log)));
+  };
+  EXPECT_EQ(size("mer_a-2026"), size("mer_b-2026")) << "one note each";
+  EXPECT_EQ(size("mer_c-2026"), size("mer_b-2026"));
+}
+
 TEST_F(AuditdTest, SignsNothingThatContradicts) {
   auto checkpoints =
       Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
   ASSERT_TRUE(checkpoints);
   const std::string origin = "test.example/auditd/operator/2026";
   audit::Checkpoint checkpoint{origin, 5, audit::leaf_hash(as_bytes("five"))};
-  ASSERT_TRUE(checkpoints->publish(std::span(&checkpoint, 1)));
-  EXPECT_TRUE(checkpoints->publish(std::span(&checkpoint, 1)));
+  ASSERT_TRUE(publish(*checkpoints, checkpoint));
+  EXPECT_TRUE(publish(*checkpoints, checkpoint));
   audit::Checkpoint smaller{origin, 4, audit::leaf_hash(as_bytes("four"))};
-  EXPECT_EQ(checkpoints->publish(std::span(&smaller, 1)).error().code(), ErrorCode::conflict);
+  EXPECT_EQ(publish(*checkpoints, smaller).error().code(), ErrorCode::conflict);
   audit::Checkpoint other{origin, 5, audit::leaf_hash(as_bytes("other"))};
-  EXPECT_EQ(checkpoints->publish(std::span(&other, 1)).error().code(), ErrorCode::conflict);
+  EXPECT_EQ(publish(*checkpoints, other).error().code(), ErrorCode::conflict);
   audit::Checkpoint stranger{"elsewhere/operator/2026", 1, {}};
-  EXPECT_EQ(checkpoints->publish(std::span(&stranger, 1)).error().code(),
-            ErrorCode::invalid_argument);
+  EXPECT_EQ(publish(*checkpoints, stranger).error().code(), ErrorCode::invalid_argument);
   // A new process knows, too.
   auto again = Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
   ASSERT_TRUE(again);
-  EXPECT_EQ(again->publish(std::span(&smaller, 1)).error().code(), ErrorCode::conflict);
+  EXPECT_EQ(publish(*again, smaller).error().code(), ErrorCode::conflict);
   checkpoint.size = 6;
-  EXPECT_TRUE(again->publish(std::span(&checkpoint, 1)));
+  EXPECT_TRUE(publish(*again, checkpoint));
 }
 
 TEST_F(AuditdTest, GoesOnBehindACheckpointThatACrashCutShort) {
   const std::string path = audit::checkpoint_path(folder_ + "/audit", "operator-2026");
   audit::Checkpoint checkpoint{"test.example/auditd/operator/2026", 1, {}};
-  const auto publish = [&] {
+  const auto publish_next = [&] {
     auto checkpoints =
         Checkpoints::open(files_, folder_ + "/audit", "test.example/auditd", test_signer());
-    SR_CHECK(checkpoints && checkpoints->publish(std::span(&checkpoint, 1)));
+    SR_CHECK(checkpoints && publish(*checkpoints, checkpoint));
   };
-  publish();
+  publish_next();
   const auto one = fs::file_size(path);
   for (std::uint64_t cut = 0; cut < one; cut += 11) {
     ++checkpoint.size;
-    publish();
+    publish_next();
     fs::resize_file(path, one + cut);
     ++checkpoint.size;
-    publish();
+    publish_next();
     auto reader = audit::CheckpointReader::open(files_, path);
     std::size_t notes = 0;
     while (reader->next()->has_value()) ++notes;
