@@ -133,8 +133,8 @@ class VaultTest : public testing::Test {
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(
-        VaultParts{loop_, *cards_, *keys_, codes_, recorder_, random_, clock_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *keys_, codes_, probes_, recorder_,
+                                                random_, clock_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -184,6 +184,17 @@ class VaultTest : public testing::Test {
     EXPECT_TRUE(open.empty());
   }
 
+  static constexpr std::uint16_t kNewCardsMax = 20;
+  // Test cards that are alike in their first six and last four digits.
+  static std::vector<std::string> alike(std::size_t count) {
+    std::vector<std::string> numbers;
+    for (int middle = 0; numbers.size() < count; ++middle) {
+      const std::string digits = std::to_string(1'000'000 + middle).substr(1);
+      if (Pan::parse("424242" + digits + "4242")) numbers.push_back("424242" + digits + "4242");
+    }
+    return numbers;
+  }
+
   static Hsm* hsm_;
   test::TemporaryDirectory folder_;
   async::Loop loop_;
@@ -191,6 +202,7 @@ class VaultTest : public testing::Test {
   crypto::SystemRandom random_;
   FakeRecorder recorder_{loop_};
   CvcHolder codes_;
+  ProbeGuard probes_{random_, kNewCardsMax};
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<LossyDatabase> lossy_;
   std::unique_ptr<CardStore> cards_;
@@ -460,6 +472,51 @@ TEST_F(VaultTest, NoSecretMemoryIsKept) {
   ASSERT_TRUE(view);
   ASSERT_TRUE(look_up(view->token));
   EXPECT_EQ(secret_memory_used_bytes(), before);
+}
+
+TEST_F(VaultTest, TryingNumbersBetweenKnownDigitsEnds) {
+  const std::vector<std::string> numbers = alike(kNewCardsMax + 1U);
+  for (std::size_t i = 0; i < kNewCardsMax; ++i) {
+    ASSERT_TRUE(tokenize(request("", "", numbers[i])));
+    if (i + 1 < kNewCardsMax) ASSERT_TRUE(tokenize(request("", "", numbers[0])));  // not counted
+  }
+  recorder_.entries.clear();
+  const auto refused = tokenize(request("", "", numbers[kNewCardsMax]));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type, ProblemType::rate_limited);
+  EXPECT_GT(refused.error().retry_after_s.value(), 3500U);
+  ASSERT_EQ(recorder_.entries.size(), 1U);
+  EXPECT_EQ(recorder_.entries[0].event_type, EventType::access_denied);
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::denied);
+  EXPECT_EQ(recorder_.entries[0].bin, "424242");
+  EXPECT_EQ(recorder_.entries[0].last4, "4242");
+  // A card that is there gets the same answer, or that would be the sign.
+  EXPECT_EQ(tokenize(request("", "", numbers[0])).error().type, ProblemType::rate_limited);
+  EXPECT_EQ(rows("SELECT token_id FROM cards").size(), kNewCardsMax);
+  EXPECT_TRUE(tokenize(request("", "", "5555555555554444")));
+  EXPECT_TRUE(tokenize(request("", "", numbers[0]), caller("mer_b")));
+
+  recorder_.refuse(true);
+  EXPECT_EQ(tokenize(request("", "", numbers[0])).error().type, ProblemType::audit_unavailable);
+}
+
+TEST_F(VaultTest, DeletingCardsDoesNotBuyMoreTries) {
+  const std::vector<std::string> numbers = alike(kNewCardsMax + 1U);
+  for (std::size_t i = 0; i < kNewCardsMax; ++i) {
+    const auto view = tokenize(request("", "", numbers[i]));
+    ASSERT_TRUE(view);
+    ASSERT_TRUE(erase(view->token));
+  }
+  EXPECT_EQ(tokenize(request("", "", numbers[kNewCardsMax])).error().type,
+            ProblemType::rate_limited);
+}
+
+TEST_F(VaultTest, AFailedInsertIsNoTry) {
+  for (int i = 0; i < kNewCardsMax + 1; ++i) {
+    lossy_->fates = {LossyDatabase::Fate::refused};
+    EXPECT_EQ(tokenize(request()).error().type, ProblemType::database_unavailable);
+  }
+  EXPECT_TRUE(tokenize(request()));
 }
 
 TEST_F(VaultTest, OnlyEdgedMayAskAndLoadgenInTheDemo) {

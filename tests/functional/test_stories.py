@@ -1,6 +1,7 @@
 """What a merchant does with cards, over HTTPS, on both databases."""
 import concurrent.futures
 import datetime
+import itertools
 
 import pytest
 
@@ -165,3 +166,27 @@ def test_every_brand_is_named(client):
     for brand, (bin_digits, length) in cases.items():
         made = client.post("/v1/tokens", {"card": card(leak_scan.generate_pan(bin_digits, length))})
         assert made.status == 201 and made.body["card"]["brand"] == brand
+        assert made.body["card"]["bin"] == bin_digits[:length - 10]  # six stay hidden
+
+
+def alike(number):
+    """Cards without end that only the digits in the middle tell from `number`."""
+    for middle in range(1_000_000):
+        digits = f"{number[:6]}{middle:06}{number[-4:]}"
+        if digits != number and leak_scan.check_digit(digits[:-1]) == digits[-1]:
+            yield digits
+
+
+def test_number_cannot_be_found_by_trying(each_deployment, client, merchant):
+    sent = card()
+    assert client.post("/v1/tokens", {"card": sent}).status == 201
+    answers = [client.post("/v1/tokens", {"card": {**sent, "number": number}})
+               for number in itertools.islice(alike(sent["number"]), 100)]
+    assert [answer.status for answer in answers] == [201] * 99 + [429]
+    assert answers[-1].problem == "rate-limited"
+    assert 3000 < int(answers[-1].headers["retry-after"]) <= 3600
+    assert client.post("/v1/tokens", {"card": sent}).status == 429  # no sign that it is there
+    assert client.post("/v1/tokens", {"card": card()}).status == 201
+    denied = each_deployment.audit_entries(event_type="access.denied", merchant_id=merchant.id)
+    assert [(entry["unmapped"]["bin"], entry["unmapped"]["last4"]) for entry in denied] == [
+        (sent["number"][:6], sent["number"][-4:])] * 2

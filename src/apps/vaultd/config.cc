@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/try.h"
+#include "cde/vault/probe_guard.h"
 
 namespace strongroom::vaultd {
 namespace {
@@ -45,6 +46,8 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.tls = service::read_credentials(section);
   config.database = service::database_url(deployment, section, "database");
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
+  config.new_cards_per_truncation_hourly = static_cast<std::uint16_t>(
+      section.integer("new_cards_per_truncation_hourly", 1, cde::ProbeGuard::kLimitMax, 100));
   SR_CHECK_OK(section.finish());
   SR_TRY(config.hsm, read_hsm(deployment));
   return config;

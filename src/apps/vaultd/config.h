@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,7 @@ struct Config {
   service::Credentials tls;       // certificate, key
   service::DatabaseUrl database;  // cards
   std::size_t workers = 1;
+  std::uint16_t new_cards_per_truncation_hourly = 100;  // of one merchant (cde::ProbeGuard)
   HsmConfig hsm;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);

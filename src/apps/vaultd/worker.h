@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/probe_guard.h"
 #include "cde/vault/vault.h"
 #include "crypto/random.h"
 #include "http/router.h"
@@ -30,6 +31,7 @@ struct Shared {
   cde::CvcHolder codes{};
   SystemClock clock{};
   crypto::SystemRandom random{};
+  cde::ProbeGuard probes{random, config.new_cards_per_truncation_hourly};
 };
 
 class Worker final : public service::Worker {

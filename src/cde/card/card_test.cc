@@ -60,11 +60,38 @@ TEST(PanTest, BrandFollowsTheNetworksRanges) {
   }
 }
 
-TEST(PanTest, ShowsFirstSixAndLastFourOnly) {
+TEST(PanTest, ShowsFirstSixAndLastFourAndHidesSixAtLeast) {
+  const struct {
+    std::string_view digits;
+    std::string_view bin;
+    std::string_view last4;
+  } rows[] = {
+      {"6304000000000000018", "630400", "0018"}, {"4242424242424242", "424242", "4242"},
+      {"378282246310005", "37828", "0005"},      {"30569309025904", "3056", "5904"},
+      {"4222222222222", "422", "2222"},          {"500000000009", "50", "0009"},
+  };
+  for (const auto& row : rows) {
+    std::string digits(row.digits);
+    auto pan = Pan::parse(digits);
+    while (!pan) {  // the check digit, where the row does not have it
+      digits.back() = static_cast<char>('0' + (digits.back() - '0' + 1) % 10);
+      pan = Pan::parse(digits);
+    }
+    EXPECT_EQ(pan->bin(), row.bin) << row.digits;
+    EXPECT_EQ(pan->last4().substr(0, 3), row.last4.substr(0, 3)) << row.digits;
+    EXPECT_GE(digits.size(), pan->bin().size() + 6 + pan->last4().size());
+  }
+}
+
+TEST(PanTest, IsSameNumberComparesAllDigits) {
   const auto pan = Pan::parse("4242424242424242");
-  ASSERT_TRUE(pan);
-  EXPECT_EQ(pan->bin(), "424242");
-  EXPECT_EQ(pan->last4(), "4242");
+  const auto again = Pan::parse("4242424242424242");
+  const auto other = Pan::parse("4242421234567897");
+  const auto shorter = Pan::parse("378282246310005");
+  ASSERT_TRUE(pan && again && other && shorter);
+  EXPECT_TRUE(pan->is_same_number(*again));
+  EXPECT_FALSE(pan->is_same_number(*other));
+  EXPECT_FALSE(pan->is_same_number(*shorter));
 }
 
 TEST(PanTest, MovingEmptiesTheSource) {

@@ -29,6 +29,10 @@ unsigned prefix(std::string_view digits, std::size_t count) noexcept {
   return value;
 }
 
+constexpr std::size_t kBinDigitsMax = 6;
+constexpr std::size_t kHiddenDigitsMin = 6;
+constexpr std::size_t kLast4Digits = 4;
+
 // First six digits from `low` to `high` belong to `brand`. First match wins; the networks'
 // published ranges, narrow ones before the wide ones that contain them.
 struct BrandRange {
@@ -135,11 +139,15 @@ Brand Pan::brand() const noexcept {
   return range == kBrandRanges.end() ? Brand::unknown : range->brand;
 }
 
-std::string Pan::bin() const { return std::string(reveal(PanReveal::grant()).substr(0, 6)); }
+std::string Pan::bin() const {
+  const std::string_view digits = reveal(PanReveal::grant());
+  return std::string(
+      digits.substr(0, std::min(kBinDigitsMax, digits.size() - kHiddenDigitsMin - kLast4Digits)));
+}
 
 std::string Pan::last4() const {
   const std::string_view digits = reveal(PanReveal::grant());
-  return std::string(digits.substr(digits.size() - 4));
+  return std::string(digits.substr(digits.size() - kLast4Digits));
 }
 
 bool Pan::is_same_number(const Pan& other) const noexcept {

@@ -56,8 +56,8 @@ class Pan {
   std::string_view reveal(PanReveal) && = delete;  // no view into a temporary
 
   [[nodiscard]] Brand brand() const noexcept;
-  // First six and last four digits: the one truncation format of the product (PCI
-  // DSS 3.4.1, 3.5.1).
+  // The first six digits, or fewer of a PAN under 16 digits, and the last four: the one truncation
+  // format of the product. Six digits or more stay hidden (PCI DSS 3.4.1, 3.5.1).
   [[nodiscard]] std::string bin() const;
   [[nodiscard]] std::string last4() const;
   // True in the ranges that networks and processors publish for tests: all that the demo profile

@@ -56,12 +56,28 @@ async::Task<Answer<void>> Vault::note(EventType event, Outcome outcome, const Pu
 }
 
 async::Task<Answer<void>> Vault::note_denial(Caller caller) {
-  audit::Entry single = entry(EventType::access_denied, caller);
+  co_return co_await record_denied(entry(EventType::access_denied, caller));
+}
+
+async::Task<Answer<void>> Vault::record_denied(audit::Entry single) {
   single.phase = Phase::single;
   single.outcome = Outcome::denied;
   const Result<void> recorded = co_await parts_.recorder.record(single);
   if (!recorded) co_return refuse(kAuditUnavailable);
   co_return Answer<void>{};
+}
+
+// Says nothing of the card, be it there or not, and logs what was tried.
+async::Task<wire::Problem> Vault::refuse_probe(const Pan& pan, const Caller& caller,
+                                               std::chrono::seconds wait) {
+  audit::Entry single = entry(EventType::access_denied, caller);
+  single.bin = pan.bin();
+  single.last4 = pan.last4();
+  const Answer<void> recorded = co_await record_denied(std::move(single));
+  if (!recorded) co_return recorded.error();
+  co_return wire::Problem{wire::ProblemType::rate_limited,
+                          "too many new cards with these first and last digits", "#/card/number",
+                          static_cast<unsigned>(wait.count())};
 }
 
 async::Task<Answer<BlindIndex>> Vault::merchant_index(const std::string& merchant) {
@@ -108,24 +124,33 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                     token};
 }
 
-void Vault::conclude_undone(const audit::Entry& intent, bool may_be_under_way) {
+void Vault::conclude_done(const audit::Entry& intent, ProbeGuard::Place& place) {
+  place.keep();
+  conclude(intent, Outcome::done);
+}
+
+void Vault::conclude_undone(const audit::Entry& intent, ProbeGuard::Place& place,
+                            bool may_be_under_way) {
   if (may_be_under_way) {
+    place.keep();
     async::spawn(settle(intent));
   } else {
     conclude(intent, Outcome::not_done);
   }
 }
 
-// Inserts `row` and gives nothing, or the live row that stands in its way; concludes `intent`. An
+// Inserts `row` and gives nothing, or the live row that stands in its way; concludes `intent`, and
+// keeps `place` unless the row surely did not go in. An
 // attempt whose outcome is unknown may still commit, whatever is learned after it.
 async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
-                                                          const audit::Entry& intent) {
+                                                          const audit::Entry& intent,
+                                                          ProbeGuard::Place& place) {
   bool may_be_under_way = false;
   wire::Problem problem = kOverloaded;
   for (int attempt = 0; attempt < kInsertAttemptsMax; ++attempt) {
     const Result<bool> inserted = co_await parts_.cards.insert(row);
     if (inserted && *inserted) {
-      conclude(intent, Outcome::done);
+      conclude_done(intent, place);
       co_return std::nullopt;
     }
     if (!inserted && inserted.error().code() != ErrorCode::unknown_outcome) {
@@ -141,11 +166,11 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
     }
     if (!found->card) continue;  // deleted meanwhile, or not committed
     if (found->card->token_id == row.token_id) {
-      conclude(intent, Outcome::done);
+      conclude_done(intent, place);
       co_return std::nullopt;
     }
     if (!has_expired(*found->card, parts_.clock.now_us())) {
-      conclude_undone(intent, may_be_under_way);
+      conclude_undone(intent, place, may_be_under_way);
       co_return std::move(found->card);
     }
     const Result<bool> released =
@@ -155,7 +180,7 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
       break;
     }
   }
-  conclude_undone(intent, may_be_under_way);
+  conclude_undone(intent, place, may_be_under_way);
   co_return refuse(problem);
 }
 
@@ -167,16 +192,22 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   const Answer<NewCard> made =
       co_await seal_new(request, details, card, caller.merchant, operation);
   if (!made) co_return refuse(made.error());
+  const std::string bin = card.pan.bin();
+  const std::string last4 = card.pan.last4();
+  auto place = parts_.probes.enter({caller.merchant, bin, last4}, made->row.fingerprint, begun);
+  if (!place) {
+    co_return refuse(co_await refuse_probe(card.pan, caller, place.error()));
+  }
 
   audit::Entry intent = entry(EventType::token_create, made->token, caller);
   intent.operation_id = operation;
   intent.phase = Phase::intent;
-  intent.bin = card.pan.bin();
-  intent.last4 = card.pan.last4();
+  intent.bin = bin;
+  intent.last4 = last4;
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
 
-  Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent);
+  Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent, *place);
   if (!existing) co_return refuse(existing.error());
   if (!*existing) {
     hold_code(request, made->row.token_id, begun);

@@ -20,6 +20,7 @@
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/probe_guard.h"
 #include "cde/vault/public_token.h"
 #include "crypto/random.h"
 #include "wire/problem.h"
@@ -65,6 +66,7 @@ struct VaultParts {
   CardStore& cards;
   KeyRing& keys;
   CvcHolder& codes;
+  ProbeGuard& probes;
   audit::Recorder& recorder;
   crypto::Random& random;
   const Clock& clock;
@@ -80,7 +82,8 @@ class Vault final {
   explicit Vault(VaultParts parts) : parts_(parts) {}
 
   // The token of the card in `request`: a new one, or the merchant's earlier one. Durable on
-  // return. Idempotent by the fingerprint. PCI DSS 3.5.1.
+  // return. Idempotent by the fingerprint. rate_limited: the merchant has added too many cards with
+  // the same first and last digits, so that nothing is said of one more. PCI DSS 3.5.1.
   [[nodiscard]] async::Task<Answer<TokenView>> tokenize(TokenRequest request, Caller caller);
   // What is known of a token. not_found (also another merchant's), token_deleted, token_expired.
   [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
@@ -105,10 +108,13 @@ class Vault final {
   async::Task<Answer<NewCard>> seal_new(const TokenRequest& request, const CardDetails& details,
                                         const Card& card, const std::string& merchant,
                                         OperationId operation);
-  async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row,
-                                                     const audit::Entry& intent);
+  async::Task<wire::Problem> refuse_probe(const Pan& pan, const Caller& caller,
+                                          std::chrono::seconds wait);
+  async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row, const audit::Entry& intent,
+                                                     ProbeGuard::Place& place);
+  void conclude_done(const audit::Entry& intent, ProbeGuard::Place& place);
   // The row did not go in: says so, or settles it later if an insert may still be under way.
-  void conclude_undone(const audit::Entry& intent, bool may_be_under_way);
+  void conclude_undone(const audit::Entry& intent, ProbeGuard::Place& place, bool may_be_under_way);
   async::Task<Answer<TokenView>> give_existing(const CardRow& row, const Card& card,
                                                const CardDetails& details, const Caller& caller);
   async::Task<Answer<bool>> keep_newer(const CardRow& row, const CardSealer& sealer,
@@ -118,6 +124,7 @@ class Vault final {
   async::Task<Answer<CardStore::Found>> find(const PublicToken& token, const Caller& caller);
   async::Task<Answer<void>> erase_row(const CardRow& row, const PublicToken& token,
                                       const Caller& caller);
+  async::Task<Answer<void>> record_denied(audit::Entry single);
   async::Task<Answer<void>> note(audit::EventType event, audit::Outcome outcome,
                                  const PublicToken& token, const Caller& caller);
   async::Task<Result<audit::Outcome>> outcome_in_database(const audit::Entry& intent);
