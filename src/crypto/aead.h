@@ -49,7 +49,7 @@ class Sealed {
 };
 
 // Aead is one version of an AES-256-GCM key (NIST SP 800-38D) with random 96-bit nonces:
-// section 8.3 allows 2^32 messages per key; key owners count them and rotate long before.
+// section 8.3 allows 2^32 messages per key, which nobody counts here: a DEK seals a handful.
 // Thread-safe.
 class Aead {
  public:

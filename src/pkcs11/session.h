@@ -43,8 +43,8 @@ class Session {
 
   // Seals `plaintext` (1 byte or more) with AES-256-GCM into `out` as ciphertext | 16-byte tag
   // (NIST SP 800-38D). `nonce` holds 96 random bits; on return it is the nonce that was used, as a
-  // module in FIPS mode may choose its own. At most 2^32 calls per key (section 8.3): the caller
-  // counts. invalid_argument unless out.size() is plaintext.size() + 16. The spans must not
+  // module in FIPS mode may choose its own. At most 2^32 calls per key (section 8.3): nobody
+  // counts them. invalid_argument unless out.size() is plaintext.size() + 16. The spans must not
   // overlap.
   [[nodiscard]] Result<void> encrypt_gcm(KeyHandle key, std::span<std::byte, kGcmNonceBytes> nonce,
                                          std::span<const std::byte> aad,

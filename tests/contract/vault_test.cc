@@ -129,7 +129,8 @@ class VaultTest : public testing::Test {
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
     lossy_ = std::make_unique<LossyDatabase>(*database_);
     cards_ = std::make_unique<CardStore>(loop_, *lossy_);
-    keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->sessions.get(), nullptr}, random_);
+    keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
+                  random_);
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
@@ -477,8 +478,10 @@ TEST_F(VaultTest, NoSecretMemoryIsKept) {
 TEST_F(VaultTest, TryingNumbersBetweenKnownDigitsEnds) {
   const std::vector<std::string> numbers = alike(kNewCardsMax + 1U);
   for (std::size_t i = 0; i < kNewCardsMax; ++i) {
+    ASSERT_TRUE(tokenize(request("", "", numbers[i / 2])));  // each twice: counted once
+  }
+  for (std::size_t i = kNewCardsMax / 2; i < kNewCardsMax; ++i) {
     ASSERT_TRUE(tokenize(request("", "", numbers[i])));
-    if (i + 1 < kNewCardsMax) ASSERT_TRUE(tokenize(request("", "", numbers[0])));  // not counted
   }
   recorder_.entries.clear();
   const auto refused = tokenize(request("", "", numbers[kNewCardsMax]));

@@ -170,16 +170,27 @@ def test_ticket_keys_that_anybody_could_have_written(made):
     assert "ticket key" in reason(made, "vaultd", ("public/tickets.pub", "public/loose.pub"))
 
 
-def test_database_of_a_later_version(made):
-    path = made.dir / "data/vaultd/later.db"
+def vault_database(made, name, statement):
+    """A copy of the vault's database, changed by `statement`."""
+    path = made.dir / "data/vaultd" / name
     source = sqlite3.connect(made.dir / "data/vaultd/vault.db")
-    later = sqlite3.connect(path)
-    source.backup(later)
-    later.execute("INSERT INTO schema_version VALUES (999, 0)")
-    later.commit()
+    changed = sqlite3.connect(path)
+    source.backup(changed)
+    changed.execute(statement)
+    changed.commit()
     source.close()
-    later.close()
+    changed.close()
     path.chmod(0o600)
+
+
+def test_keys_that_are_not_the_databases(made):
+    vault_database(made, "foreign.db",
+                   "INSERT INTO key_versions VALUES ('pan-encryption', 1, '000000', 0)")
+    assert "the HSM's keys" in reason(made, "vaultd", ("vaultd/vault.db", "vaultd/foreign.db"))
+
+
+def test_database_of_a_later_version(made):
+    vault_database(made, "later.db", "INSERT INTO schema_version VALUES (999, 0)")
     auditd = made.start("auditd")
     try:
         made.wait_ready("auditd", auditd)

@@ -74,6 +74,10 @@ Start<void> Hsm::init(const HsmConfig& config) {
   if (auto made = cde::VaultKeys::generate(*token); !made) {
     return start_failure("HSM keys", made.error());
   }
+  // What was there already may not be as we make it.
+  if (auto fit = cde::VaultKeys::open(*token, false); !fit) {
+    return start_failure("HSM keys", fit.error());
+  }
   return {};
 }
 

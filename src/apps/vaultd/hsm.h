@@ -25,7 +25,9 @@ class Hsm {
   void start_threads(const HsmConfig& config);
 
   [[nodiscard]] const cde::VaultKeys& keys() const noexcept { return keys_; }
-  [[nodiscard]] cde::HsmCalls calls() noexcept { return {sessions_.get(), threads_.get()}; }
+  [[nodiscard]] cde::HsmCalls calls() noexcept {
+    return {token_.get(), sessions_.get(), threads_.get()};
+  }
 
  private:
   Hsm(std::unique_ptr<pkcs11::Module> module, std::unique_ptr<pkcs11::Token> token,

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/try.h"
+#include "cde/keys/key_registry.h"
 #include "cde/vault/card_routes.h"
 #include "storage/migrations.h"
 
@@ -14,16 +15,17 @@ namespace strongroom::vaultd {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryStep{100};
-constexpr std::chrono::seconds kSweepStep{1};
+constexpr std::chrono::seconds kWatchStep{1};
 constexpr std::chrono::seconds kServerPatience{5};
 // Longer than PostgreSQL is let run a statement (storage::Options): it goes on without its client.
 // SQLite ends with its process.
 constexpr std::chrono::seconds kPostgresCommitLagMax{10};
 constexpr std::chrono::seconds kAuditPatience{2};
 
-// What passes by itself: a neighbor that is not there yet.
+// What passes by itself: a neighbor that is not there yet, or was lost; each step may be repeated.
 bool may_pass(const Error& error) {
-  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted;
+  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted ||
+         error.code() == ErrorCode::unknown_outcome;
 }
 
 }  // namespace
@@ -80,12 +82,14 @@ async::Task<Result<void>> Worker::start() {
   SR_CO_CHECK_OK(recovered);
   recovered_ = true;
   if (index_ == 0) async::spawn(sweep_codes());
+  async::spawn(watch_hsm());
   co_return listen();
 }
 
 async::Task<Result<void>> Worker::recover() {
   const Result<void> known = co_await storage::check_schema(*database_, cde::vault_migrations());
   if (!known || index_ != 0) co_return known;
+  SR_CO_CHECK_OK(co_await cde::check_registered(*database_, shared_.hsm.keys(), shared_.clock));
   const Result<void> closed = co_await vault_.close_open_intents();
   SR_CO_CHECK_OK(closed);
   audit::Entry entry;
@@ -107,7 +111,17 @@ Result<void> Worker::listen() {
 async::Task<void> Worker::sweep_codes() {
   while (!stopping_) {
     shared_.codes.sweep(std::chrono::steady_clock::now());
-    co_await loop_.sleep_for(kSweepStep);
+    co_await loop_.sleep_for(kWatchStep);
+  }
+}
+
+// A task of its own: an HSM that hangs must not keep codes.
+async::Task<void> Worker::watch_hsm() {
+  while (!stopping_) {
+    asking_hsm_ = true;
+    co_await keys_.check();
+    asking_hsm_ = false;
+    co_await loop_.sleep_for(kWatchStep);
   }
 }
 
@@ -115,6 +129,7 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   vault_.stop();
   if (server_) co_await server_->drain(kServerPatience);
+  while (asking_hsm_) co_await loop_.sleep_for(kRetryStep);
   co_await denials_.close();
   static_cast<void>(co_await audit_.drain(kAuditPatience));
   co_await audit_.close();

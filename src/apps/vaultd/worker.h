@@ -45,10 +45,12 @@ class Worker final : public service::Worker {
   void readiness(service::Readiness& readiness) override;
 
  private:
-  // Until it is done, or the daemon stops: schema known, open intents closed.
+  // Until it is done, or the daemon stops: schema known, the HSM's keys those of the database, open
+  // intents closed.
   async::Task<Result<void>> recover();
   Result<void> listen();
   async::Task<void> sweep_codes();
+  async::Task<void> watch_hsm();
   async::Task<bool> record_denial(const http::Request& request);
 
   async::Loop& loop_;
@@ -64,6 +66,7 @@ class Worker final : public service::Worker {
   http::Router router_;
   std::unique_ptr<http::Server> server_;
   bool recovered_ = false;
+  bool asking_hsm_ = false;  // the answer comes to this Loop
   bool stopping_ = false;
 };
 

@@ -14,29 +14,53 @@
 namespace strongroom::cde {
 namespace {
 
-constexpr std::string_view kPanEncryption = "strongroom/pan-encryption/1";
-constexpr std::string_view kPanFingerprint = "strongroom/pan-fingerprint/1";
-constexpr std::string_view kBlindIndex = "strongroom/blind-index/1";
+// Version 1 of a key, and what is said of one that is not as we make it.
+struct OwnKey {
+  std::string_view label;
+  pkcs11::KeyPurpose purpose;
+  Error unfit;
+};
+constexpr OwnKey kPanEncryption{
+    "strongroom/pan-encryption/1",
+    pkcs11::KeyPurpose::aes256_wrap,
+    {ErrorCode::permission_denied,
+     "the HSM's strongroom/pan-encryption/1 has another purpose, or can be read out"}};
+constexpr OwnKey kPanFingerprint{
+    "strongroom/pan-fingerprint/1",
+    pkcs11::KeyPurpose::hmac_sha256,
+    {ErrorCode::permission_denied,
+     "the HSM's strongroom/pan-fingerprint/1 has another purpose, or can be read out"}};
+constexpr OwnKey kBlindIndex{
+    "strongroom/blind-index/1",
+    pkcs11::KeyPurpose::hmac_sha256,
+    {ErrorCode::permission_denied,
+     "the HSM's strongroom/blind-index/1 has another purpose, or can be read out"}};
 constexpr std::size_t kDekBytes = crypto::Aead::kKeySize;
 
-Result<void> generate_missing(pkcs11::Token& token, std::string_view label,
-                              pkcs11::KeyPurpose purpose) {
-  const auto found = token.find_key(label);
+Result<void> generate_missing(pkcs11::Token& token, const OwnKey& key) {
+  const auto found = token.find_key(key.label);
   if (found) return {};
   if (found.error().code() != ErrorCode::not_found) return fail(found.error());
-  const std::span<const std::byte> id = as_bytes(label);  // as unique as the label
+  const std::span<const std::byte> id = as_bytes(key.label);  // as unique as the label
   const auto made =
-      token.generate_secret_key({std::string(label), {id.begin(), id.end()}, purpose});
+      token.generate_secret_key({std::string(key.label), {id.begin(), id.end()}, key.purpose});
   if (!made) return fail(made.error());
   return {};
 }
 
-Result<KeyVersion> open_version(pkcs11::Token& token, std::string_view label, bool copy) {
-  SR_TRY(pkcs11::KeyHandle handle, token.find_key(label));
+// A label is anybody's who can write to the token; attributes are the HSM's word.
+Result<KeyVersion> open_version(pkcs11::Token& token, pkcs11::Session& session, const OwnKey& key,
+                                bool copy) {
+  SR_TRY(pkcs11::KeyHandle handle, token.find_key(key.label));
+  SR_TRY(const pkcs11::KeyAttributes attributes, token.attributes(handle));
+  if (attributes.purpose != key.purpose || !attributes.sensitive || attributes.extractable) {
+    return fail(key.unfit);
+  }
+  SR_TRY(const pkcs11::CheckValue check_value, session.check_value(handle));
   if (copy) {
     SR_TRY(handle, token.copy_to_session(handle));
   }
-  return KeyVersion{1, handle};
+  return KeyVersion{1, handle, check_value};
 }
 
 crypto::Context dek_context(TokenId token, std::uint32_t version) {
@@ -80,15 +104,19 @@ Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeyVersion& kek,
 }  // namespace
 
 Result<void> VaultKeys::generate(pkcs11::Token& token) {
-  SR_CHECK_OK(generate_missing(token, kPanEncryption, pkcs11::KeyPurpose::aes256_wrap));
-  SR_CHECK_OK(generate_missing(token, kPanFingerprint, pkcs11::KeyPurpose::hmac_sha256));
-  return generate_missing(token, kBlindIndex, pkcs11::KeyPurpose::hmac_sha256);
+  SR_CHECK_OK(generate_missing(token, kPanEncryption));
+  SR_CHECK_OK(generate_missing(token, kPanFingerprint));
+  return generate_missing(token, kBlindIndex);
 }
 
 Result<VaultKeys> VaultKeys::open(pkcs11::Token& token, bool copy_to_session) {
-  SR_TRY(const KeyVersion encryption, open_version(token, kPanEncryption, copy_to_session));
-  SR_TRY(const KeyVersion print, open_version(token, kPanFingerprint, copy_to_session));
-  SR_TRY(const KeyVersion index, open_version(token, kBlindIndex, copy_to_session));
+  SR_TRY(pkcs11::Session session, pkcs11::Session::open(token));
+  const auto open = [&](const OwnKey& key) {
+    return open_version(token, session, key, copy_to_session);
+  };
+  SR_TRY(const KeyVersion encryption, open(kPanEncryption));
+  SR_TRY(const KeyVersion print, open(kPanFingerprint));
+  SR_TRY(const KeyVersion index, open(kBlindIndex));
   return VaultKeys{encryption, print, index};
 }
 
@@ -115,6 +143,18 @@ auto HsmKeyRing::with_session(Work work)
   }
   hsm_answers_ = *answer || answer->error().code() != ErrorCode::unavailable;
   co_return *std::move(answer);
+}
+
+async::Task<void> HsmKeyRing::check() {
+  auto ask = [this] { return calls_.token->check(); };
+  Result<void> answer;
+  if (own_) {
+    answer = ask();
+  } else {
+    answer = co_await calls_.pool->run(loop_, ask);
+  }
+  // Too many calls wait: the HSM is slow, not gone.
+  hsm_answers_ = answer || answer.error().code() == ErrorCode::exhausted;
 }
 
 async::Task<Result<ProtectedCard>> HsmKeyRing::protect(std::string_view merchant,

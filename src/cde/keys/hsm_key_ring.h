@@ -19,10 +19,11 @@
 
 namespace strongroom::cde {
 
-// One version of a key: its number, from 1, and where it is.
+// One version of a key: its number, from 1, where it is, and what tells it from another key.
 struct KeyVersion {
   std::uint32_t version;
   pkcs11::KeyHandle handle;
+  pkcs11::CheckValue check_value;
 };
 
 // The active version of each of vaultd's keys (design section 5). HSM labels are
@@ -35,13 +36,15 @@ struct VaultKeys {
   // Makes version 1 of every key that the token lacks; repeating it changes nothing.
   [[nodiscard]] static Result<void> generate(pkcs11::Token& token);
   // Finds the keys; with `copy_to_session`, works with copies as session objects (SoftHSM reads its
-  // files on every use of a token object). not_found: run `vaultd --init`.
+  // files on every use of a token object). not_found: run `vaultd --init`. permission_denied: a key
+  // is of another purpose, or its value can leave the HSM: it was not made by `vaultd --init`.
   [[nodiscard]] static Result<VaultKeys> open(pkcs11::Token& token, bool copy_to_session);
 };
 
 // Where HSM calls run: on the worker's own session (a local module answers in microseconds), or on
 // the threads of a pool (a network HSM would hold up the Loop).
 struct HsmCalls {
+  pkcs11::Token* token;
   pkcs11::SessionPool* sessions;
   async::BlockingPool* pool;  // null: inline
 };
@@ -58,6 +61,9 @@ class HsmKeyRing final : public KeyRing {
   async::Task<Result<BlindIndex>> blind_index(std::string_view value) override;
   std::uint32_t blind_index_version() const override { return keys_.blind_index.version; }
   bool hsm_answers() const override { return hsm_answers_; }
+  // Asks the HSM whether it is there, which hsm_answers() tells from then on; logs in again where a
+  // login was lost.
+  [[nodiscard]] async::Task<void> check();
 
  private:
   template <class Work>

@@ -43,7 +43,7 @@ class KeyRing {
   [[nodiscard]] virtual async::Task<Result<BlindIndex>> blind_index(std::string_view value) = 0;
   // The version of `blind-index` that blind_index uses.
   [[nodiscard]] virtual std::uint32_t blind_index_version() const = 0;
-  // Whether the HSM answered the last call; for /readyz.
+  // Whether the HSM answered when it was last asked for anything; for /readyz.
   [[nodiscard]] virtual bool hsm_answers() const = 0;
 };
 

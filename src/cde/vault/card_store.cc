@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "cde/keys/key_registry.h"
 
 namespace strongroom::cde {
 namespace {
@@ -40,7 +41,9 @@ constexpr std::array<std::string_view, 1> kVersion1{
     " usage_limit bigint,"
     " deleted_at bigint,"
     " operation_id bytea NOT NULL)"};
-constexpr std::array kMigrations{storage::Migration{1, kVersion1}};
+constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyRegistry};
+constexpr std::array kMigrations{storage::Migration{1, kVersion1},
+                                 storage::Migration{2, kVersion2}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},

@@ -1,0 +1,164 @@
+// vaultd's keys as it finds them: refused when they are not as it makes them, or not those of the
+// database; and what it knows of an HSM that nobody asks for anything.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <p11-kit/pkcs11.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "cde/keys/hsm_key_ring.h"
+#include "cde/keys/key_registry.h"
+#include "cde/vault/card_store.h"
+#include "faulty_module.h"
+#include "storage/migrations.h"
+#include "support/softhsm.h"
+#include "support/temporary_directory.h"
+
+namespace strongroom::cde {
+namespace {
+
+constexpr std::string_view kEncryption = "strongroom/pan-encryption/1";
+
+// A token of its own for each test.
+class VaultKeysTest : public testing::Test {
+ protected:
+  ~VaultKeysTest() override { loop_.run_until_done(database_->close()); }
+  VaultKeysTest() {
+    database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
+    SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
+  }
+
+  VaultKeys make_keys() {
+    SR_CHECK(VaultKeys::generate(*token_));
+    return *VaultKeys::open(*token_, true);
+  }
+  Result<void> check(const VaultKeys& keys) {
+    return loop_.run_until_done(check_registered(*database_, keys, clock_));
+  }
+  void destroy(std::string_view label) {
+    const auto old = token_->find_key(label);
+    SR_CHECK(!old || token_->destroy_key(*old));
+  }
+  void make_anew(std::string_view label, pkcs11::KeyPurpose purpose) {
+    destroy(label);
+    const auto id = as_bytes(label);
+    SR_CHECK(token_->generate_secret_key({std::string(label), {id.begin(), id.end()}, purpose}));
+  }
+  // A key that somebody knows, under our label: what generate_secret_key never makes.
+  void plant(std::string_view label, bool sensitive, bool extractable) {
+    const CK_FUNCTION_LIST& raw = module_->functions();
+    CK_SESSION_HANDLE session = 0;
+    SR_CHECK(raw.C_OpenSession(module_->find_token(softhsm_.kLabel)->id,
+                               CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr,
+                               &session) == CKR_OK);
+    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL is_sensitive = sensitive ? CK_TRUE : CK_FALSE;
+    CK_BBOOL is_extractable = extractable ? CK_TRUE : CK_FALSE;
+    std::string name(label);
+    std::array<CK_BYTE, 32> value{};
+    std::array<CK_ATTRIBUTE, 10> attributes{{{CKA_CLASS, &object_class, sizeof object_class},
+                                             {CKA_KEY_TYPE, &type, sizeof type},
+                                             {CKA_TOKEN, &yes, 1},
+                                             {CKA_PRIVATE, &yes, 1},
+                                             {CKA_ENCRYPT, &yes, 1},
+                                             {CKA_DECRYPT, &yes, 1},
+                                             {CKA_SENSITIVE, &is_sensitive, 1},
+                                             {CKA_EXTRACTABLE, &is_extractable, 1},
+                                             {CKA_LABEL, name.data(), name.size()},
+                                             {CKA_VALUE, value.data(), value.size()}}};
+    CK_OBJECT_HANDLE object = 0;
+    SR_CHECK(raw.C_CreateObject(session, attributes.data(), attributes.size(), &object) == CKR_OK);
+    raw.C_CloseSession(session);
+  }
+
+  // The next call of `function` answers `rv`.
+  static void spoil(const char* function, CK_RV rv) {
+    void* const library = ::dlopen(FAULTY_MODULE, RTLD_NOW | RTLD_NOLOAD);
+    SR_CHECK(library != nullptr);
+    reinterpret_cast<decltype(&faulty_module_spoil)>(::dlsym(library, "faulty_module_spoil"))(
+        function, rv, 1, 0);
+    ::dlclose(library);
+  }
+
+  test::TemporarySoftHsm softhsm_;
+  test::TemporaryDirectory folder_;
+  async::Loop loop_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<pkcs11::Module> module_ = *pkcs11::Module::load(FAULTY_MODULE);
+  std::unique_ptr<pkcs11::Token> token_ =
+      *pkcs11::Token::open(*module_, softhsm_.kLabel, test::secret_of(softhsm_.kPin));
+};
+
+TEST_F(VaultKeysTest, TheOnesItMadeAreTakenAgain) {
+  const VaultKeys keys = make_keys();
+  ASSERT_TRUE(VaultKeys::generate(*token_));
+  const auto again = VaultKeys::open(*token_, false);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->pan_encryption.check_value, keys.pan_encryption.check_value);
+  EXPECT_NE(again->pan_fingerprint.check_value, keys.blind_index.check_value);
+}
+
+TEST_F(VaultKeysTest, AKeyOfAnotherPurposeIsRefused) {
+  make_keys();
+  make_anew(kEncryption, pkcs11::KeyPurpose::hmac_sha256);
+  const auto keys = VaultKeys::open(*token_, true);
+  ASSERT_FALSE(keys);
+  EXPECT_EQ(keys.error().code(), ErrorCode::permission_denied);
+  EXPECT_NE(keys.error().what().find(kEncryption), std::string_view::npos);
+}
+
+TEST_F(VaultKeysTest, APlantedKeyThatCanBeReadOutIsRefused) {
+  for (const auto& [sensitive, extractable] : {std::pair(false, false), std::pair(true, true)}) {
+    destroy(kEncryption);
+    plant(kEncryption, sensitive, extractable);
+    ASSERT_TRUE(VaultKeys::generate(*token_));
+    const auto keys = VaultKeys::open(*token_, true);
+    ASSERT_FALSE(keys);
+    EXPECT_EQ(keys.error().code(), ErrorCode::permission_denied);
+  }
+}
+
+TEST_F(VaultKeysTest, TheDatabaseKnowsItsKeys) {
+  const VaultKeys keys = make_keys();
+  EXPECT_TRUE(check(keys));  // registers
+  EXPECT_TRUE(check(keys));
+  make_anew("strongroom/pan-fingerprint/1", pkcs11::KeyPurpose::hmac_sha256);
+  const auto others = VaultKeys::open(*token_, true);
+  ASSERT_TRUE(others);
+  const auto refused = check(*others);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
+}
+
+TEST_F(VaultKeysTest, AnIdleRingKnowsWhetherTheHsmIsThere) {
+  const VaultKeys keys = make_keys();
+  const auto sessions = *pkcs11::SessionPool::open(*token_, 1);
+  async::BlockingPool pool(1, 8);
+  HsmKeyRing inline_ring(loop_, keys, {token_.get(), sessions.get(), nullptr}, random_);
+  HsmKeyRing pooled_ring(loop_, keys, {token_.get(), sessions.get(), &pool}, random_);
+  for (HsmKeyRing* ring : {&inline_ring, &pooled_ring}) {
+    spoil("C_GetTokenInfo", CKR_DEVICE_ERROR);
+    loop_.run_until_done(ring->check());
+    EXPECT_FALSE(ring->hsm_answers());
+    auto until_back = [](async::Loop& loop, HsmKeyRing& away) -> async::Task<> {
+      while (!away.hsm_answers()) {
+        co_await loop.sleep_for(std::chrono::milliseconds(100));
+        co_await away.check();
+      }
+    };
+    loop_.run_until_done(until_back(loop_, *ring));  // nothing but check() asked for it
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::cde
