@@ -29,6 +29,8 @@ class ClientState;
 struct ClientOptions {
   std::string host{};  // IP address or name; also the Host field
   std::uint16_t port = 0;
+  std::vector<std::string> addresses{};     // IP addresses of `host`, tried in this order; empty:
+                                            // the system is asked, which a sandbox forbids
   std::string unix_path{};                  // when set, the peer is this Unix socket, without TLS
   std::vector<uid_t> unix_users{};          // who may listen there, by uid; empty: anybody
   std::string server_identity{};            // SPIFFE identity that the peer must prove; empty: its

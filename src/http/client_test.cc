@@ -399,6 +399,18 @@ TEST_F(ClientTest, SetTlsDropsOldConnections) {
   EXPECT_EQ(server_->counters().connections_accepted, 2u);
 }
 
+TEST_F(ClientTest, GoesToTheAddressesThatAreGivenForAName) {
+  start();
+  options_.host = "processor.invalid";
+  options_.addresses = {"127.0.0.2", "127.0.0.1"};  // nobody listens at the first
+  const auto answer = ask();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 200);
+  options_.addresses = {"127.0.0.2"};
+  client_.reset();
+  expect_error(ask(), ErrorCode::unavailable);
+}
+
 TEST_F(ClientTest, CloseWaitsForSendsAndRefusesLaterOnes) {
   start();
   const auto close_under_way = [](Client& client, bool& answered) -> async::Task<void> {

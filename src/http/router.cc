@@ -138,7 +138,8 @@ async::Task<Response> Router::dispatch(Request& request) {
   }
   if (found.route->ticket) {
     SR_CHECK(verifier_ != nullptr);
-    auto ticket = verifier_->verify(request.header("strongroom-ticket"));
+    auto ticket =
+        verifier_->verify(request.header("strongroom-ticket"), found.route->ticket_late_max);
     if (!ticket) {
       co_return co_await deny(request, {.type = ProblemType::not_allowed,
                                         .detail = "the ticket is missing or not valid"});

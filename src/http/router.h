@@ -2,6 +2,7 @@
 // serves only the identities that it lists.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -28,6 +29,9 @@ struct Route {
   std::string_view pattern;
   std::vector<std::string_view> identities{};  // who may call; empty: nobody
   bool ticket = false;                         // asks for a valid Strongroom-Ticket
+  // How long after its end a ticket still counts here; the handler asks Ticket::has_ended whether
+  // what it is to do is among what an ended one may settle.
+  std::chrono::seconds ticket_late_max{};
   std::size_t body_bytes_max = kBodyBytesMax;  // at most SecretBytes::kSizeMax
   Handler handler{};
 };

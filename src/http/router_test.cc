@@ -192,6 +192,38 @@ TEST_F(RouterTest, AsksForAValidTicket) {
   EXPECT_EQ(status(Method::get, "/a"), 403);
 }
 
+TEST_F(RouterTest, TakesALateTicketOnlyWhereTheRouteDoes) {
+  FixedClock clock;
+  crypto::SystemRandom random;
+  auto seed = crypto::random_secret(random, 32);
+  const auto signer = TicketSigner::create(*std::move(seed), "k1");
+  const auto verifier = TicketVerifier::create(signer->public_key_line(), clock);
+  ASSERT_TRUE(signer && verifier);
+  router_.set_ticket_verifier(*verifier);
+  for (const auto& [pattern, late_max] :
+       {std::pair("/now", std::chrono::seconds{0}), std::pair("/late", std::chrono::seconds{10})}) {
+    router_.add({.method = Method::get,
+                 .pattern = pattern,
+                 .identities = {"edged"},
+                 .ticket = true,
+                 .ticket_late_max = late_max,
+                 .handler = &tell});
+  }
+  const Ticket ticket{.subject = "key_1",
+                      .merchant = "mer_1",
+                      .role = "merchant",
+                      .issued_at_s = clock.now_s,
+                      .expires_at_s = clock.now_s + 60};
+  ticket_ = *signer->sign(ticket);
+  EXPECT_FALSE(ticket.has_ended(clock.now_us()));
+  clock.now_s += 60;
+  EXPECT_TRUE(ticket.has_ended(clock.now_us()));
+  EXPECT_EQ(status(Method::get, "/now"), 403);
+  EXPECT_EQ(status(Method::get, "/late"), 200);
+  clock.now_s += 10;
+  EXPECT_EQ(status(Method::get, "/late"), 403);
+}
+
 TEST_F(RouterTest, BodyBytesMaxIsTheRoutesOrTheDefault) {
   router_.add({.method = Method::post,
                .pattern = "/a/{b}",

@@ -28,6 +28,11 @@ struct Ticket {
   std::int64_t issued_at_s = 0;
   std::int64_t expires_at_s = 0;
   std::string id_hash{};  // hex SHA-256 of the ticket's text; set by the verifier, names it in logs
+
+  // True from expires_at_s on: then the ticket counts only where a route takes late ones.
+  [[nodiscard]] bool has_ended(std::int64_t now_us) const noexcept {
+    return now_us / 1'000'000 >= expires_at_s;
+  }
 };
 
 inline constexpr std::int64_t kTicketLifetimeMaxS = 60;

@@ -58,8 +58,10 @@ async::Task<bool> ClientConnection::wait(IoStatus want) {
 
 async::Task<Result<std::unique_ptr<ClientConnection>>> ClientConnection::open(
     async::Loop& loop, Deadlines& deadlines, const ClientOptions& options) {
-  std::vector<std::string> addresses{""};
-  if (options.unix_path.empty()) {
+  std::vector<std::string> addresses = options.addresses;
+  if (!options.unix_path.empty()) {
+    addresses = {""};
+  } else if (addresses.empty()) {
     SR_CO_TRY(addresses, co_await resolve(loop, options.host));
   }
   Error last{ErrorCode::unavailable, "the connection failed"};
