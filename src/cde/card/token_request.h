@@ -10,14 +10,11 @@
 
 #include "base/config.h"
 #include "base/secret.h"
-#include "cde/card/cvc.h"
-#include "cde/card/expiry.h"
-#include "cde/card/pan.h"
+#include "cde/card/card_fields.h"
 #include "wire/problem.h"
 
 namespace strongroom::cde {
 
-inline constexpr std::size_t kNameBytesMax = 128;
 inline constexpr std::size_t kMetadataMembersMax = 20;
 inline constexpr std::size_t kMetadataKeyBytesMax = 40;
 inline constexpr std::size_t kMetadataValueBytesMax = 500;
