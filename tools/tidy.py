@@ -2,7 +2,8 @@
 
 - lines of code have at most 100 characters, and no line ends in blanks;
 - no word of tools/banned_words.txt;
-- PanReveal::grant() stands only in files that tools/reveal.allow lists with a reason, and in tests;
+- the words PanReveal and CvcReveal stand only where they are declared, in files that
+  tools/reveal.allow lists with a reason, and in tests: so no alias goes round the list;
 - a commit that changes src/cde/ says `CDE-Change: <why>`, or a later one says it for it:
   `CDE-Change(<commit>): <why>` (docs/cde-policy.md).
 
@@ -19,7 +20,8 @@ LINE_LENGTH_MAX = 100
 CODE = {".h", ".cc", ".py", ".sh", ".cmake", ".ts", ".tsx", ".toml"}
 CODE_NAMES = {"dev", "CMakeLists.txt", "run"}
 TEXT = CODE | {".md", ".txt", ".yaml", ".yml", ".json", ".sql"}
-GRANT = "PanReveal::grant()"
+REVEAL = re.compile(r"\b(PanReveal|CvcReveal)\b")
+DECLARED = {"PanReveal": "src/cde/card/pan.h", "CvcReveal": "src/cde/card/cvc.h"}
 NOT_OURS = ("LICENSE", "tools/banned_words.txt", "tests/vectors/", "web/package-lock.json",
             "fuzz/corpus/")
 
@@ -67,14 +69,21 @@ def line_findings(name, text, banned):
                 yield number, f"'{found[0]}': {instead}"
 
 
-def grant_findings(files, allowed):
-    """Grants outside the list, and entries of the list without a grant. `files` is name -> text."""
-    granting = {name for name, text in files.items()
-                if name.startswith("src/") and not name.endswith("_test.cc") and GRANT in text}
-    for name in sorted(granting - allowed):
-        yield f"{name}: {GRANT} may not stand here: tools/reveal.allow does not list it"
-    for name in sorted(allowed - granting):
-        yield f"tools/reveal.allow: {name} has no {GRANT}; take it off the list"
+def allowed_reveals(text):
+    """{(file, type)} of the lines `FILE: TYPE  # reason` of tools/reveal.allow."""
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return {tuple(map(str.strip, line.split(":"))) for line in lines if line}
+
+
+def reveal_findings(files, allowed):
+    """Reveals outside the list, and entries of the list without one. `files` is name -> text."""
+    found = {(name, kind) for name, text in files.items()
+             if name.startswith("src/") and not name.endswith("_test.cc")
+             for kind in REVEAL.findall(text) if name != DECLARED[kind]}
+    for name, kind in sorted(found - allowed):
+        yield f"{name}: {kind} may not stand here: tools/reveal.allow does not list it"
+    for name, kind in sorted(allowed - found):
+        yield f"tools/reveal.allow: {name} has no {kind}; take it off the list"
 
 
 def commit_findings(log, late_records):
@@ -100,11 +109,10 @@ def main():
     files = read_tree()
     banned = banned_words((ROOT / "tools/banned_words.txt").read_text())
     allow_list = ROOT / "tools/reveal.allow"
-    lines = allow_list.read_text().splitlines() if allow_list.exists() else []
-    allowed = {line.split("#")[0].strip() for line in lines} - {""}
+    allowed = allowed_reveals(allow_list.read_text())
     findings = [f"{name}:{number}: {what}" for name, text in files.items()
                 for number, what in line_findings(name, text, banned)]
-    findings += grant_findings(files, allowed)
+    findings += reveal_findings(files, allowed)
     findings += commit_findings(git("log", "--no-merges", "--format=%H%x00%B%x1e", "--", "src/cde"),
                                 git("log", "--grep=^CDE-Change(", "--format=%B"))
     print("\n".join([*findings, f"tidy: {len(files)} files, {len(findings)} findings"]))

@@ -49,12 +49,21 @@ def test_line_length_is_not_asked_of_prose():
     assert findings("word " * 30 + "end", name="docs/a.md") == []
 
 
-def test_grants_must_stand_on_the_list_and_the_list_must_be_true():
-    files = {"src/cde/vault/a.cc": tidy.GRANT, "src/cde/vault/b.cc": "", "docs/a.md": tidy.GRANT,
-             "src/cde/vault/a_test.cc": tidy.GRANT}
-    assert list(tidy.grant_findings(files, {"src/cde/vault/a.cc"})) == []
-    assert "a.cc" in next(tidy.grant_findings(files, set()))
-    assert "b.cc" in next(tidy.grant_findings(files, {"src/cde/vault/a.cc", "src/cde/vault/b.cc"}))
+@pytest.mark.parametrize("text", ["reveal(PanReveal::grant())", "using G = PanReveal;"])
+def test_reveals_must_stand_on_the_list_and_the_list_must_be_true(text):
+    files = {"src/cde/vault/a.cc": text, "src/cde/vault/b.cc": "", "docs/a.md": text,
+             "src/cde/vault/a_test.cc": text, "src/cde/card/pan.h": text}
+    a, b = ("src/cde/vault/a.cc", "PanReveal"), ("src/cde/vault/b.cc", "PanReveal")
+    assert list(tidy.reveal_findings(files, {a})) == []
+    assert "a.cc" in next(tidy.reveal_findings(files, set()))
+    assert "b.cc" in next(tidy.reveal_findings(files, {a, b}))
+
+
+def test_leave_to_see_a_number_is_none_to_see_a_code():
+    files = {"src/cde/vault/a.cc": "cvc.reveal(CvcReveal::grant())"}
+    allowed = tidy.allowed_reveals("# why\nsrc/cde/vault/a.cc: PanReveal  # for the HMAC\n")
+    assert [line.split(":")[0] for line in tidy.reveal_findings(files, allowed)] == [
+        "src/cde/vault/a.cc", "tools/reveal.allow"]
 
 
 def test_commits_must_say_why_they_change_card_code():
