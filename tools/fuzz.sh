@@ -11,7 +11,7 @@ name=
 seconds=60
 while [ $# -gt 0 ]; do
   case $1 in
-    --seconds) seconds=${2:-}; shift ;;
+    --seconds) [ $# -ge 2 ] || die 'needs a number: --seconds N'; seconds=$2; shift ;;
     -*) die "unknown option '$1'" ;;
     *) name=$1 ;;
   esac
