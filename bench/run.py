@@ -41,6 +41,7 @@ def main():
     plan.rounds = arguments.pairs or plan.rounds
     databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
     try:
+        d.build_programs("loadgen")
         state = machine.describe()
         results = {database: vault_bench.measure(database, plan) for database in databases}
     except (vault_bench.BenchError, pgbench.PgbenchError, d.DeploymentError, OSError) as error:

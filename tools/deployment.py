@@ -21,13 +21,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))
 DAEMONS = ("auditd", "authd", "vaultd", "edged")  # in the order in which they need each other
 BACKOFF_SECONDS_MAX = 30
+BACKOFF_DOUBLINGS_MAX = 9
+STEADY_SECONDS = 60  # whoever lived as long starts again with the shortest delay
 
 
-def build_programs():
-    """Builds what a deployment runs, unless STRONGROOM_BIN names a folder where it is ready."""
+def build_programs(*more):
+    """Builds what a deployment runs, and the targets `more`, unless STRONGROOM_BIN names a folder
+    where all that is ready.
+    """
     if "STRONGROOM_BIN" in os.environ:
         return
-    for command in (("tools/setup.sh",), ("tools/build.sh", "release", *DAEMONS, "strongroom")):
+    for command in (("tools/setup.sh",),
+                    ("tools/build.sh", "release", *DAEMONS, "strongroom", *more)):
         if subprocess.run(command, cwd=ROOT).returncode != 0:
             raise DeploymentError(f"{command[0]} failed")
 
@@ -62,10 +67,15 @@ class Deployment:
         if database == "postgres":
             self.dir.mkdir(mode=0o711, parents=True, exist_ok=True)
             self.postgres.create()
-            with self.postgres.running():
-                urls = self.postgres.create_databases(("vault", "auth"))
-                command += ["--vault-database", urls["vault"], "--auth-database", urls["auth"]]
-                self._check(command)
+            try:
+                with self.postgres.running():
+                    urls = self.postgres.create_databases(("vault", "auth"))
+                    command += ["--vault-database", urls["vault"],
+                                "--auth-database", urls["auth"]]
+                    self._check(command)
+            except BaseException:  # nobody could use it, and it would be in the next attempt's way
+                self.postgres.remove()
+                raise
         else:
             self._check(command)
 
@@ -195,44 +205,60 @@ class Supervisor:
         self.deployment = deployment
         self.processes = {}
         self._failures = {}
+        self._started = {}
         self._restart_at = {}
+        self._state_is_old = False
 
     def start_all(self):
         deployment = self.deployment
         deployment.state_file.unlink(missing_ok=True)
         deployment.wait_stopped()
         if deployment.postgres.exists():
-            self.processes["postgres"] = deployment.postgres.start()
+            self.processes["postgres"] = self._start("postgres")
         for instance in DAEMONS:
-            self.processes[instance] = deployment.start(instance)
+            self.processes[instance] = self._start(instance)
             deployment.wait_ready(instance, self.processes[instance])
         deployment.write_state(self.processes)
 
+    def _start(self, name):
+        self._started[name] = time.monotonic()
+        return (self.deployment.postgres.start() if name == "postgres"
+                else self.deployment.start(name))
+
     def watch_once(self):
-        """Restarts what has died and is due; call it a few times a second."""
+        """Restarts what has died and is due; call it a few times a second. What cannot be done now
+        is said on standard error and tried again: one part's trouble is not the others'.
+        """
         now = time.monotonic()
-        changed = False
         for name, process in list(self.processes.items()):
             if process.poll() is None:
                 continue
             if name not in self._restart_at:
-                failures = self._failures[name] = self._failures.get(name, 0) + 1
-                self._restart_at[name] = now + min(0.1 * 2 ** failures, BACKOFF_SECONDS_MAX)
+                self._restart_at[name] = now + self._delay(name, now)
             elif now >= self._restart_at[name]:
                 del self._restart_at[name]
-                changed = self._restart(name) or changed
-        if changed:
-            self.deployment.write_state(self.processes)
+                self._attempt(f"{name} did not start", lambda: self._restart(name))
+        if self._state_is_old:
+            self._attempt("sandbox.json was not written", self._write_state)
+
+    def _delay(self, name, now):
+        steady = now - self._started.get(name, now) >= STEADY_SECONDS
+        failures = self._failures[name] = 1 if steady else self._failures.get(name, 0) + 1
+        return min(0.1 * 2 ** min(failures, BACKOFF_DOUBLINGS_MAX), BACKOFF_SECONDS_MAX)
+
+    def _attempt(self, what, act):
+        try:
+            act()
+        except (DeploymentError, OSError) as error:
+            print(f"{what}: {error}", file=sys.stderr, flush=True)
 
     def _restart(self, name):
-        """False when it did not start: it counts as dead again and is tried later."""
-        try:
-            self.processes[name] = (self.deployment.postgres.start() if name == "postgres"
-                                    else self.deployment.start(name))
-        except DeploymentError as error:
-            print(f"{name} did not start: {error}", file=sys.stderr, flush=True)
-            return False
-        return True
+        self.processes[name] = self._start(name)
+        self._state_is_old = True
+
+    def _write_state(self):
+        self.deployment.write_state(self.processes)
+        self._state_is_old = False
 
     def stop_all(self):
         self.deployment.state_file.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""A private PostgreSQL server with TLS, for `./dev up --db postgres`, the tests and the bench.
+"""For `./dev up --db postgres`, the tests and the bench.
 
-Its TCP port is chosen once and kept: its URL stands in the deployment's configuration.
+The TCP port is chosen once and kept: its URL stands in the deployment's configuration.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from children import (READY_SECONDS, DeploymentError, die_with_parent, free_port
 
 
 class Postgres:
-    """A private PostgreSQL server with TLS, for `./dev up --db postgres` and the tests."""
+    """A private PostgreSQL server with TLS."""
 
     def __init__(self, directory):
         self.dir = directory
@@ -49,8 +49,19 @@ class Postgres:
         return done.stdout
 
     def create(self):
+        """Makes the server's folder; where that fails, nothing of it is left."""
         # The server's user may pass through the folder; the passwords in it stay ours.
         self.dir.mkdir(mode=0o711)
+        try:
+            self._create_data()
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _create_data(self):
         self.data.mkdir(mode=0o700)
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")

@@ -1,36 +1,72 @@
 """./dev up and ./dev down: start a deployment and keep it alive; stop it."""
 
 import argparse
+import contextlib
+import fcntl
 import os
-import pathlib
 import signal
 import sys
 import time
 
 import deployment as d
-from children import STOP_SECONDS, write_atomically
+from children import STOP_SECONDS
+
+
+def lock_path(deployment):
+    return deployment.run / "supervisor.lock"
+
+
+@contextlib.contextmanager
+def locked(deployment):
+    """Holds the deployment's lock, with this process's pid in it."""
+    with open(os.open(lock_path(deployment), os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise d.DeploymentError(f"another ./dev up is at work in {deployment.dir}") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+
+
+def running_supervisor(deployment):
+    """The pid of the process that holds the deployment's lock; None when nobody does."""
+    while True:
+        try:
+            with open(lock_path(deployment)) as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            with open(lock_path(deployment)) as lock:
+                if pid := lock.read():
+                    return int(pid)
+            time.sleep(0.05)  # it is about to write it
 
 
 def supervise(deployment, announce):
-    """Starts everything, says so, then restarts what dies until told to stop."""
+    """Starts everything, says so or what failed, then restarts what dies until told to stop."""
     supervisor = d.Supervisor(deployment)
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
-    pid_file = deployment.run / "supervisor.pid"
-    try:
-        supervisor.start_all()
-        write_atomically(pid_file, str(os.getpid()))
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(deployment))
+            stack.callback(supervisor.stop_all)
+            supervisor.start_all()
+        except (d.DeploymentError, OSError) as error:
+            announce(str(error))
+            return 1
         announce(None)
         while not stopping:
             supervisor.watch_once()
             time.sleep(0.2)
-    except (d.DeploymentError, OSError) as error:
-        announce(str(error))
-        return 1
-    finally:
-        supervisor.stop_all()
-        pid_file.unlink(missing_ok=True)
     return 0
 
 
@@ -56,15 +92,6 @@ def detach(deployment):
         error = pipe.read()
     if error or not deployment.state_file.exists():
         raise d.DeploymentError(error or "the supervisor died; see log/supervisor.log")
-
-
-def running_supervisor(deployment):
-    try:
-        pid = int((deployment.run / "supervisor.pid").read_text())
-        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-        return pid if b"up.py" in command else None
-    except (OSError, ValueError):
-        return None
 
 
 def up(arguments):
@@ -131,7 +158,7 @@ def main():
     arguments = parser.parse_args()
     try:
         return up(arguments) if arguments.verb == "up" else down(arguments)
-    except d.DeploymentError as error:
+    except (d.DeploymentError, OSError) as error:
         print(f"{arguments.verb}: {error}", file=sys.stderr)
         return 1
 

@@ -14,6 +14,7 @@ import pytest
 
 import deployment as d
 import leak_scan
+import up
 from checked_api import CheckedApi
 from running_deployment import RunningDeployment, folder, wait_until
 from test_stories import card
@@ -55,7 +56,7 @@ class Sandbox(RunningDeployment):
 
     @property
     def supervisor_pid(self):
-        return int((self.run / "supervisor.pid").read_text())
+        return int((self.run / "supervisor.lock").read_text())
 
     def client(self):
         state = self.state()
@@ -138,6 +139,18 @@ def test_up_again_changes_nothing(sandbox):
     assert sandbox.state() == before
 
 
+def test_second_supervisor_leaves_the_first_alone(sandbox):
+    """Two `up` that both found nothing running: one of them is second to the lock."""
+    before = (sandbox.state(), sandbox.supervisor_pid)
+    said = []
+    kept = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert up.supervise(d.Deployment(sandbox.dir), said.append) == 1
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), kept):
+        signal.signal(number, handler)
+    assert len(said) == 1 and "another ./dev up" in said[0]
+    assert (sandbox.state(), sandbox.supervisor_pid) == before
+
+
 def test_up_with_another_database_is_refused(sandbox):
     other = {"sqlite": "postgres", "postgres": "sqlite"}[sandbox.database]
     sandbox.down()
@@ -210,6 +223,16 @@ def test_failed_up_names_the_process_and_leaves_none():
         wait_until(lambda: processes_of(sandbox.dir) == {}, "nothing is left")
         sandbox.up()
         sandbox.down()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
+def test_up_with_postgres_can_be_repeated_after_it_failed():
+    with folder() as parent:
+        parent.chmod(0o700)
+        for _ in range(2):
+            done = dev("up", parent / "sandbox", "--db", "postgres")
+            assert done.returncode == 1 and "user postgres cannot enter" in done.stderr
+            assert list((parent / "sandbox").iterdir()) == []
 
 
 def test_up_in_the_foreground_ends_with_a_signal():
