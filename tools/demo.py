@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import api
+import audit_journal
 import deployment as d
 import leak_scan
 
@@ -28,6 +29,29 @@ class StepFailed(Exception):
 def require(condition, what):
     if not condition:
         raise StepFailed(what)
+
+
+# What the journal must hold of the demo's token: event type, phase, outcome.
+EVENTS = [("token.create", "intent", None), ("token.create", "outcome", "done"),
+          ("token.lookup", "single", "success"),  # the same card again
+          ("token.delete", "intent", None), ("token.delete", "outcome", "done"),
+          ("token.lookup", "single", "failed")]   # it is gone
+LOG_SECONDS = 10  # outcomes are not awaited: they ride in the next group
+
+
+def missing_events(entries, token):
+    """Those of EVENTS that `entries` do not tell of `token`."""
+    told = [(entry["unmapped"]["event_type"], entry["unmapped"]["phase"],
+             entry["unmapped"].get("outcome")) for entry in entries
+            if entry["unmapped"].get("gateway_token") == token]
+    return [event for event in EVENTS if event not in told]
+
+
+def left_of_card(columns, row):
+    """Columns of a tombstone that still hold something which erasure must take."""
+    return [name for name, value in zip(columns, row) if value is not None
+            and (name in ("wrapped_dek", "fingerprint_odd", "fingerprint_even")
+                 or name.endswith("_sealed"))]
 
 
 class Demo:
@@ -53,8 +77,9 @@ class Demo:
             ("the audit log verifies", self.verify_audit),
             ("no file holds the card number", self.search_files),
             ("delete the card", self.delete),
-            ("the log shows every step", self.verify_audit),
+            ("the log shows every step", self.read_log),
             ("stop", self.stop),
+            ("still no file holds the card number", self.search_files),
         ]
 
     def make(self):
@@ -148,9 +173,22 @@ class Demo:
         require(status == 204, f"DELETE answered {status}: {body}")
         status, body, _ = self.client.call("GET", f"/v1/tokens/{self.token}")
         require(status == 410, f"GET of a deleted token answered {status}: {body}")
-        _, row = self.read_row()
-        left = sum(value is not None for value in row)
-        return f"its wrapped key and everything sealed are gone; the tombstone keeps {left} columns"
+        columns, row = self.read_row()
+        left = left_of_card(columns, row)
+        require(not left, f"the erased card's row still holds {', '.join(left)}")
+        kept = sum(value is not None for value in row)
+        return (f"its wrapped key, fingerprint and everything sealed are gone; the tombstone keeps"
+                f" {kept} columns")
+
+    def read_log(self):
+        deadline = time.monotonic() + LOG_SECONDS
+        while missing := missing_events(audit_journal.entries(self.deployment.dir / "audit"),
+                                        self.token):
+            require(time.monotonic() < deadline, "the log does not tell " + "; ".join(
+                " ".join(filter(None, event)) for event in missing))
+            time.sleep(0.05)
+        return (f"created, found again, erased, gone: {len(EVENTS)} entries of {self.token};"
+                f" {self.verify_audit()}")
 
     def stop(self):
         self.supervisor.stop_all()
@@ -164,8 +202,10 @@ class Demo:
             started = time.monotonic()
             try:
                 proved = step()
-            except (StepFailed, d.DeploymentError, OSError) as error:
-                print(f"{number:2}. {title}: FAILED\n    {error}", flush=True)
+            except Exception as error:  # whatever it is, the step that it broke is the news
+                expected = isinstance(error, (StepFailed, d.DeploymentError, OSError))
+                what = error if expected else f"{type(error).__name__}: {error}"
+                print(f"{number:2}. {title}: FAILED\n    {what}", flush=True)
                 return 1
             milliseconds = (time.monotonic() - started) * 1000
             print(f"{number:2}. {title}  [{milliseconds:.0f} ms]\n    {proved}", flush=True)

@@ -11,7 +11,8 @@ def entries(audit_dir):
     found = []
     for segment in sorted(pathlib.Path(audit_dir).glob("journal-*.log")):
         data = segment.read_bytes()
-        assert data[:8] == b"SRJOURN1", f"{segment} is no journal"
+        if data[:8] != b"SRJOURN1":
+            raise ValueError(f"{segment} is no journal")
         at = HEADER_BYTES
         while length := int.from_bytes(data[at + 12:at + 14], "big"):
             begin = at + FRAME_HEAD_BYTES
