@@ -17,7 +17,7 @@ class ServerThread {
  public:
   using Listen = std::function<Result<std::unique_ptr<Server>>(async::Loop&, Router&)>;
 
-  explicit ServerThread(Router& router, Listen listen) {
+  explicit ServerThread(Router& router, const Listen& listen) {
     auto made = listen(loop_, router);
     EXPECT_TRUE(made.has_value());
     if (made) server_ = *std::move(made);
