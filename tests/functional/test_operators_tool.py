@@ -20,7 +20,6 @@ from children import stop  # noqa: E402
 from deployment import BIN, DAEMONS, Deployment  # noqa: E402
 
 OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
-pytestmark = pytest.mark.skipif(not (BIN / "strongroom").exists(), reason=f"no programs in {BIN}")
 
 
 def run(deployment, *arguments, program="strongroom"):

@@ -4,6 +4,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 import deployment as d
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
@@ -26,6 +28,18 @@ def shown(script):
     return [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
 
 
+def not_printed(lines, output):
+    """The first of `lines` that `output` lacks after the one before; None when it has them all."""
+    at = 0
+    for line in lines:
+        pattern = ".*".join(re.escape(part) for part in line.split("..."))
+        found = re.compile(f"^{pattern}", re.MULTILINE).search(output, at)
+        if not found:
+            return line
+        at = found.end()
+    return None
+
+
 def test_session_runs_as_pasted_and_prints_what_it_shows(deployment):
     script = session()
     environment = {**os.environ, "STRONGROOM_DIR": str(deployment.dir),
@@ -34,15 +48,20 @@ def test_session_runs_as_pasted_and_prints_what_it_shows(deployment):
                           env=environment, text=True, timeout=SESSION_SECONDS,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
-    at = 0
-    for line in shown(script):
-        pattern = ".*".join(re.escape(part) for part in line.split("..."))
-        found = re.compile(f"^{pattern}", re.MULTILINE).search(done.stdout, at)
-        assert found, f"not printed, or not in this place: {line}\n{done.stdout}"
-        at = found.end()
+    missing = not_printed(shown(script), done.stdout)
+    assert missing is None, f"not printed, or not in this place: {missing}\n{done.stdout}"
 
 
-def test_session_is_held_to_its_outputs(deployment):
-    """The control: a comment that is not printed must be missed."""
+@pytest.mark.parametrize("lines, missing", [
+    (['{"id":"tok_..."}', "410"], None),
+    (["410", '{"id":"tok_..."}'], '{"id":"tok_..."}'),
+    (['{"id":"tok_..."}', "411"], "411"),
+    (["tok_a"], "tok_a"),  # not from the line's beginning
+])
+def test_line_that_is_not_printed_in_its_place_is_named(lines, missing):
+    assert not_printed(lines, '{"id":"tok_a"}\n410\n') == missing
+
+
+def test_session_is_held_to_its_outputs():
     assert shown("x\n# {\"a\":...}\n# 200\n  # indented\ny # beside\n") == ['{"a":...}', "200"]
     assert len(shown(session())) > 15

@@ -6,13 +6,14 @@ search, so with "mlock" the arena is searched, too.
 """
 import contextlib
 import json
+import os
 import pathlib
 
 import pytest
 
 from deployment import DAEMONS
 
-TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/")
+TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def findings(where, data, canaries):
@@ -40,13 +41,31 @@ def files_below(folder):
             if path.is_file() and not path.is_symlink()]
 
 
-def temporary_files_since(time):
-    """Files right in the folders where programs put such things, written since `time`."""
+def temporary_files_since(time, besides):
+    """Files below the folders where programs put such things, and right in the root folder, written
+    since `time`; `besides` one folder.
+    """
+    found = list(pathlib.Path("/").iterdir())
     for folder in TEMPORARY_FOLDERS:
-        for path in pathlib.Path(folder).iterdir():
-            with contextlib.suppress(FileNotFoundError):  # somebody else's, just removed
-                if path.is_file() and path.stat().st_mtime >= time:
-                    yield path
+        for parent, folders, names in os.walk(folder):
+            if pathlib.Path(parent) == besides:
+                folders.clear()
+            else:
+                found += [pathlib.Path(parent, name) for name in names]
+    for path in found:
+        with contextlib.suppress(FileNotFoundError):  # somebody else's, just removed
+            if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= time:
+                yield path
+
+
+def test_temporary_files_are_found_in_new_folders(tmp_path):
+    made = tmp_path / "new" / "file"
+    made.parent.mkdir()
+    made.write_text("x")
+    begun = made.stat().st_mtime
+    assert made in temporary_files_since(begun, tmp_path / "other")
+    assert made not in temporary_files_since(begun, made.parent)
+    assert made not in temporary_files_since(begun + 1, tmp_path / "other")
 
 
 @pytest.mark.parametrize("instance", DAEMONS)
@@ -91,7 +110,8 @@ def test_database_server_memory_holds_nothing_of_a_card(spent):
 
 
 def test_files_hold_nothing_of_a_card(spent):
-    files = files_below(spent.deployment.dir) + list(temporary_files_since(spent.started))
+    files = files_below(spent.deployment.dir) + list(
+        temporary_files_since(spent.started, spent.deployment.dir))
     assert len(files) > 20
     assert [line for path in files
             for line in findings(path, path.name.encode() + b"\n" + read_if_there(path),
