@@ -117,7 +117,7 @@ def violations(law, build, partial):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="layers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev layers", description=__doc__)
     parser.add_argument("--partial", action="store_true", help="check only what is built")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[1])
     parser.add_argument("--build", default="build/release", help="build folder, from the root")

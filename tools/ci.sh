@@ -67,7 +67,7 @@ step setup tools/setup.sh
 step format tools/fmt.sh --check
 if [ "$full" = yes ]; then export SR_NO_CCACHE=1; fi
 step 'clean release build' clean_release_build
-step layers tools/layers.sh
+step layers "$python" tools/check_layers.py
 if [ "$full" = yes ]; then
   step 'lint of all files' tools/lint.sh --all
 else

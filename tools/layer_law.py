@@ -190,13 +190,11 @@ def _outside_problem(law, header, allowed, is_system):
 
 def target_module(law, target):
     """(module, Rule) of a target `sr_<module, / as _>` or of its `_test`; (None, None) else.
-    Libraries of tests/ are called `sr_test_<name>`.
+    Libraries of tests/ are called `sr_tests_<name>`.
     """
     words = target.removesuffix("_test").split("_")
     if words[0] != "sr":
         return None, None
-    if words[1] == "test":
-        return "tests", law.modules.get("tests")
     return law.module_of("/".join(words[1:]))
 
 

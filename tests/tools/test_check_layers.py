@@ -123,10 +123,10 @@ def test_links_reject_a_module_that_the_line_does_not_allow(law):
 
 
 def test_links_allow_the_libraries_of_tests_to_tests_alone(law):
-    assert check_links(law, {"sr_base_test": {"sr_test_support", "sr_base"},
-                             "sr_test_support": {"sr_crypto"}}) == []
-    assert check_links(law, {"sr_base": {"sr_test_support"}})
-    assert check_links(law, {"gatewayd": {"sr_test_support"}})
+    assert check_links(law, {"sr_base_test": {"sr_tests_support", "sr_base"},
+                             "sr_tests_support": {"sr_crypto"}}) == []
+    assert check_links(law, {"sr_base": {"sr_tests_support"}})
+    assert check_links(law, {"gatewayd": {"sr_tests_support"}})
 
 
 def test_links_reject_what_a_program_holds_through_others(law):
