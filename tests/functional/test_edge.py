@@ -79,12 +79,12 @@ def test_service_that_relays_for_nobody_cannot_claim_a_source(deployment):
     assert entries and all(entry["src_endpoint"] == {"ip": "127.0.0.1"} for entry in entries)
 
 
-def test_revoked_key_dies_within_a_second(deployment):
-    merchant = deployment.new_merchant()
-    client = deployment.gateway(merchant.api_key)
+def test_revoked_key_dies_within_a_second(each_deployment):
+    merchant = each_deployment.new_merchant()
+    client = each_deployment.gateway(merchant.api_key)
     path = "/v1/tokens/tok_" + "a" * 26
     assert client.get(path).status == 404
-    deployment.strongroom("api-keys", "revoke", merchant.key_id)
+    each_deployment.strongroom("api-keys", "revoke", merchant.key_id)
     revoked = accepted = time.monotonic()
 
     def is_refused():
@@ -100,25 +100,25 @@ def test_revoked_key_dies_within_a_second(deployment):
     assert accepted - revoked < REVOKED_WITHIN_SECONDS
 
 
-def test_refusal_is_not_kept(deployment):
+def test_refusal_is_not_kept(each_deployment):
     """A key that is made after it was guessed works at once."""
-    client = deployment.gateway("sk_test_" + "a" * 52)
+    client = each_deployment.gateway("sk_test_" + "a" * 52)
     assert client.get("/v1/api-keys").status == 401
-    merchant = deployment.new_merchant()
-    assert deployment.gateway(merchant.api_key).get("/v1/api-keys").status == 200
+    merchant = each_deployment.new_merchant()
+    assert each_deployment.gateway(merchant.api_key).get("/v1/api-keys").status == 200
 
 
-def test_merchant_makes_lists_and_revokes_its_own_keys(deployment):
-    merchant, stranger = deployment.new_merchant(), deployment.new_merchant()
-    admin = deployment.gateway(merchant.api_key)
+def test_merchant_makes_lists_and_revokes_its_own_keys(each_deployment):
+    merchant, stranger = each_deployment.new_merchant(), each_deployment.new_merchant()
+    admin = each_deployment.gateway(merchant.api_key)
     made = admin.post("/v1/api-keys", {"name": "till", "role": "merchant_user"})
     assert made.status == 201
     listed = admin.get("/v1/api-keys")
     assert {key["id"] for key in listed.body["data"]} == {merchant.key_id, made.body["id"]}
     assert made.body["key"] not in str(listed.body)
-    reader = deployment.gateway(made.body["key"])
+    reader = each_deployment.gateway(made.body["key"])
     assert reader.post("/v1/api-keys", {"name": "more"}).status == 403
-    other = deployment.gateway(stranger.api_key)
+    other = each_deployment.gateway(stranger.api_key)
     assert other.delete(f"/v1/api-keys/{made.body['id']}").status == 404
     assert admin.delete(f"/v1/api-keys/{made.body['id']}").status == 200
     wait_until(lambda: reader.get("/v1/api-keys").status == 401, "the revoked key is refused")
