@@ -1,7 +1,7 @@
 // Token requests: what is taken keeps every promise of the types it is read into and is taken again
 // when it is written anew; what is refused has a place in the request or none, and neither keeps
 // secret memory.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>

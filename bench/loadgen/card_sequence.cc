@@ -2,7 +2,7 @@
 // common with 10.
 #include "loadgen/card_sequence.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace strongroom::bench {
 namespace {

@@ -1,7 +1,7 @@
 // Checkpoints.
 #include "audit/checkpoint.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // Reading the checkpoint files.
 #include "audit/checkpoint_files.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

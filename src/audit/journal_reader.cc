@@ -1,7 +1,7 @@
 // JournalReader: a window over one segment after the other.
 #include "audit/journal_reader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

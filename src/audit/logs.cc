@@ -1,7 +1,7 @@
 // Names, origins and trees of the logs.
 #include "audit/logs.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Signed notes, as C2SP's signed-note and Go's x/mod/sumdb/note have them.
 #include "audit/note.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // Auditd: wires intake, writer and signer.
 #include "auditd/auditd.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

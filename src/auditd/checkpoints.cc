@@ -1,7 +1,7 @@
 // Checkpoints.
 #include "auditd/checkpoints.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>

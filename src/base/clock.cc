@@ -1,7 +1,7 @@
 // Wall clock and RFC 3339, with the proleptic Gregorian calendar of <chrono>.
 #include "base/clock.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <chrono>

@@ -2,7 +2,7 @@
 // because they quote the text they stumble over.
 #include "base/config.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <toml++/toml.h>
 
 #include <algorithm>

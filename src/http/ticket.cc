@@ -1,7 +1,7 @@
 // Tickets as compact JWS. The header is compared as text, so there is nothing in it to negotiate.
 #include "http/ticket.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

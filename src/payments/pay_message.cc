@@ -2,7 +2,7 @@
 // made by us on the way out, so that writing needs no escapes.
 #include "payments/pay_message.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iterator>

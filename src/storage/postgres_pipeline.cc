@@ -1,7 +1,7 @@
 // libpq's pipeline mode (PostgreSQL 15, chapter 34.5).
 #include "storage/postgres_pipeline.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <libpq-fe.h>
 
 #include <string_view>

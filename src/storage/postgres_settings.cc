@@ -1,7 +1,7 @@
 // Reading the URL with libpq's own parser.
 #include "storage/postgres_settings.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <libpq-fe.h>
 
 #include <memory>

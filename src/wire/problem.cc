@@ -1,7 +1,7 @@
 // The table of problem types, and RFC 9457 documents from it.
 #include "wire/problem.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

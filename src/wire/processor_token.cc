@@ -1,7 +1,7 @@
 // JSON of processor tokens. Base64url and ids need no escapes.
 #include "wire/processor_token.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <optional>
 #include <utility>

@@ -1,7 +1,7 @@
 // Opening a fresh database of the kind that a test asks for.
 #include "contract/database_fixture.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace strongroom::storage {
 namespace {

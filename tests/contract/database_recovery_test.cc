@@ -1,5 +1,5 @@
 // What callers see while PostgreSQL is lost or frozen, and that it comes back by itself.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // The journal under every fault: for every n, the n-th call that changes a file fails, alone or
 // with those after it, or is the last one before the power goes. No acknowledged entry is ever
 // lost, no refused one ever appears twice or out of order.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "audit/journal.h"

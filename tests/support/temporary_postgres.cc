@@ -2,7 +2,7 @@
 #include "support/temporary_postgres.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <grp.h>
 #include <libpq-fe.h>
 #include <pwd.h>

@@ -2,7 +2,7 @@
 // age and go; requests wait first in first out.
 #include "http/internal/client_state.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <iterator>
