@@ -2,7 +2,7 @@
 // path that is not a token is only ever called "not found" or "looks like card data".
 #include "cde/vault/card_routes.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>
