@@ -212,7 +212,8 @@ void verify(benchmark::State& state) {
       }
       store->ledger->append(submissions);
     }
-    SR_CHECK(store->checkpoints.publish(store->ledger->take_grown()).has_value());
+    std::vector<audit::Checkpoint> grown = store->ledger->take_grown();
+    SR_CHECK(store->checkpoints.publish(grown).has_value());
   }
   const audit::NoteKey key{"bench.example/auditd/operator/2026", signer().public_key()};
   for (auto _ : state) {
