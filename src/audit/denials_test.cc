@@ -122,11 +122,13 @@ TEST_F(DenialsTest, NotWrittenIsNotCountedAsWritten) {
 }
 
 async::Task<void> deny_first(Denials& denials, Result<void>& outcome) {
-  outcome = co_await denials.record({.source_ip = "192.0.2.1",
-                                     .user = {},
-                                     .merchant_id = {},
-                                     .operation = "POST /v1/tickets",
-                                     .request_id = {}});
+  // Named: GCC 12 destroys a temporary of a co_await twice.
+  Denial denial{.source_ip = "192.0.2.1",
+                .user = {},
+                .merchant_id = {},
+                .operation = "POST /v1/tickets",
+                .request_id = {}};
+  outcome = co_await denials.record(std::move(denial));
 }
 
 TEST_F(DenialsTest, WhatWasCountedIsWrittenAlsoWhenTheFirstIsNot) {
