@@ -57,6 +57,7 @@ std::string readiness_json(const Readiness& readiness, const AdminFacts& facts) 
       {"instance", facts.instance},
       {"version", kVersion},
       {"checks", std::move(checks)},
+      {"warnings", boost::json::array(readiness.warnings().begin(), readiness.warnings().end())},
       {"sandbox_gaps", boost::json::array(facts.sandbox_gaps.begin(), facts.sandbox_gaps.end())},
       {"memory", facts.memory},
       {"memory_locked", facts.memory_locked}};

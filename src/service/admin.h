@@ -27,7 +27,8 @@ void add_admin_routes(http::Router& router, AdminFacts facts, Registry& metrics,
                       std::move_only_function<async::Task<Readiness>()> collect);
 
 // {"ready":false,"instance":"vaultd","version":"0.1.0","checks":[{"name":"auditd","ok":false,
-// "detail":"not connected"}],"sandbox_gaps":[],"memory":"memfd_secret","memory_locked":true}
+// "detail":"not
+// connected"}],"warnings":[],"sandbox_gaps":[],"memory":"memfd_secret","memory_locked":true}
 [[nodiscard]] std::string readiness_json(const Readiness& readiness, const AdminFacts& facts);
 
 }  // namespace strongroom::service

@@ -2,6 +2,7 @@
 #include "service/daemon.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -21,6 +22,9 @@ namespace strongroom::service {
 namespace {
 
 constexpr int kBadStart = 2;
+constexpr Error kKernelLeavesGaps{
+    ErrorCode::permission_denied,
+    "this kernel cannot enforce all of it; [deployment] accept_sandbox_gaps goes without"};
 
 int report(std::string_view name, const StartError& error) {
   fmt::print(stderr, "{}: {}\n", name, mask_pans(error.text()));
@@ -75,6 +79,14 @@ AdminFacts facts_of(const Deployment& deployment, const sandbox::Enforced& enfor
   return facts;
 }
 
+// A production deployment says what it goes without.
+Start<void> accept_gaps(const Deployment& deployment, const sandbox::Enforced& enforced) {
+  const bool complete = enforced.gaps.empty();
+  if (complete || deployment.profile == Profile::demo || deployment.accept_sandbox_gaps) return {};
+  for (const std::string_view gap : enforced.gaps) log::error("sandbox gap", {{"gap", gap}});
+  return start_failure("sandbox", kKernelLeavesGaps);
+}
+
 Start<int> try_sandbox(const Program& program, Host& host) {
   SR_TRY(const std::unique_ptr<Service> service, program.open(host));
   const auto enforced = service->enter_sandbox();
@@ -83,7 +95,7 @@ Start<int> try_sandbox(const Program& program, Host& host) {
 }
 
 Start<int> serve(const Program& program, Host& host, const Hardening& hardening) {
-  SR_TRY(const std::unique_ptr<Service> service, program.open(host));
+  SR_TRY(std::unique_ptr<Service> service, program.open(host));
   auto wakeups = Wakeups::create();
   if (!wakeups) return start_failure("signals", wakeups.error());
   const std::string admin_path = host.deployment.admin_socket_path();
@@ -91,9 +103,16 @@ Start<int> serve(const Program& program, Host& host, const Hardening& hardening)
   if (!admin) return start_failure(admin_path, admin.error());
   const auto enforced = service->enter_sandbox();
   if (!enforced) return start_failure("sandbox", enforced.error());
+  SR_CHECK_OK(accept_gaps(host.deployment, *enforced));
   Supervisor supervisor(host, *service, *std::move(admin),
                         facts_of(host.deployment, *enforced, hardening), *std::move(wakeups));
-  SR_CHECK_OK(supervisor.run());
+  const Start<void> served = supervisor.run();
+  if (supervisor.cut_off()) {
+    // Its workers' threads and memory are still there: nothing else is torn down around them.
+    service.reset();
+    ::_exit(kCutOff);
+  }
+  SR_CHECK_OK(served);
   log::info("stopped");
   return 0;
 }

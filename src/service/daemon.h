@@ -34,9 +34,10 @@ class Worker {
   // then start() gives up and returns. Comes after a failed start() as well. Whatever takes longer
   // than kDrainTimeout is cut off.
   virtual async::Task<void> drain() = 0;
-  // SIGHUP: takes over certificates, ticket keys and tables of `deployment`, just read again. What
-  // cannot be taken over is logged and stays as it was.
-  virtual void reload(const Deployment& deployment) = 0;
+  // SIGHUP: reads certificates and ticket keys again, and takes over the tables of `deployment`:
+  // the file as it is now, or as it was last good. What cannot be taken over is logged and stays as
+  // it was; then false.
+  virtual bool reload(const Deployment& deployment) = 0;
   // Adds the worker's checks. Must not block.
   virtual void readiness(Readiness& readiness) = 0;
   // Adds the daemon's own commands to the admin socket, which worker 0's Loop serves (identities =
@@ -80,11 +81,15 @@ struct Program {
 
 inline constexpr std::chrono::seconds kDrainTimeout{10};
 
+inline constexpr int kCutOff = 3;  // exit status
+
 // The whole life of a daemon. In order: wiping allocators, no core dumps, no ptrace, mlockall where
 // permitted, umask 077; arguments; configuration; log; the instance's writer lock
 // (DIR/run/<instance>.lock); open; admin socket; sandbox; workers; signals. SIGTERM and SIGINT:
 // unready, drain, stop workers, close. SIGHUP: reload. Returns the exit status: 0 after a clean
-// stop, 2 after a bad start, with the reason as one plain line on stderr.
+// stop, 2 after a bad start, with the reason as one plain line on stderr. A worker that does not
+// drain in time is left as it is: the Service is closed (the HSM is logged out), unless that takes
+// more than a second too, and the process exits with kCutOff.
 [[nodiscard]] int run_daemon(const Program& program, int argc, char** argv);
 
 }  // namespace strongroom::service

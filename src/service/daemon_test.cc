@@ -1,5 +1,7 @@
 // A whole daemon in a child process: lock, order of start, admin socket, signals, exit status.
 
+#include "service/daemon.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -145,9 +147,61 @@ TEST_F(DaemonTest, SighupReloadsEveryWorker) {
       eventually([&] { return text_of("events").find("reload renewed") != std::string::npos; }));
   folder_.write("etc/strongroom.toml", "[deployment\n");
   ::kill(child_, SIGHUP);
-  EXPECT_TRUE(
-      eventually([&] { return text_of("stderr").find("reload refused") != std::string::npos; }));
-  EXPECT_EQ(ask(http::Method::get, "/healthz").status, 200);
+  EXPECT_TRUE(eventually(
+      [&] { return text_of("stderr").find("configuration refused") != std::string::npos; }));
+  const auto readiness = ask(http::Method::get, "/readyz");
+  EXPECT_EQ(readiness.status, 200);
+  EXPECT_NE(readiness.body.find("not all was taken over"), std::string::npos);
+  EXPECT_TRUE(eventually([&] {  // certificates are read again nevertheless, where they were
+    const std::string events = text_of("events");
+    return events.find("reload renewed") != events.rfind("reload renewed");
+  }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(DaemonTest, ReadinessSaysWhatAWorkerDidNotTakeOver) {
+  environment_["TEST_RELOAD_FAILS"] = "1";
+  start();
+  ASSERT_TRUE(becomes_ready());
+  EXPECT_NE(ask(http::Method::get, "/readyz").body.find(R"("warnings":[])"), std::string::npos);
+  ::kill(child_, SIGHUP);
+  EXPECT_TRUE(eventually([&] {
+    return ask(http::Method::get, "/readyz").body.find("not all was taken over") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(DaemonTest, CutsOffAWorkerThatDoesNotDrain) {
+  environment_["TEST_NEVER_DRAINS"] = "1";
+  start();
+  ASSERT_TRUE(becomes_ready());
+  ::kill(child_, SIGTERM);
+  EXPECT_EQ(exit_status(std::exchange(child_, 0)), kCutOff);
+  EXPECT_NE(text_of("stderr").find("drain cut off"), std::string::npos);
+  EXPECT_EQ(text_of("closed"), "yes") << "the HSM would still be logged in";
+}
+
+TEST_F(DaemonTest, WhatHangsAfterTheCutIsNotWaitedFor) {
+  environment_["TEST_NEVER_DRAINS"] = "1";
+  environment_["TEST_CLOSE_HANGS"] = "1";
+  start();
+  ASSERT_TRUE(becomes_ready());
+  ::kill(child_, SIGTERM);
+  EXPECT_EQ(exit_status(std::exchange(child_, 0)), kCutOff);
+  EXPECT_EQ(text_of("closed"), "");
+}
+
+TEST_F(DaemonTest, ProductionServesWithSandboxGapsOnlyWhenToldSo) {
+  const std::string rest = "[tls]\nca = \"ca.crt\"\n[tickets]\npublic_keys = \"tickets.pub\"\n";
+  const std::string common = "[deployment]\nprofile = \"production\"\ntrust_domain = \"test\"\n";
+  folder_.write("etc/strongroom.toml", common + rest);
+  EXPECT_EQ(run_to_end(), 2);
+  EXPECT_NE(text_of("stderr").find("not entered in this test"), std::string::npos);
+  EXPECT_NE(text_of("stderr").find("accept_sandbox_gaps"), std::string::npos);
+  folder_.write("etc/strongroom.toml", common + "accept_sandbox_gaps = true\n" + rest);
+  start();
+  EXPECT_TRUE(becomes_ready());
   EXPECT_EQ(stop(), 0);
 }
 

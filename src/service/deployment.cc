@@ -32,6 +32,7 @@ ConfigResult<void> read_common(Deployment& deployment) {
   deployment.trust_domain = common.text("trust_domain");
   deployment.allow_memfd_secret =
       common.choice("secret_memory", {"auto", "mlock"}, "auto") == "auto";
+  deployment.accept_sandbox_gaps = common.flag("accept_sandbox_gaps", false);
   const std::string level = common.choice("log_level", {"debug", "info", "warn", "error"}, "info");
   if (const auto parsed = log::parse_level(level)) deployment.log_level = *parsed;
   SR_CHECK_OK(common.finish());

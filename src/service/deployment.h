@@ -18,17 +18,18 @@ namespace strongroom::service {
 
 struct Deployment {
   ConfigFile file;
-  std::string config_path;         // absolute
-  std::string directory;           // DIR, absolute
-  Profile profile{};               // [deployment] profile
-  std::string program;             // "connectord"
-  std::string instance;            // "connectord-stripe": lock, sockets, identity, log
-  std::string section;             // "connectord.stripe": the table of this instance
-  std::string trust_domain;        // [deployment] trust_domain
-  bool allow_memfd_secret = true;  // [deployment] secret_memory = "auto" | "mlock"
-  log::Level log_level{};          // [deployment] log_level, info by default
-  std::string ca_path;             // [tls] ca: PEM of the service CA
-  std::string ticket_keys_path;    // [tickets] public_keys: authd's public keys
+  std::string config_path;           // absolute
+  std::string directory;             // DIR, absolute
+  Profile profile{};                 // [deployment] profile
+  std::string program;               // "connectord"
+  std::string instance;              // "connectord-stripe": lock, sockets, identity, log
+  std::string section;               // "connectord.stripe": the table of this instance
+  std::string trust_domain;          // [deployment] trust_domain
+  bool allow_memfd_secret = true;    // [deployment] secret_memory = "auto" | "mlock"
+  bool accept_sandbox_gaps = false;  // [deployment]: serve in production on a kernel with gaps
+  log::Level log_level{};            // [deployment] log_level, info by default
+  std::string ca_path;               // [tls] ca: PEM of the service CA
+  std::string ticket_keys_path;      // [tickets] public_keys: authd's public keys
 
   // Reads the common part of `config_path` (DIR/etc/strongroom.toml) for `instance` of `program`.
   // Also refuses sections that no program reads.

@@ -15,8 +15,13 @@ void Readiness::add(std::string_view name, bool ok, std::string_view detail) {
   }
 }
 
+void Readiness::warn(std::string_view what) {
+  if (std::ranges::find(warnings_, what) == warnings_.end()) warnings_.emplace_back(what);
+}
+
 void Readiness::merge(const Readiness& other) {
   for (const Check& check : other.checks_) add(check.name, check.ok, check.detail);
+  for (const std::string& what : other.warnings_) warn(what);
 }
 
 bool Readiness::ready() const noexcept { return std::ranges::all_of(checks_, &Check::ok); }

@@ -19,14 +19,18 @@ class Readiness {
   // `name` that was added before (by another worker) stays one check: ok when both are.
   void add(std::string_view name, bool ok, std::string_view detail = {});
 
-  // Adds every check of `other`.
+  // Says what is amiss though it serves: "hsm: software". The same words twice are said once.
+  void warn(std::string_view what);
+  // Adds every check and warning of `other`.
   void merge(const Readiness& other);
 
   [[nodiscard]] bool ready() const noexcept;
   [[nodiscard]] const std::vector<Check>& checks() const noexcept { return checks_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
   std::vector<Check> checks_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace strongroom::service

@@ -28,9 +28,19 @@ TEST(ReadinessTest, WorkersShareACheckAndTheWorseOneStands) {
   EXPECT_EQ(readiness.checks()[0].detail, "not reached");
 }
 
+TEST(ReadinessTest, WarningsAreSaidOnceAndDoNotMakeItUnready) {
+  Readiness worker;
+  worker.warn("hsm: software");
+  Readiness all = worker;
+  all.merge(worker);
+  EXPECT_EQ(all.warnings(), std::vector<std::string>{"hsm: software"});
+  EXPECT_TRUE(all.ready());
+}
+
 TEST(ReadinessTest, JsonNamesEveryCheckAndGap) {
   Readiness readiness;
   readiness.add("auditd", false, "not reached");
+  readiness.warn("hsm: software");
   const AdminFacts facts{.instance = "authd",
                          .sandbox_gaps = {"landlock: no TCP rules before ABI 4"},
                          .memory = "mlocked",
@@ -38,6 +48,7 @@ TEST(ReadinessTest, JsonNamesEveryCheckAndGap) {
   EXPECT_EQ(readiness_json(readiness, facts),
             R"({"ready":false,"instance":"authd","version":")" SR_VERSION
             R"(","checks":[{"name":"auditd","ok":false,"detail":"not reached"}],)"
+            R"("warnings":["hsm: software"],)"
             R"("sandbox_gaps":["landlock: no TCP rules before ABI 4"],"memory":"mlocked",)"
             R"("memory_locked":true})");
 }

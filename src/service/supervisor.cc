@@ -1,8 +1,11 @@
 // Workers up, signals through, workers down.
 #include "service/supervisor.h"
 
+#include <unistd.h>
+
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kAnswerStep{5};
 constexpr int kAnswerSteps = 200;  // a second
+constexpr std::chrono::seconds kLeavePatience{1};
 
 // What the workers answer to one /readyz.
 struct Answers {
@@ -32,7 +36,8 @@ Supervisor::Supervisor(Host& host, Service& service, http::UnixListener admin, A
     : host_(host),
       admin_(std::move(admin)),
       facts_(std::move(facts)),
-      wakeups_(std::move(wakeups)) {
+      wakeups_(std::move(wakeups)),
+      deployment_(std::shared_ptr<void>(), &host.deployment) {
   for (std::size_t i = 0; i < service.workers(); ++i) {
     threads_.push_back(std::make_unique<WorkerThread>(service, i, wakeups_));
   }
@@ -41,8 +46,7 @@ Supervisor::Supervisor(Host& host, Service& service, http::UnixListener admin, A
 Start<void> Supervisor::run() {
   auto served = serve_until_stopped();
   stopping_ = true;
-  drain();
-  for (auto& thread : threads_) thread->stop();
+  stop_threads(drain());
   return served;
 }
 
@@ -71,31 +75,59 @@ Start<void> Supervisor::serve_until_stopped() {
   }
 }
 
-void Supervisor::drain() {
+std::set<std::size_t> Supervisor::drain() {
   log::info("stopping");
-  for (std::size_t i = 0; i < launched_; ++i) threads_[i]->drain();
-  std::size_t under_way = launched_;
+  std::set<std::size_t> undrained;
+  for (std::size_t i = 0; i < launched_; ++i) {
+    threads_[i]->drain();
+    undrained.insert(i);
+  }
   const auto deadline = std::chrono::steady_clock::now() + kDrainTimeout;
-  while (under_way > 0) {
+  while (!undrained.empty()) {
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (patience.count() <= 0) return log::warn("drain cut off", {{"workers", under_way}});
+    if (patience.count() <= 0) break;
     for (const Event& event : wakeups_.wait(patience).events) {
-      if (event.kind == Event::Kind::drained) --under_way;
+      if (event.kind == Event::Kind::drained) undrained.erase(event.worker);
+    }
+  }
+  return undrained;
+}
+
+// Destroying a worker with work under way would pull its parts from under it.
+void Supervisor::stop_threads(const std::set<std::size_t>& undrained) {
+  cut_off_ = !undrained.empty();
+  if (cut_off_) {
+    log::warn("drain cut off", {{"workers", undrained.size()}});
+    std::thread([] {
+      std::this_thread::sleep_for(kLeavePatience);
+      ::_exit(kCutOff);
+    }).detach();
+  }
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    if (undrained.contains(i)) {
+      WorkerThread::abandon(std::move(threads_[i]));
+    } else {
+      threads_[i]->stop();
     }
   }
 }
 
+// Certificates end, whatever is wrong with the file: they are read again in any case.
 void Supervisor::reload() {
   auto read = Deployment::load(host_.deployment.config_path, host_.deployment.program,
                                host_.deployment.instance);
-  if (!read) return log::warn("reload refused", {{"reason", read.error().text()}});
-  log::set_level(read->log_level);
-  // Shared because each worker takes it over in its own time.
-  const auto deployment = std::make_shared<const Deployment>(*std::move(read));
+  reload_incomplete_ = !read.has_value();
+  if (read) {
+    log::set_level(read->log_level);
+    // Shared because each worker takes it over in its own time.
+    deployment_ = std::make_shared<const Deployment>(*std::move(read));
+  } else {
+    log::warn("configuration refused", {{"reason", read.error().text()}});
+  }
   for (auto& thread : threads_) {
-    thread->post([deployment](Worker* worker) {
-      if (worker != nullptr) worker->reload(*deployment);
+    thread->post([this, deployment = deployment_](Worker* worker) {
+      if (worker != nullptr && !worker->reload(*deployment)) reload_incomplete_ = true;
     });
   }
   log::info("reloaded");
@@ -122,6 +154,7 @@ async::Task<Readiness> Supervisor::collect() {
   if (answers->missing > 0) all.add("workers", false, "a worker does not answer");
   all.add("workers", started_ == threads_.size(), "starting");
   all.add("running", !stopping_, "stopping");
+  if (reload_incomplete_) all.warn("not all was taken over at the last SIGHUP: see the log");
   co_return all;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "async/task.h"
@@ -24,11 +25,16 @@ class Supervisor {
 
   // Serves until SIGTERM or SIGINT, then drains for at most kDrainTimeout. An error is a bad start.
   [[nodiscard]] Start<void> run();
+  // After run(): a worker did not drain in time. It is never destroyed, and the process ends by
+  // itself within a second, with kCutOff, for what it holds may hang.
+  [[nodiscard]] bool cut_off() const noexcept { return cut_off_; }
 
  private:
   void launch(std::size_t index);
   Start<void> serve_until_stopped();
-  void drain();
+  // The workers that did not drain in time.
+  std::set<std::size_t> drain();
+  void stop_threads(const std::set<std::size_t>& undrained);
   void reload();
   // Asks every worker, on worker 0's loop; one that does not answer in time is not ready.
   async::Task<Readiness> collect();
@@ -41,6 +47,10 @@ class Supervisor {
   std::size_t launched_ = 0;              // main thread
   std::atomic<std::size_t> started_ = 0;  // workers that serve
   std::atomic<bool> stopping_ = false;
+  // The last one that could be read: the Host's, which it does not own, or that of a SIGHUP.
+  std::shared_ptr<const Deployment> deployment_;
+  std::atomic<bool> reload_incomplete_ = false;
+  bool cut_off_ = false;
 };
 
 }  // namespace strongroom::service

@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds kStartStep{2};
 WorkerThread::WorkerThread(Service& service, std::size_t index, Wakeups& wakeups)
     : service_(service), index_(index), wakeups_(wakeups), thread_([this] {
         loop_.run();
+        if (abandoned_) return;
         admin_.reset();
         worker_.reset();
       }) {}
@@ -24,6 +25,12 @@ WorkerThread::WorkerThread(Service& service, std::size_t index, Wakeups& wakeups
 void WorkerThread::stop() {
   loop_.stop();
   if (thread_.joinable()) thread_.join();
+}
+
+void WorkerThread::abandon(std::unique_ptr<WorkerThread> thread) {
+  thread->abandoned_ = true;
+  thread->stop();
+  static_cast<void>(thread.release());  // leaked: its Loop would drop coroutines under way
 }
 
 void WorkerThread::launch() {

@@ -2,6 +2,7 @@
 // admin socket.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -35,6 +36,9 @@ class WorkerThread {
   // Stops the loop, destroys the worker on its thread, and waits for the thread's end. Main thread,
   // any number of times.
   void stop();
+  // Stops the loop of a worker that did not drain and waits for the thread's end, but destroys
+  // nothing: what is under way may still be referred to. Main thread.
+  static void abandon(std::unique_ptr<WorkerThread> thread);
   // Runs `work` with the worker (null before launch) on the loop's thread. Any thread.
   void post(std::move_only_function<void(Worker*)> work);
 
@@ -56,7 +60,8 @@ class WorkerThread {
   http::Router admin_router_;
   std::unique_ptr<http::Server> admin_;
   bool starting_ = false;  // start() is under way
-  std::thread thread_;     // last: everything above exists when it starts
+  std::atomic<bool> abandoned_ = false;
+  std::thread thread_;  // last: everything above exists when it starts
 };
 
 }  // namespace strongroom::service

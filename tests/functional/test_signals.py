@@ -3,6 +3,7 @@ taken for vaultd who cannot prove it.
 """
 import datetime
 import json
+import os
 import signal
 import socket
 import ssl
@@ -105,20 +106,59 @@ def test_unusable_certificate_is_not_taken_over(own, authority, daemon):
     assert serial_shown(door) == before
     for suffix, data in kept.items():
         stem.with_suffix(suffix).write_bytes(data)
+    assert "SIGHUP" in "".join(warnings(own, daemon))
+    own.processes[daemon].send_signal(signal.SIGHUP)
+    wait_until(lambda: warnings(own, daemon) == [], "all is taken over again")
 
 
-def test_bad_configuration_is_not_taken_over(own):
+def replace_text(path, text):
+    """As editors and configuration management do: another file takes the name."""
+    written = path.with_name("written")
+    written.touch(mode=0o600)
+    written.write_text(text)
+    os.replace(written, path)
+
+
+def warnings(deployment, daemon):
+    status, report = deployment.admin(daemon, "GET", "/readyz")
+    assert status == 200
+    return [warning for warning in report["warnings"] if not warning.startswith("hsm: software")]
+
+
+@pytest.mark.parametrize("wrong", [("[vaultd]", "[vaultd]\ncolor = 1"), ("[tls]", "[tls")])
+def test_bad_configuration_is_said_and_does_not_stop_the_certificates(own, authority, wrong):
     text = own.config.read_text()
-    own.config.write_text(text.replace("[vaultd]", "[vaultd]\ncolor = 1", 1))
+    said = own.log_path("vaultd").read_text().count('"reason"')
+    assert warnings(own, "vaultd") == []
+    replace_text(own.config, text.replace(*wrong, 1))
+    path, leaf = RENEWED["vaultd"]
+    renewed = replace(authority, own.dir / path, leaf)
     own.processes["vaultd"].send_signal(signal.SIGHUP)
-    wait_until(lambda: "'color'" in own.log_path("vaultd").read_text(), "the log names the key")
-    own.config.write_text(text)
+    wait_until(lambda: serial_shown(doors.vaultd(own)) == renewed, "the certificate is shown")
+    assert own.log_path("vaultd").read_text().count('"reason"') > said
+    assert "SIGHUP" in "".join(warnings(own, "vaultd"))
     assert own.gateway().post("/v1/tokens", body()).status == 201
+    replace_text(own.config, text)
+    own.processes["vaultd"].send_signal(signal.SIGHUP)
+    wait_until(lambda: warnings(own, "vaultd") == [], "all is taken over again")
+
+
+@pytest.mark.parametrize("daemon", RENEWED)
+def test_authority_that_was_replaced_is_read_again(own, authority, daemon):
+    """Twice: after the first time the file is not the one that stood there at the start."""
+    ca = own.dir / "tls/ca/ca.crt"
+    path, leaf = RENEWED[daemon]
+    for _ in range(2):
+        replace_text(ca, ca.read_text())
+        renewed = replace(authority, own.dir / path, leaf)
+        own.processes[daemon].send_signal(signal.SIGHUP)
+        wait_until(lambda: serial_shown(getattr(doors, daemon)(own)) == renewed, "it is shown")
+        assert warnings(own, daemon) == []
 
 
 def test_log_level_is_read_again(own):
     text = own.config.read_text()
-    own.config.write_text(text.replace('log_level = "info"', 'log_level = "warn"'))
+    replace_text(own.config, text.replace('log_level = "info"', 'log_level = "warn"'))
     log = own.log_path("edged")
 
     def reloads():
@@ -127,7 +167,7 @@ def test_log_level_is_read_again(own):
     own.processes["edged"].send_signal(signal.SIGHUP)
     time.sleep(0.5)
     quiet = reloads()
-    own.config.write_text(text)
+    replace_text(own.config, text)
     own.processes["edged"].send_signal(signal.SIGHUP)
     wait_until(lambda: reloads() > quiet, "information is logged again")
 

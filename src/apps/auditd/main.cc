@@ -39,10 +39,14 @@ class Worker final : public service::Worker {
   // Serves since it was made.
   async::Task<Result<void>> start() override { co_return Result<void>{}; }
   async::Task<void> drain() override { co_await auditd_->drain(); }
-  void reload(const service::Deployment& deployment) override {
+  bool reload(const service::Deployment& deployment) override {
     auto config = Config::read(deployment);
-    if (!config) return log::warn("[auditd] not taken over", {{"reason", config.error().text()}});
+    if (!config) {
+      log::warn("[auditd] not taken over", {{"reason", config.error().text()}});
+      return false;
+    }
     auditd_->set_users(std::move(config->writers));
+    return true;
   }
   void readiness(service::Readiness& readiness) override {
     readiness.add("journal", auditd_->ready(), "the disk takes no entries");

@@ -121,17 +121,20 @@ async::Task<void> Worker::deliver_outcomes() {
   }
 }
 
-void Worker::reload(const service::Deployment& deployment) {
-  auto config = Config::read(deployment);
-  if (!config) return log::warn("[authd] not taken over", {{"reason", config.error().text()}});
-  if (auto tls = service::load_server_tls(deployment, config->credentials); !tls) {
+bool Worker::reload(const service::Deployment& deployment) {
+  const auto config = Config::read(deployment);
+  if (!config) log::warn("[authd] not taken over", {{"reason", config.error().text()}});
+  const auto tls = service::load_server_tls(
+      deployment, config ? config->credentials : shared_.config.credentials);
+  if (!tls) {
     log::warn("certificate not taken over", {{"error", tls.error()}});
   } else if (server_) {
-    server_->set_tls(*std::move(tls));
+    server_->set_tls(*tls);
   }
   const auto lines = service::load_ticket_keys(deployment);
   const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
   if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});
+  return config && tls && reloaded;
 }
 
 void Worker::readiness(service::Readiness& readiness) {

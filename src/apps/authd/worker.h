@@ -40,7 +40,7 @@ class Worker final : public service::Worker {
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
-  void reload(const service::Deployment& deployment) override;
+  bool reload(const service::Deployment& deployment) override;
   void readiness(service::Readiness& readiness) override;
   void add_admin_routes(http::Router& router) override;
 

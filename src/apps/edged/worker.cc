@@ -55,18 +55,34 @@ async::Task<void> Worker::drain() {
   co_await vaultd_.close();
 }
 
-void Worker::reload(const service::Deployment& deployment) {
-  auto config = Config::read(deployment);
-  if (!config) return log::warn("[edged] not taken over", {{"reason", config.error().text()}});
-  auto public_tls = service::load_public_tls(config->public_tls);
-  auto inner_tls = service::load_client_tls(deployment, config->tls);
-  if (!public_tls || !inner_tls) {
-    const Error error = public_tls ? inner_tls.error() : public_tls.error();
-    return log::warn("certificates not taken over", {{"error", error}});
+bool Worker::reload(const service::Deployment& deployment) {
+  const auto config = Config::read(deployment);
+  if (!config) log::warn("[edged] not taken over", {{"reason", config.error().text()}});
+  const Config& places = config ? *config : shared_.config;
+  const bool outer = renew_public(places);
+  const bool inner = renew_inner(deployment, places);
+  return config && outer && inner;
+}
+
+bool Worker::renew_public(const Config& places) {
+  auto tls = service::load_public_tls(places.public_tls);
+  if (!tls) {
+    log::warn("public certificate not taken over", {{"error", tls.error()}});
+  } else if (server_) {
+    server_->set_tls(*std::move(tls));
   }
-  if (server_) server_->set_tls(*std::move(public_tls));
-  authd_.set_tls(*inner_tls);
-  vaultd_.set_tls(*std::move(inner_tls));
+  return tls.has_value();
+}
+
+bool Worker::renew_inner(const service::Deployment& deployment, const Config& places) {
+  auto tls = service::load_client_tls(deployment, places.tls);
+  if (!tls) {
+    log::warn("certificate not taken over", {{"error", tls.error()}});
+    return false;
+  }
+  authd_.set_tls(*tls);
+  vaultd_.set_tls(*std::move(tls));
+  return true;
 }
 
 void Worker::readiness(service::Readiness& readiness) {

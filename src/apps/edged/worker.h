@@ -26,10 +26,13 @@ class Worker final : public service::Worker {
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
-  void reload(const service::Deployment& deployment) override;
+  bool reload(const service::Deployment& deployment) override;
   void readiness(service::Readiness& readiness) override;
 
  private:
+  bool renew_public(const Config& places);
+  bool renew_inner(const service::Deployment& deployment, const Config& places);
+
   async::Loop& loop_;
   Shared& shared_;
   std::size_t index_;

@@ -24,6 +24,7 @@ constexpr std::string_view kConfiguration =
 [deployment]
 profile = {profile}  # demo: test cards only. production: no software HSM unasked
 trust_domain = {trust_domain}  # of the services' SPIFFE identities
+accept_sandbox_gaps = false       # production: serve though the kernel cannot enforce all of it
 secret_memory = "auto"            # auto: memfd_secret where the kernel has it; mlock: never
 log_level = "info"                # debug, info, warn, error; read again on SIGHUP
 
@@ -38,6 +39,7 @@ module = {module}
 token = "strongroom"              # label of the token
 pin = "file:secrets/hsm.pin"
 so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
+hsm_assurance = {assurance}         # software: production goes without a hardware module
 {softhsm}inline = {fast}                     # on the worker's own thread: for a fast module
 copy_keys = {fast}                  # session copies of keys at start: 2.5 times faster on SoftHSM
 sessions = 2                      # when not inline: threads that wait for the module
@@ -154,8 +156,9 @@ std::string configuration_text(const InitPlan& plan) {
       fmt::runtime(kConfiguration), fmt::arg("profile", quoted(plan.options.profile)),
       fmt::arg("trust_domain", quoted(plan.options.trust_domain)),
       fmt::arg("module", quoted(plan.options.hsm_module)), fmt::arg("softhsm", softhsm),
-      fmt::arg("fast", plan.soft_hsm), fmt::arg("edged", plan.edged_port),
-      fmt::arg("authd", plan.authd_port), fmt::arg("vaultd", plan.vaultd_port),
+      fmt::arg("assurance", quoted(plan.options.hsm_assurance)), fmt::arg("fast", plan.soft_hsm),
+      fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
+      fmt::arg("vaultd", plan.vaultd_port),
       fmt::arg("vault_database",
                database_text(plan.options.vault_database, plan, "vaultd/vault.db")),
       fmt::arg("auth_database", database_text(plan.options.auth_database, plan, "authd/auth.db")),

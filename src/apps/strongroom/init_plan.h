@@ -18,6 +18,8 @@ struct InitOptions {
   std::string vault_database{};  // libpq URI; empty: SQLite under DIR/data
   std::string auth_database{};
   std::string hsm_module = "/usr/lib/softhsm/libsofthsm2.so";
+  std::string hsm_assurance =
+      "hardware";  // or "software": production goes without a hardware module
   std::optional<std::uint16_t>
       port_base{};  // edged, authd, vaultd from here on; free ports if none
 };

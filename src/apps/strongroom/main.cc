@@ -64,6 +64,9 @@ void add_init(CLI::App& app, Invocation& in) {
       ->type_name("URL");
   init->add_option("--hsm-module", in.init.hsm_module, "PKCS#11 module; SoftHSM by default")
       ->type_name("FILE");
+  init->add_option("--hsm-assurance", in.init.hsm_assurance,
+                   "hardware, or software: production on SoftHSM")
+      ->check(CLI::IsMember({"hardware", "software"}));
   init->add_option("--port-base", in.init.port_base, "first of three ports; else free ones")
       ->type_name("N");
 }

@@ -49,8 +49,13 @@ std::string text_of(const boost::json::object& object, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-// The checks that fail, or why there is no answer.
-std::string why_not(const boost::json::object& report) {
+void append(std::string& reasons, std::string_view reason) {
+  if (!reasons.empty()) reasons += "; ";
+  reasons += reason;
+}
+
+// The checks that fail and the warnings, or why there is no answer.
+std::string remarks(const boost::json::object& report) {
   std::string reasons = text_of(report, "error");
   const boost::json::value* checks = report.if_contains("checks");
   if (checks == nullptr || !checks->is_array()) return reasons;
@@ -58,17 +63,22 @@ std::string why_not(const boost::json::object& report) {
     if (!item.is_object() || item.get_object().if_contains("ok") == nullptr) continue;
     const boost::json::object& check = item.get_object();
     if (check.at("ok") == true) continue;
-    if (!reasons.empty()) reasons += "; ";
-    reasons += fmt::format("{}: {}", text_of(check, "name"), text_of(check, "detail"));
+    append(reasons, fmt::format("{}: {}", text_of(check, "name"), text_of(check, "detail")));
+  }
+  const boost::json::value* warnings = report.if_contains("warnings");
+  if (warnings == nullptr || !warnings->is_array()) return reasons;
+  for (const boost::json::value& warning : warnings->get_array()) {
+    if (warning.is_string())
+      append(reasons, fmt::format("warning: {}", warning.get_string().c_str()));
   }
   return reasons;
 }
 
 void print_table(const std::vector<DaemonStatus>& daemons) {
-  std::vector<std::vector<std::string>> rows{{"daemon", "ready", "version", "why not"}};
+  std::vector<std::vector<std::string>> rows{{"daemon", "ready", "version", "remarks"}};
   for (const DaemonStatus& daemon : daemons) {
     rows.push_back({text_of(daemon.report, "instance"), daemon.status == kOk ? "yes" : "no",
-                    text_of(daemon.report, "version"), why_not(daemon.report)});
+                    text_of(daemon.report, "version"), remarks(daemon.report)});
   }
   fmt::print("{}", table(rows));
 }

@@ -29,8 +29,9 @@ ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
   hsm.sessions = static_cast<std::size_t>(section.integer("sessions", 1, 64, 2));
   const std::string assurance =
       section.choice("hsm_assurance", {"hardware", "software"}, "hardware");
-  const bool software = hsm.module.find("softhsm") != std::string::npos;
-  if (deployment.profile == Profile::production && software && assurance != "software") {
+  const bool soft_hsm = hsm.module.find("softhsm") != std::string::npos;
+  hsm.software = soft_hsm || assurance == "software";
+  if (deployment.profile == Profile::production && soft_hsm && assurance != "software") {
     section.refuse("module", kSoftwareInProduction);
   }
   SR_CHECK_OK(section.finish());

@@ -19,6 +19,7 @@ struct HsmConfig {
   std::optional<SecretReference> so_pin;  // only `--init` of a blank token needs it
   std::string softhsm_conf;               // SoftHSM's own configuration file; empty for others
   std::string token_folder;               // where SoftHSM keeps tokens; empty for others
+  bool software = false;                  // keys are this host's files and memory
   bool inline_calls = true;               // on the worker's thread; false: on threads of their own
   bool copy_keys = true;                  // work with session copies of the keys
   std::size_t sessions = 1;               // threads and sessions when not inline

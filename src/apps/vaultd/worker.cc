@@ -136,23 +136,26 @@ async::Task<void> Worker::drain() {
   co_await database_->close();
 }
 
-void Worker::reload(const service::Deployment& deployment) {
-  auto config = Config::read(deployment);
-  if (!config) return log::warn("[vaultd] not taken over", {{"reason", config.error().text()}});
-  if (auto tls = service::load_server_tls(deployment, config->tls); !tls) {
+bool Worker::reload(const service::Deployment& deployment) {
+  const auto config = Config::read(deployment);
+  if (!config) log::warn("[vaultd] not taken over", {{"reason", config.error().text()}});
+  const auto tls = service::load_server_tls(deployment, config ? config->tls : shared_.config.tls);
+  if (!tls) {
     log::warn("certificate not taken over", {{"error", tls.error()}});
   } else if (server_) {
-    server_->set_tls(*std::move(tls));
+    server_->set_tls(*tls);
   }
   const auto lines = service::load_ticket_keys(deployment);
   const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
   if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});
+  return config && tls && reloaded;
 }
 
 void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
   readiness.add("auditd", audit_.ready(), "not reached");
   readiness.add("hsm", keys_.hsm_answers(), "does not answer");
+  if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");
   readiness.add("recovery", recovered_, "open intents are not closed yet");
 }
 

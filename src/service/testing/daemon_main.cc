@@ -5,7 +5,9 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "base/try.h"
 #include "service/daemon.h"
 
 namespace strongroom::service {
@@ -29,9 +31,13 @@ class TestWorker final : public Worker {
   async::Task<void> drain() override {
     stopping_ = true;
     note("drain " + std::to_string(index_));
-    co_return;
+    while (is_set("TEST_NEVER_DRAINS")) co_await loop_.sleep_for(5ms);
   }
-  void reload(const Deployment& deployment) override { note("reload " + deployment.trust_domain); }
+  bool reload(const Deployment& deployment) override {
+    note("reload " + deployment.trust_domain);
+    return !is_set("TEST_RELOAD_FAILS");
+  }
+  ~TestWorker() override { SR_CHECK(!is_set("TEST_NEVER_DRAINS")); }
   void readiness(Readiness& readiness) override { readiness.add("neighbor", true); }
   void add_admin_routes(http::Router& router) override {
     router.add({.method = http::Method::post,
@@ -57,6 +63,10 @@ class TestWorker final : public Worker {
 class TestService final : public Service {
  public:
   explicit TestService(Host& host) : host_(host) {}
+  ~TestService() override {
+    if (is_set("TEST_CLOSE_HANGS")) std::this_thread::sleep_for(1h);
+    std::ofstream(host_.deployment.directory + "/closed") << "yes";
+  }
   Result<sandbox::Enforced> enter_sandbox() override {
     return sandbox::Enforced{.landlock_abi = 0, .gaps = {"not entered in this test"}};
   }
