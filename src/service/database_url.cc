@@ -12,6 +12,9 @@
 namespace strongroom::service {
 namespace {
 
+// Above the statement time-out that storage sets.
+constexpr std::chrono::seconds kPostgresCommitLagMax{10};
+
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::array<std::string_view, 2> kPostgres{"postgresql://", "postgres://"};
 constexpr std::array<std::string_view, 5> kFileParameters{"sslrootcert", "sslcert", "sslkey",
@@ -91,7 +94,11 @@ DatabaseUrl postgres_url(std::string text, ConfigSection& section, std::string_v
                          "must not hold a password: use passfile or a client certificate"});
     return {};
   }
-  DatabaseUrl url{.text = {}, .sqlite_folder = {}, .ports = tcp_ports(uri), .files = {}};
+  DatabaseUrl url{.text = {},
+                  .sqlite_folder = {},
+                  .ports = tcp_ports(uri),
+                  .commit_lag_max = kPostgresCommitLagMax,
+                  .files = {}};
   for (const std::string_view name : kFileParameters) {
     const std::string_view path = parameter(uri, name);
     if (path.starts_with('/')) url.files.emplace_back(path);
@@ -110,6 +117,7 @@ DatabaseUrl database_url(const Deployment& deployment, ConfigSection& section,
     return {.text = fmt::format("{}{}", kSqlite, file.string()),
             .sqlite_folder = file.parent_path().string(),
             .ports = {},
+            .commit_lag_max = {},
             .files = {}};
   }
   const bool postgres = std::ranges::any_of(

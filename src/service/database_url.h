@@ -1,6 +1,7 @@
 // The database of a daemon as its configuration names it, and what of it the sandbox must allow.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +16,11 @@ struct DatabaseUrl {
   std::string text;                  // for storage::Options
   std::string sqlite_folder;         // of SQLite's file, to be written; else empty
   std::vector<std::uint16_t> ports;  // of PostgreSQL over TCP; else empty
-  std::vector<std::string> files;    // that libpq reads on every connect: sslrootcert, sslkey, ...
+  // How long a statement may still commit when its connection is lost or its process killed.
+  // PostgreSQL works on without a client, for as long as it is let run a statement
+  // (storage::Options); SQLite ends with its process.
+  std::chrono::seconds commit_lag_max{};
+  std::vector<std::string> files;  // that libpq reads on every connect: sslrootcert, sslkey, ...
 };
 
 // The URL at `key`: "sqlite:PATH", where a relative path starts at DIR, or a libpq URI

@@ -36,11 +36,13 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       denials_(loop, audit_, shared.random, shared.clock),
       verifier_(std::move(verifier)),
       directory_(*database_),
-      authority_({.directory = directory_,
+      authority_({.loop = loop,
+                  .directory = directory_,
                   .recorder = audit_,
                   .random = shared.random,
                   .clock = shared.clock,
-                  .profile = shared.host.deployment.profile}),
+                  .profile = shared.host.deployment.profile,
+                  .commit_lag_max = shared.config.database.commit_lag_max}),
       tickets_({.directory = directory_,
                 .signer = shared.signer,
                 .clock = shared.clock,
@@ -104,6 +106,7 @@ Result<void> Worker::listen() {
 
 async::Task<void> Worker::drain() {
   stopping_ = true;
+  authority_.stop();
   if (server_) co_await server_->drain(kServerPatience);
   co_await denials_.close();
   if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::string_view kDaemon = "authd";
 constexpr std::array<std::string_view, 4> kMerchantColumns{"id", "name", "status", "created_at"};
-constexpr std::array<std::string_view, 7> kKeyColumns{
-    "id", "prefix", "role", "name", "created_at", "last_used_at", "revoked_at"};
+constexpr std::array<std::string_view, 8> kKeyColumns{
+    "id", "prefix", "role", "name", "created_at", "created_by", "last_used_at", "revoked_at"};
 
 std::string member(const boost::json::object& object, std::string_view key) {
   const boost::json::value* value = object.if_contains(key);

@@ -17,9 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds kRetryStep{100};
 constexpr std::chrono::seconds kWatchStep{1};
 constexpr std::chrono::seconds kServerPatience{5};
-// Longer than PostgreSQL is let run a statement (storage::Options): it goes on without its client.
-// SQLite ends with its process.
-constexpr std::chrono::seconds kPostgresCommitLagMax{10};
 constexpr std::chrono::seconds kAuditPatience{2};
 
 // What passes by itself: a neighbor that is not there yet, or was lost; each step may be repeated.
@@ -51,9 +48,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .recorder = audit_,
               .random = shared.random,
               .clock = shared.clock,
-              .commit_lag_max = shared.config.database.sqlite_folder.empty()
-                                    ? kPostgresCommitLagMax
-                                    : std::chrono::seconds(0)}) {
+              .commit_lag_max = shared.config.database.commit_lag_max}) {
   router_.set_ticket_verifier(verifier_);
   router_.on_denied([this](const http::Request& request, const wire::Problem&) {
     return record_denial(request);

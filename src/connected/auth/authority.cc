@@ -1,6 +1,7 @@
 // Acts on the directory, audited.
 #include "connected/auth/authority.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +13,9 @@ namespace {
 using audit::EventType;
 using wire::Problem;
 using wire::ProblemType;
+
+constexpr std::chrono::seconds kSettleStepMin{1};
+constexpr std::chrono::milliseconds kWaitStep{50};
 
 std::unexpected<Problem> refuse(ProblemType type) { return std::unexpected(Problem{.type = type}); }
 
@@ -50,10 +54,27 @@ async::Task<Answer<void>> Authority::act(audit::Entry intent, async::Task<Result
     co_return refuse(problem_type(result.error()));
   }
   const Result<bool> done = co_await happened(intent);
-  if (!done) co_return refuse(ProblemType::outcome_unknown);
+  const bool final = done && (*done || parts_.commit_lag_max.count() == 0);
+  if (!final) {
+    async::spawn(settle(std::move(intent)));
+    co_return refuse(ProblemType::outcome_unknown);
+  }
   close_intent(intent, *done);
   if (*done) co_return Answer<void>{};
   co_return refuse(ProblemType::database_unavailable);
+}
+
+async::Task<void> Authority::settle(audit::Entry intent) {
+  const auto interval = std::max<std::chrono::nanoseconds>(parts_.commit_lag_max, kSettleStepMin);
+  for (;;) {
+    co_await parts_.loop.sleep_for(interval);
+    if (stopping_) co_return;
+    const Result<bool> done = co_await happened(intent);
+    if (done) {
+      close_intent(intent, *done);
+      co_return;
+    }
+  }
 }
 
 void Authority::close_intent(const audit::Entry& intent, bool done) {
@@ -84,7 +105,8 @@ async::Task<Answer<CreatedKey>> Authority::create_key(Actor actor, KeyRequest re
              .prefix = made->prefix,
              .role = request.role,
              .name = std::move(request.name),
-             .created_at_us = parts_.clock.now_us()};
+             .created_at_us = parts_.clock.now_us(),
+             .created_by = actor.user};
   audit::Entry entry = intent(EventType::api_key_create, actor, key.merchant, key.id);
   const Answer<void> done =
       co_await act(std::move(entry), parts_.directory.add_key(key, made->hash));
@@ -93,12 +115,12 @@ async::Task<Answer<CreatedKey>> Authority::create_key(Actor actor, KeyRequest re
 }
 
 async::Task<Answer<ApiKey>> Authority::revoke_key(Actor actor, std::string id,
-                                                  std::string merchant) {
+                                                  std::optional<std::string> merchant) {
   const auto found = co_await parts_.directory.key(id);
   if (!found) co_return refuse(problem_type(found.error()));
   if (!found->has_value()) co_return refuse(ProblemType::not_found);
   ApiKey key = **found;
-  if (!merchant.empty() && key.merchant != merchant) co_return refuse(ProblemType::not_found);
+  if (merchant && key.merchant != *merchant) co_return refuse(ProblemType::not_found);
   if (key.revoked_at_us) co_return key;
   key.revoked_at_us = parts_.clock.now_us();
   audit::Entry entry = intent(EventType::api_key_revoke, actor, key.merchant, key.id);
@@ -122,11 +144,24 @@ async::Task<Result<bool>> Authority::happened(const audit::Entry& intent) {
   co_return key->has_value() && (*key)->revoked_at_us.has_value();
 }
 
+async::Task<Result<void>> Authority::wait_for_late_commits() {
+  while (std::chrono::steady_clock::now() < made_ + parts_.commit_lag_max) {
+    if (stopping_) co_return fail({ErrorCode::unavailable, "stopped before recovery was over"});
+    co_await parts_.loop.sleep_for(kWaitStep);
+  }
+  co_return Result<void>{};
+}
+
 async::Task<Result<void>> Authority::recover() {
   const auto open = co_await parts_.recorder.open_intents();
   if (!open) co_return fail(open.error());
   for (const audit::Entry& entry : *open) {
-    const Result<bool> done = co_await happened(entry);
+    Result<bool> done = co_await happened(entry);
+    if (done && !*done) {
+      // The database does not notice at once that the process which asked it was killed.
+      SR_CO_CHECK_OK(co_await wait_for_late_commits());
+      done = co_await happened(entry);
+    }
     if (!done) co_return fail(done.error());
     close_intent(entry, *done);
   }

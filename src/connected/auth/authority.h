@@ -2,9 +2,12 @@
 // audit log (design: Act). What it refuses it says as a problem, ready for the client.
 #pragma once
 
+#include <chrono>
 #include <expected>
+#include <optional>
 #include <string>
 
+#include "async/loop.h"
 #include "async/task.h"
 #include "audit/recorder.h"
 #include "base/clock.h"
@@ -42,16 +45,20 @@ struct CreatedKey {
 inline constexpr std::size_t kNameBytesMax = 100;
 
 // Belongs to one Loop. Everything borrowed outlives it. Problems common to all: audit_unavailable
-// and database_unavailable (nothing happened), outcome_unknown (the database's answer was lost and
-// it cannot be asked; the log's intent is closed at the next start).
+// and database_unavailable (nothing happened), outcome_unknown (the database's answer was lost, and
+// what was sent may still commit; the log's intent is closed when the database has told, at the
+// latest after the next start).
 class Authority {
  public:
   struct Parts {
+    async::Loop& loop;
     Directory& directory;
     audit::Recorder& recorder;
     crypto::Random& random;
     const Clock& clock;
     Profile profile;
+    // How long what a lost connection or a killed process sent to the database may still commit.
+    std::chrono::milliseconds commit_lag_max{};
   };
   explicit Authority(Parts parts) noexcept : parts_(parts) {}
 
@@ -60,13 +67,16 @@ class Authority {
   // not_found: no such merchant, or it is suspended. Durable on return.
   [[nodiscard]] async::Task<Answer<CreatedKey>> create_key(Actor actor, KeyRequest request);
   // The key, revoked: no ticket is issued for it from now on. Revoking it again changes nothing.
-  // not_found, also when it is another merchant's than `merchant` (empty: any merchant's).
+  // not_found, also when it is another merchant's than `merchant` (none: any merchant's).
   [[nodiscard]] async::Task<Answer<ApiKey>> revoke_key(Actor actor, std::string id,
-                                                       std::string merchant);
+                                                       std::optional<std::string> merchant);
 
   // Closes the intents that an earlier run left open, from what the database says. Once at start,
-  // before serving. The errors of recorder and database; nothing is half done then.
+  // before serving. Waits until commit_lag_max after the Authority was made if one is not in the
+  // database. The errors of recorder and database; unavailable: stopped meanwhile.
   [[nodiscard]] async::Task<Result<void>> recover();
+  // Ends the settling of outcomes that the database still owes; they stay open for the next start.
+  void stop() noexcept { stopping_ = true; }
 
  private:
   audit::Entry intent(audit::EventType type, const Actor& actor, std::string merchant,
@@ -76,8 +86,13 @@ class Authority {
   // Whether the database shows the effect of `intent`.
   async::Task<Result<bool>> happened(const audit::Entry& intent);
   void close_intent(const audit::Entry& intent, bool done);
+  // Asks the database when nothing can commit any more, and closes the intent.
+  async::Task<void> settle(audit::Entry intent);
+  async::Task<Result<void>> wait_for_late_commits();
 
   Parts parts_;
+  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
+  bool stopping_ = false;
 };
 
 }  // namespace strongroom::connected::auth

@@ -68,7 +68,7 @@ TEST_F(AuthorityTest, NoAuditNoAct) {
   const auto more = wait(authority_->create_key(actor_, {.merchant = merchant.id, .name = "x"}));
   ASSERT_FALSE(more);
   EXPECT_EQ(more.error().type, ProblemType::audit_unavailable);
-  const auto revoked = wait(authority_->revoke_key(actor_, key.key.id, ""));
+  const auto revoked = wait(authority_->revoke_key(actor_, key.key.id, std::nullopt));
   ASSERT_FALSE(revoked);
   EXPECT_EQ(revoked.error().type, ProblemType::audit_unavailable);
 
@@ -110,7 +110,7 @@ TEST_F(AuthorityTest, RevokeIsAuditedOnceAndKeepsItsTime) {
   EXPECT_EQ(recorder_.entries[0].event_type, EventType::api_key_revoke);
   EXPECT_EQ(recorder_.entries[0].resources, std::vector<std::string>{key.key.id});
   clock_.now += 5'000'000;
-  const auto again = wait(authority_->revoke_key(actor_, key.key.id, ""));
+  const auto again = wait(authority_->revoke_key(actor_, key.key.id, std::nullopt));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->revoked_at_us, revoked->revoked_at_us);
   EXPECT_EQ(recorder_.entries.size(), 2u);
@@ -122,7 +122,7 @@ TEST_F(AuthorityTest, RevokeDoesNotReachAnotherMerchantsKey) {
   const auto revoked = wait(authority_->revoke_key(actor_, key.key.id, other.id));
   ASSERT_FALSE(revoked);
   EXPECT_EQ(revoked.error().type, ProblemType::not_found);
-  const auto unknown = wait(authority_->revoke_key(actor_, "key_none", ""));
+  const auto unknown = wait(authority_->revoke_key(actor_, "key_none", std::nullopt));
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().type, ProblemType::not_found);
 }
@@ -142,7 +142,7 @@ TEST_F(AuthorityTest, RecoverClosesIntentsByWhatTheDatabaseShows) {
   const Merchant merchant = make_merchant();
   const CreatedKey living = make_key(merchant.id);
   const CreatedKey dead = make_key(merchant.id);
-  ASSERT_TRUE(wait(authority_->revoke_key(actor_, dead.key.id, "")));
+  ASSERT_TRUE(wait(authority_->revoke_key(actor_, dead.key.id, std::nullopt)));
   recorder_.entries.clear();
   const struct {
     audit::Entry intent;
@@ -165,6 +165,97 @@ TEST_F(AuthorityTest, RecoverFailsWhileTheDatabaseIsGone) {
   const auto recovered = wait(authority_->recover());
   ASSERT_FALSE(recovered);
   EXPECT_EQ(recovered.error().code(), ErrorCode::unavailable);
+  EXPECT_TRUE(recorder_.entries.empty());
+}
+
+// Its connection is lost while the server works on: what was sent commits later.
+class LateDatabase final : public storage::Database {
+ public:
+  explicit LateDatabase(storage::Database& real) : real_(real) {}
+  async::Task<Result<storage::Rows>> read(storage::Statement statement) override {
+    if (commit_before_read-- == 0) {
+      const auto committed = co_await real_.write(std::move(sent_));
+      SR_CHECK(committed.has_value());
+    }
+    co_return co_await real_.read(std::move(statement));
+  }
+  async::Task<Result<std::vector<storage::Rows>>> write(
+      std::vector<storage::Statement> statements) override {
+    sent_ = std::move(statements);
+    co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
+  }
+  async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany&,
+                                                 std::vector<storage::Row>) override {
+    co_return fail({ErrorCode::unavailable, "not used"});
+  }
+  async::Task<Result<std::uint64_t>> update_many(const storage::UpdateMany&,
+                                                 std::vector<storage::Row>) override {
+    co_return fail({ErrorCode::unavailable, "not used"});
+  }
+  [[nodiscard]] bool ready() const override { return true; }
+  async::Task<void> close() override { co_return; }
+
+  int commit_before_read = -1;  // counted down by reads
+
+ private:
+  storage::Database& real_;
+  std::vector<storage::Statement> sent_;
+};
+
+class LateCommitTest : public AuthorityTest {
+ protected:
+  static constexpr std::chrono::milliseconds kLag{100};
+  Authority make_authority() {
+    return Authority({.loop = loop_,
+                      .directory = late_directory_,
+                      .recorder = recorder_,
+                      .random = random_,
+                      .clock = clock_,
+                      .profile = Profile::demo,
+                      .commit_lag_max = kLag});
+  }
+  async::Task<void> settled() {
+    for (int i = 0; i < 500 && recorder_.entries.size() < 2; ++i) {
+      co_await loop_.sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  LateDatabase late_{*database_};
+  Directory late_directory_{late_};
+};
+
+TEST_F(LateCommitTest, LostAnswerIsNotCalledUndoneWhileItMayCommit) {
+  Authority authority = make_authority();
+  late_.commit_before_read = 1;  // after the first look
+  const auto made = wait(authority.create_merchant(actor_, "Late"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().type, ProblemType::outcome_unknown);
+  ASSERT_EQ(recorder_.entries.size(), 1u) << "only the intent";
+  wait(settled());
+  ASSERT_EQ(recorder_.entries.size(), 2u);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+}
+
+TEST_F(LateCommitTest, RecoverLooksAgainBeforeItSaysNotDone) {
+  const Merchant merchant = make_merchant();
+  const std::string id = "mer_" + std::string(26, 'b');
+  recorder_.entries.clear();
+  Authority authority = make_authority();
+  ASSERT_FALSE(wait(late_directory_.add_merchant({.id = id, .name = "Late", .created_at_us = 1})));
+  late_.commit_before_read = 1;
+  const audit::Entry late = open_intent(EventType::merchant_create, id);
+  const audit::Entry never = open_intent(EventType::merchant_create, "mer_none");
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(wait(authority.recover()));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, kLag / 2);
+  EXPECT_EQ(outcome_of_operation(late), Outcome::done);
+  EXPECT_EQ(outcome_of_operation(never), Outcome::not_done);
+}
+
+TEST_F(LateCommitTest, RecoverGivesUpWhenStopped) {
+  Authority authority = make_authority();
+  open_intent(EventType::merchant_create, "mer_none");
+  authority.stop();
+  EXPECT_FALSE(wait(authority.recover()));
   EXPECT_TRUE(recorder_.entries.empty());
 }
 
@@ -197,6 +288,7 @@ TEST_F(AuthorityTest, KeysAreListedPerMerchant) {
   EXPECT_EQ(ones->items[0].id, key.key.id);
   EXPECT_EQ(ones->items[0].role, Role::merchant_user);
   EXPECT_EQ(ones->items[0].prefix, key.key.prefix);
+  EXPECT_EQ(ones->items[0].created_by, actor_.user);
   EXPECT_TRUE(twos->items.empty());
 }
 

@@ -31,7 +31,7 @@ Result<Merchant> read_merchant(const Row& row) {
   return merchant;
 }
 
-// Columns: id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at.
+// Columns: id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, created_by.
 Result<ApiKey> read_key(const Row& row) {
   ApiKey key;
   SR_TRY(key.id, row[0].text());
@@ -45,6 +45,7 @@ Result<ApiKey> read_key(const Row& row) {
   SR_TRY(key.created_at_us, row[5].integer());
   SR_TRY(key.revoked_at_us, optional_time(row[6]));
   SR_TRY(key.last_used_at_us, optional_time(row[7]));
+  SR_TRY(key.created_by, row[8].text());
   return key;
 }
 
@@ -117,11 +118,11 @@ async::Task<Result<Page<Merchant>>> Directory::merchants(std::string after) {
 async::Task<Result<void>> Directory::add_key(ApiKey key, crypto::Sha256Digest hash) {
   std::vector<storage::Statement> statements;
   statements.push_back(
-      {.sql = "INSERT INTO api_keys (id, merchant_id, secret_hash, prefix, role, name, created_at) "
-              "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {.sql = "INSERT INTO api_keys (id, merchant_id, secret_hash, prefix, role, name, created_at, "
+              "created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
        .parameters = {Value::text(key.id), Value::text(key.merchant), Value::digest(hash),
                       Value::text(key.prefix), Value::text(name(key.role)), Value::text(key.name),
-                      Value::integer(key.created_at_us)},
+                      Value::integer(key.created_at_us), Value::text(key.created_by)},
        .expect_rows = 1});
   const auto result = co_await database_.write(std::move(statements));
   co_return written(result);
@@ -130,8 +131,8 @@ async::Task<Result<void>> Directory::add_key(ApiKey key, crypto::Sha256Digest ha
 async::Task<Result<std::optional<ApiKey>>> Directory::key(std::string id) {
   storage::Statement statement{
       .sql =
-          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at "
-          "FROM api_keys WHERE id = $1",
+          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, "
+          "created_by FROM api_keys WHERE id = $1",
       .parameters = {Value::text(id)}};
   const auto rows = co_await database_.read(std::move(statement));
   co_return read_one(rows, read_key);
@@ -140,13 +141,13 @@ async::Task<Result<std::optional<ApiKey>>> Directory::key(std::string id) {
 async::Task<Result<Page<ApiKey>>> Directory::keys(std::string merchant, std::string after) {
   storage::Statement first{
       .sql =
-          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at "
-          "FROM api_keys WHERE merchant_id = $1 ORDER BY created_at, id LIMIT $2",
+          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, "
+          "created_by FROM api_keys WHERE merchant_id = $1 ORDER BY created_at, id LIMIT $2",
       .parameters = {Value::text(merchant), page_limit()}};
   storage::Statement next{
       .sql =
-          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at "
-          "FROM api_keys WHERE merchant_id = $1 AND (created_at, id) > "
+          "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, "
+          "created_by FROM api_keys WHERE merchant_id = $1 AND (created_at, id) > "
           "(SELECT created_at, id FROM api_keys WHERE id = $2) "
           "ORDER BY created_at, id LIMIT $3",
       .parameters = {Value::text(merchant), Value::text(after), page_limit()}};
@@ -167,7 +168,7 @@ async::Task<Result<std::optional<ApiKey>>> Directory::key_by_hash(crypto::Sha256
   storage::Statement statement{
       .sql =
           "SELECT k.id, k.merchant_id, k.prefix, k.role, k.name, k.created_at, k.revoked_at, "
-          "k.last_used_at FROM api_keys k JOIN merchants m ON m.id = k.merchant_id "
+          "k.last_used_at, k.created_by FROM api_keys k JOIN merchants m ON m.id = k.merchant_id "
           "WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND m.status = 'active'",
       .parameters = {Value::digest(hash)}};
   const auto rows = co_await database_.read(std::move(statement));

@@ -33,6 +33,7 @@ struct ApiKey {
   Role role = Role::merchant_user;
   std::string name;
   std::int64_t created_at_us = 0;
+  std::string created_by{};  // "key_...", or "uid:1000" of an operator; empty: not kept then
   std::optional<std::int64_t> revoked_at_us{};
   std::optional<std::int64_t> last_used_at_us{};  // within kLastUsedStepUs
 };

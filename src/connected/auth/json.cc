@@ -13,6 +13,11 @@ boost::json::value time_or_null(const std::optional<std::int64_t>& time_us) {
   return boost::json::value(rfc3339(*time_us));
 }
 
+boost::json::value text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return boost::json::value(text);
+}
+
 }  // namespace
 
 boost::json::object to_json(const Merchant& merchant) {
@@ -31,6 +36,7 @@ boost::json::object to_json(const ApiKey& key) {
           {"role", name(key.role)},
           {"name", key.name},
           {"created_at", rfc3339(key.created_at_us)},
+          {"created_by", text_or_null(key.created_by)},
           {"revoked_at", time_or_null(key.revoked_at_us)},
           {"last_used_at", time_or_null(key.last_used_at_us)}};
 }

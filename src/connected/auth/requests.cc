@@ -41,7 +41,7 @@ Role read_role(ObjectReader& reader) {
   const auto role = parse_role(*text);
   if (!role && reader.ok()) {
     reader.refuse({.type = ProblemType::invalid_value,
-                   .detail = "must be merchant_admin or merchant_user",
+                   .detail = "must be merchant_admin, merchant_user or tokenizer",
                    .pointer = "#/role"});
   }
   return role.value_or(Role::merchant_user);

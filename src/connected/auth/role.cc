@@ -11,15 +11,17 @@ namespace {
 constexpr std::array<std::string_view, 5> kAdminScopes{
     "tokens:write", "tokens:read", "tokens:delete", "api-keys:write", "api-keys:read"};
 constexpr std::array<std::string_view, 2> kUserScopes{"tokens:read", "api-keys:read"};
+constexpr std::array<std::string_view, 1> kTokenizerScopes{"tokens:write"};
 
 struct RoleRow {
   Role role;
   std::string_view name;
   std::span<const std::string_view> scopes;
 };
-constexpr std::array<RoleRow, 2> kRoles{
+constexpr std::array<RoleRow, 3> kRoles{
     RoleRow{Role::merchant_admin, "merchant_admin", kAdminScopes},
-    RoleRow{Role::merchant_user, "merchant_user", kUserScopes}};
+    RoleRow{Role::merchant_user, "merchant_user", kUserScopes},
+    RoleRow{Role::tokenizer, "tokenizer", kTokenizerScopes}};
 
 const RoleRow& row(Role role) noexcept { return kRoles[std::to_underlying(role)]; }
 

@@ -11,6 +11,7 @@ namespace strongroom::connected::auth {
 enum class Role : std::uint8_t {
   merchant_admin,  // everything of the own merchant
   merchant_user,   // reads
+  tokenizer,       // takes cards and nothing else: for a till or a web shop
 };
 
 [[nodiscard]] std::string_view name(Role role) noexcept;  // "merchant_admin"

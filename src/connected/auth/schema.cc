@@ -25,8 +25,13 @@ constexpr std::array<std::string_view, 3> kFirst{
     "last_used_at bigint)",
     "CREATE INDEX api_keys_of_merchant ON api_keys (merchant_id, created_at, id)"};
 
-constexpr std::array<storage::Migration, 1> kMigrations{
-    storage::Migration{.version = 1, .statements = kFirst}};
+// Who made a key, so that the keys of a stolen key are found.
+constexpr std::array<std::string_view, 1> kSecond{
+    "ALTER TABLE api_keys ADD COLUMN created_by text NOT NULL DEFAULT ''"};
+
+constexpr std::array<storage::Migration, 2> kMigrations{
+    storage::Migration{.version = 1, .statements = kFirst},
+    storage::Migration{.version = 2, .statements = kSecond}};
 
 }  // namespace
 

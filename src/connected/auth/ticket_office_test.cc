@@ -63,7 +63,7 @@ TEST_F(TicketOfficeTest, RefusesMissingMalformedAndUnknownKeys) {
 TEST_F(TicketOfficeTest, RevokedKeyDiesAtOnce) {
   const CreatedKey key = make_key(make_merchant().id);
   ASSERT_TRUE(wait(office_->issue(bearer(key))));
-  ASSERT_TRUE(wait(authority_->revoke_key(actor_, key.key.id, "")));
+  ASSERT_TRUE(wait(authority_->revoke_key(actor_, key.key.id, std::nullopt)));
   expect_refused(bearer(key));
 }
 

@@ -69,7 +69,8 @@ class AuthTest : public ::testing::Test {
     const auto migrated = wait(storage::migrate(*database_, migrations(), clock_));
     SR_CHECK(migrated.has_value());
     directory_.emplace(*database_);
-    authority_.emplace(Authority::Parts{.directory = *directory_,
+    authority_.emplace(Authority::Parts{.loop = loop_,
+                                        .directory = *directory_,
                                         .recorder = recorder_,
                                         .random = random_,
                                         .clock = clock_,
