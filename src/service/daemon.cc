@@ -109,8 +109,9 @@ Start<int> serve(const Program& program, Host& host, const Hardening& hardening)
   const Start<void> served = supervisor.run();
   if (supervisor.cut_off()) {
     // Its workers' threads and memory are still there: nothing else is torn down around them.
+    const int status = served ? kCutOff : report(host.deployment.instance, served.error());
     service.reset();
-    ::_exit(kCutOff);
+    ::_exit(status);
   }
   SR_CHECK_OK(served);
   log::info("stopped");

@@ -116,6 +116,19 @@ std::string Deployment::admin_socket_path() const { return run_path(instance + "
 std::string Deployment::audit_socket_folder() const { return run_path("auditd"); }
 std::string Deployment::audit_socket_path() const { return run_path("auditd/intake.sock"); }
 
+Result<uid_t> Deployment::auditd_uid() const {
+  struct stat folder{};
+  if (::stat(audit_socket_folder().c_str(), &folder) != 0) {
+    return fail(
+        Error{ErrorCode::not_found, "the folder of auditd's socket is not there"}.with_detail(
+            static_cast<std::uint32_t>(errno)));
+  }
+  if ((folder.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fail({ErrorCode::permission_denied, "must be writable by auditd's user alone"});
+  }
+  return folder.st_uid;
+}
+
 Result<Address> parse_address(std::string_view text) {
   constexpr Error kNotAnAddress{ErrorCode::invalid_argument,
                                 "must be an IP address and a port, as 127.0.0.1:8443"};

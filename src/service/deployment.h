@@ -4,6 +4,8 @@
 // Each daemon reads its own section through `file`.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,6 +46,9 @@ struct Deployment {
   // auditd's place.
   [[nodiscard]] std::string audit_socket_folder() const;
   [[nodiscard]] std::string audit_socket_path() const;  // DIR/run/auditd/intake.sock
+  // The user that auditd runs as: who owns audit_socket_folder(). permission_denied when others may
+  // write there; not_found.
+  [[nodiscard]] Result<uid_t> auditd_uid() const;
 };
 // The folder of `path`. Sandboxes allow it instead of a file that is replaced by renaming while
 // they run, for a rule holds on to the file itself.

@@ -34,6 +34,18 @@ TEST(DeploymentTest, ReadsTheCommonPart) {
   EXPECT_EQ(deployment->audit_socket_path(), folder.path("run/auditd/intake.sock"));
 }
 
+TEST(DeploymentTest, AuditdIsWhoOwnsTheFolderThatNobodyElseMayWrite) {
+  const TestDeployment folder;
+  const auto deployment = Deployment::load(folder.config(), "vaultd", "vaultd");
+  ASSERT_TRUE(deployment);
+  EXPECT_EQ(deployment->auditd_uid().error().code(), ErrorCode::not_found);
+  ASSERT_EQ(::mkdir(folder.path("run/auditd").c_str(), 0750), 0);
+  ASSERT_TRUE(deployment->auditd_uid());
+  EXPECT_EQ(*deployment->auditd_uid(), ::geteuid());
+  ASSERT_EQ(::chmod(folder.path("run/auditd").c_str(), 0770), 0);
+  EXPECT_EQ(deployment->auditd_uid().error().code(), ErrorCode::permission_denied);
+}
+
 TEST(DeploymentTest, InstancesHaveSectionsOfTheirOwn) {
   const TestDeployment folder;
   const auto deployment = Deployment::load(folder.config(), "vaultd", "vaultd-two");

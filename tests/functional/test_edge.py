@@ -124,6 +124,22 @@ def test_merchant_makes_lists_and_revokes_its_own_keys(each_deployment):
     wait_until(lambda: reader.get("/v1/api-keys").status == 401, "the revoked key is refused")
 
 
+def test_tokenizer_hands_in_cards_and_nothing_else(deployment):
+    merchant = deployment.new_merchant()
+    admin = deployment.gateway(merchant.api_key)
+    made = admin.post("/v1/api-keys", {"name": "till", "role": "tokenizer"})
+    assert (made.status, made.body["created_by"]) == (201, merchant.key_id)
+    till = deployment.gateway(made.body["key"])
+    token = till.post("/v1/tokens", card())
+    assert token.status == 201
+    path = f"/v1/tokens/{token.body['id']}"
+    for refused in (till.get(path), till.delete(path), till.get("/v1/api-keys"),
+                    till.post("/v1/api-keys", {"name": "more"}),
+                    till.delete(f"/v1/api-keys/{merchant.key_id}")):
+        assert (refused.status, refused.problem) == (403, "not-allowed")
+    assert admin.get(path).status == 200
+
+
 def test_health_needs_no_key(deployment):
     door = doors.edged(deployment)
     door.credential = {}

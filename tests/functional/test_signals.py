@@ -238,6 +238,28 @@ def test_stop_is_clean_in_the_log(own):
         own.start_one(daemon)
 
 
+@pytest.mark.parametrize("daemon", ["authd", "vaultd"])
+def test_start_and_stop_are_in_the_audit_log(own, daemon):
+    def count(event):
+        return len([entry for entry in own.audit_entries(event_type=event)
+                    if entry["actor"]["app_uid"] == daemon])
+
+    starts, stops = count("service.start"), count("service.stop")
+    assert own.stop_one(daemon) == 0
+    own.start_one(daemon)
+    assert (count("service.start"), count("service.stop")) == (starts + 1, stops + 1)
+
+
+def test_auditd_that_went_first_does_not_hold_up_the_others(own):
+    assert own.stop_one("auditd") == 0
+    began = time.monotonic()
+    assert [own.stop_one(daemon) for daemon in ("vaultd", "authd")] == [0, 0]
+    assert time.monotonic() - began < DRAIN_SECONDS
+    for daemon in ("auditd", "authd", "vaultd"):
+        own.start_one(daemon)
+    wait_until(lambda: own.gateway().post("/v1/tokens", body()).status == 201, "cards are taken")
+
+
 def received_in_vaultds_place(own, identity):
     """What edged sends when a process with `identity` listens where vaultd should."""
     received = []

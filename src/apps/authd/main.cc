@@ -24,11 +24,12 @@ using service::start_failure;
 
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config, http::TicketSigner signer)
+  Service(Host& host, Config config, http::TicketSigner signer, uid_t auditd)
       : shared_{
             .host = host,
             .config = std::move(config),
             .signer = std::move(signer),
+            .auditd_uid = auditd,
             .counters = {.issued = host.metrics.counter("strongroom_tickets_issued_total",
                                                         "Tickets issued for a valid API key."),
                          .refused = host.metrics.counter("strongroom_tickets_refused_total",
@@ -76,9 +77,11 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   if (!passphrase) return start_failure("[authd] passphrase", passphrase.error());
   auto signer = connected::auth::load_ticket_signer(config.ticket_key_path, *passphrase);
   if (!signer) return start_failure(config.ticket_key_path, signer.error());
+  const auto auditd = host.deployment.auditd_uid();
+  if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
   if (!tls) return start_failure("[authd] certificate and key", tls.error());
-  return std::make_unique<Service>(host, std::move(config), *std::move(signer));
+  return std::make_unique<Service>(host, std::move(config), *std::move(signer), *auditd);
 }
 
 async::Task<Result<void>> migrate_and_close(storage::Database& database) {

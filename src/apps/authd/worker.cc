@@ -15,7 +15,6 @@ namespace {
 constexpr std::chrono::milliseconds kRetryStep{100};
 constexpr std::chrono::seconds kServerPatience{5};
 constexpr std::chrono::seconds kAuditPatience{2};
-constexpr std::chrono::milliseconds kDeliveryStep{5};
 
 // What passes by itself: a neighbor that is not there yet.
 bool may_pass(const Error& error) {
@@ -32,7 +31,8 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       database_(std::move(database)),
       audit_(loop, shared.clock,
              {.socket_path = shared.host.deployment.audit_socket_path(),
-              .instance = shared.host.deployment.instance}),
+              .instance = shared.host.deployment.instance,
+              .auditd_uid = shared.auditd_uid}),
       denials_(loop, audit_, shared.random, shared.clock),
       verifier_(std::move(verifier)),
       directory_(*database_),
@@ -110,18 +110,10 @@ async::Task<void> Worker::drain() {
   if (server_) co_await server_->drain(kServerPatience);
   co_await denials_.close();
   if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));
-  co_await deliver_outcomes();
+  // What auditd did not take stays an open intent, which the next start closes.
+  static_cast<void>(co_await audit_.drain(kAuditPatience));
   co_await audit_.close();
   co_await database_->close();
-}
-
-// An auditd that is gone must not hold up the stop: what it did not get stays an open intent, which
-// the next start closes.
-async::Task<void> Worker::deliver_outcomes() {
-  const auto deadline = std::chrono::steady_clock::now() + kAuditPatience;
-  while (audit_.outcomes_waiting() > 0 && std::chrono::steady_clock::now() < deadline) {
-    co_await loop_.sleep_for(kDeliveryStep);
-  }
 }
 
 bool Worker::reload(const service::Deployment& deployment) {

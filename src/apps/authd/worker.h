@@ -1,6 +1,8 @@
 // One thread of authd: its database connections, audit client, routes and listener.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -28,6 +30,7 @@ struct Shared {
   service::Host& host;
   Config config;
   http::TicketSigner signer;
+  uid_t auditd_uid;
   connected::auth::TicketCounters counters;
   SystemClock clock{};
   crypto::SystemRandom random{};
@@ -49,7 +52,6 @@ class Worker final : public service::Worker {
   async::Task<Result<void>> recover();
   audit::Entry lifecycle_entry(audit::EventType type);
   Result<void> listen();
-  async::Task<void> deliver_outcomes();
   connected::auth::Parts parts() noexcept;
 
   async::Loop& loop_;

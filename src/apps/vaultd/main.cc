@@ -24,8 +24,11 @@ using service::start_failure;
 
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config, Hsm hsm)
-      : shared_{.host = host, .config = std::move(config), .hsm = std::move(hsm)} {}
+  Service(Host& host, Config config, Hsm hsm, uid_t auditd)
+      : shared_{.host = host,
+                .config = std::move(config),
+                .hsm = std::move(hsm),
+                .auditd_uid = auditd} {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
@@ -67,9 +70,11 @@ class Service final : public service::Service {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   SR_TRY(Hsm hsm, Hsm::open(config.hsm, config.workers));
+  const auto auditd = host.deployment.auditd_uid();
+  if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.tls);
   if (!tls) return start_failure("[vaultd] certificate and key", tls.error());
-  return std::make_unique<Service>(host, std::move(config), std::move(hsm));
+  return std::make_unique<Service>(host, std::move(config), std::move(hsm), *auditd);
 }
 
 async::Task<Result<void>> migrate_and_close(storage::Database& database) {

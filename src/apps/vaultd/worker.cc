@@ -35,7 +35,8 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       database_(std::move(database)),
       audit_(loop, shared.clock,
              {.socket_path = shared.host.deployment.audit_socket_path(),
-              .instance = shared.host.deployment.instance}),
+              .instance = shared.host.deployment.instance,
+              .auditd_uid = shared.auditd_uid}),
       denials_(loop, audit_, shared.random, shared.clock),
       verifier_(std::move(verifier)),
       cards_(loop, *database_),
@@ -87,12 +88,17 @@ async::Task<Result<void>> Worker::recover() {
   SR_CO_CHECK_OK(co_await cde::check_registered(*database_, shared_.hsm.keys(), shared_.clock));
   const Result<void> closed = co_await vault_.close_open_intents();
   SR_CO_CHECK_OK(closed);
+  const audit::Entry entry = lifecycle_entry(audit::EventType::service_start);
+  co_return co_await audit_.record(entry);
+}
+
+audit::Entry Worker::lifecycle_entry(audit::EventType type) {
   audit::Entry entry;
   entry.uid = crypto::new_entry_id(shared_.random, shared_.clock);
-  entry.event_type = audit::EventType::service_start;
+  entry.event_type = type;
   entry.outcome = audit::Outcome::success;
   entry.time_us = shared_.clock.now_us();
-  co_return co_await audit_.record(entry);
+  return entry;
 }
 
 Result<void> Worker::listen() {
@@ -126,6 +132,8 @@ async::Task<void> Worker::drain() {
   if (server_) co_await server_->drain(kServerPatience);
   while (asking_hsm_) co_await loop_.sleep_for(kRetryStep);
   co_await denials_.close();
+  if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));
+  // What auditd did not take stays an open intent, which the next start closes.
   static_cast<void>(co_await audit_.drain(kAuditPatience));
   co_await audit_.close();
   co_await database_->close();

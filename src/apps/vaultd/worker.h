@@ -1,6 +1,8 @@
 // One thread of vaultd: its database connections, audit client, HSM session, routes and listener.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <memory>
 
@@ -28,6 +30,7 @@ struct Shared {
   service::Host& host;
   Config config;
   Hsm hsm;
+  uid_t auditd_uid;
   cde::CvcHolder codes{};
   SystemClock clock{};
   crypto::SystemRandom random{};
@@ -48,6 +51,7 @@ class Worker final : public service::Worker {
   // Until it is done, or the daemon stops: schema known, the HSM's keys those of the database, open
   // intents closed.
   async::Task<Result<void>> recover();
+  audit::Entry lifecycle_entry(audit::EventType type);
   Result<void> listen();
   async::Task<void> sweep_codes();
   async::Task<void> watch_hsm();

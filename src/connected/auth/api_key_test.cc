@@ -101,7 +101,7 @@ TEST(ApiKeyTest, PublicIdsAreRecognizedByTheirPrefix) {
 }
 
 TEST(RoleTest, NamesRoundTripAndReadersCannotWrite) {
-  for (const Role role : {Role::merchant_admin, Role::merchant_user}) {
+  for (const Role role : {Role::merchant_admin, Role::merchant_user, Role::tokenizer}) {
     EXPECT_EQ(parse_role(name(role)), role);
   }
   EXPECT_FALSE(parse_role("platform_admin"));
@@ -109,6 +109,8 @@ TEST(RoleTest, NamesRoundTripAndReadersCannotWrite) {
   for (const std::string_view scope : scopes(Role::merchant_user)) {
     EXPECT_TRUE(scope.ends_with(":read")) << scope;
   }
+  ASSERT_EQ(scopes(Role::tokenizer).size(), 1u);
+  EXPECT_EQ(scopes(Role::tokenizer).front(), "tokens:write");
 }
 
 }  // namespace
