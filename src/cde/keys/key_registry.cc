@@ -41,6 +41,7 @@ async::Task<Result<void>> check_registered(storage::Database& database, const Va
                          NamedKey{"pan-encryption", keys.pan_encryption},
                          NamedKey{"pan-fingerprint", keys.pan_fingerprint}};
   std::vector<storage::Row> rows;
+  rows.reserve(named.size());
   for (const auto& [name, key] : named) {
     rows.push_back({Value::text(name), Value::integer(key.version),
                     Value::text(hex(key.check_value)), Value::integer(clock.now_us())});
