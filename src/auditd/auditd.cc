@@ -19,6 +19,13 @@ namespace {
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
 
+Task<http::Response> sign_now(Auditd* auditd) {
+  Result<std::size_t> count = fail({ErrorCode::unavailable, "audit journal is still being read"});
+  if (auditd != nullptr) count = co_await auditd->checkpoint_now();
+  if (!count) co_return http::problem_response(wire::problem_of(count.error()), {});
+  co_return http::json_response(200, fmt::format(R"({{"signed":{}}})", *count));
+}
+
 }  // namespace
 
 Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Random& random,
@@ -31,7 +38,8 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                       {.directory = options.directory,
                                                        .instance = options.instance,
                                                        .place = place,
-                                                       .journal = options.journal},
+                                                       .journal = options.journal,
+                                                       .replay = options.replay},
                                                       checkpoints.last_signed()));
   return Store{std::move(lock), std::move(checkpoints), std::move(ledger)};
 }
@@ -114,21 +122,6 @@ void Auditd::keep(std::vector<audit::Checkpoint> grown) {
   }
 }
 
-void Auditd::add_admin_routes(http::Router& router) {
-  auto sign_now = [](Auditd& self) -> Task<http::Response> {
-    const auto count = co_await self.checkpoint_now();
-    if (!count) {
-      const wire::Problem problem = wire::problem_of(count.error());
-      co_return http::problem_response(problem, {});
-    }
-    co_return http::json_response(200, fmt::format(R"({{"signed":{}}})", *count));
-  };
-  router.add({.method = http::Method::post,
-              .pattern = "/v1/checkpoints",
-              .identities = {http::kLocal},
-              .handler = [this, sign_now](http::Request&) { return sign_now(*this); }});
-}
-
 Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
@@ -138,6 +131,14 @@ Task<void> Auditd::drain() {
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});
   writer_->end();
   co_await loop_.sleep_for(kPoll);  // whatever the writer posted last has run now
+}
+
+void add_admin_routes(http::Router& router, std::function<Auditd*()> auditd) {
+  router.add(
+      {.method = http::Method::post,
+       .pattern = "/v1/checkpoints",
+       .identities = {http::kLocal},
+       .handler = [auditd = std::move(auditd)](http::Request&) { return sign_now(auditd()); }});
 }
 
 }  // namespace strongroom::auditd

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,13 +26,14 @@ struct StoreOptions {
   std::string instance;      // auditd's own name, which no writer may have
   std::string trust_domain;  // origins begin with "<trust domain>/<instance>"
   audit::JournalOptions journal{};
+  Replay* replay = nullptr;  // as LedgerOptions'
 };
 
-// Store is what auditd keeps on disk, opened before it gives up its rights and before a thread
-// runs.
+// Store is what auditd keeps on disk.
 struct Store {
   // Takes the folder's lock and reads the whole journal. conflict: another auditd has it; corrupt:
-  // it is not what was signed for; unavailable. The references outlive the store.
+  // it is not what was signed for; unavailable. The references outlive the store. Takes as long as
+  // there is to read: on any thread.
   [[nodiscard]] static Result<Store> open(audit::Files& files, const Clock& clock,
                                           crypto::Random& random, const StoreOptions& options,
                                           crypto::Ed25519Signer signer);
@@ -66,8 +68,6 @@ class Auditd {
   void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
   // Signs a checkpoint of every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
-  // Adds POST /v1/checkpoints, which answers {"signed":N}.
-  void add_admin_routes(http::Router& router);
   // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
   [[nodiscard]] async::Task<void> drain();
 
@@ -92,5 +92,8 @@ class Auditd {
   bool draining_ = false;
   bool ticking_ = false;
 };
+
+// Adds POST /v1/checkpoints, which answers {"signed":N}, or 503 while `auditd` gives null.
+void add_admin_routes(http::Router& router, std::function<Auditd*()> auditd);
 
 }  // namespace strongroom::auditd

@@ -119,6 +119,25 @@ TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {
   EXPECT_EQ(entries[1].event_type, audit::EventType::log_stop);
 }
 
+TEST_F(LedgerTest, ReadingAJournalTellsHowFarItIsAndCanBeStopped) {
+  audit::PosixFiles disk;
+  open_ledger(disk)->record_own(audit::EventType::log_start);
+  Replay replay;
+  const auto open = [&] {
+    return Ledger::open(disk, clock_, random_,
+                        {.directory = folder_ + "/audit",
+                         .instance = "auditd",
+                         .place = "test.example/auditd",
+                         .replay = &replay},
+                        {});
+  };
+  EXPECT_TRUE(open());
+  EXPECT_GT(replay.bytes_read, 0U);
+  EXPECT_LE(replay.bytes_read, replay.bytes_total);
+  replay.stop = true;
+  EXPECT_EQ(open().error().code(), ErrorCode::unavailable);
+}
+
 TEST_F(LedgerTest, AnUidIsRepeatedForItsWriterOnly) {
   audit::PosixFiles disk;
   auto ledger = open_ledger(disk);

@@ -283,7 +283,8 @@ TEST_F(AuditdTest, BoundsTheConnectionsOfAUserByTheInstancesItRuns) {
 TEST_F(AuditdTest, AdminSocketSignsOnDemand) {
   auto auditd = start();
   http::Router router;
-  auditd->add_admin_routes(router);
+  Auditd* serving = auditd.get();
+  add_admin_routes(router, [&serving] { return serving; });
   http::Head head;
   head.method = http::Method::post;
   head.path = "/v1/checkpoints";
@@ -295,6 +296,10 @@ TEST_F(AuditdTest, AdminSocketSignsOnDemand) {
     EXPECT_EQ(response.status, local ? 200 : 403);
     EXPECT_EQ(response.body == R"({"signed":1})", local);
   }
+  serving = nullptr;  // the journal is still being read
+  const http::Peer peer{.identity = {}, .source = "unix", .uid = ::geteuid()};
+  http::Request request(head, {}, peer, "0123456789abcdef0123456789abcdef");
+  EXPECT_EQ(loop_.run_until_done(router.dispatch(request)).status, 503);
   stop(auditd);
 }
 

@@ -68,8 +68,13 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
 Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
   Expected expected(options_.place, last_signed);
   SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
+  Replay unwatched;
+  Replay& progress = options_.replay == nullptr ? unwatched : *options_.replay;
+  progress.bytes_total = reader.bytes_total();
   while (true) {
+    if (progress.stop) return fail({ErrorCode::unavailable, "reading of the journal was stopped"});
     const auto frame = reader.next();
+    progress.bytes_read.store(reader.bytes_read(), std::memory_order_relaxed);
     if (!frame && !(frame.error().code() == ErrorCode::corrupt && reader.torn())) {
       return std::unexpected(frame.error());
     }

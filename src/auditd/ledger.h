@@ -2,6 +2,7 @@
 // open, how large each log is. One thread (the Writer's) owns it; every call may wait for the disk.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -26,11 +27,19 @@ inline constexpr std::int64_t kClockSkewMaxMs =
     300'000;  // an entry further in the future is refused
 inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more are not taken
 
+// Replay is how far the reading of a journal has come on another thread, and the wish that it end.
+struct Replay {
+  std::atomic<std::uint64_t> bytes_read{0};
+  std::atomic<std::uint64_t> bytes_total{0};
+  std::atomic<bool> stop{false};
+};
+
 struct LedgerOptions {
   std::string directory;            // DIR/audit
   std::string instance;             // auditd's own name, as whom it writes log.start and the like
   std::string place;                // "<trust domain>/<instance>", the beginning of every origin
   audit::JournalOptions journal{};  // its directory is set from the one above
+  Replay* replay = nullptr;         // outlives open(); null: nobody watches it
 };
 
 // One entry on its way into the journal.
@@ -44,7 +53,8 @@ class Ledger {
  public:
   // Reads the whole journal. What it holds must agree with `last_signed` (the newest checkpoint of
   // each log), else corrupt: entries that were signed for are gone or others. A torn end is cut
-  // only after that. `files`, `clock` and `random` outlive the ledger. corrupt, unavailable.
+  // only after that. `files`, `clock` and `random` outlive the ledger. corrupt; unavailable, also
+  // when options.replay wishes it to stop.
   [[nodiscard]] static Result<std::unique_ptr<Ledger>> open(
       audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options,
       std::span<const audit::Checkpoint> last_signed);

@@ -1,12 +1,15 @@
 // auditd: the only writer of its host's audit log.
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "apps/auditd/config.h"
+#include "async/blocking_pool.h"
 #include "audit/files.h"
 #include "audit/logs.h"
 #include "audit/note.h"
@@ -34,28 +37,78 @@ constexpr mode_t kReadableByAll = 0644;
 
 class Worker final : public service::Worker {
  public:
-  explicit Worker(std::unique_ptr<Auditd> auditd) : auditd_(std::move(auditd)) {}
+  Worker(async::Loop& loop, Host& host, Config config, crypto::Ed25519Signer signer)
+      : loop_(loop), host_(host), config_(std::move(config)), signer_(std::move(signer)) {}
 
-  // Serves since it was made.
-  async::Task<Result<void>> start() override { co_return Result<void>{}; }
-  async::Task<void> drain() override { co_await auditd_->drain(); }
+  // Reads the whole journal, which takes the longer the older it is, beside the Loop.
+  async::Task<Result<void>> start() override {
+    const auto begun = std::chrono::steady_clock::now();
+    auto work = [this] { return open_store(); };
+    Result<Store> store = co_await pool_.run(loop_, std::move(work));
+    if (stopping_) co_return Result<void>{};
+    if (!store) {
+      log::error("audit log not opened",
+                 {{"directory", config_.directory}, {"error", store.error()}});
+      co_return fail(store.error());
+    }
+    const auto took = std::chrono::steady_clock::now() - begun;
+    log::info("audit log read",
+              {{"mib", replay_.bytes_read >> 20},
+               {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+    SR_CO_TRY(auditd_, Auditd::start(loop_, *std::move(store), host_.metrics,
+                                     {.socket_path = host_.deployment.audit_socket_path(),
+                                      .users = config_.writers}));
+    co_return Result<void>{};
+  }
+  async::Task<void> drain() override {
+    stopping_ = true;
+    replay_.stop = true;
+    if (auditd_) co_await auditd_->drain();
+  }
   bool reload(const service::Deployment& deployment) override {
     auto config = Config::read(deployment);
     if (!config) {
       log::warn("[auditd] not taken over", {{"reason", config.error().text()}});
       return false;
     }
-    auditd_->set_users(std::move(config->writers));
+    config_.writers = std::move(config->writers);
+    if (auditd_) auditd_->set_users(config_.writers);
     return true;
   }
   void readiness(service::Readiness& readiness) override {
+    if (!auditd_) return readiness.add("journal", false, progress());
     readiness.add("journal", auditd_->ready(), "the disk takes no entries");
     readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
   }
-  void add_admin_routes(http::Router& router) override { auditd_->add_admin_routes(router); }
+  void add_admin_routes(http::Router& router) override {
+    auditd::add_admin_routes(router, [this] { return auditd_.get(); });
+  }
 
  private:
-  std::unique_ptr<Auditd> auditd_;
+  Result<Store> open_store() {
+    return Store::open(files_, clock_, random_,
+                       {.directory = config_.directory,
+                        .instance = host_.deployment.instance,
+                        .trust_domain = host_.deployment.trust_domain,
+                        .replay = &replay_},
+                       std::move(signer_));
+  }
+  std::string progress() const {
+    return fmt::format("being read: {} of {} MiB", replay_.bytes_read >> 20,
+                       replay_.bytes_total >> 20);
+  }
+
+  async::Loop& loop_;
+  Host& host_;
+  Config config_;
+  audit::PosixFiles files_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  crypto::Ed25519Signer signer_;  // until the store takes it
+  Replay replay_;
+  bool stopping_ = false;
+  std::unique_ptr<Auditd> auditd_;  // once the journal is read
+  async::BlockingPool pool_{1, 1};  // last: its thread uses what stands above
 };
 
 class Service final : public service::Service {
@@ -72,33 +125,13 @@ class Service final : public service::Service {
   }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
-    auto store = open_store();
-    if (!store) {
-      log::error("audit log not opened",
-                 {{"directory", config_.directory}, {"error", store.error()}});
-      return std::unexpected(store.error());
-    }
-    SR_TRY(auto auditd, Auditd::start(loop, *std::move(store), host_.metrics,
-                                      {.socket_path = host_.deployment.audit_socket_path(),
-                                       .users = config_.writers}));
-    return std::make_unique<Worker>(std::move(auditd));
+    return std::make_unique<Worker>(loop, host_, config_, *std::exchange(signer_, std::nullopt));
   }
 
  private:
-  Result<Store> open_store() {
-    return Store::open(files_, clock_, random_,
-                       {.directory = config_.directory,
-                        .instance = host_.deployment.instance,
-                        .trust_domain = host_.deployment.trust_domain},
-                       *std::exchange(signer_, std::nullopt));
-  }
-
   Host& host_;
   Config config_;
-  audit::PosixFiles files_;
-  SystemClock clock_;
-  crypto::SystemRandom random_;
-  std::optional<crypto::Ed25519Signer> signer_;  // until the one worker's store takes it
+  std::optional<crypto::Ed25519Signer> signer_;  // until the one worker takes it
 };
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
