@@ -8,7 +8,7 @@ namespace strongroom::sandbox {
 
 Result<Enforced> enter_auditd(const AuditdPaths& paths) {
   Rights rights;
-  // SIGHUP reads the configuration and, after a rotation, the key again.
+  // SIGHUP reads the configuration again, for the table of writers.
   add_path(rights.read_paths, paths.config_folder);
   add_paths(rights.read_paths, paths.key_paths);
   // SoftHSM keeps keys, their locks and its generation counter in files.

@@ -12,7 +12,7 @@ namespace strongroom::sandbox {
 // Where auditd's rights point in one deployment. An empty string is something that it does not use.
 struct AuditdPaths {
   std::string config_folder{};           // the configuration's own
-  std::vector<std::string> key_paths{};  // sealed files of the checkpoint key
+  std::vector<std::string> key_paths{};  // of a checkpoint key that is read inside the sandbox
   std::string token_folder{};            // of a software HSM that holds it instead
   std::string audit_folder{};            // journal, tiles, checkpoints
   std::string socket_folder{};           // of the intake
