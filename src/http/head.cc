@@ -125,7 +125,11 @@ bool split_target(std::string_view target, Head& head) noexcept {
   const std::size_t question = target.find('?');
   head.path = target.substr(0, question);
   head.query = question == std::string_view::npos ? "" : target.substr(question + 1);
-  const auto is_query_character = [](char c) { return is_path_character(c) || c == '?'; };
+  // Brackets are not RFC 3986's, but URLs of browsers and SDKs bring them as they are (WHATWG URL,
+  // section 1.3: the query percent-encode set).
+  const auto is_query_character = [](char c) {
+    return is_path_character(c) || c == '?' || c == '[' || c == ']';
+  };
   return std::ranges::all_of(head.path, is_path_character) &&
          std::ranges::all_of(head.query, is_query_character) && segments_are_plain(head.path);
 }

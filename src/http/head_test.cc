@@ -28,14 +28,14 @@ std::string with_fields(std::string_view fields) {
 
 TEST(HeadTest, ParseTakesAWholeHead) {
   const std::string text =
-      "POST /v1/cards/tok_1?a=b&c=%20?/ HTTP/1.1\r\nhost: vaultd:7001\r\n"
+      "POST /v1/cards/tok_1?a=b&c=%20?/&d[]=e HTTP/1.1\r\nhost: vaultd:7001\r\n"
       "Content-Length: 198\r\nX-Empty:\r\nX-Tab: \ta\tb \r\nexpect: 100-Continue\r\n"
       "Connection: close\r\n\r\n";
   Head head;
   ASSERT_TRUE(parse_head(text, kFieldsMax, head).has_value());
   EXPECT_EQ(head.method, Method::post);
   EXPECT_EQ(head.path, "/v1/cards/tok_1");
-  EXPECT_EQ(head.query, "a=b&c=%20?/");
+  EXPECT_EQ(head.query, "a=b&c=%20?/&d[]=e");
   EXPECT_EQ(head.content_length, 198u);
   EXPECT_TRUE(head.expects_continue);
   EXPECT_TRUE(head.close);

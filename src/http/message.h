@@ -90,6 +90,15 @@ class Request {
   std::optional<Ticket> ticket_;
 };
 
+// Delivery is what becomes of an answer. Only stand-ins that play a failing network ask for another
+// one than `whole`.
+enum class Delivery : std::uint8_t {
+  whole,
+  withheld,  // never sent; the connection stays open until the client closes it or the idle time
+             // has passed
+  reset,     // never sent; the connection ends at once with a TCP reset
+};
+
 // Response is what the server sends. Content-Length, Strongroom-Request-Id, Cache-Control: no-store
 // and X-Content-Type-Options: nosniff are added by the server; `body` never holds card data.
 // REQUIRES: header names and values without control characters (checked: the server answers 500).
@@ -98,6 +107,7 @@ struct Response {
   std::string_view content_type{};  // literal; empty with an empty body
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
+  Delivery delivery = Delivery::whole;
 };
 
 [[nodiscard]] Response json_response(int status, std::string body);

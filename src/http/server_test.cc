@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 
 #include "base/encoding.h"
@@ -55,6 +57,20 @@ class ServerTest : public ::testing::Test {
                  .pattern = "/slow",
                  .identities = {"edged"},
                  .handler = [this](Request& request) { return slow(request, *this); }});
+    router_.add({.method = Method::get,
+                 .pattern = "/withheld",
+                 .identities = {"edged"},
+                 .handler = [](Request&) { return undelivered(Delivery::withheld); }});
+    router_.add({.method = Method::get,
+                 .pattern = "/reset",
+                 .identities = {"edged"},
+                 .handler = [](Request&) { return undelivered(Delivery::reset); }});
+  }
+
+  static async::Task<Response> undelivered(Delivery delivery) {
+    Response response = json_response(200, "{}");
+    response.delivery = delivery;
+    co_return response;
   }
 
   static async::Task<Response> bad(Request&) {
@@ -298,6 +314,46 @@ TEST_F(ServerTest, ClosesIdleConnectionsSilently) {
   connection->say(get("/echo"));
   EXPECT_THAT(connection->hear(), StartsWith("HTTP/1.1 200"));
   EXPECT_TRUE(connection->is_closed());
+}
+
+TEST_F(ServerTest, WithholdsAnAnswerUntilTheIdleTimeIsOver) {
+  limits_.idle_timeout = 400ms;
+  start();
+  const auto connection = connect();
+  const auto begin = std::chrono::steady_clock::now();
+  connection->say(get("/withheld"));
+  EXPECT_TRUE(connection->is_closed());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 300ms);
+}
+
+TEST_F(ServerTest, LetsAClientLeaveAWithheldAnswer) {
+  start();
+  auto connection = connect();
+  connection->say(get("/withheld"));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(server_->connections(), 1u);
+  connection.reset();
+  for (int i = 0; i < 100 && server_->connections() > 0; ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(ServerTest, DrainCutsAWithheldAnswer) {
+  start();
+  const auto connection = connect();
+  connection->say(get("/withheld"));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(server_->drain(100ms).wait_for(5s), std::future_status::ready);
+}
+
+TEST_F(ServerTest, ResetsInPlaceOfAnAnswer) {
+  start();
+  const auto connection = connect();
+  connection->say(get("/reset"));
+  pollfd waiting{.fd = connection->fd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&waiting, 1, 5'000), 1);
+  char byte = 0;
+  EXPECT_EQ(::recv(connection->fd(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 TEST_F(ServerTest, GivesUpOnAPeerThatDoesNotRead) {

@@ -254,6 +254,10 @@ async::Task<bool> Connection::answer(std::span<std::byte> body) {
     response = co_await server_->router.dispatch(request);
     --server_->requests_in_flight;
   }
+  if (response.delivery != Delivery::whole) {
+    co_await break_off(response.delivery);
+    co_return false;
+  }
   const std::string text =
       response_text(std::move(response), head_.method, request.request_id(), closes());
   co_return co_await write(text);
@@ -266,6 +270,18 @@ async::Task<void> Connection::refuse(Problem problem) {
   const std::string text = response_text(problem_response(problem, id), Method::get, id, true);
   const bool written = co_await write(text);
   if (written) co_await linger();
+}
+
+async::Task<void> Connection::break_off(Delivery delivery) {
+  if (delivery == Delivery::reset) {
+    // Closing with no time to linger sends RST (RFC 9293 section 3.10.4, ABORT).
+    const struct ::linger none{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    co_return;
+  }
+  phase_ = Phase::lingering;
+  deadline_.arm(server_->limits.idle_timeout);
+  co_await wait(IoStatus::want_read);
 }
 
 async::Task<bool> Connection::write(std::string_view text) {

@@ -53,6 +53,8 @@ class Connection {
   async::Task<bool> serve_request();
   async::Task<bool> answer(std::span<std::byte> body);
   async::Task<void> refuse(wire::Problem problem);
+  // Ends the connection, in its own time or at once, without the answer.
+  async::Task<void> break_off(Delivery delivery);
   async::Task<bool> write(std::string_view text);
   // Waits for the peer to close, so that a reset does not overtake our last answer (RFC 9112 9.6).
   async::Task<void> linger();
