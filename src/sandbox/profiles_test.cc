@@ -17,6 +17,7 @@
 #include "sandbox/child_for_test.h"
 #include "sandbox/edged.h"
 #include "sandbox/probe.h"
+#include "sandbox/psp_sim.h"
 #include "sandbox/vaultd.h"
 
 namespace strongroom::sandbox {
@@ -204,6 +205,26 @@ TEST_F(ProfilesTest, AuditdHasItsRightsAndNoOthers) {
               findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
               expect_admin_socket(findings);
               expect_own_socket(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, PspSimServesItsListenerAndDoesNothingElse) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const int listener = bind_tcp(own_port_);
+              findings.expect(listener >= 0 && ::listen(listener, 1) == 0 &&
+                                  ::fcntl(listener, F_SETFL, O_NONBLOCK) == 0,
+                              "listen before");
+              const auto entered = enter_psp_sim();
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              findings.expect(!read_file(folder_ / "strongroom.toml", 64), "read a file");
+              for (const char* name : {"db", "tls", "run"}) expect_unwritable(findings, name);
+              findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
+              findings.expect(
+                  ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno == EAGAIN,
+                  "accept");
               expect_threads(findings);
             }),
             "");
