@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup: installs the Debian packages of tools/packages.txt that are missing or too old. The only
+# setup: installs the Debian packages of tools/packages.txt that are missing or too old, Node where
+# there is none, and from npm the processor's own client, with which a test drives psp-sim. The only
 # place that installs anything; where all is there it does nothing, in well under a second. Starts
 # no service.
 source "$(dirname "$0")/lib.sh"
@@ -23,6 +24,9 @@ missing_packages() {
       echo "$name"
     fi
   done < <(sed 's/#.*//' tools/packages.txt | awk 'NF')
+  # A newer Node than Debian's is as good.
+  command -v node >/dev/null || echo nodejs
+  command -v npm >/dev/null || echo npm
 }
 
 install_packages() {
@@ -43,10 +47,21 @@ install_packages() {
   "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
+# What package-lock.json pins, and no script of it. One test needs it, so its absence stops nothing.
+install_sdk() {
+  local sdk=tests/stripe_sdk
+  [ ! $sdk/node_modules/.package-lock.json -nt $sdk/package-lock.json ] || return 0
+  echo "setup: installing $sdk"
+  npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent </dev/null ||
+    echo "setup: npm failed; the test of $sdk will be skipped" >&2
+}
+
 command -v dpkg-query >/dev/null || die 'needs Debian 12: no dpkg-query here'
 mapfile -t missing < <(missing_packages)
-[ ${#missing[@]} -gt 0 ] || exit 0
-printf 'setup: installing %s\n' "${missing[*]}"
-install_packages "${missing[@]}" </dev/null
-mapfile -t missing < <(missing_packages)
-[ ${#missing[@]} -eq 0 ] || die "still missing or too old: ${missing[*]}"
+if [ ${#missing[@]} -gt 0 ]; then
+  printf 'setup: installing %s\n' "${missing[*]}"
+  install_packages "${missing[@]}" </dev/null
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -eq 0 ] || die "still missing or too old: ${missing[*]}"
+fi
+install_sdk

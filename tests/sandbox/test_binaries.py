@@ -6,7 +6,7 @@ import pytest
 
 import deployment as d
 
-PROGRAMS = (*d.DAEMONS, "strongroom")
+PROGRAMS = (*d.DAEMONS, "strongroom", "psp-sim")
 ENDBR64 = bytes.fromhex("f30f1efa")
 WIPING_DELETE = {"_ZdlPv", "_ZdlPvm", "_ZdlPvSt11align_val_t", "_ZdlPvmSt11align_val_t"}
 

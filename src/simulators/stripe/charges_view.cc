@@ -1,3 +1,4 @@
+// A table of all charges, joined with their intents and refunds.
 #include "simulators/stripe/charges_view.h"
 
 #include <boost/json/array.hpp>
@@ -6,18 +7,14 @@
 #include <string_view>
 #include <utility>
 
+#include "simulators/stripe/render_parts.h"
+
 namespace strongroom::simulators::stripe {
 namespace {
 
 namespace json = boost::json;
 
 constexpr std::int64_t kChargesDefault = 1'000;
-
-json::object metadata_json(const Metadata& metadata) {
-  json::object out;
-  for (const auto& [name, value] : metadata) out[name] = value;
-  return out;
-}
 
 std::string_view status_of(const Charge& charge) noexcept {
   if (charge.failure) return "declined";

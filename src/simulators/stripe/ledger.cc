@@ -19,17 +19,18 @@ Object* own(BoundedMap<Object>& objects, std::string_view account, std::string_v
 
 }  // namespace
 
-Result<Ledger> Ledger::create(crypto::Random& random, const Clock& clock, LedgerLimits limits) {
+Result<Ledger> Ledger::create(crypto::Random& random, const Clock& clock, std::size_t objects_max) {
   SR_TRY(SecretBytes salt, crypto::random_secret(random, kSaltBytes));
-  return Ledger(random, clock, limits, std::move(salt));
+  return Ledger(random, clock, objects_max, std::move(salt));
 }
 
-Ledger::Ledger(crypto::Random& random, const Clock& clock, LedgerLimits limits, SecretBytes salt)
-    : customers(limits.objects_max),
-      payment_methods(limits.objects_max),
-      payment_intents(limits.objects_max),
-      charges(limits.objects_max),
-      refunds(limits.objects_max),
+Ledger::Ledger(crypto::Random& random, const Clock& clock, std::size_t objects_max,
+               SecretBytes salt)
+    : customers(objects_max),
+      payment_methods(objects_max),
+      payment_intents(objects_max),
+      charges(objects_max),
+      refunds(objects_max),
       random_(random),
       clock_(clock),
       salt_(std::move(salt)) {}

@@ -116,16 +116,13 @@ struct Refund {
   Metadata metadata{};
 };
 
-struct LedgerLimits {
-  std::size_t objects_max = 200'000;  // of each kind
-};
-
 // One thread at a time. `random` and `clock` outlive it.
 class Ledger {
  public:
-  // exhausted: no secret memory for the salt of the fingerprints.
+  // At most `objects_max` objects of each kind. exhausted: no secret memory for the salt of the
+  // fingerprints.
   [[nodiscard]] static Result<Ledger> create(crypto::Random& random, const Clock& clock,
-                                             LedgerLimits limits);
+                                             std::size_t objects_max);
 
   // The object with `id` if `account` made it, else null.
   [[nodiscard]] Customer* customer(std::string_view account, std::string_view id);
@@ -147,7 +144,7 @@ class Ledger {
   BoundedMap<Refund> refunds;
 
  private:
-  Ledger(crypto::Random& random, const Clock& clock, LedgerLimits limits, SecretBytes salt);
+  Ledger(crypto::Random& random, const Clock& clock, std::size_t objects_max, SecretBytes salt);
   crypto::Random& random_;
   const Clock& clock_;
   SecretBytes salt_;

@@ -327,7 +327,7 @@ TEST_F(PaymentsTest, TellsWhatIsNotThere) {
 }
 
 TEST_F(PaymentsTest, ForgetsTheOldestWhenFull) {
-  restart({.limits = {.objects_max = 2}});
+  restart({.objects_max = 2});
   const std::string first = customer();
   const std::string second = customer();
   EXPECT_EQ(get("/v1/customers/" + first).status, 200);
