@@ -20,7 +20,7 @@ using Content = std::vector<std::byte>;
 
 class MemoryFile final : public File {
  public:
-  explicit MemoryFile(Content& content) : content_(content) {}
+  explicit MemoryFile(std::shared_ptr<Content> content) : kept_(std::move(content)) {}
   Result<std::uint64_t> size() override { return content_.size(); }
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) override {
     const std::size_t begin = std::min<std::size_t>(offset, content_.size());
@@ -40,18 +40,20 @@ class MemoryFile final : public File {
   }
 
  private:
-  Content& content_;
+  std::shared_ptr<Content> kept_;  // a file that is open outlives its name
+  Content& content_ = *kept_;
 };
 
 class MemoryFiles final : public Files {
  public:
-  std::map<std::string, Content> contents;  // by name; there is one folder
+  std::map<std::string, std::shared_ptr<Content>> contents;  // by name; there is one folder
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
-    const std::string name = path.substr(path.find('/') + 1);
+    const std::string name = name_of(path);
     const bool exists = contents.contains(name);
     if (mode == OpenMode::create && exists) return fail({ErrorCode::conflict, "exists"});
     if (mode != OpenMode::create && !exists) return fail({ErrorCode::not_found, "absent"});
+    if (!exists) contents[name] = std::make_shared<Content>();
     return std::make_unique<MemoryFile>(contents[name]);
   }
   Result<std::vector<std::string>> list(const std::string&) override {
@@ -59,8 +61,14 @@ class MemoryFiles final : public Files {
     for (const auto& [name, content] : contents) names.push_back(name);
     return names;
   }
-  Result<void> remove(const std::string&) override { return {}; }
+  Result<void> remove(const std::string& path) override {
+    if (contents.erase(name_of(path)) == 0) return fail({ErrorCode::not_found, "absent"});
+    return {};
+  }
   Result<void> sync_directory(const std::string&) override { return {}; }
+
+ private:
+  static std::string name_of(const std::string& path) { return path.substr(path.find('/') + 1); }
 };
 
 Content framed(std::span<const std::byte> input) {
@@ -101,12 +109,13 @@ std::vector<Content> entries_of(JournalReader& reader, const Content& segment) {
 void check(std::span<const std::byte> input) {
   if (input.empty()) return;
   MemoryFiles files;
-  Content& segment = files.contents[segment_name(1)];
   const bool raw = (input[0] & std::byte{1}) == std::byte{0};
-  segment = raw ? Content(input.begin() + 1, input.end()) : framed(input.subspan(1));
+  const auto begun = std::make_shared<Content>(
+      raw ? Content(input.begin() + 1, input.end()) : framed(input.subspan(1)));
+  files.contents[segment_name(1)] = begun;
   auto reader = JournalReader::open(files, "d");
   SR_CHECK(reader.has_value());
-  std::vector<Content> entries = entries_of(*reader, segment);
+  std::vector<Content> entries = entries_of(*reader, *begun);
   const auto again = reader->next();
   if (!again && !reader->torn()) return;
   auto journal = Journal::resume(files, {.directory = "d", .zero_ahead_bytes = 100}, *reader);
@@ -115,7 +124,7 @@ void check(std::span<const std::byte> input) {
   SR_CHECK((*journal)->commit().has_value());
   auto second = JournalReader::open(files, "d");
   entries.emplace_back(as_bytes("new").begin(), as_bytes("new").end());
-  SR_CHECK(entries_of(*second, segment) == entries);
+  SR_CHECK(entries_of(*second, *files.contents[segment_name(1)]) == entries);
 }
 
 }  // namespace
