@@ -12,7 +12,7 @@ option(SR_FUZZ "Build the fuzzers (clang's libFuzzer)" OFF)
 find_program(SR_CCACHE ccache)
 if(SR_CCACHE AND NOT DEFINED ENV{SR_NO_CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
-      CCACHE_NOHASHDIR=1 ${SR_CCACHE})
+      CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${SR_CCACHE})
 endif()
 
 add_compile_options(
@@ -23,6 +23,7 @@ add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
 add_link_options(-fuse-ld=mold -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-fpch-preprocess)  # for ccache: what stands in a precompiled header
   add_compile_options(-fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/pan_scan.h"
 #include "base/try.h"
+#include "cde/card/card_fields.h"
 #include "cde/card/token_request.h"
 #include "wire/json.h"
 

@@ -110,8 +110,8 @@ void check(std::span<const std::byte> input) {
   if (input.empty()) return;
   MemoryFiles files;
   const bool raw = (input[0] & std::byte{1}) == std::byte{0};
-  const auto begun = std::make_shared<Content>(
-      raw ? Content(input.begin() + 1, input.end()) : framed(input.subspan(1)));
+  const auto begun = std::make_shared<Content>(raw ? Content(input.begin() + 1, input.end())
+                                                   : framed(input.subspan(1)));
   files.contents[segment_name(1)] = begun;
   auto reader = JournalReader::open(files, "d");
   SR_CHECK(reader.has_value());

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/pan_scan.h"
 #include "base/try.h"
+#include "cde/card/card_fields.h"
 #include "cde/card/secret_resource.h"
 #include "wire/json.h"
 

@@ -10,7 +10,9 @@
 
 #include "base/config.h"
 #include "base/secret.h"
-#include "cde/card/card_fields.h"
+#include "cde/card/cvc.h"
+#include "cde/card/expiry.h"
+#include "cde/card/pan.h"
 #include "wire/problem.h"
 
 namespace strongroom::cde {

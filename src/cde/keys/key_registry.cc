@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "base/try.h"
+#include "cde/keys/hsm_key_ring.h"
 
 namespace strongroom::cde {
 namespace {

@@ -8,10 +8,11 @@
 #include "async/task.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "cde/keys/hsm_key_ring.h"
 #include "storage/database.h"
 
 namespace strongroom::cde {
+
+struct VaultKeys;  // hsm_key_ring.h; whoever makes the table need not see the HSM
 
 // The table, as a statement of the vault database's migrations.
 inline constexpr std::string_view kCreateKeyRegistry =
