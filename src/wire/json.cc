@@ -18,10 +18,12 @@ namespace json = boost::json;
 
 // Builds the value and counts the members that the text has.
 struct Handler {
+  // NOLINTBEGIN(readability-identifier-naming): the parser's names
   static constexpr std::size_t max_object_size = json::object::max_size();
   static constexpr std::size_t max_array_size = json::array::max_size();
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
+  // NOLINTEND(readability-identifier-naming)
 
   explicit Handler(json::storage_ptr storage) : stack(storage) { stack.reset(std::move(storage)); }
 

@@ -31,7 +31,7 @@ inline constexpr std::size_t kJsonDepthMax = 16;
 class Member {
  public:
   template <std::size_t N>
-  consteval Member(const char (&pointer)[N]) : pointer_(pointer) {
+  consteval Member(const char (&pointer)[N]) : pointer_(pointer) {  // NOLINT: a literal is one
     const std::string_view text(pointer, N - 1);
     key_ = text.substr(text.rfind('/') + 1);
   }
