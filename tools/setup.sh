@@ -52,7 +52,8 @@ install_sdk() {
   local sdk=tests/stripe_sdk
   [ ! $sdk/node_modules/.package-lock.json -nt $sdk/package-lock.json ] || return 0
   echo "setup: installing $sdk"
-  npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent </dev/null ||
+  timeout 60 npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent --fetch-retries=0 \
+    </dev/null ||
     echo "setup: npm failed; the test of $sdk will be skipped" >&2
 }
 
