@@ -541,7 +541,8 @@ TEST_F(VaultTest, OnlyEdgedMayAskAndLoadgenInTheDemo) {
     head.method = http::Method::get;
     head.path = "/v1/cards/tok_aaaaaaaaaaaaaaaaaaaaaaaaaa";
     head.fields.push_back({"Strongroom-Ticket", ticket});
-    http::Request request(head, {}, http::Peer{.identity = std::move(identity)}, "id");
+    const http::Peer peer{.identity = std::move(identity)};
+    http::Request request(head, {}, peer, "id");
     return loop_.run_until_done(router.dispatch(request)).status;
   };
   EXPECT_EQ(status(Profile::production, "edged"), 404);  // may ask: there is no such token
