@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +11,8 @@ namespace strongroom::bench {
 namespace {
 
 std::string write_state(const std::string& text) {
-  const std::string path = testing::TempDir() + "loadgen_state.json";
+  const std::string path =
+      testing::TempDir() + "loadgen_state_" + std::to_string(::getpid()) + ".json";
   std::ofstream(path) << text;
   ::chmod(path.c_str(), 0600);
   return path;

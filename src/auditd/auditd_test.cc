@@ -76,8 +76,13 @@ TEST_F(AuditdTest, AnswersOpenIntentsAlsoAfterARestart) {
   writer = connected_client();
   const auto again = loop_.run_until_done(writer->open_intents());
   ASSERT_TRUE(again);
-  ASSERT_EQ(again->size(), 299U);
-  EXPECT_EQ((*again)[0].operation_id, intents[0].operation_id);
+  std::vector<OperationId> still_open;
+  for (const audit::Entry& intent : intents) still_open.push_back(intent.operation_id);
+  still_open.erase(still_open.begin() + 7);
+  std::ranges::sort(still_open);
+  std::vector<OperationId> answered;
+  for (const audit::OpenIntent& intent : *again) answered.push_back(intent.operation_id);
+  EXPECT_EQ(answered, still_open);
   EXPECT_EQ((*again)[0].merchant_id, "mer_1");
   for (const audit::OpenIntent& intent : *again) {
     writer->send(audit::outcome_of(intent, audit::Outcome::not_done,

@@ -178,7 +178,7 @@ std::vector<std::string> Ledger::open_intents(std::string_view instance) const {
   if (found == writers_.end()) return {};
   std::vector<std::pair<OperationId, std::string_view>> sorted(found->second.open_intents.begin(),
                                                                found->second.open_intents.end());
-  std::ranges::sort(sorted);  // a UUID v7 sorts by its time
+  std::ranges::sort(sorted);  // a UUID v7 sorts by its millisecond
   std::vector<std::string> intents;
   for (const auto& [operation, json] : sorted) intents.emplace_back(json);
   return intents;

@@ -70,7 +70,7 @@ class Ledger {
   // Tries to take entries again. unavailable: not yet; corrupt: acknowledged entries are gone.
   [[nodiscard]] Result<void> recover();
 
-  // The intents of `instance` without an outcome, oldest first.
+  // The intents of `instance` without an outcome, by operation id: oldest first, to a millisecond.
   [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
   [[nodiscard]] std::size_t open_intent_count() const noexcept;
 
