@@ -107,9 +107,12 @@ def test_authorize_capture_refund(stripe):
                                          "metadata": {"reference": "R1"}}).body
     assert (refund["status"], refund["amount"]) == ("succeeded", 200)
     assert stripe.get(f"/v1/refunds/{refund['id']}").body == refund
-    assert stripe.get("/v1/refunds", {"payment_intent": held["id"]}).body["data"] == [refund]
+    listed = stripe.get("/v1/refunds", {"payment_intent": held["id"]}).body["data"]
+    assert listed[0] == refund
+    released = [(one["amount"], one["metadata"]) for one in listed[1:]]
+    assert released == [(599, {})], "what the capture released looks like a refund"
     shown = stripe.get(path, {"expand": ["latest_charge"]}).body["latest_charge"]
-    assert (shown["amount_captured"], shown["amount_refunded"]) == (500, 200)
+    assert (shown["amount_captured"], shown["amount_refunded"]) == (500, 799)
     too_much = stripe.post("/v1/refunds", {"payment_intent": held["id"], "amount": 301})
     assert (too_much.status, too_much.error["param"]) == (400, "amount")
 

@@ -60,7 +60,8 @@ report.canceled = (await stripe.paymentIntents.cancel(other.id)).status;
 const refund = await stripe.refunds.create({payment_intent: held.id, amount: 200});
 const again = await stripe.refunds.retrieve(refund.id);
 const list = await stripe.refunds.list({payment_intent: held.id, limit: 3});
-report.refunded = {status: again.status, amount: again.amount, listed: list.data.length};
+const own = list.data.filter((one) => one.id === refund.id);
+report.refunded = {status: again.status, amount: again.amount, listed: own.length};
 
 const found = await stripe.paymentIntents.search({
   query: "metadata['reference']:'sdk é'", expand: ['data.latest_charge'],

@@ -30,7 +30,7 @@ namespace {
 using service::Start;
 using service::start_failure;
 
-inline constexpr int kBadStart = 2;
+constexpr int kBadStart = 2;
 constexpr std::chrono::seconds kDrainPatience{2};
 
 // Parts is what serves; one thread's, once its loop runs.
@@ -93,8 +93,8 @@ Start<void> run(const Settings& settings) {
 }  // namespace strongroom::psp_sim
 
 int main(int argc, char** argv) {
-  using namespace strongroom;
-  static_cast<void>(service::harden_process());
+  namespace psp_sim = strongroom::psp_sim;
+  static_cast<void>(strongroom::service::harden_process());
   const auto parsed = psp_sim::parse_settings(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto served = psp_sim::run(std::get<psp_sim::Settings>(parsed));

@@ -53,10 +53,14 @@ std::optional<ApiError> check_number(std::string_view number) {
   return std::nullopt;
 }
 
+std::chrono::year_month_day date_of(std::int64_t unix_s) {
+  return std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_seconds(std::chrono::seconds(unix_s)));
+}
+
 // The last day of the printed month counts.
 std::optional<ApiError> check_expiry(std::int64_t month, std::int64_t year, std::int64_t now_s) {
-  using namespace std::chrono;
-  const year_month_day today{floor<days>(sys_seconds(seconds(now_s)))};
+  const std::chrono::year_month_day today = date_of(now_s);
   const int this_year = static_cast<int>(today.year());
   const auto this_month = static_cast<unsigned>(today.month());
   if (month < 1 || month > 12) return wrong_card("invalid_expiry_month", "exp_month");
@@ -117,11 +121,9 @@ std::expected<Card, ApiError> read_card(const Form& form, const CardReader& read
 std::expected<Card, ApiError> card_of_test_id(std::string_view id, const CardReader& reader) {
   const std::string_view number = number_of_test_id(id);
   if (number.empty()) return std::unexpected(no_such("PaymentMethod", "payment_method"));
-  using namespace std::chrono;
-  const year_month_day today{floor<days>(sys_seconds(seconds(reader.now_s)))};
   Card card = card_of(number, reader.salt);
   card.exp_month = 12;
-  card.exp_year = static_cast<int>(today.year()) + 1;
+  card.exp_year = static_cast<int>(date_of(reader.now_s).year()) + 1;
   card.cvc_given = true;
   return card;
 }

@@ -26,6 +26,7 @@ std::map<std::string, json::array, std::less<>> refunds_by_charge(Ledger& ledger
   std::map<std::string, json::array, std::less<>> found;
   for (const std::string& key : ledger.refunds.keys()) {
     const Refund& refund = *ledger.refunds.find(key);
+    if (refund.released) continue;
     found[refund.charge].push_back(json::object{{"id", refund.id},
                                                 {"amount", refund.amount},
                                                 {"status", refund.status},

@@ -67,7 +67,8 @@ struct Charge {
   std::string payment_method{};
   std::int64_t amount = 0;  // minor units, like all amounts here
   std::int64_t amount_captured = 0;
-  std::int64_t amount_refunded = 0;
+  std::int64_t amount_refunded = 0;  // by refunds that were asked for
+  std::int64_t amount_released = 0;  // of the authorization; the API shows it as refunded, too
   bool captured = false;
   bool reversed = false;              // the authorization was given up before capture
   std::optional<ApiError> failure{};  // declined
@@ -113,6 +114,7 @@ struct Refund {
   std::string reason{};
   std::string status = "succeeded";
   RefundCourse course = RefundCourse::succeeds;
+  bool released = false;  // nobody asked for it: what a capture or a cancellation gave back
   Metadata metadata{};
 };
 

@@ -45,6 +45,9 @@ struct Call {
 [[nodiscard]] Reply get_refund(const Call& call);
 [[nodiscard]] Reply list_refunds(const Call& call);
 
+// Gives `amount` of an authorization back, as the API does: by a refund that nobody asked for.
+void release(Ledger& ledger, const PaymentIntent& intent, Charge& charge, std::int64_t amount);
+
 // The metadata in `form`; at most 50 members with names of at most 40 bytes. Empty values, which
 // unset, are left out.
 [[nodiscard]] std::expected<Metadata, ApiError> read_metadata(const Form& form);

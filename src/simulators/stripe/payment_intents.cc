@@ -216,10 +216,11 @@ Reply capture_payment_intent(const Call& call) {
   if (Charge* charge = call.ledger.charge(call.account, intent.latest_charge)) {
     charge->captured = true;
     charge->amount_captured = amount;
+    release(call.ledger, intent, *charge, intent.amount_capturable - amount);
   }
   intent.status = "succeeded";
   intent.amount_received = amount;
-  intent.amount_capturable = 0;  // the rest is released
+  intent.amount_capturable = 0;
   intent.changed_us = call.ledger.now_us();
   return show(call, intent);
 }
@@ -236,6 +237,7 @@ Reply cancel_payment_intent(const Call& call) {
   if (intent.status == "requires_capture") {
     if (Charge* charge = call.ledger.charge(call.account, intent.latest_charge)) {
       charge->reversed = true;
+      release(call.ledger, intent, *charge, intent.amount_capturable);
     }
   }
   intent.status = "canceled";

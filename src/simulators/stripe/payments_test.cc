@@ -81,6 +81,29 @@ TEST_F(PaymentsTest, AuthorizesAndCapturesAPart) {
   EXPECT_EQ(charges().number("/charges/0/amount_captured"), 500);
 }
 
+TEST_F(PaymentsTest, ShowsWhatItReleasesAsARefund) {
+  const Answer part = pay(stored("4242424242424242"), "&capture_method=manual");
+  const std::string path = "/v1/payment_intents/" + part.at("/id");
+  const Answer captured = post(path + "/capture", "amount_to_capture=500&expand[]=latest_charge");
+  EXPECT_EQ(captured.number("/latest_charge/amount_refunded"), 599);
+  EXPECT_FALSE(captured.body.at("latest_charge").at("refunded").as_bool());
+  const Answer list = get("/v1/refunds?payment_intent=" + part.at("/id"));
+  ASSERT_EQ(list.body.at("data").as_array().size(), 1u);
+  EXPECT_EQ(list.number("/data/0/amount"), 599);
+  EXPECT_EQ(list.at("/data/0/status"), "succeeded");
+  EXPECT_TRUE(list.body.at("data").at(0).at("metadata").as_object().empty());
+  EXPECT_EQ(post("/v1/refunds", "payment_intent=" + part.at("/id")).number("/amount"), 500);
+  EXPECT_EQ(charges().number("/charges/0/amount_refunded"), 500);
+  EXPECT_EQ(charges().body.at("charges").at(0).at("refunds").as_array().size(), 1u);
+  EXPECT_TRUE(
+      get(path + "?expand[]=latest_charge").body.at("latest_charge").at("refunded").as_bool());
+
+  const Answer held = pay(stored("4242424242424242"), "&capture_method=manual");
+  post("/v1/payment_intents/" + held.at("/id") + "/cancel", "");
+  EXPECT_EQ(get("/v1/refunds?payment_intent=" + held.at("/id")).number("/data/0/amount"), 1099);
+  EXPECT_EQ(charges().number("/charges/0/amount_refunded"), 0);
+}
+
 TEST_F(PaymentsTest, CancelsAnAuthorizationOnly) {
   const Answer held = pay(stored("4242424242424242"), "&capture_method=manual");
   const std::string path = "/v1/payment_intents/" + held.at("/id");

@@ -78,6 +78,20 @@ bool is_asked_for(const Call& call, const Refund& refund) {
 
 }  // namespace
 
+void release(Ledger& ledger, const PaymentIntent& intent, Charge& charge, std::int64_t amount) {
+  if (amount == 0) return;
+  charge.amount_released += amount;
+  const std::string id = ledger.new_id("re_");
+  ledger.refunds.put(id, {.id = id,
+                          .account = intent.account,
+                          .created_s = ledger.now_s(),
+                          .charge = charge.id,
+                          .payment_intent = intent.id,
+                          .amount = amount,
+                          .currency = intent.currency,
+                          .released = true});
+}
+
 Reply create_refund(const Call& call) {
   if (auto expansion = Expansion::of(call.form, {}); !expansion) {
     return std::unexpected(expansion.error());

@@ -84,11 +84,12 @@ json::value charge_reference(const PaymentIntent& intent, Ledger& ledger, bool e
 json::object to_json(const Charge& charge, const PaymentIntent& intent, Ledger& ledger) {
   const PaymentMethod* method = ledger.payment_methods.find(charge.payment_method);
   const bool approved = !charge.failure;
+  const std::int64_t refunded = charge.amount_refunded + charge.amount_released;
   json::object out{{"id", charge.id},
                    {"object", "charge"},
                    {"amount", charge.amount},
                    {"amount_captured", charge.amount_captured},
-                   {"amount_refunded", charge.amount_refunded},
+                   {"amount_refunded", refunded},
                    {"application", nullptr},
                    {"application_fee", nullptr},
                    {"application_fee_amount", nullptr},
@@ -113,7 +114,7 @@ json::object to_json(const Charge& charge, const PaymentIntent& intent, Ledger& 
     out["payment_method_details"] = {{"card", charged_card_json(*method, charge)},
                                      {"type", "card"}};
   }
-  out["refunded"] = charge.amount_refunded > 0 && charge.amount_refunded == charge.amount_captured;
+  out["refunded"] = refunded == charge.amount;
   out["status"] = approved ? "succeeded" : "failed";
   return out;
 }

@@ -84,9 +84,8 @@ constexpr std::size_t kIdCharacters = 24;
 
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
   std::int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc{} || rest != end) return std::nullopt;
+  const auto [rest, error] = std::from_chars(text.begin(), text.end(), value);
+  if (text.empty() || error != std::errc{} || rest != text.end()) return std::nullopt;
   return value;
 }
 
