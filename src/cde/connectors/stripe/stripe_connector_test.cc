@@ -518,6 +518,33 @@ TEST_F(StripeConnectorTest, LookUpSearchesByReferenceAndReadsTheTruth) {
   EXPECT_EQ(seen[2].call, "GET /v1/refunds?limit=100&payment_intent=pi_1");
 }
 
+TEST_F(StripeConnectorTest, LookUpLeavesOutWhatACaptureReleased) {
+  const auto refund = [](std::string_view id, int amount) {
+    return fmt::format(R"({{"id":"{}","object":"refund","status":"succeeded","amount":{},)"
+                       R"("currency":"usd","payment_intent":"pi_1","metadata":{{}}}})",
+                       id, amount);
+  };
+  const struct {
+    std::string refunds;
+    std::int64_t refunded;
+    std::size_t listed;
+  } rows[] = {
+      {refund("re_1", 599), 0, 0},
+      {refund("re_2", 100) + "," + refund("re_1", 599), 100, 1},  // made at Stripe's own desk
+      {refund("re_3", 599) + "," + refund("re_1", 599), 599, 1},
+  };
+  for (const auto& row : rows) {
+    processor_.will_answer(200, intent("status=\"succeeded\";amount_received=500"));
+    processor_.will_answer(200,
+                           R"({"object":"list","has_more":false,"data":[)" + row.refunds + "]}");
+    const LookUpAnswer answer = look_up({.reference = "att_1", .processor_reference = "pi_1"});
+    EXPECT_EQ(answer.outcome, OperationOutcome::approved);
+    EXPECT_EQ(answer.amount_captured, 500);
+    EXPECT_EQ(answer.amount_refunded, row.refunded);
+    EXPECT_EQ(answer.refunds.size(), row.listed);
+  }
+}
+
 TEST_F(StripeConnectorTest, LookUpTellsEachState) {
   const struct {
     std::string_view changes;

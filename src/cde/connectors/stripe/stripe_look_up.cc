@@ -66,6 +66,13 @@ std::optional<LookUpAnswer> answer_of(const PaymentIntent& intent,
   return answer;
 }
 
+// What a partial capture releases stands among the refunds, and nobody asked for it: an approved
+// one without our reference, of just the amount that was not captured.
+bool is_released(const Refund& refund, std::int64_t amount, const LookUpAnswer& answer) {
+  return refund.reference.empty() && outcome_of(refund) == OperationOutcome::approved &&
+         amount == answer.amount - answer.amount_captured;
+}
+
 // False when the list is not one of this charge's refunds, all of them.
 bool read_refunds(const http::ClientResponse& response, const payments::Currency& currency,
                   LookUpAnswer& answer) {
@@ -74,10 +81,15 @@ bool read_refunds(const http::ClientResponse& response, const payments::Currency
   if (response.status != 200 || data == nullptr) return false;
   const json::value* more = document.object()->if_contains("has_more");
   if (more == nullptr || *more != false || data->size() > payments::kLookUpRefundsMax) return false;
+  bool release_seen = answer.amount == answer.amount_captured;
   for (const json::value& element : *data) {
     const auto refund = element.is_object() ? read_refund(element.get_object()) : std::nullopt;
     const auto amount = refund ? from_stripe(refund->amount, currency) : std::nullopt;
     if (!amount || refund->payment_intent != answer.processor_reference) return false;
+    if (!release_seen && is_released(*refund, *amount, answer)) {
+      release_seen = true;  // there is one: what equals it is a refund made elsewhere
+      continue;
+    }
     const OperationOutcome outcome = outcome_of(*refund);
     if (outcome == OperationOutcome::approved) answer.amount_refunded += *amount;
     answer.refunds.push_back({refund->reference, refund->id, *amount, outcome});
