@@ -2,9 +2,13 @@
 
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -23,13 +27,43 @@ struct Behavior {
 
 std::mutex mutex;
 std::map<std::string, Behavior> behaviors;
+std::shared_mutex in_use;  // SoftHSM does not bear that a session ends under a call
 CK_FUNCTION_LIST* genuine = nullptr;
+
+// Whether the token is away: a file `away` stands beside SoftHSM's configuration, which a process
+// may look for from inside its sandbox.
+bool is_away() {
+  const char* const configuration = std::getenv("SOFTHSM2_CONF");
+  if (configuration == nullptr) return false;
+  const std::string path(configuration);
+  return ::access((path.substr(0, path.rfind('/')) + "/away").c_str(), F_OK) == 0;
+}
+
+// A token that is pulled takes its sessions along, and with them the login (section 5.6).
+void end_sessions() {
+  const std::scoped_lock alone(in_use);
+  std::array<CK_SLOT_ID, 8> slots{};
+  CK_ULONG count = slots.size();
+  if (genuine->C_GetSlotList(CK_TRUE, slots.data(), &count) != CKR_OK) return;
+  for (CK_ULONG i = 0; i < count; ++i) genuine->C_CloseAllSessions(slots[i]);
+}
+
+// Calls that concern the library and not a token; C_GetSlotList then gives no slot.
+bool needs_token(std::string_view function) {
+  return function != "C_Initialize" && function != "C_Finalize" && function != "C_GetInfo";
+}
 
 // Counts a call; true when it is to be spoiled, with `how`.
 bool spoiled(const char* function, Behavior& how) {
+  const bool away = needs_token(function) && is_away();
+  if (away) end_sessions();
   const std::scoped_lock lock(mutex);
   Behavior& behavior = behaviors[function];
   ++behavior.calls;
+  if (away) {
+    how.rv = function == std::string_view("C_GetSlotList") ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
+    return true;
+  }
   how = behavior;
   if (behavior.times == 0) return false;
   --behavior.times;
@@ -49,7 +83,9 @@ struct Spoilable<Member> {
 
   static CK_RV call(Arguments... arguments) {
     Behavior how;
-    if (!spoiled(name, how)) return (genuine->*Member)(arguments...);
+    const bool failing = spoiled(name, how);
+    const std::shared_lock inside(in_use);
+    if (!failing) return (genuine->*Member)(arguments...);
     // Failed or not, these end an operation (section 5.8): a spoiled call must not leave one open.
     if (ends_operation(name)) (genuine->*Member)(arguments...);
     auto last = std::get<sizeof...(Arguments) - 1>(std::tuple(arguments...));
@@ -81,6 +117,7 @@ CK_FUNCTION_LIST load_genuine() {
   SPOILABLE(C_InitToken);
   SPOILABLE(C_InitPIN);
   SPOILABLE(C_OpenSession);
+  SPOILABLE(C_GetSessionInfo);
   SPOILABLE(C_Login);
   SPOILABLE(C_GenerateKey);
   SPOILABLE(C_CreateObject);

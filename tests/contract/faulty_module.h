@@ -1,5 +1,7 @@
 // Control of the faulty module: a PKCS#11 library that is SoftHSM but for the calls that a test
-// tells it to spoil. A test loads it by FAULTY_MODULE and finds these functions in it.
+// tells it to spoil. A test loads it by FAULTY_MODULE and finds these functions in it. For a test
+// that runs it in another process, the token is away while a file `away` stands beside the file
+// that SOFTHSM2_CONF names.
 #pragma once
 
 extern "C" {

@@ -128,13 +128,16 @@ class RunningDeployment(d.Deployment):
 
 
 @contextlib.contextmanager
-def running(database="sqlite"):
-    """A fresh deployment, every process ready; all of it is gone afterwards."""
+def running(database="sqlite", around=contextlib.nullcontext):
+    """A fresh deployment, every process ready; all of it is gone afterwards. The processes live
+    inside the context that `around` gives for the deployment.
+    """
     with folder() as parent:
         deployment = RunningDeployment(parent / "deployment")
         deployment.create(database)
-        try:
-            deployment.supervisor.start_all()
-            yield deployment
-        finally:
-            deployment.supervisor.stop_all()
+        with around(deployment):
+            try:
+                deployment.supervisor.start_all()
+                yield deployment
+            finally:
+                deployment.supervisor.stop_all()
