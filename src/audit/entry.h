@@ -30,9 +30,11 @@ enum class EventType : std::uint8_t {
   processor_token_store,
   processor_token_revoke,
   payment_authorize,
+  payment_sale,  // authorize and capture in one
   payment_capture,
   payment_void,
   payment_refund,
+  payment_lookup,
   api_key_create,
   api_key_revoke,
   merchant_create,

@@ -14,7 +14,7 @@
 #include "payments/money.h"
 #include "payments/operation.h"
 #include "payments/payment.h"
-#include "wire/body.h"
+#include "wire/parsed.h"
 #include "wire/sealed_head.h"
 
 namespace strongroom::payments {

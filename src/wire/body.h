@@ -3,17 +3,14 @@
 #pragma once
 
 #include <boost/json/monotonic_resource.hpp>
-#include <expected>
 #include <string_view>
 #include <utility>
 
 #include "base/try.h"
 #include "wire/json.h"
+#include "wire/parsed.h"
 
 namespace strongroom::wire {
-
-template <class T>
-using Parsed = std::expected<T, Problem>;
 
 // Parses `body` and gives it to `read`, which takes an ObjectReader& and returns a std::optional of
 // the parsed form: empty only after a problem. Views into the body's texts end with the call.

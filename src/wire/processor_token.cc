@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "wire/body.h"
+
 namespace strongroom::wire {
 namespace {
 

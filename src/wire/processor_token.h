@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "wire/body.h"
+#include "wire/parsed.h"
 #include "wire/sealed_head.h"
 
 namespace strongroom::wire {

@@ -2,6 +2,7 @@
 // number, expiry, the rest.
 #include "cde/card/card_fields.h"
 
+#include <boost/json/object.hpp>
 #include <string_view>
 #include <utility>
 

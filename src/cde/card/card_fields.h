@@ -2,7 +2,6 @@
 // cannot be wrong. It is read in place in the secret arena; a problem never repeats what was sent.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -14,6 +13,10 @@
 #include "cde/card/expiry.h"
 #include "cde/card/pan.h"
 #include "wire/problem.h"
+
+namespace boost::json {
+class object;  // whoever hands a card on need not see JSON
+}
 
 namespace strongroom::cde {
 

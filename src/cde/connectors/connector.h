@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@
 #include "base/result.h"
 #include "cde/card/card_fields.h"
 #include "cde/connectors/sealer.h"
+#include "http/tls.h"
 #include "payments/pay_message.h"
 
 namespace strongroom::cde {
@@ -86,9 +88,10 @@ class Connector {
   [[nodiscard]] virtual Result<void> check_credential(std::span<const std::byte> credential,
                                                       Profile profile) const = 0;
 
-  // Puts the card at the processor, for use more than once.
+  // Puts the card at the processor, for use more than once. Number and code are gone when the
+  // request that carries them is answered.
   [[nodiscard]] virtual async::Task<Result<StoredCard>> store(const Account& account,
-                                                              const CardFields& card,
+                                                              CardFields card,
                                                               std::string_view idempotency_key) = 0;
   // Takes it away again: approved also when it was gone already. unknown: try again.
   [[nodiscard]] virtual async::Task<Result<payments::OperationOutcome>> remove(
@@ -109,6 +112,8 @@ class Connector {
   [[nodiscard]] virtual async::Task<Result<payments::LookUpAnswer>> look_up(const Account& account,
                                                                             const LookUp& what) = 0;
 
+  // Connections made from now on believe `tls` about who the processor is.
+  virtual void set_tls(std::shared_ptr<const http::TlsContext> tls) = 0;
   // Closes idle connections and waits for the calls under way; for a stopping process.
   [[nodiscard]] virtual async::Task<void> close() = 0;
 };

@@ -39,6 +39,7 @@ class Api {
   // nothing was begun. Errors as http::Client::send.
   [[nodiscard]] async::Task<Result<http::ClientResponse>> send(const Account& account,
                                                                const Call& call);
+  void set_tls(std::shared_ptr<const http::TlsContext> tls) { client_.set_tls(std::move(tls)); }
   [[nodiscard]] async::Task<void> close() { return client_.close(); }
 
  private:

@@ -20,6 +20,12 @@ std::string id_of(const json::object& object, std::string_view key, std::string_
   return sound ? std::string(id) : std::string();
 }
 
+// An intent's client_secret begins with its id: an answer whose parts are of two payments is none.
+bool is_of_one_piece(const json::object& object, const std::string& id) {
+  const std::string_view secret = text_of(object, "client_secret");
+  return secret.empty() || secret.starts_with(id + "_secret_");
+}
+
 bool is_kind(const json::object& object, std::string_view kind) {
   return text_of(object, "object") == kind;
 }
@@ -64,7 +70,7 @@ std::optional<PaymentIntent> read_payment_intent(const json::object& object) {
                        .payment_method = std::string(text_of(object, "payment_method")),
                        .reference = reference_of(object)};
   if (!is_kind(object, "payment_intent") || intent.id.empty() || intent.amount < 0 ||
-      intent.amount_received < 0) {
+      intent.amount_received < 0 || !is_of_one_piece(object, intent.id)) {
     return std::nullopt;
   }
   if (const json::object* error = object_of(object, "last_payment_error")) {

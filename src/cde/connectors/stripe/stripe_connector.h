@@ -10,10 +10,11 @@
 #include "async/loop.h"
 #include "cde/connectors/connector.h"
 #include "cde/connectors/stripe/api.h"
-#include "cde/connectors/stripe/verdict.h"
 #include "http/client.h"
 
 namespace strongroom::cde::stripe {
+
+struct ExpectedChange;  // verdict.h
 
 class StripeConnector final : public Connector {
  public:
@@ -28,8 +29,7 @@ class StripeConnector final : public Connector {
   [[nodiscard]] Result<void> check_credential(std::span<const std::byte> credential,
                                               Profile profile) const override;
 
-  [[nodiscard]] async::Task<Result<StoredCard>> store(const Account& account,
-                                                      const CardFields& card,
+  [[nodiscard]] async::Task<Result<StoredCard>> store(const Account& account, CardFields card,
                                                       std::string_view idempotency_key) override;
   [[nodiscard]] async::Task<Result<payments::OperationOutcome>> remove(
       const Account& account, const std::vector<std::string>& ids) override;
@@ -45,9 +45,14 @@ class StripeConnector final : public Connector {
                                                                 const Change& change) override;
   [[nodiscard]] async::Task<Result<payments::LookUpAnswer>> look_up(const Account& account,
                                                                     const LookUp& what) override;
+  void set_tls(std::shared_ptr<const http::TlsContext> tls) override {
+    api_.set_tls(std::move(tls));
+  }
   [[nodiscard]] async::Task<void> close() override { return api_.close(); }
 
  private:
+  async::Task<Result<http::ClientResponse>> send_card(const Account& account, CardFields card,
+                                                      std::string_view idempotency_key);
   async::Task<StoredCard> attach(const Account& account, std::string method,
                                  std::string_view idempotency_key);
   async::Task<payments::OperationOutcome> delete_customer(const Account& account,

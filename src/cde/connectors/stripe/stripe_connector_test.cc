@@ -98,7 +98,7 @@ class StripeConnectorTest : public ::testing::Test {
       card.cvc = *Cvc::parse("123");
       card.name = *SecretBytes::copy_of(as_bytes("Ada & Co"));
     }
-    auto stored = loop_.run_until_done(connector_.store(account_, card, "key_s"));
+    auto stored = loop_.run_until_done(connector_.store(account_, std::move(card), "key_s"));
     EXPECT_TRUE(stored.has_value());
     return stored ? *std::move(stored) : StoredCard{};
   }
@@ -165,6 +165,7 @@ TEST_F(StripeConnectorTest, AnAnswerAboutSomethingElseIsUnknown) {
       intent("id=\"pi_/../x\""),
       intent("id=7"),
       intent("object=\"charge\""),
+      intent("client_secret=\"pi_2_secret_x\""),
       intent("amount=1098"),
       intent("amount=\"1099\""),
       intent("currency=\"eur\""),

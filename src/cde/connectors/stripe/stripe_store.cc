@@ -22,7 +22,7 @@ StoredCard stored_as(const payments::PayAnswer& answer) {
 }
 constexpr OperationOutcome kUnknown = OperationOutcome::unknown;
 
-Result<Form> card_form(const CardFields& card) {
+Result<Form> card_form(CardFields card) {
   SR_TRY(Form form, Form::create());
   form.add("type", "card")
       .add("card[number]", card.pan.reveal(PanReveal::grant()))
@@ -80,20 +80,27 @@ Result<void> StripeConnector::check_credential(std::span<const std::byte> creden
   return {};
 }
 
-async::Task<Result<StoredCard>> StripeConnector::store(const Account& account,
-                                                       const CardFields& card,
-                                                       std::string_view idempotency_key) {
-  SR_CO_TRY(const Form form, card_form(card));
-  const Call make{.target = "/v1/payment_methods",
+// The one request with the card in it. Nothing of the card is left here when it is answered.
+async::Task<Result<http::ClientResponse>> StripeConnector::send_card(
+    const Account& account, CardFields card, std::string_view idempotency_key) {
+  SR_CO_TRY(const Form form, card_form(std::move(card)));
+  const Call call{.target = "/v1/payment_methods",
                   .form = &form,
                   .idempotency_key = key_of(account, idempotency_key, "payment-method")};
-  const Result<http::ClientResponse> made = co_await api_.send(account, make);
+  co_return co_await api_.send(account, call);
+}
+
+async::Task<Result<StoredCard>> StripeConnector::store(const Account& account, CardFields card,
+                                                       std::string_view idempotency_key) {
+  const std::string last4 = card.pan.last4();
+  const Result<http::ClientResponse> made =
+      co_await send_card(account, std::move(card), idempotency_key);
   if (!made) {
     SR_CO_CHECK_OK(unless_sent(made.error()));
     co_return StoredCard{};
   }
   if (made->status != 200) co_return stored_as(judge_refusal(*made, false));
-  const auto method = made_of(*made, card.pan.last4());
+  const auto method = made_of(*made, last4);
   if (!method) co_return StoredCard{};
   co_return co_await attach(account, method->id, idempotency_key);
 }
