@@ -102,7 +102,8 @@ def keys_read(text, own_section):
 
 def keys_documented(text):
     parts = DOCUMENTED_SECTION.split(text)[1:]
-    return {f"{section}.{key}" for section, body in zip(parts[::2], parts[1::2])
+    # [connectord.NAME] is the section of each of a program's instances.
+    return {f"{section.partition('.')[0]}.{key}" for section, body in zip(parts[::2], parts[1::2])
             for row in re.findall(r"^\| (`.*?) \|", body, re.M) for key in CODE.findall(row)}
 
 

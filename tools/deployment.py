@@ -19,10 +19,17 @@ from children import (READY_SECONDS, STOP_SECONDS, DeploymentError, die_with_par
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))
-DAEMONS = ("auditd", "authd", "vaultd", "edged")  # in the order in which they need each other
+# In the order in which they need each other.
+DAEMONS = ("auditd", "authd", "connectord-stripe", "vaultd", "edged")
+SIMULATOR = "psp-sim"  # stands beside connectord-stripe; no daemon, it has no admin socket
 BACKOFF_SECONDS_MAX = 30
 BACKOFF_DOUBLINGS_MAX = 9
 STEADY_SECONDS = 60  # whoever lived as long starts again with the shortest delay
+
+
+def program_of(instance):
+    """The executable of an instance: connectord-stripe is connectord."""
+    return BIN / ("connectord" if instance.startswith("connectord-") else instance)
 
 
 def build_programs(*more):
@@ -31,8 +38,8 @@ def build_programs(*more):
     """
     if "STRONGROOM_BIN" in os.environ:
         return
-    for command in (("tools/setup.sh",),
-                    ("tools/build.sh", "release", *DAEMONS, "strongroom", *more)):
+    programs = [program_of(instance).name for instance in (*DAEMONS, SIMULATOR, "strongroom")]
+    for command in (("tools/setup.sh",), ("tools/build.sh", "release", *programs, *more)):
         if subprocess.run(command, cwd=ROOT).returncode != 0:
             raise DeploymentError(f"{command[0]} failed")
 
@@ -104,6 +111,9 @@ class Deployment:
 
     def is_ready(self, instance):
         try:
+            if instance == SIMULATOR:
+                socket.create_connection(self.simulator_address(), timeout=1).close()
+                return True
             return self.admin(instance, "GET", "/readyz")[0] == 200
         except OSError:
             return False
@@ -116,12 +126,31 @@ class Deployment:
     def state(self):
         return json.loads(self.state_file.read_text())
 
+    def settings(self):
+        """strongroom.toml, parsed."""
+        import tomllib
+        return tomllib.loads(self.config.read_text())
+
+    def simulator_address(self):
+        """Where connectord-stripe looks for its processor: (host, port)."""
+        host, _, port = self.settings()["connectord"]["stripe"]["host"].rpartition(":")
+        return host, int(port)
+
     # --- running --------------------------------------------------------------------------------
+
+    def command(self, instance):
+        """What starts an instance."""
+        program = program_of(instance)
+        if instance == SIMULATOR:
+            pair = self.dir / "tls/psp-sim/psp-sim"
+            return [program, "--listen", f"127.0.0.1:{self.simulator_address()[1]}",
+                    "--certificate", f"{pair}.crt", "--key", f"{pair}.key"]
+        return [program, "--config", self.config, "--instance", instance]
 
     def start(self, instance):
         log = open(self.log_path(instance), "ab")
         return subprocess.Popen(
-            [str(BIN / instance), "--config", str(self.config)], stdin=subprocess.DEVNULL,
+            [str(part) for part in self.command(instance)], stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, cwd="/", preexec_fn=die_with_parent)
 
     def wait_stopped(self, seconds=STOP_SECONDS):
@@ -175,8 +204,7 @@ class Deployment:
         return json.loads(self.access_file.read_text())
 
     def write_state(self, processes):
-        import tomllib
-        config = tomllib.loads(self.config.read_text())
+        config = self.settings()
         tls = self.dir / "tls"
         state = {
             "version": 1,
@@ -189,7 +217,7 @@ class Deployment:
             **self.access(),
             "audit_public_key": (self.dir / config["auditd"]["public_key"]).read_text().strip(),
             "audit_dir": str(self.dir / "audit"),
-            "psp_sim": {},
+            "psp_sim": {"url": f"https://127.0.0.1:{self.simulator_address()[1]}"},
             "databases": {"vault": config["vaultd"]["database"],
                           "auth": config["authd"]["database"]},
             "processes": {name: {"pid": process.pid, "log": str(self.log_path(name))}
@@ -215,7 +243,7 @@ class Supervisor:
         deployment.wait_stopped()
         if deployment.postgres.exists():
             self.processes["postgres"] = self._start("postgres")
-        for instance in DAEMONS:
+        for instance in (SIMULATOR, *DAEMONS):
             self.processes[instance] = self._start(instance)
             deployment.wait_ready(instance, self.processes[instance])
         deployment.write_state(self.processes)

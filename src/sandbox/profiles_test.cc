@@ -15,6 +15,7 @@
 #include "sandbox/auditd.h"
 #include "sandbox/authd.h"
 #include "sandbox/child_for_test.h"
+#include "sandbox/connectord.h"
 #include "sandbox/edged.h"
 #include "sandbox/probe.h"
 #include "sandbox/psp_sim.h"
@@ -163,6 +164,26 @@ TEST_F(ProfilesTest, EdgedHasItsRightsAndNoOthers) {
               expect_sockets(findings);
               expect_admin_socket(findings);
               expect_no_unix_sockets(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, ConnectordHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_connectord({.config_folder = folder_ / "etc",
+                                                     .credential_paths = {folder_ / "tls"},
+                                                     .connect_ports = {neighbor_.port()},
+                                                     .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "etc/strongroom.toml");
+              expect_readable(findings, "tls/cert.pem");
+              for (const char* name : {"db", "token", "tls", "run"})
+                expect_unwritable(findings, name);
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_intake(findings);
               expect_threads(findings);
             }),
             "");

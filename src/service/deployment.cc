@@ -98,7 +98,7 @@ ConfigResult<Deployment> Deployment::load(const std::string& config_path, std::s
   deployment.instance = instance;
   deployment.section = section_of(program, instance);
   SR_CHECK_OK(deployment.file.expect_sections(
-      {"deployment", "tls", "tickets", "hsm", "edged", "vaultd", "authd", "auditd"}));
+      {"deployment", "tls", "tickets", "hsm", "edged", "vaultd", "authd", "auditd", "connectord"}));
   SR_CHECK_OK(read_common(deployment));
   return deployment;
 }

@@ -110,7 +110,7 @@ def test_init_makes_certificates_that_verify_and_name_their_service(made):
 def test_init_makes_distinct_secrets_and_names_none_in_the_configuration(made):
     secrets = [path.read_text() for path in (made.dir / "secrets").iterdir()
                if path.suffix != ".key"]
-    assert len(secrets) == len(set(secrets)) == 4
+    assert len(secrets) == len(set(secrets)) == 5
     assert all(len(secret) == 32 for secret in secrets)
     assert not any(secret in made.config.read_text() for secret in secrets)
 
@@ -139,7 +139,9 @@ def test_init_uses_the_ports_it_is_given(tmp_path):
     assert config["edged"]["listen"] == "127.0.0.1:41230"
     assert config["authd"]["listen"] == config["edged"]["authd"] == "127.0.0.1:41231"
     assert config["vaultd"]["listen"] == config["edged"]["vaultd"] == "127.0.0.1:41232"
-    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65534").returncode == USAGE
+    stripe = config["connectord"]["stripe"]
+    assert (stripe["listen"], stripe["host"]) == ("127.0.0.1:41233", "localhost:41234")
+    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65532").returncode == USAGE
 
 
 def test_init_survives_odd_names_and_refuses_odd_trust_domains(tmp_path):
@@ -213,7 +215,8 @@ def test_flipped_journal_byte_keeps_auditd_down(fresh):
 
 @pytest.mark.parametrize("daemon", DAEMONS)
 def test_sandbox_denies_everything_that_is_probed(made, daemon):
-    done = run(made, "--config", made.config, "--check-sandbox", program=daemon)
+    command = [str(part) for part in made.command(daemon)]
+    done = subprocess.run([*command, "--check-sandbox"], capture_output=True, text=True, timeout=60)
     probes = json.loads(done.stdout)["probes"]
     assert done.returncode == OK and len(probes) > 10
     assert all(probe["denied"] for probe in probes)
@@ -309,7 +312,8 @@ def test_status_tells_reachable_from_not(made, running):
     assert done.returncode == NOT_REACHABLE and "does not answer" in done.stdout
     report = json.loads(run(running, "status", "--json").stdout)
     ready = {daemon["instance"]: daemon["ready"] for daemon in report["daemons"]}
-    assert ready == {"auditd": True, "authd": True, "vaultd": False, "edged": False}
+    assert ready == {"auditd": True, "authd": True, "connectord-stripe": False, "vaultd": False,
+                     "edged": False}
 
 
 def test_commands_without_a_deployment_say_so(tmp_path):

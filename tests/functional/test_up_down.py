@@ -93,7 +93,8 @@ def test_sandbox_json_is_complete_and_true(sandbox, token):
     assert list(state) == ["version", "gateway_url", "vault_url", "authd_url", "ca_cert",
                            "client_cert", "client_key", "merchant_id", "api_key",
                            "audit_public_key", "audit_dir", "psp_sim", "databases", "processes"]
-    assert state["version"] == 1 and state["psp_sim"] == {}
+    assert state["version"] == 1
+    assert state["psp_sim"] == {"url": "https://127.0.0.1:%d" % sandbox.simulator_address()[1]}
     config = tomllib.loads(sandbox.config.read_text())
     for name, daemon in (("gateway_url", "edged"), ("vault_url", "vaultd"),
                          ("authd_url", "authd")):
@@ -118,11 +119,11 @@ def test_databases_of_sandbox_json_can_be_opened(sandbox, token):
 
 def test_processes_of_sandbox_json_are_those_that_run(sandbox):
     processes = sandbox.state()["processes"]
-    expected = set(d.DAEMONS) | ({"postgres"} if sandbox.database == "postgres" else set())
+    expected = {*d.DAEMONS, d.SIMULATOR, *({"postgres"} & {sandbox.database})}
     assert set(processes) == expected
     for name, process in processes.items():
         command = pathlib.Path(f"/proc/{process['pid']}/cmdline").read_bytes()
-        assert name.encode() in command.split(b"\0")[0]
+        assert d.program_of(name).name.encode() in command.split(b"\0")[0]
         log = pathlib.Path(process["log"])
         assert log.is_absolute() and log.stat().st_size > 0
 

@@ -6,7 +6,7 @@ import pytest
 
 import deployment as d
 
-PROGRAMS = (*d.DAEMONS, "strongroom", "psp-sim")
+PROGRAMS = (*(d.program_of(instance).name for instance in d.DAEMONS), "strongroom", "psp-sim")
 ENDBR64 = bytes.fromhex("f30f1efa")
 WIPING_DELETE = {"_ZdlPv", "_ZdlPvm", "_ZdlPvSt11align_val_t", "_ZdlPvmSt11align_val_t"}
 
@@ -63,7 +63,7 @@ def test_indirect_jumps_land_on_marks(program):
 
 @pytest.mark.parametrize("daemon", d.DAEMONS)
 def test_wiping_delete_is_exported_to_modules_loaded_later(daemon):
-    assert WIPING_DELETE <= symbols(d.BIN / daemon, "--defined-only")
+    assert WIPING_DELETE <= symbols(d.program_of(daemon), "--defined-only")
 
 
 def test_names_no_folder_of_the_machine_that_built_it(program):

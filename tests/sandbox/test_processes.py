@@ -21,6 +21,7 @@ PROBES_BY_ABI = {4: {"connect_unlisted_port", "bind_unlisted_port"}}
 # auditd makes sockets by right; vaultd and authd may connect to one, which is auditd's.
 SOCKET_PROBES = {"edged": {"connect_unlisted_socket", "make_unlisted_socket"},
                  "vaultd": {"make_unlisted_socket"}, "authd": {"make_unlisted_socket"},
+                 "connectord-stripe": {"make_unlisted_socket"},
                  "auditd": set()}
 GAPS_BY_ABI = {3: "truncating files", 4: "TCP ports", 6: "abstract Unix sockets"}
 
@@ -44,7 +45,7 @@ def instance(request):
 
 def check_sandbox(deployment, instance):
     """(exit status, probes by name)"""
-    done = subprocess.run([d.BIN / instance, "--config", deployment.config, "--check-sandbox"],
+    done = subprocess.run([*deployment.command(instance), "--check-sandbox"],
                           capture_output=True, text=True, timeout=30)
     probes = json.loads(done.stdout)["probes"]
     return done.returncode, {probe["name"]: probe for probe in probes}

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <boost/json/parse.hpp>
 #include <vector>
 
 #include "async/loop.h"
@@ -26,6 +27,13 @@ std::vector<uid_t> trusted_users() {
   return {0, ::geteuid()};
 }
 
+// Why the daemon refused, as one line.
+std::string reason(const boost::json::object& problem) {
+  const std::string detail = member(problem, "detail");
+  return detail == "-" ? member(problem, "title")
+                       : fmt::format("{}: {}", member(problem, "title"), detail);
+}
+
 }  // namespace
 
 Result<http::ClientResponse> call_admin(const std::string& directory, std::string_view instance,
@@ -38,6 +46,32 @@ Result<http::ClientResponse> call_admin(const std::string& directory, std::strin
   http::ClientRequest request{.method = method, .target = target, .body = as_bytes(body)};
   if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   return loop.run_until_done(send_and_close(client, request));
+}
+
+std::string member(const boost::json::object& object, std::string_view key) {
+  const boost::json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_string()) return "-";
+  return std::string(value->get_string());
+}
+
+std::expected<boost::json::object, int> ask_admin(const Context& context, std::string_view instance,
+                                                  http::Method method, std::string_view target,
+                                                  std::string_view body) {
+  const auto response = call_admin(context.directory, instance, method, target, body);
+  if (!response) {
+    const bool stranger = response.error().code() == ErrorCode::permission_denied;
+    const std::string why = stranger ? fmt::format("another user listens in {}'s place", instance)
+                                     : fmt::format("{} does not answer", instance);
+    return std::unexpected(failed(kNotReachable, fmt::format("{}: {}", context.directory, why)));
+  }
+  boost::system::error_code error;
+  const boost::json::value answer = boost::json::parse(response->body, error);
+  if (error || !answer.is_object()) {
+    return std::unexpected(failed(kNotReachable, fmt::format("{}: answer is not JSON", instance)));
+  }
+  if (response->status / 100 == 2) return answer.get_object();
+  const int status = response->status == 503 ? kNotReachable : kUsage;
+  return std::unexpected(failed(status, reason(answer.get_object())));
 }
 
 }  // namespace strongroom::tool

@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <expected>
 #include <span>
@@ -24,39 +23,11 @@ constexpr std::array<std::string_view, 4> kMerchantColumns{"id", "name", "status
 constexpr std::array<std::string_view, 8> kKeyColumns{
     "id", "prefix", "role", "name", "created_at", "created_by", "last_used_at", "revoked_at"};
 
-std::string member(const boost::json::object& object, std::string_view key) {
-  const boost::json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return "-";
-  return std::string(value->get_string());
-}
-
-// Why the daemon refused, as one line.
-std::string reason(const boost::json::object& problem) {
-  const std::string detail = member(problem, "detail");
-  return detail == "-" ? member(problem, "title")
-                       : fmt::format("{}: {}", member(problem, "title"), detail);
-}
-
-// The answer's object, or the exit status after the reason was printed.
 std::expected<boost::json::object, int> ask(const Context& context, http::Method method,
                                             std::string_view target,
                                             const boost::json::object& body = {}) {
   const std::string text = body.empty() ? std::string() : boost::json::serialize(body);
-  const auto response = call_admin(context.directory, kDaemon, method, target, text);
-  if (!response) {
-    const std::string_view why = response.error().code() == ErrorCode::permission_denied
-                                     ? "another user listens in authd's place"
-                                     : "authd does not answer";
-    return std::unexpected(failed(kNotReachable, fmt::format("{}: {}", context.directory, why)));
-  }
-  boost::system::error_code error;
-  const boost::json::value answer = boost::json::parse(response->body, error);
-  if (error || !answer.is_object()) {
-    return std::unexpected(failed(kNotReachable, "authd: answer is not JSON"));
-  }
-  if (response->status / 100 == 2) return answer.get_object();
-  const int status = response->status == 503 ? kNotReachable : kUsage;
-  return std::unexpected(failed(status, reason(answer.get_object())));
+  return ask_admin(context, kDaemon, method, target, text);
 }
 
 std::vector<std::string> cells(const boost::json::object& object,

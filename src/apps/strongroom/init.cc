@@ -66,16 +66,20 @@ Step claim_folder(const std::string& directory) {
   return {};
 }
 
-// Runs `program` --config DIR/etc/strongroom.toml --init; what it says goes where our words go.
-Step run_init(const InitPlan& plan, std::string_view program) {
+// Runs `program` for `instance` with --config DIR/etc/strongroom.toml --init; what it says goes
+// where our words go.
+Step run_init(const InitPlan& plan, std::string_view program, std::string_view instance) {
   std::error_code error;
   const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path();
-  std::string path = (beside / program).string();
-  std::string config_flag = "--config";
-  std::string config = plan.options.directory + "/etc/strongroom.toml";
-  std::string init_flag = "--init";
-  std::array<char*, 5> arguments{path.data(), config_flag.data(), config.data(), init_flag.data(),
-                                 nullptr};
+  const std::string path = (beside / program).string();
+  std::array<std::string, 6> words{path,
+                                   "--config",
+                                   plan.options.directory + "/etc/strongroom.toml",
+                                   "--instance",
+                                   std::string(instance),
+                                   "--init"};
+  std::array<char*, words.size() + 1> arguments{};
+  std::ranges::transform(words, arguments.begin(), [](std::string& word) { return word.data(); });
   pid_t child = 0;
   const int spawned =
       ::posix_spawn(&child, path.c_str(), nullptr, nullptr, arguments.data(), environ);
@@ -98,11 +102,13 @@ Step make(const InitPlan& plan) {
   SR_CHECK_OK(step("secrets", write_secrets(plan)));
   SR_CHECK_OK(step("configuration", write_configuration(plan)));
   say("auditd: checkpoint key");
-  SR_CHECK_OK(run_init(plan, "auditd"));
+  SR_CHECK_OK(run_init(plan, "auditd", "auditd"));
   say("authd: ticket key, database");
-  SR_CHECK_OK(run_init(plan, "authd"));
+  SR_CHECK_OK(run_init(plan, "authd", "authd"));
+  say("connectord-stripe: seal key");
+  SR_CHECK_OK(run_init(plan, "connectord", "connectord-stripe"));
   say("vaultd: HSM token, keys, database");
-  return run_init(plan, "vaultd");
+  return run_init(plan, "vaultd", "vaultd");
 }
 
 // DIR was empty when we came, so whatever stands in it is ours.

@@ -26,12 +26,30 @@ constexpr mode_t kReadable = 0644;
 constexpr mode_t kOwnerFolder = 0700;
 constexpr std::size_t kSecretBytes = 20;
 
-constexpr std::array<std::string_view, 18> kFolders{
-    "etc",        "tls",         "tls/ca", "tls/edged",  "tls/vaultd", "tls/authd",
-    "public",     "secrets",     "hsm",    "hsm/tokens", "data",       "data/vaultd",
-    "data/authd", "data/auditd", "audit",  "run",        "run/auditd", "log"};
-constexpr std::array<std::string_view, 4> kSecrets{"hsm.pin", "hsm.so_pin", "authd.passphrase",
-                                                   "auditd.passphrase"};
+constexpr auto kFolders = std::to_array<std::string_view>({"etc",
+                                                           "tls",
+                                                           "tls/ca",
+                                                           "tls/edged",
+                                                           "tls/vaultd",
+                                                           "tls/authd",
+                                                           "tls/connectord-stripe",
+                                                           "tls/psp-sim",
+                                                           "public",
+                                                           "secrets",
+                                                           "hsm",
+                                                           "hsm/tokens",
+                                                           "data",
+                                                           "data/vaultd",
+                                                           "data/authd",
+                                                           "data/auditd",
+                                                           "data/connectord-stripe",
+                                                           "audit",
+                                                           "run",
+                                                           "run/auditd",
+                                                           "log"});
+constexpr auto kSecrets =
+    std::to_array<std::string_view>({"hsm.pin", "hsm.so_pin", "authd.passphrase",
+                                     "auditd.passphrase", "connectord-stripe.passphrase"});
 
 std::string path_in(const InitPlan& plan, std::string_view name) {
   return fmt::format("{}/{}", plan.options.directory, name);
@@ -45,11 +63,20 @@ struct Leaf {
   bool client;
   bool demo_only = false;
 };
-constexpr std::array<Leaf, 5> kLeaves{
+constexpr std::array<Leaf, 7> kLeaves{
     Leaf{.path = "tls/edged/edged", .identity = "edged", .server = false, .client = true},
     Leaf{.path = "tls/edged/public", .identity = "", .server = true, .client = false},
     Leaf{.path = "tls/vaultd/vaultd", .identity = "vaultd", .server = true, .client = true},
     Leaf{.path = "tls/authd/authd", .identity = "authd", .server = true, .client = false},
+    Leaf{.path = "tls/connectord-stripe/connectord-stripe",
+         .identity = "connectord-stripe",
+         .server = true,
+         .client = false},
+    Leaf{.path = "tls/psp-sim/psp-sim",
+         .identity = "",
+         .server = true,
+         .client = false,
+         .demo_only = true},
     Leaf{.path = "tls/loadgen",
          .identity = "loadgen",
          .server = false,

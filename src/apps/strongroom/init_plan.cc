@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <numeric>
 #include <utility>
 
 #include "base/try.h"
@@ -76,7 +77,30 @@ checkpoint_key = "data/auditd/checkpoint.sealed"
 passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 # Who may write, by the user that each instance runs as.
-writers = {{ vaultd = "{uid}", authd = "{uid}" }}
+writers = {{ vaultd = "{uid}", authd = "{uid}", connectord-stripe = "{uid}" }}
+
+[connectord.stripe]               # the only process that speaks to Stripe
+listen = "127.0.0.1:{stripe}"
+certificate = "tls/connectord-stripe/connectord-stripe.crt"
+key = "tls/connectord-stripe/connectord-stripe.key"
+connector = "stripe"
+roles = ["store", "pay"]          # production: an instance for each
+seal_key = "data/connectord-stripe/seal.sealed"
+passphrase = "file:secrets/connectord-stripe.passphrase"  # opens seal_key
+{processor}answer_timeout_ms = 30000         # a slower answer is an unknown outcome
+connections = 64                  # to Stripe at once, per worker
+workers = 1
+)";
+
+// Where the processor is: in the demo profile psp-sim, whose certificate the deployment's CA signs.
+constexpr std::string_view kSimulated =
+    R"(host = "localhost:{}"         # psp-sim, which plays Stripe
+ca = "tls/ca/ca.crt"              # who may say that it is there
+)";
+constexpr std::string_view kGenuine = R"(host = "api.stripe.com:443"
+# Where that is, for a sandbox cannot ask DNS; without them it is asked once, at start.
+# addresses = ["192.0.2.1"]
+ca = "/etc/ssl/certs/ca-certificates.crt"  # who may say that it is there
 )";
 
 constexpr std::string_view kTrustDomainCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
@@ -87,10 +111,13 @@ log.level = ERROR
 slots.removable = false
 )";
 
-// A listening socket's port is nobody else's; three at once are three different ones.
-Result<std::array<std::uint16_t, 3>> free_ports() {
-  std::array<std::uint16_t, 3> ports{};
-  std::array<int, 3> sockets{-1, -1, -1};
+constexpr std::uint16_t kPorts = 5;
+using Ports = std::array<std::uint16_t, kPorts>;
+
+// A listening socket's port is nobody else's; several at once are different ones.
+Result<Ports> free_ports() {
+  Ports ports{};
+  std::array<int, kPorts> sockets{};
   for (std::size_t i = 0; i < ports.size(); ++i) {
     sockets[i] = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -109,13 +136,14 @@ Result<std::array<std::uint16_t, 3>> free_ports() {
   return ports;
 }
 
-Result<std::array<std::uint16_t, 3>> choose_ports(const std::optional<std::uint16_t>& base) {
+Result<Ports> choose_ports(const std::optional<std::uint16_t>& base) {
   if (!base) return free_ports();
-  if (*base == 0 || *base > 65533) {
-    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65533"});
+  if (*base == 0 || *base > 65536 - kPorts) {
+    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65531"});
   }
-  return std::array<std::uint16_t, 3>{*base, static_cast<std::uint16_t>(*base + 1),
-                                      static_cast<std::uint16_t>(*base + 2)};
+  Ports ports{};
+  std::iota(ports.begin(), ports.end(), *base);
+  return ports;
 }
 
 // A TOML basic string (TOML 1.0, "String").
@@ -143,7 +171,9 @@ Result<InitPlan> make_plan(InitOptions options) {
   InitPlan plan{.options = std::move(options),
                 .edged_port = ports[0],
                 .authd_port = ports[1],
-                .vaultd_port = ports[2]};
+                .vaultd_port = ports[2],
+                .stripe_port = ports[3],
+                .simulator_port = ports[4]};
   plan.soft_hsm = plan.options.hsm_module.contains("softhsm");
   return plan;
 }
@@ -152,13 +182,17 @@ std::string configuration_text(const InitPlan& plan) {
   const std::string_view softhsm =
       plan.soft_hsm ? "softhsm_conf = \"hsm/softhsm2.conf\"  # SoftHSM finds its token by it\n"
                     : "";
+  const std::string processor = plan.options.profile == "demo"
+                                    ? fmt::format(fmt::runtime(kSimulated), plan.simulator_port)
+                                    : std::string(kGenuine);
   return fmt::format(
       fmt::runtime(kConfiguration), fmt::arg("profile", quoted(plan.options.profile)),
       fmt::arg("trust_domain", quoted(plan.options.trust_domain)),
       fmt::arg("module", quoted(plan.options.hsm_module)), fmt::arg("softhsm", softhsm),
       fmt::arg("assurance", quoted(plan.options.hsm_assurance)), fmt::arg("fast", plan.soft_hsm),
       fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
-      fmt::arg("vaultd", plan.vaultd_port),
+      fmt::arg("vaultd", plan.vaultd_port), fmt::arg("stripe", plan.stripe_port),
+      fmt::arg("processor", processor),
       fmt::arg("vault_database",
                database_text(plan.options.vault_database, plan, "vaultd/vault.db")),
       fmt::arg("auth_database", database_text(plan.options.auth_database, plan, "authd/auth.db")),

@@ -21,7 +21,7 @@ struct InitOptions {
   std::string hsm_assurance =
       "hardware";  // or "software": production goes without a hardware module
   std::optional<std::uint16_t>
-      port_base{};  // edged, authd, vaultd from here on; free ports if none
+      port_base{};  // edged and the others from here on; free ports if none
 };
 
 struct InitPlan {
@@ -29,7 +29,9 @@ struct InitPlan {
   std::uint16_t edged_port = 0;
   std::uint16_t authd_port = 0;
   std::uint16_t vaultd_port = 0;
-  bool soft_hsm = true;  // the module keeps its token in DIR/hsm
+  std::uint16_t stripe_port = 0;     // connectord-stripe's
+  std::uint16_t simulator_port = 0;  // psp-sim's, in the demo profile
+  bool soft_hsm = true;              // the module keeps its token in DIR/hsm
 };
 
 // unavailable: no free ports; invalid_argument: port_base leaves no room, or trust_domain has other

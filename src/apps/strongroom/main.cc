@@ -8,6 +8,7 @@
 #include <string>
 
 #include "apps/strongroom/audit_command.h"
+#include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/directory_commands.h"
 #include "apps/strongroom/init.h"
@@ -31,6 +32,7 @@ struct Invocation {
   InitOptions init;
   std::string merchant, name, id, vkey;
   std::string role = "merchant_admin";
+  NewAccount account;
   std::function<int()> command;
 };
 
@@ -98,6 +100,24 @@ void add_api_keys(CLI::App& app, Invocation& in) {
   list->add_option("--merchant", in.merchant, "whose keys")->type_name("ID")->required();
 }
 
+void add_connector_accounts(CLI::App& app, Invocation& in) {
+  CLI::App* accounts = app.add_subcommand("connector-accounts", "merchants at their processors");
+  accounts->require_subcommand(1);
+  CLI::App* add_one = add(*accounts, in, "add",
+                          "seal a credential, read from standard input unless a file is named",
+                          [&in] { return add_connector_account(in.context, in.account); });
+  add_one->add_option("--merchant", in.account.merchant, "whose account")
+      ->type_name("ID")
+      ->required();
+  add_one->add_option("--connector", in.account.connector, "the instance, as stripe")
+      ->type_name("NAME")
+      ->required();
+  add_one->add_option("--account-id", in.account.account_id, "replace this account's credential")
+      ->type_name("ID");
+  add_one->add_option("--credential-file", in.account.credential_file, "readable by you alone")
+      ->type_name("FILE");
+}
+
 void add_audit(CLI::App& app, Invocation& in) {
   CLI::App* audit = app.add_subcommand("audit", "the audit log");
   audit->require_subcommand(1);
@@ -120,6 +140,7 @@ int run(int argc, char** argv) {
   add(app, in, "status", "readiness of every daemon", [&in] { return show_status(in.context); });
   add_merchants(app, in);
   add_api_keys(app, in);
+  add_connector_accounts(app, in);
   add_audit(app, in);
   try {
     app.parse(argc, argv);

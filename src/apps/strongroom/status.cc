@@ -19,7 +19,15 @@
 namespace strongroom::tool {
 namespace {
 
-constexpr std::array<std::string_view, 4> kDaemons{"auditd", "authd", "vaultd", "edged"};
+// An instance, and the section that says that the deployment has it.
+struct Instance {
+  std::string_view name;
+  std::string_view section;
+};
+constexpr std::array<Instance, 5> kInstances{
+    Instance{"auditd", "auditd"}, Instance{"authd", "authd"},
+    Instance{"connectord-stripe", "connectord.stripe"}, Instance{"vaultd", "vaultd"},
+    Instance{"edged", "edged"}};
 
 struct DaemonStatus {
   int status = kNotReachable;
@@ -97,9 +105,9 @@ int show_status(const Context& context) {
   if (!file) return failed(kUsage, file.error().text());
   std::vector<DaemonStatus> daemons;
   int status = kOk;
-  for (const std::string_view daemon : kDaemons) {
-    if (!file->has_section(daemon)) continue;
-    daemons.push_back(ask(context, daemon));
+  for (const Instance& instance : kInstances) {
+    if (!file->has_section(instance.section)) continue;
+    daemons.push_back(ask(context, instance.name));
     status = std::max(status, daemons.back().status);
   }
   if (context.json) {
