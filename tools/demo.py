@@ -166,7 +166,8 @@ class Demo:
             for path, form, offset in findings))
         files = [path for path in self.deployment.dir.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
-        return f"{len(files)} files, {size / 1e6:.1f} MB, searched in 12 encodings"
+        forms = leak_scan.forms(self.pan)
+        return f"{len(files)} files, {size / 1e6:.1f} MB, searched in {len(forms)} forms"
 
     def delete(self):
         status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")

@@ -11,6 +11,11 @@ import random
 # stands in no source and no earlier log.
 TEST_BIN = "424242"
 
+# What people and programs put between the groups of a number (src/base/pan_scan.h knows them all).
+SEPARATORS = {"spaces": " ", "dashes": "-", "dots": ".", "slashes": "/", "underscores": "_",
+              "commas": ",", "two spaces": "  ", "tabs": "\t", "line ends": "\n",
+              "no-break spaces": "\u00a0", "en dashes": "\u2013"}
+
 
 def check_digit(digits):
     """The digit that completes `digits` (ISO/IEC 7812-1 annex B)."""
@@ -29,12 +34,11 @@ def generate_pan(bin_digits=TEST_BIN, length=16):
 
 def forms(pan):
     """Each form of `pan`: (name, bytes)."""
-    groups = " ".join(pan[i:i + 4] for i in range(0, len(pan), 4))
+    groups = [pan[i:i + 4] for i in range(0, len(pan), 4)]
     packed = pan if len(pan) % 2 == 0 else "0" + pan
     found = {
         "digits": pan.encode(),
-        "digits in groups": groups.encode(),
-        "digits with dashes": groups.replace(" ", "-").encode(),
+        "full-width digits": "".join(chr(0xff10 + int(digit)) for digit in pan).encode(),
         "UTF-16": pan.encode("utf-16-le"),
         "reversed": pan[::-1].encode(),
         "packed decimal": bytes.fromhex(packed),
@@ -42,6 +46,8 @@ def forms(pan):
         "64-bit integer, big-endian": int(pan).to_bytes(8, "big"),
         "hex of the digits": pan.encode().hex().encode(),
     }
+    for name, separator in SEPARATORS.items():
+        found[f"groups with {name}"] = separator.join(groups).encode()
     for shift in range(3):  # base64 of a text that holds the number looks different by its offset
         encoded = base64.b64encode(b"\0" * shift + pan.encode())
         clean = encoded[4 if shift else 0:len(encoded) // 4 * 4 - 4]

@@ -43,7 +43,7 @@ class Cursor {
     return *this;
   }
   // The same for text that is compared with something known afterwards; gives how many of its
-  // digits stand close together.
+  // digits may stand close together.
   std::size_t unchecked_text(std::string_view& out) {
     if (!ok_) return 0;
     const std::size_t start = at_;
@@ -52,7 +52,8 @@ class Cursor {
     while (ok_ && at_ < json_.size() && json_[at_] != '"') {
       const PlainRun run = plain_run(json_.substr(at_));
       at_ += run.size;
-      digits = std::max(digits, run.digits);
+      // What stands between two runs may join their digits: then the text gets a look.
+      digits = std::max(digits, run.size == 0 ? kPanDigitsMin : run.digits);
       size += run.size == 0 ? character() : run.size;
     }
     out = json_.substr(start, at_ - start);

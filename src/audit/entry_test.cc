@@ -115,7 +115,8 @@ TEST(EntryTest, MasksWhatLooksLikeACardNumberInEveryField) {
         &entry.connector_id, &entry.bin, &entry.last4, &entry.request_id, &entry.instance}) {
     *field = "x " + pan;
   }
-  entry.resources = {pan, "GET /v1/tokens/4242-4242-4242-4242"};
+  entry.resources = {pan, "GET /v1/tokens/4242-4242-4242-4242", "4242.4242.4242.4242",
+                     "4242\u00a04242\u00a04242\u00a04242"};
   const std::string json = to_json(entry);
   EXPECT_EQ(json.find("4242"), std::string::npos) << json;
   EXPECT_TRUE(parse_entry(json));
@@ -214,6 +215,8 @@ TEST(EntryTest, ReaderRefusesWhatDoesNotFitTogether) {
       {R"("last4":"4242")", R"("last4":"424")"},
       {R"("user":{"uid":"key_1"})", R"("user":{"uid":""})"},
       {R"("user":{"uid":"key_1"})", R"("user":{"uid":"4242424242424242"})"},
+      {R"("user":{"uid":"key_1"})", R"("user":{"uid":"4242.4242.4242.4242"})"},
+      {R"("user":{"uid":"key_1"})", "\"user\":{\"uid\":\"4242\u20134242\u20134242\u20134242\"}"},
       {R"("user":{"uid":"key_1"})", R"("user":{"uid":"\u0041"})"},
       {R"("user":{"uid":"key_1"})", R"("user":{"uid":")" + std::string(257, 'x') + R"("})"},
       {R"("operation_id":"01000000-0000-7000-8000-000000000002",)", ""},
@@ -247,6 +250,7 @@ TEST(EntryTextTest, TimestampAgreesWithRfc3339) {
 
 TEST(EntryTextTest, PlainRunCountsDigitsThatMayBeOneCardNumber) {
   EXPECT_EQ(plain_run("4242 4242-4242x4242").digits, 12U);
+  EXPECT_EQ(plain_run("4242.4242/4242_4242").digits, 16U);
   EXPECT_EQ(plain_run("0a1b2c3d4e5f60718293").digits, 8U);
   EXPECT_EQ(plain_run("12\"34").size, 2U);
   EXPECT_EQ(plain_run("1\\").size, 1U);

@@ -15,6 +15,8 @@ unsigned byte_at(std::string_view text, std::size_t at) noexcept {
   return static_cast<unsigned char>(text[at]);
 }
 
+bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
 bool continues(std::string_view text, std::size_t at) noexcept {
   return at < text.size() && (byte_at(text, at) & 0xC0U) == 0x80U;
 }
@@ -28,7 +30,7 @@ PlainRun plain_run(std::string_view text) noexcept {
     if (c < ' ' || c == '"' || c == '\\' || c >= static_cast<char>(kDelete)) break;
     if (c >= '0' && c <= '9') {
       run.digits = std::max(run.digits, ++close_digits);
-    } else if (c != ' ' && c != '-') {
+    } else if (is_letter(c)) {
       close_digits = 0;
     }
     ++run.size;

@@ -15,7 +15,7 @@ inline constexpr std::size_t kBinDigitsMax = 8;
 inline constexpr std::size_t kLast4Digits = 4;
 
 // How much of a text needs no second look: its first `size` bytes are printable ASCII without
-// quotes and backslashes, with at most `digits` digits between which only spaces and hyphens stand.
+// quotes and backslashes, with at most `digits` digits between which no letter stands.
 struct PlainRun {
   std::size_t size = 0;
   std::size_t digits = 0;

@@ -1,5 +1,6 @@
 #include "base/pan_scan.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -51,7 +52,8 @@ std::string brand_number() {
 // Text that neither holds digits nor joins groups of them.
 std::string digitless() {
   return *rc::gen::container<std::string>(rc::gen::suchThat(rc::gen::character<char>(), [](char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) == 0;
+    constexpr std::string_view kWideDigitLeads = "\xD9\xDB\xE0\xEF";  // their first bytes
+    return std::isdigit(static_cast<unsigned char>(c)) == 0 && !kWideDigitLeads.contains(c);
   }));
 }
 
@@ -96,13 +98,49 @@ TEST(PanScanTest, FindsNumbersInsideText) {
   }
 }
 
+TEST(PanScanTest, FindsNumbersBetweenOtherSeparators) {
+  for (const char* text : {
+           "4242.4242.4242.4242",
+           "4242/4242/4242/4242",
+           "4242_4242_4242_4242",
+           "4242, 4242, 4242, 4242",
+           R"(["4242", "4242", "4242", "4242"])",
+           "4242+4242+4242+4242",
+           "3782*822463*10005",
+           "4222.2222.2222.2",
+           "424242:4242424242",
+           "4.2.4.2.4.2.4.2.4.2.4.2.4.2.4.2",
+           "42  42  42  42  42  42  42  42",  // two spaces
+           "4242\t4242\t4242\t4242",
+           "4242\r\n4242\r\n4242\r\n4242",
+           "4242 - 4242 - 4242 - 4242",
+           "4242\u00a04242\u00a04242\u00a04242",                    // no-break space
+           "4242\u20134242\u20134242\u20134242",                    // en dash
+           "4242 \u2212 4242 \u2212 4242 \u2212 4242",              // minus
+           "42\u200b42\u200b42\u200b42\u200b42\u200b42\u200b4242",  // no width
+           "4242\u3000424242424242",                                // ideographic space
+           "4242\u00b74242\u00b74242\u00b74242",                    // middle dot
+           "4242\xff"
+           "4242\xff"
+           "4242\xff"
+           "4242",                                                      // not UTF-8
+           "\uff14\uff12\uff14\uff1242424242\uff14\uff12\uff14\uff12",  // full-width
+           "\u0664\u0662\u0664\u0662 \u06f4\u06f2\u06f4\u06f2 \u096a\u0968\u096a\u0968 4242",
+       }) {
+    EXPECT_TRUE(looks_like_pan(text)) << text;
+    EXPECT_FALSE(looks_like_pan(mask_pans(text))) << text;
+  }
+}
+
 TEST(PanScanTest, LeavesOtherTextAlone) {
   for (const char* text : {
            "",
            "4242424242424241",                      // check digit
            "42424242424",                           // 11 digits
-           "4242  4242  4242  4242",                // two spaces: documented
-           "4242.4242.4242.4242",                   // not a way to write one
+           "4242     4242     4242     4242",       // five spaces
+           "4242x4242x4242x4242",                   // letters
+           "42.42.42.42.42.42.42.42",               // documented: no card's layout
+           "4242.42.42424242.42",                   //
            "7992739871300",                         // no issuer
            "2026-11-21 2026-11-22",                 // two dates
            "2026-11-21T22:00:00.123456Z",           //
@@ -127,6 +165,10 @@ TEST(PanScanTest, SpansOverlappingMatchesOnce) {
   EXPECT_EQ(mask_pans(text), "a ****************, b **** **** **** ****.");
 }
 
+TEST(PanScanTest, MasksEachDigitWhateverItsBytes) {
+  EXPECT_EQ(mask_pans("a \uff14242\u20134242.4242 4242 b 12"), "a ****\u2013****.**** **** b 12");
+}
+
 TEST(PanScanTest, TakesDigestsWithoutLettersAndUuidsOfNoVersionForDigits) {
   // 32 digits are no digest, and a UUID's version and variant must be right.
   EXPECT_TRUE(looks_like_pan("00000000000000004242424242424242"));
@@ -146,7 +188,8 @@ RC_GTEST_PROP(PanScanProperty, FindsEveryBrandNumberInRandomText, ()) {
 
 RC_GTEST_PROP(PanScanProperty, FindsSeparatedBrandNumbers, ()) {
   const std::string number = brand_number();
-  const char separator = *rc::gen::element(' ', '-');
+  const std::string separator = *rc::gen::element<std::string>(
+      " ", "-", "  ", "\t", " - ", "\r\n", "\u00a0", "\u2009", "\u2011", "\u2013", "\u200b");
   std::string text;
   for (std::size_t i = 0; i < number.size(); ++i) {
     if (i > 0 && *rc::gen::arbitrary<bool>()) text += separator;
@@ -154,6 +197,22 @@ RC_GTEST_PROP(PanScanProperty, FindsSeparatedBrandNumbers, ()) {
   }
   RC_ASSERT(looks_like_pan(text));
   RC_ASSERT(looks_like_pan("7 " + text + " 11"));
+  RC_ASSERT(mask_pans(text) == stars(text));
+}
+
+RC_GTEST_PROP(PanScanProperty, FindsBrandNumbersWithMarksBetweenGroupsOfFour, ()) {
+  const std::string number = brand_number();
+  const std::string_view marks = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\x01\x7f\x80\xff";
+  std::string gap;
+  for (int size = *rc::gen::inRange(1, 5); size > 0; --size) {
+    gap += marks[*rc::gen::inRange<std::size_t>(0, marks.size())];
+  }
+  std::string text;
+  for (std::size_t i = 0; i < number.size(); ++i) {
+    if (i > 0 && i % 4 == 0) text += gap;
+    text += number[i];
+  }
+  RC_ASSERT(looks_like_pan(text));
   RC_ASSERT(mask_pans(text) == stars(text));
 }
 
@@ -167,7 +226,7 @@ RC_GTEST_PROP(PanScanProperty, FindsBrandNumbersInLongDigitRuns, ()) {
 
 RC_GTEST_PROP(PanScanProperty, MaskedTextHoldsNoMatch, ()) {
   const std::string text = *rc::gen::container<std::string>(rc::gen::element(
-      '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '4', '5', '2', ' ', '-', 'a'));
+      '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '4', '5', '2', ' ', '-', '.', '/', 'a'));
   RC_ASSERT(!looks_like_pan(mask_pans(text)));
   RC_ASSERT(find_pans(text).empty() != looks_like_pan(text));
 }
@@ -183,6 +242,39 @@ RC_GTEST_PROP(PanScanProperty, LeavesUuidsAndTimesAlone, ()) {
   RC_ASSERT(!looks_like_pan("created " + uuid + " at " + rfc3339(unix_us)));
   RC_ASSERT(!looks_like_pan(std::to_string(unix_us)));
   RC_ASSERT(!looks_like_pan("req_" + uuid + "-x"));
+}
+
+// `count` texts that `next` makes, with `between` between them.
+template <class Next>
+std::string list_of(Next next, int count, const std::string& between) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i > 0 ? between : "") + next();
+  return text;
+}
+
+RC_GTEST_PROP(PanScanProperty, LeavesListsOfUsualTextsAlone, ()) {
+  const std::string between = *rc::gen::element<std::string>(", ", "; ", " | ", "/");
+  const auto below = [](int limit) { return *rc::gen::inRange(0, limit); };
+  const auto time = [&] {
+    return fmt::format("{}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", 2000 + below(100), 1 + below(12),
+                       1 + below(31), below(24), below(60), below(60), below(1'000'000));
+  };
+  const auto date = [&] {
+    return fmt::format("{:02}.{:02}.{}", 1 + below(31), 1 + below(12), 1900 + below(200));
+  };
+  const auto address = [&] {
+    return fmt::format("{}.{}.{}.{}:{}", below(256), below(256), below(256), below(256),
+                       below(65536));
+  };
+  const auto amount = [&] {
+    return fmt::format("{},{:03},{:03}.{:02}", below(1000), below(1000), below(1000), below(100));
+  };
+  const auto version = [&] { return fmt::format("v{}.{}.{}", below(30), below(30), below(999)); };
+  RC_ASSERT(!looks_like_pan(list_of(time, 3, between)));
+  RC_ASSERT(!looks_like_pan(list_of(date, 4, between)));
+  RC_ASSERT(!looks_like_pan(list_of(address, 5, between)));
+  RC_ASSERT(!looks_like_pan(list_of(amount, 5, between)));
+  RC_ASSERT(!looks_like_pan(list_of(version, 5, between)));
 }
 
 }  // namespace

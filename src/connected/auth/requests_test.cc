@@ -34,6 +34,8 @@ TEST(MerchantRequestTest, RefusesWhatIsNotOne) {
       {R"({"name":")" + std::string(kNameBytesMax + 1, 'n') + R"("})", ProblemType::invalid_value},
       {R"({"name":"a\u0007b"})", ProblemType::invalid_value},
       {R"({"name":"4242 4242 4242 4242"})", ProblemType::looks_like_card_data},
+      {R"({"name":"4242.4242.4242.4242"})", ProblemType::looks_like_card_data},
+      {R"({"name":"4242\u00a04242\t4242 4242"})", ProblemType::looks_like_card_data},
       {R"({"name":"a","name":"b"})", ProblemType::duplicate_key},
       {R"({"name":"a","color":"red"})", ProblemType::unknown_field}};
   for (const Refusal& row : rows) {
