@@ -1,5 +1,8 @@
 // auditd and its clients over real sockets: what is acknowledged is in the journal exactly once,
 // who may write, what a restart remembers.
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "audit/protocol.h"
 #include "auditd/testing/auditd_fixture.h"
 #include "http/router.h"
@@ -125,6 +128,29 @@ TEST_F(AuditdTest, RefusesAnotherUserAndAnUnknownInstance) {
   auditd->set_users({});
   EXPECT_EQ(record(*permitted, entry()).error().code(), ErrorCode::unavailable);
   stop(*permitted);
+  stop(auditd);
+}
+
+TEST_F(AuditdTest, AFloodOfConnectionsIsAFewLinesOfLog) {
+  constexpr int kFlood = 200;
+  auto auditd = start({{"vaultd", ::geteuid()}});
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  socket_.copy(std::data(address.sun_path), sizeof(address.sun_path) - 1);
+  testing::internal::CaptureStderr();
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<int> flood;
+  for (int i = 0; i < kFlood; ++i) {
+    flood.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(flood.back(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+              0);
+    loop_.run_until_done(loop_.sleep_for(1ms));  // the listener's queue is short
+  }
+  const auto seconds =
+      std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_NE(text.find("too many connections of a user"), std::string::npos) << text;
+  EXPECT_LE(std::ranges::count(text, '\n'), 2 + 2 * seconds.count()) << text;
+  for (const int descriptor : flood) ::close(descriptor);
   stop(auditd);
 }
 

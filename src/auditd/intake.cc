@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "audit/protocol.h"
-#include "base/log.h"
 #include "base/try.h"
 
 namespace strongroom::auditd {
@@ -53,8 +52,7 @@ Task<void> Intake::accept_all() {
     auto socket = co_await listener_->accept();
     if (!socket) break;
     if (!has_room((*socket)->peer_uid())) {
-      log::warn("audit intake has too many connections of a user",
-                {{"uid", (*socket)->peer_uid()}});
+      too_many_.warn({{"uid", (*socket)->peer_uid()}});
       continue;
     }
     const auto connection = connections_.emplace(connections_.end());
@@ -84,8 +82,7 @@ Task<bool> Intake::greet(Connection& connection) {
   if (hello->version != audit::kProtocolVersion) welcome = audit::Welcome::version_unknown;
   if (!permits(hello->instance, connection.socket->peer_uid())) {
     welcome = audit::Welcome::not_permitted;
-    log::warn("audit intake refuses a writer",
-              {{"instance", hello->instance}, {"uid", connection.socket->peer_uid()}});
+    not_permitted_.warn({{"instance", hello->instance}, {"uid", connection.socket->peer_uid()}});
   }
   send(connection, audit::welcome_message(welcome, writer_.accepting()));
   connection.instance = hello->instance;
@@ -108,8 +105,7 @@ Task<void> Intake::read_messages(Connection& connection) {
       break;
     }
   }
-  log::warn("audit intake ends a connection that breaks the protocol",
-            {{"instance", connection.instance}});
+  broken_.warn({{"instance", connection.instance}});
 }
 
 // The writer ends jobs in the order in which they came, so answers keep the order of the appends.

@@ -12,6 +12,7 @@
 #include "async/local_socket.h"
 #include "async/loop.h"
 #include "auditd/writer.h"
+#include "base/log_recurring.h"
 
 namespace strongroom::auditd {
 
@@ -68,6 +69,10 @@ class Intake {
   std::vector<WriterUser> users_;
   std::list<Connection> connections_;
   bool accepting_connections_ = true;
+  // Whoever may reach the socket can cause these at will.
+  log::Recurring too_many_{"audit intake has too many connections of a user"};
+  log::Recurring not_permitted_{"audit intake refuses a writer"};
+  log::Recurring broken_{"audit intake ends a connection that breaks the protocol"};
 };
 
 }  // namespace strongroom::auditd

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/encoding.h"
-#include "base/log.h"
 #include "cde/vault/vault_answers.h"
 
 namespace strongroom::cde {
@@ -223,7 +222,7 @@ void Vault::hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint
   if (!request.cvc) return;
   const Result<void> held =
       parts_.codes.hold(token, *std::move(request.cvc), begun, std::chrono::steady_clock::now());
-  if (!held) log::warn("verification code not held", {{"error", held.error()}});
+  if (!held) code_not_held_.warn({{"error", held.error()}});
 }
 
 }  // namespace strongroom::cde

@@ -15,6 +15,7 @@
 #include "async/task.h"
 #include "audit/recorder.h"
 #include "base/clock.h"
+#include "base/log_recurring.h"
 #include "cde/card/token_request.h"
 #include "cde/keys/key_ring.h"
 #include "cde/vault/card_sealer.h"
@@ -140,6 +141,7 @@ class Vault final {
   std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;
   const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   bool stopping_ = false;
+  log::Recurring code_not_held_{"verification code not held"};
 };
 
 }  // namespace strongroom::cde

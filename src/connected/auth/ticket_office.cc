@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "base/log.h"
 #include "connected/auth/api_key.h"
 
 namespace strongroom::connected::auth {
@@ -42,7 +41,7 @@ std::unexpected<wire::Problem> TicketOffice::refuse() {
 async::Task<void> TicketOffice::note_use(const ApiKey& key, std::int64_t now_us) {
   if (key.last_used_at_us && now_us - *key.last_used_at_us < kLastUsedStepUs) co_return;
   const Result<void> noted = co_await parts_.directory.touch_key(key.id, now_us);
-  if (!noted) log::warn("use of a key not noted", {{"key", key.id}, {"error", noted.error()}});
+  if (!noted) not_noted_.warn({{"key", key.id}, {"error", noted.error()}});
 }
 
 }  // namespace strongroom::connected::auth

@@ -7,6 +7,7 @@
 #include "async/task.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/log_recurring.h"
 #include "base/metrics.h"
 #include "connected/auth/authority.h"
 #include "connected/auth/directory.h"
@@ -47,6 +48,7 @@ class TicketOffice {
   async::Task<void> note_use(const ApiKey& key, std::int64_t now_us);
 
   Parts parts_;
+  log::Recurring not_noted_{"use of a key not noted"};
 };
 
 }  // namespace strongroom::connected::auth
