@@ -135,7 +135,7 @@ void write_line(Level level, Name event, Fields fields) noexcept try {
   const std::string line = format_line(level, SystemClock().now_us(), event, fields);
   // A short or failed write has no remedy here; the next line starts afresh.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-} catch (...) {
+} catch (...) {  // NOLINT(bugprone-empty-catch)
   // Out of memory while building the line: the line is dropped, as promised.
 }
 
@@ -153,7 +153,7 @@ bool enabled(Level level) noexcept { return level >= g_level.load(std::memory_or
 
 void set_process(std::string_view name) noexcept {
   g_process_size = std::min(name.size(), g_process.size());
-  std::copy_n(name.data(), g_process_size, g_process.data());
+  name.copy(g_process.data(), g_process_size);
 }
 
 void debug(Name event, Fields fields) noexcept { write_line(Level::debug, event, fields); }

@@ -40,7 +40,7 @@ void set_process(std::string_view name) noexcept;
 class Name {
  public:
   template <std::size_t N>
-  consteval Name(const char (&text)[N]) : text_(text, N - 1) {}
+  consteval Name(const char (&text)[N]) : text_(text, N - 1) {}  // NOLINT(google-*)
   [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
 
  private:
@@ -51,16 +51,16 @@ class Name {
 // bytes (after masking); bytes that are not UTF-8 become U+FFFD.
 class Value {
  public:
-  Value(std::string_view text) noexcept : value_(text) {}
-  Value(const std::string& text) noexcept : value_(std::string_view(text)) {}
-  Value(const char* text) noexcept : value_(std::string_view(text)) {}
-  Value(bool flag) noexcept : value_(flag) {}
+  Value(std::string_view text) noexcept : value_(text) {}                      // NOLINT(google-*)
+  Value(const std::string& text) noexcept : value_(std::string_view(text)) {}  // NOLINT(google-*)
+  Value(const char* text) noexcept : value_(std::string_view(text)) {}         // NOLINT(google-*)
+  Value(bool flag) noexcept : value_(flag) {}                                  // NOLINT(google-*)
   template <std::signed_integral T>
-  Value(T number) noexcept : value_(std::int64_t{number}) {}
+  Value(T number) noexcept : value_(std::int64_t{number}) {}  // NOLINT(google-*)
   template <std::unsigned_integral T>
     requires(!std::same_as<T, bool>)
-  Value(T number) noexcept : value_(std::uint64_t{number}) {}
-  Value(const Error& error) noexcept : value_(error) {}
+  Value(T number) noexcept : value_(std::uint64_t{number}) {}  // NOLINT(google-*)
+  Value(const Error& error) noexcept : value_(error) {}        // NOLINT(google-*)
 
   using Variant = std::variant<std::string_view, bool, std::int64_t, std::uint64_t, Error>;
   [[nodiscard]] const Variant& variant() const noexcept { return value_; }
