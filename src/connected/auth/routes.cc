@@ -174,6 +174,11 @@ async::Task<Response> create_own_key(Parts parts, Request& request) {
   if (!may(request, "api-keys:write")) {
     co_return co_await deny(parts, request, "POST /v1/api-keys", ProblemType::not_allowed);
   }
+  if (!request.is_json()) {
+    co_return problem(
+        Problem{.type = ProblemType::unsupported_media_type, .detail = "send application/json"},
+        request);
+  }
   const auto asked = parse_key_request(request.body(), request.ticket()->merchant);
   if (!asked) co_return problem(asked.error(), request);
   const auto result = co_await parts.authority.create_key(actor_of(request), *asked);

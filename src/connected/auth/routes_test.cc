@@ -175,7 +175,8 @@ TEST_F(RoutesTest, OperatorRoutesAreNotOnTheServicesListener) {
 TEST_F(RoutesTest, MerchantsAdminManagesOwnKeysWithATicket) {
   const Merchant merchant = make_merchant();
   const CreatedKey admin = make_key(merchant.id);
-  const Headers headers{{"Strongroom-Ticket", ticket_of(admin)}};
+  const Headers headers{{"Strongroom-Ticket", ticket_of(admin)},
+                        {"Content-Type", "application/json; charset=utf-8"}};
   const auto made =
       as_service("edged", http::Method::post, "/v1/api-keys", headers, R"({"name":"second"})");
   ASSERT_EQ(made.status, 201);
@@ -185,6 +186,22 @@ TEST_F(RoutesTest, MerchantsAdminManagesOwnKeysWithATicket) {
   EXPECT_EQ(object(listed).at("data").as_array().size(), 2u);
   const std::string target = "/v1/api-keys/" + std::string(object(made).at("id").as_string());
   EXPECT_EQ(as_service("edged", http::Method::delete_, target, headers).status, 200);
+}
+
+TEST_F(RoutesTest, OwnKeyIsAskedForInJson) {
+  const CreatedKey admin = make_key(make_merchant().id);
+  for (const char* type : {"", "text/plain", "application/x-www-form-urlencoded"}) {
+    Headers headers{{"Strongroom-Ticket", ticket_of(admin)}};
+    if (*type != '\0') headers.emplace_back("Content-Type", type);
+    const auto refused = as_service("edged", http::Method::post, "/v1/api-keys", std::move(headers),
+                                    R"({"name":"second"})");
+    EXPECT_EQ(refused.status, 415) << type;
+    EXPECT_EQ(object(refused).at("type").as_string(),
+              "urn:strongroom:problem:unsupported-media-type");
+  }
+  const auto listed = as_service("edged", http::Method::get, "/v1/api-keys",
+                                 {{"Strongroom-Ticket", ticket_of(admin)}});
+  EXPECT_EQ(object(listed).at("data").as_array().size(), 1u);
 }
 
 TEST_F(RoutesTest, AnotherTenantsKeyIsNotThere) {
