@@ -122,8 +122,9 @@ TEST(TokenRequestTest, ProductionRefusesDocumentedTestCardsAndTakesOthers) {
 }
 
 TEST(TokenRequestTest, MetadataTakesNoCodePinOrTrack) {
-  const auto with_key = [](const std::string& key) {
-    return parse(R"({"card":{)" + std::string(kGood) + R"(},"metadata":{")" + key + R"(":"123"}})");
+  const auto with_key = [](const std::string& key, const std::string& value = "123") {
+    return parse(R"({"card":{)" + std::string(kGood) + R"(},"metadata":{")" + key + R"(":")" +
+                 value + R"("}})");
   };
   for (const char* key :
        {"cvc", "Cvv", "c_v_c", "CVV2", "PIN", "pin-block", "track 2", "Security_Code", "cid"}) {
@@ -132,6 +133,10 @@ TEST(TokenRequestTest, MetadataTakesNoCodePinOrTrack) {
     EXPECT_EQ(refused.error().type, ProblemType::looks_like_card_data);
   }
   for (const char* key : {"order", "pins", "track3", "cv", "-"}) EXPECT_TRUE(with_key(key)) << key;
+  for (const char* code : {"1234", " 123 ", "1-2-3"}) EXPECT_FALSE(with_key("CID", code)) << code;
+  for (const char* customer : {"12", "10001", "c-123", "cus_4711"}) {
+    EXPECT_TRUE(with_key("cid", customer)) << customer;
+  }
 }
 
 TEST(TokenRequestTest, MetadataHasBounds) {
