@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <optional>
 #include <variant>
 
 #include "base/file.h"
@@ -94,8 +95,19 @@ Start<int> try_sandbox(const Program& program, Host& host) {
   return check_sandbox(*service, *enforced);
 }
 
+// The worker that listens asks again: it may have waited long for its neighbors.
+Start<void> require_free_port(const Deployment& deployment, const Service& service) {
+  const std::optional<Address> address = service.address();
+  if (!address) return {};
+  const auto free = require_free(*address);
+  if (free) return {};
+  return start_failure(fmt::format("[{}] listen = {}", deployment.section, text_of(*address)),
+                       free.error());
+}
+
 Start<int> serve(const Program& program, Host& host, const Hardening& hardening) {
   SR_TRY(std::unique_ptr<Service> service, program.open(host));
+  SR_CHECK_OK(require_free_port(host.deployment, *service));
   auto wakeups = Wakeups::create();
   if (!wakeups) return start_failure("signals", wakeups.error());
   const std::string admin_path = host.deployment.admin_socket_path();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "async/loop.h"
@@ -54,6 +55,8 @@ class Service {
   // Gives up every right that serving does not need. The parts are open, no thread runs yet and no
   // byte from outside has been parsed.
   virtual Result<sandbox::Enforced> enter_sandbox() = 0;
+  // Where it will listen on TCP: if somebody else does, the start ends with the address named.
+  [[nodiscard]] virtual std::optional<Address> address() const { return std::nullopt; }
   // What --check-sandbox tries from inside.
   [[nodiscard]] virtual sandbox::ProbePlan probe_plan() const { return {}; }
   [[nodiscard]] virtual std::size_t workers() const { return 1; }

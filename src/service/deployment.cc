@@ -158,6 +158,11 @@ Address read_address(ConfigSection& section, std::string_view key) {
   return {};
 }
 
+std::string text_of(const Address& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
+}
+
 Result<void> require_free(const Address& where) {
   const auto address = socket_address(where);
   if (!address) return fail({ErrorCode::invalid_argument, "not an IP address"});
@@ -172,7 +177,8 @@ Result<void> require_free(const Address& where) {
   const int reason = errno;
   ::close(fd);
   if (bound == 0) return {};
-  if (reason == EADDRINUSE) return fail({ErrorCode::conflict, "port in use"});
+  if (reason == EADDRINUSE)
+    return fail({ErrorCode::conflict, "port in use: end who listens there, or choose another"});
   return fail(Error{ErrorCode::unavailable, "address cannot be used"}.with_detail(
       static_cast<std::uint32_t>(reason)));
 }

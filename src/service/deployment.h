@@ -61,6 +61,8 @@ struct Address {
 // "127.0.0.1:8443" or "[::1]:8443". Addresses only: names would need DNS, and a neighbor proves who
 // it is by its certificate, wherever it stands. invalid_argument, also for port 0.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
+// The same form again.
+[[nodiscard]] std::string text_of(const Address& address);
 // The address at `key` of a section; refuses it there when it is none.
 [[nodiscard]] Address read_address(ConfigSection& section, std::string_view key);
 // conflict when somebody listens on `address`: SO_REUSEPORT, by which workers share a port, would

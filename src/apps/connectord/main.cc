@@ -4,6 +4,7 @@
 #include <netdb.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -53,6 +54,9 @@ class Service final : public service::Service {
   }
 
   [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
+  [[nodiscard]] std::optional<service::Address> address() const override {
+    return shared_.config.listen;
+  }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
                                                        std::size_t index) override {

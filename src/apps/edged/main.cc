@@ -1,6 +1,7 @@
 // edged: the public listener. It ends TLS, gets a ticket for the credential and passes the request
 // on; it has no database, parses no JSON and keeps no card.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,9 @@ class Service final : public service::Service {
   }
 
   [[nodiscard]] std::size_t workers() const override { return shared_.config.workers; }
+  [[nodiscard]] std::optional<service::Address> address() const override {
+    return shared_.config.listen;
+  }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
                                                        std::size_t index) override {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr Error kSoftwareInProduction{
     ErrorCode::permission_denied,
-    "production takes a hardware module; hsm_assurance = \"software\" goes without, and says so"};
+    "SoftHSM is no hardware, which the production profile asks for; to run on it all the same, and "
+    "have every report say so, set hsm_assurance = \"software\" in [hsm]"};
 
 ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section("hsm"));
