@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import stat
@@ -188,7 +189,7 @@ def test_port_in_use_is_a_bad_start(fresh):
     host, port = tomllib.loads(fresh.config.read_text())["authd"]["listen"].split(":")
     with socket.create_server((host, int(port)), reuse_port=True):
         status, reason = start_and_fail(fresh, "authd")
-    assert status == 2 and "port in use" in reason
+    assert status == 2 and f"{host}:{port}: port in use" in reason
 
 
 def test_schema_of_a_later_version_is_a_bad_start(fresh):
@@ -257,6 +258,24 @@ def test_refused_requests_and_usage_give_two(running, arguments):
     assert done.returncode == USAGE
     assert done.stderr.startswith("strongroom: ") and done.stdout == ""
     assert "4242" not in done.stderr
+
+
+@pytest.mark.parametrize("name, said", [
+    ("4242 4242 4242 4242", "(name)"),
+    ("x" * 500, "(name)"),
+])
+def test_refusals_name_the_member(running, name, said):
+    done = run(running, "merchants", "create", "--name", name)
+    assert done.returncode == USAGE and done.stderr.strip().endswith(said), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    done = run(running, "api-keys", "create", "--merchant", "mer_" + "a" * 26, "--name", "till")
+    assert "(merchant)" in done.stderr
+
+
+def test_help_of_a_key_tells_the_default_role():
+    done = subprocess.run([BIN / "strongroom", "api-keys", "create", "--help"],
+                          capture_output=True, text=True)
+    assert "merchant_admin (the default)" in done.stdout
 
 
 def test_help_reads_like_a_manual_page():
@@ -332,12 +351,22 @@ def test_verify_finds_a_flipped_byte_and_names_its_place(fresh):
     stop(start(fresh, "auditd"))
     good = run(fresh, "audit", "verify")
     assert good.returncode == OK and good.stdout.startswith("intact\n")
+    assert "not yet signed for" not in good.stdout
     flip_journal_byte(fresh)
     bad = run(fresh, "audit", "verify")
     assert bad.returncode == CHECK_FAILED and "NOT INTACT" in bad.stdout
     report = json.loads(run(fresh, "audit", "verify", "--json").stdout)
     assert not report["ok"] and report["bad"]["sequence"] == 1
     assert report["bad"]["file"].startswith("journal-")
+
+
+def test_verify_says_what_no_checkpoint_covers(fresh):
+    stop(start(fresh, "auditd"))
+    shutil.rmtree(fresh.dir / "audit/checkpoints")
+    (fresh.dir / "audit/checkpoints").mkdir()
+    early = run(fresh, "audit", "verify")
+    assert early.returncode == OK, early.stdout
+    assert "0 checkpoints verified" in early.stdout and "not yet signed for" in early.stdout
 
 
 def test_verify_believes_only_the_key_it_is_given(fresh, made):

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <vector>
 
@@ -27,11 +28,26 @@ std::vector<uid_t> trusted_users() {
   return {0, ::geteuid()};
 }
 
+// What in the request each error is about: "#/name" as "name".
+std::string fields_of(const boost::json::object& problem) {
+  std::string fields;
+  const boost::json::value* errors = problem.if_contains("errors");
+  if (errors == nullptr || !errors->is_array()) return fields;
+  for (const boost::json::value& error : errors->get_array()) {
+    if (!error.is_object()) continue;
+    std::string pointer = member(error.get_object(), "pointer");
+    if (pointer.starts_with("#/")) pointer.erase(0, 2);
+    fields += (fields.empty() ? "" : ", ") + pointer;
+  }
+  return fields;
+}
+
 // Why the daemon refused, as one line.
 std::string reason(const boost::json::object& problem) {
-  const std::string detail = member(problem, "detail");
-  return detail == "-" ? member(problem, "title")
-                       : fmt::format("{}: {}", member(problem, "title"), detail);
+  std::string text = member(problem, "title");
+  if (const std::string detail = member(problem, "detail"); detail != "-") text += ": " + detail;
+  if (const std::string fields = fields_of(problem); !fields.empty()) text += " (" + fields + ")";
+  return text;
 }
 
 }  // namespace

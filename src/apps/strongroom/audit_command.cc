@@ -94,7 +94,11 @@ void print(const audit::VerifyReport& report) {
   }
   fmt::print("  {} entries in {} segments, {} logs, {} checkpoints verified\n", report.entries,
              report.segments, report.logs, report.checkpoints);
-  fmt::print("  {} entries newer than their log's last checkpoint\n", report.unsigned_entries);
+  fmt::print(
+      "  {} entries newer than their log's last checkpoint{}\n", report.unsigned_entries,
+      report.unsigned_entries == 0
+          ? ""
+          : ": checked, but not yet signed for; a running auditd signs within a second or two");
   fmt::print("  {} intents without an outcome\n", report.open_intent_count);
   for (const auto& intent : report.open_intents) {
     fmt::print("    {} of {}, sequence {}\n", audit::name(intent.event_type), intent.instance,

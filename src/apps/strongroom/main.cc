@@ -90,7 +90,7 @@ void add_api_keys(CLI::App& app, Invocation& in) {
   });
   create->add_option("--merchant", in.merchant, "whose key")->type_name("ID")->required();
   create->add_option("--name", in.name, "shown to people")->type_name("TEXT")->required();
-  create->add_option("--role", in.role, "merchant_admin, merchant_user or tokenizer")
+  create->add_option("--role", in.role, "merchant_admin (the default), merchant_user or tokenizer")
       ->type_name("ROLE");
   CLI::App* revoke = add(*keys, in, "revoke", "end a key, within a second everywhere",
                          [&in] { return revoke_api_key(in.context, in.id); });

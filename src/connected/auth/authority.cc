@@ -18,6 +18,9 @@ constexpr std::chrono::seconds kSettleStepMin{1};
 constexpr std::chrono::milliseconds kWaitStep{50};
 
 std::unexpected<Problem> refuse(ProblemType type) { return std::unexpected(Problem{.type = type}); }
+std::unexpected<Problem> refuse_unknown_key() {
+  return std::unexpected(Problem{.type = ProblemType::not_found, .detail = "no such key"});
+}
 
 // The database's errors as the client should see them; the intent is closed by the caller.
 ProblemType problem_type(const Error& error) {
@@ -97,7 +100,10 @@ async::Task<Answer<Merchant>> Authority::create_merchant(Actor actor, std::strin
 async::Task<Answer<CreatedKey>> Authority::create_key(Actor actor, KeyRequest request) {
   const auto merchant = co_await parts_.directory.merchant(request.merchant);
   if (!merchant) co_return refuse(problem_type(merchant.error()));
-  if (!merchant->has_value() || !(*merchant)->active) co_return refuse(ProblemType::not_found);
+  if (!merchant->has_value() || !(*merchant)->active) {
+    co_return std::unexpected(Problem{
+        .type = ProblemType::not_found, .detail = "no such merchant", .pointer = "#/merchant"});
+  }
   auto made = make_key_text(parts_.random, parts_.profile);
   if (!made) co_return refuse(ProblemType::overloaded);
   ApiKey key{.id = make_public_id(kKeyIdPrefix, parts_.random),
@@ -118,9 +124,9 @@ async::Task<Answer<ApiKey>> Authority::revoke_key(Actor actor, std::string id,
                                                   std::optional<std::string> merchant) {
   const auto found = co_await parts_.directory.key(id);
   if (!found) co_return refuse(problem_type(found.error()));
-  if (!found->has_value()) co_return refuse(ProblemType::not_found);
+  if (!found->has_value()) co_return refuse_unknown_key();
   ApiKey key = **found;
-  if (merchant && key.merchant != *merchant) co_return refuse(ProblemType::not_found);
+  if (merchant && key.merchant != *merchant) co_return refuse_unknown_key();
   if (key.revoked_at_us) co_return key;
   key.revoked_at_us = parts_.clock.now_us();
   audit::Entry entry = intent(EventType::api_key_revoke, actor, key.merchant, key.id);

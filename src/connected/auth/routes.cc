@@ -112,17 +112,20 @@ async::Task<Response> create_merchant(Parts parts, Request& request) {
 // The first thing wrong with an id that a client names: only what this process makes goes on to the
 // database, so that a card number in the wrong place ends here.
 std::optional<Problem> refuse_id(std::string_view id, std::string_view prefix,
-                                 ProblemType foreign) {
+                                 const Problem& foreign) {
   if (is_public_id(id, prefix)) return std::nullopt;
   if (looks_like_pan(id)) return Problem{.type = ProblemType::looks_like_card_data};
-  return Problem{.type = foreign};
+  return foreign;
 }
+constexpr Problem kNoSuchKey{.type = ProblemType::not_found, .detail = "no such key"};
+constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
+                              .detail = "?after= must be the last answer's next"};
 
 // Where a listing goes on; empty for its beginning.
 Answer<std::string> page_start(const Request& request, std::string_view prefix) {
   std::string after = request.query_parameter("after").value_or("");
   if (after.empty()) return after;
-  if (auto wrong = refuse_id(after, prefix, ProblemType::invalid_value)) {
+  if (auto wrong = refuse_id(after, prefix, kNoSuchPage)) {
     return std::unexpected(*wrong);
   }
   return after;
@@ -156,7 +159,7 @@ async::Task<Response> list_keys(Parts parts, Request& request) {
 }
 
 async::Task<Response> revoke_key(Parts parts, Request& request) {
-  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, ProblemType::not_found)) {
+  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, kNoSuchKey)) {
     co_return problem(*wrong, request);
   }
   const auto result = co_await parts.authority.revoke_key(
@@ -199,7 +202,7 @@ async::Task<Response> revoke_own_key(Parts parts, Request& request) {
   if (!may(request, "api-keys:write")) {
     co_return co_await deny(parts, request, "DELETE /v1/api-keys/{id}", ProblemType::not_allowed);
   }
-  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, ProblemType::not_found)) {
+  if (auto wrong = refuse_id(request.parameter(0), kKeyIdPrefix, kNoSuchKey)) {
     co_return problem(*wrong, request);
   }
   const auto result = co_await parts.authority.revoke_key(
