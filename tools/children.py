@@ -8,6 +8,7 @@ import subprocess
 
 READY_SECONDS = 30
 STOP_SECONDS = 15
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: its terminal is gone
 
 
 class DeploymentError(Exception):
@@ -33,6 +34,13 @@ def write_atomically(path, text):
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
+
+
+def on_end_signals(handler):
+    """Has `handler` called for END_SIGNALS, but SIGHUP stays ignored where it is: that is nohup."""
+    for number in END_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def stop(process, seconds=STOP_SECONDS):

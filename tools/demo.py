@@ -20,6 +20,7 @@ import api
 import audit_journal
 import deployment as d
 import leak_scan
+from children import on_end_signals
 
 
 class StepFailed(Exception):
@@ -222,6 +223,8 @@ def main():
     parser.add_argument("--plant", choices=("leak", "audit-byte"),
                         help="damage the deployment on purpose; the demo must fail")
     arguments = parser.parse_args()
+    if arguments.keep and pathlib.Path(arguments.keep).is_file():
+        parser.error(f"--keep takes a folder, and {arguments.keep} is a file")
     try:
         d.build_programs()
     except d.DeploymentError as error:
@@ -232,9 +235,11 @@ def main():
         folder.chmod(0o711)
         folder = folder / "deployment"
     demo = Demo(folder, arguments.db, arguments.plant)
+    on_end_signals(lambda number, _: sys.exit(128 + number))
     try:
         return demo.run()
     finally:
+        on_end_signals(lambda *_: None)  # it is about to end
         demo.supervisor.stop_all()
         if not arguments.keep:
             shutil.rmtree(folder.parent, ignore_errors=True)

@@ -259,10 +259,14 @@ class Supervisor:
         """
         now = time.monotonic()
         for name, process in list(self.processes.items()):
-            if process.poll() is None:
+            status = process.poll()
+            if status is None:
                 continue
             if name not in self._restart_at:
-                self._restart_at[name] = now + self._delay(name, now)
+                delay = self._delay(name, now)
+                self._restart_at[name] = now + delay
+                self._say(f"{name} (pid {process.pid}) ended with {status}; it starts"
+                          f" again in {delay:.1f} s")
             elif now >= self._restart_at[name]:
                 del self._restart_at[name]
                 self._attempt(f"{name} did not start", lambda: self._restart(name))
@@ -278,10 +282,15 @@ class Supervisor:
         try:
             act()
         except (DeploymentError, OSError) as error:
-            print(f"{what}: {error}", file=sys.stderr, flush=True)
+            self._say(f"{what}: {error}")
+
+    @staticmethod
+    def _say(text):
+        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text, file=sys.stderr, flush=True)
 
     def _restart(self, name):
         self.processes[name] = self._start(name)
+        self._say(f"{name} started (pid {self.processes[name].pid})")
         self._state_is_old = True
 
     def _write_state(self):

@@ -9,7 +9,7 @@ import sys
 import time
 
 import deployment as d
-from children import STOP_SECONDS
+from children import STOP_SECONDS, on_end_signals
 
 
 def lock_path(deployment):
@@ -53,27 +53,31 @@ def supervise(deployment, announce):
     """Starts everything, says so or what failed, then restarts what dies until told to stop."""
     supervisor = d.Supervisor(deployment)
     stopping = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.append(True))
+    on_end_signals(lambda *_: stopping.append(True))
+    failure = None
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(deployment))
             stack.callback(supervisor.stop_all)
             supervisor.start_all()
         except (d.DeploymentError, OSError) as error:
-            announce(str(error))
-            return 1
-        announce(None)
-        while not stopping:
-            supervisor.watch_once()
-            time.sleep(0.2)
-    return 0
+            failure = str(error)
+        else:
+            announce(None)
+            while not stopping:
+                supervisor.watch_once()
+                time.sleep(0.2)
+    if failure is None:
+        return 0
+    announce(failure)  # now that nothing of it is left
+    return 1
 
 
 def detach(deployment):
     """Runs the supervisor in a session of its own; returns when it is ready or has failed."""
     reader, writer = os.pipe()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         os.close(reader)
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
@@ -90,12 +94,18 @@ def detach(deployment):
     os.close(writer)
     with os.fdopen(reader) as pipe:
         error = pipe.read()
+    if error:
+        os.waitpid(child, 0)  # nothing of it is left
     if error or not deployment.state_file.exists():
         raise d.DeploymentError(error or "the supervisor died; see log/supervisor.log")
 
 
 def up(arguments):
     deployment = d.Deployment(arguments.dir)
+    if (deployment.exists() and arguments.db
+            and (arguments.db == "postgres") != deployment.postgres.exists()):
+        raise d.DeploymentError(f"{deployment.dir} was made with another database than "
+                                f"{arguments.db}: leave --db out, or choose another --dir")
     if running_supervisor(deployment):
         print(f"already running in {deployment.dir}")
         return 0
@@ -103,9 +113,6 @@ def up(arguments):
     if not deployment.exists():
         print(f"making a deployment in {deployment.dir} ({arguments.db or 'sqlite'}) ...")
         deployment.create(arguments.db or "sqlite")
-    elif arguments.db and (arguments.db == "postgres") != deployment.postgres.exists():
-        raise d.DeploymentError(f"{deployment.dir} was made with another database than "
-                                f"{arguments.db}: leave --db out, or choose another --dir")
     (deployment.dir / "log").mkdir(mode=0o700, exist_ok=True)
     if arguments.detach:
         detach(deployment)
@@ -149,7 +156,8 @@ def main():
     for name, what in (("up", "start a deployment, or resume it"),
                        ("down", "stop it; keep its data")):
         verb = verbs.add_parser(name, help=what, description=what)
-        verb.add_argument("--dir", default=str(d.ROOT / "sandbox"), help="default: ./sandbox")
+        verb.add_argument("--dir", default=os.environ.get("STRONGROOM_DIR") or d.ROOT / "sandbox",
+                          help="default: $STRONGROOM_DIR, else ./sandbox")
         if name == "up":
             verb.add_argument("--db", choices=("sqlite", "postgres"),
                               help="database of a new deployment (default: sqlite)")

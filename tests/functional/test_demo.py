@@ -1,4 +1,6 @@
 """./dev demo proves the main job, and its negative controls make it fail and name the place."""
+import os
+import signal
 import subprocess
 import sys
 
@@ -38,3 +40,26 @@ def test_demo_fails_on_a_flipped_audit_byte_and_names_the_place():
     assert done.returncode == 1, done.stdout
     last = done.stdout.strip().splitlines()[-1]
     assert "journal-00000000000000000001.log" in last and "sequence" in last
+
+
+def test_demo_refuses_to_keep_its_deployment_in_a_file(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    done = demo("--keep", str(tmp_path / "file"))
+    assert done.returncode == 2 and done.stderr.strip().endswith("file is a file")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_demo_ended_by_a_signal_leaves_nothing(number):
+    with folder() as parent:
+        process = subprocess.Popen([sys.executable, d.ROOT / "tools/demo.py"], text=True,
+                                   stdout=subprocess.PIPE,
+                                   env={**os.environ, "TMPDIR": str(parent)})
+        lines = iter(process.stdout.readline, "")
+        assert any(line.startswith(" 1. make a deployment") for line in lines)
+        process.send_signal(number)
+        process.communicate(timeout=DEMO_SECONDS)
+        assert process.returncode == 128 + number
+        assert list(parent.iterdir()) == []
+        running = subprocess.run(["pgrep", "-f", str(parent)], capture_output=True, text=True)
+        assert running.stdout == "", "a process outlived the demo"

@@ -16,6 +16,7 @@ import deployment as d
 import leak_scan
 import up
 from checked_api import CheckedApi
+from children import END_SIGNALS
 from running_deployment import RunningDeployment, folder, wait_until
 from test_stories import card
 
@@ -144,9 +145,9 @@ def test_second_supervisor_leaves_the_first_alone(sandbox):
     """Two `up` that both found nothing running: one of them is second to the lock."""
     before = (sandbox.state(), sandbox.supervisor_pid)
     said = []
-    kept = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    kept = {number: signal.getsignal(number) for number in END_SIGNALS}
     assert up.supervise(d.Deployment(sandbox.dir), said.append) == 1
-    for number, handler in zip((signal.SIGTERM, signal.SIGINT), kept):
+    for number, handler in kept.items():
         signal.signal(number, handler)
     assert len(said) == 1 and "another ./dev up" in said[0]
     assert (sandbox.state(), sandbox.supervisor_pid) == before
@@ -154,6 +155,9 @@ def test_second_supervisor_leaves_the_first_alone(sandbox):
 
 def test_up_with_another_database_is_refused(sandbox):
     other = {"sqlite": "postgres", "postgres": "sqlite"}[sandbox.database]
+    running = dev("up", sandbox.dir, "--detach", "--db", other)
+    assert running.returncode == 1 and "another database" in running.stderr
+    sandbox.up("--db", sandbox.database)
     sandbox.down()
     done = dev("up", sandbox.dir, "--detach", "--db", other)
     assert done.returncode == 1 and "another database" in done.stderr
@@ -180,6 +184,9 @@ def test_killed_daemon_is_started_again(sandbox, token):
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: sandbox.state()["processes"][instance]["pid"] != killed,
                    f"{instance} is started again")
+        said = (sandbox.dir / "log/supervisor.log").read_text()
+        assert f"{instance} (pid {killed}) ended with -9" in said
+        assert f"{instance} started (pid {sandbox.state()['processes'][instance]['pid']})" in said
     for instance in d.DAEMONS:
         wait_until(lambda: sandbox.is_ready(instance), f"{instance} is ready again")
     wait_until(lambda: sandbox.client().get(f"/v1/tokens/{token}").status == 200,
@@ -218,10 +225,10 @@ def test_failed_up_names_the_process_and_leaves_none():
         with socket.create_server((host, int(port))):
             done = dev("up", sandbox.dir, "--detach")
         assert done.returncode == 1
-        assert "edged" in done.stderr and "port in use" in done.stderr
+        assert f"[edged] listen = {host}:{port}: port in use: " in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         assert not sandbox.state_file.exists()
-        wait_until(lambda: processes_of(sandbox.dir) == {}, "nothing is left")
+        assert processes_of(sandbox.dir) == {}
         sandbox.up()
         sandbox.down()
 
@@ -236,7 +243,8 @@ def test_up_with_postgres_can_be_repeated_after_it_failed():
             assert list((parent / "sandbox").iterdir()) == []
 
 
-def test_up_in_the_foreground_ends_with_a_signal():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_up_in_the_foreground_ends_with_a_signal(number):
     with folder() as parent:
         directory = parent / "sandbox"
         process = subprocess.Popen([d.ROOT / "dev", "up", "--dir", directory], text=True,
@@ -246,7 +254,7 @@ def test_up_in_the_foreground_ends_with_a_signal():
             assert any(line.startswith("ready: https://127.0.0.1:") for line in lines)
             assert json.loads((directory / "sandbox.json").read_text())["version"] == 1
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             _, errors = process.communicate(timeout=UP_SECONDS)
         assert process.returncode == 0 and errors == ""
         assert processes_of(directory) == {}
@@ -256,6 +264,16 @@ def test_down_where_nothing_was_made_says_so():
     with folder() as parent:
         done = dev("down", parent / "nothing")
         assert done.returncode == 0 and "nothing runs" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["down", "up"])
+def test_folder_comes_from_the_environment(verb, tmp_path):
+    (tmp_path / "file").write_text("")  # no deployment can be made in it
+    done = subprocess.run([d.ROOT / "dev", verb, *["--detach"] * (verb == "up")], text=True,
+                          capture_output=True, timeout=UP_SECONDS,
+                          env={**os.environ, "STRONGROOM_DIR": str(tmp_path / "file/sandbox")})
+    assert str(tmp_path / "file/sandbox") in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_sandbox_takes_test_cards_only(sandbox):

@@ -5,11 +5,15 @@ import deployment as d
 
 
 class Dead:
+    pid = 4711
+
     def poll(self):
         return 1
 
 
 class Alive:
+    pid = 4712
+
     def poll(self):
         return None
 
@@ -65,6 +69,16 @@ def test_process_that_lived_long_is_started_again_at_once(clock):
         seconds_until_restart(supervisor, clock)
     clock[0] += d.STEADY_SECONDS
     assert seconds_until_restart(supervisor, clock) < 1
+
+
+def test_each_death_and_start_is_said(clock, capsys):
+    deployment = Deployment()
+    deployment.start = lambda _: Alive()
+    seconds_until_restart(supervisor_of(deployment, Dead()), clock)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[0].endswith("vaultd (pid 4711) ended with 1; it starts again in 0.2 s")
+    assert said[1].endswith("vaultd started (pid 4712)")
 
 
 def test_what_the_machine_refuses_is_said_and_tried_again(clock, capsys):
