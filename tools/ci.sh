@@ -63,7 +63,7 @@ coverage() {
 }
 
 rm -rf build/results
-step setup tools/setup.sh
+step setup tools/setup.sh --tests
 step format tools/fmt.sh --check
 if [ "$full" = yes ]; then export SR_NO_CCACHE=1; fi
 step 'clean release build' clean_release_build

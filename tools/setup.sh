@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# setup: installs the Debian packages of tools/packages.txt that are missing or too old, Node where
-# there is none, and from npm the processor's own client, with which a test drives psp-sim. The only
-# place that installs anything; where all is there it does nothing, in well under a second. Starts
-# no service.
+# setup [--tests]: installs the Debian packages of tools/packages.txt that are missing or too old,
+# and Node where there is none; with --tests also, from npm, the processor's own client, with which
+# a test drives psp-sim. The only place that installs anything; where all is there it does nothing,
+# in well under a second. Starts no service.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
+tests=no
+case "${1:-}" in
+  '') ;;
+  --tests) tests=yes ;;
+  *) die "unknown argument '$1'" ;;
+esac
 
 # Prints the packages that are missing or older than tools/packages.txt asks for.
 missing_packages() {
@@ -50,11 +56,15 @@ install_packages() {
 # What package-lock.json pins, and no script of it. One test needs it, so its absence stops nothing.
 install_sdk() {
   local sdk=tests/stripe_sdk
-  [ ! $sdk/node_modules/.package-lock.json -nt $sdk/package-lock.json ] || return 0
+  local stamp=$sdk/node_modules/.installed-from
+  if cmp -s $stamp $sdk/package-lock.json; then return 0; fi
   echo "setup: installing $sdk"
-  timeout 60 npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent --fetch-retries=0 \
-    </dev/null ||
+  if timeout 60 npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent \
+      --fetch-retries=0 </dev/null; then
+    cp $sdk/package-lock.json $stamp
+  else
     echo "setup: npm failed; the test of $sdk will be skipped" >&2
+  fi
 }
 
 command -v dpkg-query >/dev/null || die 'needs Debian 12: no dpkg-query here'
@@ -65,4 +75,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} -eq 0 ] || die "still missing or too old: ${missing[*]}"
 fi
-install_sdk
+if [ "$tests" = yes ]; then install_sdk; fi

@@ -32,7 +32,7 @@ case "${1:-}" in
   *) die "unknown kind of test '$1'" ;;
 esac
 
-tools/setup.sh
+if [ "$kind" = unit ]; then tools/setup.sh; else tools/setup.sh --tests; fi
 tools/build.sh release
 rm -rf "$results"
 if [ "$kind" != functional ]; then unit_tests "$@"; fi

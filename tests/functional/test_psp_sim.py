@@ -353,7 +353,7 @@ def test_it_reaches_nothing(simulator):
 def sdk_report(simulator, contract):
     """What the official SDK for Node made of the simulator, through a door that checks."""
     if shutil.which("node") is None or not (SDK / "node_modules/stripe").exists():
-        pytest.skip("the SDK is not installed: ./dev setup")
+        pytest.skip("the SDK is not installed: ./dev setup --tests")
     door = psp_sim.CheckedDoor(simulator, contract)
     try:
         done = subprocess.run(["node", str(SDK / "drive.mjs"), str(door.port)], timeout=120,
