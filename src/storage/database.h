@@ -54,11 +54,18 @@ struct UpdateMany {
       where{};  // a further condition on the row, e.g. "deleted_at IS NULL"; may be empty
 };
 
+// The unavailable that means a full disk: it lasts until somebody makes room.
+inline constexpr Error kDiskFull{ErrorCode::unavailable, "database's disk is full"};
+[[nodiscard]] constexpr bool is_disk_full(const Error& error) noexcept {
+  return error.code() == kDiskFull.code() && error.what() == kDiskFull.what();
+}
+
 // Database belongs to one Loop: every call, and the destructor, on that loop's thread. close() is
 // awaited before the destructor. Calls may overlap freely; each sees what earlier calls committed.
 //
 // Errors of every call:
-//   unavailable       the database is not reached, or ran out of time or space; nothing happened
+//   unavailable       the database is not reached, or ran out of time, or its disk is full
+//                     (is_disk_full); nothing happened
 //   exhausted         Options::requests_max calls are waiting; nothing happened
 //   unknown_outcome   the connection was lost, or the disk failed, while the effect was being made
 //                     durable (never from read)
@@ -91,6 +98,9 @@ class Database {
 
   // True while calls can be served; for /readyz.
   [[nodiscard]] virtual bool ready() const = 0;
+  // False from a write that found the disk full until there is room again; for /readyz. Always true
+  // with PostgreSQL, whose disk is its server's to watch.
+  [[nodiscard]] virtual bool has_room() const = 0;
 
   // Lets calls under way end, refuses new ones (unavailable) and disconnects. Call it once.
   [[nodiscard]] virtual async::Task<void> close() = 0;

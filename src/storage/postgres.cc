@@ -77,6 +77,7 @@ class PostgresDatabase final : public Database {
   bool ready() const override {
     return reader_->ready() && std::ranges::any_of(writers_, &PostgresConnection::ready);
   }
+  bool has_room() const override { return true; }
 
   async::Task<void> close() override {
     for (auto& connection : writers_) co_await connection->close();

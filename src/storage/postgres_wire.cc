@@ -156,6 +156,7 @@ Error error_of_sqlstate(std::string_view sqlstate) {
       {"26000", {ErrorCode::unavailable, "statement is not prepared"}},
       {"08P01", {ErrorCode::invalid_argument, "wrong number of parameters"}},
       {"08", {ErrorCode::unavailable, "connection failed"}},
+      {"53100", kDiskFull},
       {"53", {ErrorCode::unavailable, "database is out of resources"}},
       {"57", {ErrorCode::unavailable, "database was stopped"}},
       {"58", {ErrorCode::unavailable, "database has a system error"}},

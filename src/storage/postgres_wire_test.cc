@@ -66,6 +66,8 @@ TEST(PostgresWireTest, SqlstateSaysWhatTheCallerCanDo) {
   for (const auto& [sqlstate, code] : kCases) {
     EXPECT_EQ(error_of_sqlstate(sqlstate).code(), code) << sqlstate;
   }
+  EXPECT_TRUE(is_disk_full(error_of_sqlstate("53100")));
+  EXPECT_FALSE(is_disk_full(error_of_sqlstate("53200")));
 }
 
 }  // namespace

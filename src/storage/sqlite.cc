@@ -93,6 +93,7 @@ class SqliteDatabase final : public Database {
   }
 
   bool ready() const override { return writer_.ready() && reader_.ready(); }
+  bool has_room() const override { return writer_.has_room(); }
 
   async::Task<void> close() override {
     co_await reader_.close();

@@ -13,6 +13,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/try.h"
+#include "storage/database.h"
 
 namespace strongroom::storage {
 namespace {
@@ -76,7 +77,7 @@ Error error_of(int code) {
     case SQLITE_INTERRUPT:
       return {ErrorCode::unavailable, "statement took too long"};
     case SQLITE_FULL:
-      return {ErrorCode::unavailable, "disk is full"};
+      return kDiskFull;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -244,7 +245,10 @@ Error SqliteConnection::refusal(int code) const {
   if (access_ == SqliteAccess::read && code == SQLITE_READONLY) {
     error = {ErrorCode::invalid_argument, "reading may not change anything"};
   }
-  if (error.code() != ErrorCode::conflict) log::warn("sqlite", {{"code", code}, {"error", error}});
+  // Of a full disk the worker tells, once.
+  if (error.code() != ErrorCode::conflict && !is_disk_full(error)) {
+    log::warn("sqlite", {{"code", code}, {"error", error}});
+  }
   return error;
 }
 

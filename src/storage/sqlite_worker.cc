@@ -6,12 +6,13 @@
 
 #include "base/log.h"
 #include "base/try.h"
+#include "storage/database.h"
 
 namespace strongroom::storage {
 namespace {
 
 constexpr std::size_t kGroupMax = 64;            // calls of one transaction
-constexpr std::chrono::milliseconds kRest{500};  // between attempts to open the file
+constexpr std::chrono::milliseconds kRest{500};  // between attempts to open the file, or to write
 
 }  // namespace
 
@@ -73,6 +74,7 @@ void SqliteWorker::serve() {
   connect();
   for (std::vector<Slot*> group; next_group(group);) {
     if (!connection_) connect();
+    look_for_room();
     if (group.empty()) continue;
     settle(group);
     loop_.post([slots = std::exchange(group, {})] {
@@ -82,12 +84,12 @@ void SqliteWorker::serve() {
   connection_.reset();  // the last connection to close copies the log into the file
 }
 
-// Waits for calls; without a connection, only until it is time to try again. False: the worker
-// stops.
+// Waits for calls; without a connection or room, only until it is time to try again. False: the
+// worker stops.
 bool SqliteWorker::next_group(std::vector<Slot*>& group) {
   std::unique_lock lock(mutex_);
   const auto wanted = [this] { return stopping_ || !queue_.empty(); };
-  if (connection_) {
+  if (connection_ && has_room_) {
     changed_.wait(lock, wanted);
   } else {
     changed_.wait_for(lock, kRest, wanted);
@@ -128,6 +130,12 @@ void SqliteWorker::settle(std::span<Slot*> group) {
   } else if (!commit(group)) {
     for (Slot*& slot : group) commit({&slot, 1});
   }
+  const bool full = std::ranges::any_of(group, [](const Slot* slot) {
+    return !slot->outcome && is_disk_full(slot->outcome.error());
+  });
+  if (full && has_room_.exchange(false)) {
+    log::error("the database takes nothing", {{"error", kDiskFull}});
+  }
   const bool broken = std::ranges::any_of(group, [](const Slot* slot) {
     return !slot->outcome && (slot->outcome.error().code() == ErrorCode::corrupt ||
                               slot->outcome.error().code() == ErrorCode::unknown_outcome);
@@ -157,10 +165,11 @@ bool SqliteWorker::commit(std::span<Slot*> group) {
   if (connection_->in_transaction()) static_cast<void>(connection_->run("ROLLBACK"));
   const bool deferred_constraint = committed.error().code() == ErrorCode::conflict;
   if (deferred_constraint && group.size() > 1) return false;
-  // A log whose sync failed may still be read back after a crash.
-  finish(group, deferred_constraint
-                    ? fail(committed.error())
-                    : fail({ErrorCode::unknown_outcome, "commit failed on the disk"}));
+  // A log whose sync failed may still be read back after a crash. On a full disk the log could not
+  // take all of the transaction, and it is the last page that commits.
+  const bool is_known = deferred_constraint || is_disk_full(committed.error());
+  finish(group, is_known ? fail(committed.error())
+                         : fail({ErrorCode::unknown_outcome, "commit failed on the disk"}));
   return true;
 }
 
@@ -171,6 +180,14 @@ Result<void> SqliteWorker::run_alone(Slot& slot) {
   if (!outcome) SR_CHECK_OK(connection_->run("ROLLBACK TO call"));
   SR_CHECK_OK(connection_->run("RELEASE call"));
   return outcome;
+}
+
+// Writes the first page as it is: a call that goes through may have had nothing to write, and on an
+// idle system there is none.
+void SqliteWorker::look_for_room() {
+  if (has_room_ || !connection_ || !connection_->run("PRAGMA user_version=0")) return;
+  has_room_ = true;
+  log::info("the database can be written again");
 }
 
 // Gives `outcome` to those that have not failed by themselves.

@@ -42,6 +42,8 @@ class SqliteWorker {
   // unknown_outcome).
   [[nodiscard]] async::Task<Result<void>> run(Work work);
   [[nodiscard]] bool ready() const noexcept { return ready_; }
+  // False from a commit that found the disk full until a page could be written.
+  [[nodiscard]] bool has_room() const noexcept { return has_room_; }
   // Lets what was queued end, then ends the thread.
   [[nodiscard]] async::Task<void> close();
 
@@ -61,6 +63,7 @@ class SqliteWorker {
   bool commit(std::span<Slot*> group);
   Result<void> run_alone(Slot& slot);
   void finish(std::span<Slot*> group, const Result<void>& outcome);
+  void look_for_room();
   void stop_thread();
 
   async::Loop& loop_;
@@ -75,6 +78,7 @@ class SqliteWorker {
   std::chrono::steady_clock::time_point next_attempt_{};
   bool tells_failure_ = true;  // the next failed attempt is the first
   std::atomic<bool> ready_{false};
+  std::atomic<bool> has_room_{true};
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <fstream>
+#include <optional>
 
 #include "contract/database_fixture.h"
+#include "contract/full_disk.h"
 
 namespace strongroom::storage {
 namespace {
@@ -84,6 +86,75 @@ TEST_P(SqliteRecoveryTest, NothingIsWrittenToAFileThatIsGone) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 2);
 }
 
+class SqliteFullDiskTest : public SqliteRecoveryTest {
+ protected:
+  void SetUp() override {
+    SqliteRecoveryTest::SetUp();
+    close_database();
+    disk_.emplace();
+    open_database();
+    ASSERT_TRUE(write(kCreateCards));
+    ASSERT_TRUE(insert(1));
+  }
+  void TearDown() override {
+    SqliteRecoveryTest::TearDown();
+    disk_.reset();
+  }
+  // True as soon as the database says so by itself.
+  bool finds_room() {
+    for (int i = 0; i < 1000 && !database_->has_room(); ++i) {
+      run(loop_.sleep_for(milliseconds(10)));
+    }
+    return database_->has_room();
+  }
+  std::optional<FullDisk> disk_;
+};
+
+TEST_P(SqliteFullDiskTest, NothingHappensAndReadsGoOn) {
+  disk_->fill();
+  const auto refused = insert(2);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(is_disk_full(refused.error()));
+  EXPECT_TRUE(database_->ready());
+  EXPECT_FALSE(database_->has_room());
+  EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 1);
+}
+
+TEST_P(SqliteFullDiskTest, EachCallOfAGroupHearsIt) {
+  disk_->fill();
+  int refused = 0;
+  run_together(30, [&](std::size_t i) -> async::Task<void> {
+    std::vector<Row> rows{};
+    rows.push_back(card(i + 2, i + 2));
+    const auto inserted = co_await database_->insert_many(kInsertCards, std::move(rows));
+    if (!inserted && is_disk_full(inserted.error())) ++refused;
+  });
+  EXPECT_EQ(refused, 30);
+  disk_->make_room();
+  ASSERT_TRUE(finds_room());
+  EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 1);
+}
+
+TEST_P(SqliteFullDiskTest, RoomIsFoundWithoutACall) {
+  disk_->fill();
+  EXPECT_FALSE(insert(2));
+  EXPECT_FALSE(database_->has_room());
+  disk_->make_room();
+  ASSERT_TRUE(finds_room());
+  EXPECT_TRUE(insert(2));
+  close_database();
+  open_database();
+  EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 2);
+}
+
+// A call that writes nothing succeeds on a full disk: it must not pass for room.
+TEST_P(SqliteFullDiskTest, CallWithoutEffectShowsNoRoom) {
+  disk_->fill();
+  EXPECT_FALSE(insert(2));
+  EXPECT_TRUE(insert(1));
+  EXPECT_FALSE(database_->has_room());
+}
+
 TEST_P(SqliteRecoveryTest, BusyFileIsUnavailable) {
   ASSERT_TRUE(write(kCreateCards));
   options_.statement_timeout = milliseconds(1500);
@@ -146,6 +217,8 @@ TEST_P(SqliteRecoveryTest, LogIsCopiedAndStaysBounded) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 400);
 }
 
+INSTANTIATE_TEST_SUITE_P(Sqlite, SqliteFullDiskTest, ::testing::Values("sqlite"),
+                         [](const auto& kind) { return std::string(kind.param); });
 INSTANTIATE_TEST_SUITE_P(Sqlite, SqliteRecoveryTest, ::testing::Values("sqlite"),
                          [](const auto& kind) { return std::string(kind.param); });
 

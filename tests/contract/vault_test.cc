@@ -57,7 +57,7 @@ class FakeRecorder final : public audit::Recorder {
 // unknown_outcome and commits when let go, as a server does that works on without its client.
 class LossyDatabase final : public storage::Database {
  public:
-  enum class Fate : std::uint8_t { passes, held, refused };
+  enum class Fate : std::uint8_t { passes, held, refused, disk_full };
 
   explicit LossyDatabase(storage::Database& inner) : inner_(inner) {}
   async::Task<Result<storage::Rows>> read(storage::Statement statement) override {
@@ -73,6 +73,7 @@ class LossyDatabase final : public storage::Database {
     if (!fates.empty()) fates.erase(fates.begin());
     if (fate == Fate::passes) co_return co_await inner_.insert_many(insert, std::move(rows));
     if (fate == Fate::refused) co_return fail({ErrorCode::unavailable, "no connection"});
+    if (fate == Fate::disk_full) co_return fail(storage::kDiskFull);
     held_ = std::move(rows);
     held_insert_ = &insert;
     co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
@@ -82,6 +83,7 @@ class LossyDatabase final : public storage::Database {
     return inner_.update_many(update, std::move(rows));
   }
   bool ready() const override { return inner_.ready(); }
+  bool has_room() const override { return inner_.has_room(); }
   async::Task<void> close() override { return inner_.close(); }
 
   async::Task<Result<storage::Rows>> let_go() {
@@ -412,6 +414,16 @@ TEST_F(VaultTest, AnInsertThatMayStillCommitIsSettledLater) {
 TEST_F(VaultTest, AnInsertThatCannotHaveBeenMadeIsNotDoneAtOnce) {
   lossy_->fates = {LossyDatabase::Fate::refused};
   ASSERT_FALSE(tokenize(request()));
+  ASSERT_EQ(recorder_.entries.size(), 2U);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
+}
+
+TEST_F(VaultTest, AFullDiskIsToldFromAnAbsentDatabase) {
+  lossy_->fates = {LossyDatabase::Fate::disk_full};
+  const auto view = tokenize(request());
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().type, ProblemType::disk_unavailable);
+  EXPECT_TRUE(view.error().retry_after_s);
   ASSERT_EQ(recorder_.entries.size(), 2U);
   EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
 }

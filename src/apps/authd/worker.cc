@@ -134,6 +134,7 @@ bool Worker::reload(const service::Deployment& deployment) {
 
 void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
+  readiness.add("disk", database_->has_room(), "the database's disk is full");
   readiness.add("auditd", audit_.ready(), "not reached");
   readiness.add("recovery", recovered_, "open intents are not closed yet");
 }

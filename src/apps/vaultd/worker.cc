@@ -156,6 +156,7 @@ bool Worker::reload(const service::Deployment& deployment) {
 
 void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
+  readiness.add("disk", database_->has_room(), "the database's disk is full");
   readiness.add("auditd", audit_.ready(), "not reached");
   readiness.add("hsm", keys_.hsm_answers(), "does not answer");
   if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");

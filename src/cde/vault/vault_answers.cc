@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "storage/database.h"
 
 namespace strongroom::cde {
 namespace {
@@ -32,7 +33,9 @@ Problem problem_of_hsm(const Error& error) {
   return problem_of_neighbor(error, ProblemType::hsm_unavailable);
 }
 Problem problem_of_database(const Error& error) {
-  return problem_of_neighbor(error, ProblemType::database_unavailable);
+  return problem_of_neighbor(error, storage::is_disk_full(error)
+                                        ? ProblemType::disk_unavailable
+                                        : ProblemType::database_unavailable);
 }
 
 TokenView view_of(const CardRow& row, PublicToken token, const Card& card,

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/try.h"
+#include "storage/database.h"
 
 namespace strongroom::connected::auth {
 namespace {
@@ -24,6 +25,7 @@ std::unexpected<Problem> refuse_unknown_key() {
 
 // The database's errors as the client should see them; the intent is closed by the caller.
 ProblemType problem_type(const Error& error) {
+  if (storage::is_disk_full(error)) return ProblemType::disk_unavailable;
   return error.code() == ErrorCode::unknown_outcome ? ProblemType::outcome_unknown
                                                     : ProblemType::database_unavailable;
 }

@@ -182,7 +182,7 @@ class LateDatabase final : public storage::Database {
   async::Task<Result<std::vector<storage::Rows>>> write(
       std::vector<storage::Statement> statements) override {
     sent_ = std::move(statements);
-    co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
+    co_return fail(answer);
   }
   async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany&,
                                                  std::vector<storage::Row>) override {
@@ -193,8 +193,10 @@ class LateDatabase final : public storage::Database {
     co_return fail({ErrorCode::unavailable, "not used"});
   }
   [[nodiscard]] bool ready() const override { return true; }
+  [[nodiscard]] bool has_room() const override { return true; }
   async::Task<void> close() override { co_return; }
 
+  Error answer{ErrorCode::unknown_outcome, "the connection was lost"};
   int commit_before_read = -1;  // counted down by reads
 
  private:
@@ -233,6 +235,16 @@ TEST_F(LateCommitTest, LostAnswerIsNotCalledUndoneWhileItMayCommit) {
   wait(settled());
   ASSERT_EQ(recorder_.entries.size(), 2u);
   EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+}
+
+TEST_F(LateCommitTest, FullDiskIsToldFromAnAbsentDatabase) {
+  Authority authority = make_authority();
+  late_.answer = storage::kDiskFull;
+  const auto made = wait(authority.create_merchant(actor_, "Late"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().type, ProblemType::disk_unavailable);
+  ASSERT_EQ(recorder_.entries.size(), 2u);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
 }
 
 TEST_F(LateCommitTest, RecoverLooksAgainBeforeItSaysNotDone) {
