@@ -34,10 +34,12 @@ def with_removable_token(inline):
     return change
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["inline", "threads"])
+@pytest.fixture(scope="module", params=[("sqlite", True), ("postgres", False)],
+                ids=["sqlite-inline", "postgres-threads"])
 def shaken(request):
     """Each test leaves it whole."""
-    with running(around=with_removable_token(request.param)) as deployment:
+    database, inline = request.param
+    with running(database, with_removable_token(inline)) as deployment:
         yield deployment
 
 

@@ -136,23 +136,23 @@ def test_log_verifies_and_holds_no_card_number_and_no_fingerprint(life):
         assert fingerprint not in data and fingerprint.hex().encode() not in data
 
 
-def test_operators_acts_are_told_with_their_user(deployment):
-    merchant = deployment.new_merchant()
-    deployment.strongroom("api-keys", "revoke", merchant.key_id)
+def test_operators_acts_are_told_with_their_user(each_deployment):
+    merchant = each_deployment.new_merchant()
+    each_deployment.strongroom("api-keys", "revoke", merchant.key_id)
     for event, resource in (("merchant.create", merchant.id), ("api_key.create", merchant.key_id),
                             ("api_key.revoke", merchant.key_id)):
-        told = [entry for entry in deployment.audit_entries(event_type=event)
+        told = [entry for entry in each_deployment.audit_entries(event_type=event)
                 if entry["resources"] == [{"uid": resource}]]
         assert [entry["unmapped"]["phase"] for entry in told] == ["intent", "outcome"]
         assert all(entry["actor"]["user"]["uid"].startswith("uid:") for entry in told)
 
 
-def test_denial_of_a_known_user_is_told_each_time(deployment):
-    merchant = deployment.new_merchant("merchant_user")
-    client = deployment.gateway(merchant.api_key)
+def test_denial_of_a_known_user_is_told_each_time(each_deployment):
+    merchant = each_deployment.new_merchant("merchant_user")
+    client = each_deployment.gateway(merchant.api_key)
     for _ in range(3):
         assert client.post("/v1/tokens", {"card": card()}).status == 403
-    told = deployment.audit_entries(event_type="access.denied", merchant_id=merchant.id)
+    told = each_deployment.audit_entries(event_type="access.denied", merchant_id=merchant.id)
     assert [entry["actor"]["user"]["uid"] for entry in told] == [merchant.key_id] * 3
 
 

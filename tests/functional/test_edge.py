@@ -124,12 +124,12 @@ def test_merchant_makes_lists_and_revokes_its_own_keys(each_deployment):
     wait_until(lambda: reader.get("/v1/api-keys").status == 401, "the revoked key is refused")
 
 
-def test_tokenizer_hands_in_cards_and_nothing_else(deployment):
-    merchant = deployment.new_merchant()
-    admin = deployment.gateway(merchant.api_key)
+def test_tokenizer_hands_in_cards_and_nothing_else(each_deployment):
+    merchant = each_deployment.new_merchant()
+    admin = each_deployment.gateway(merchant.api_key)
     made = admin.post("/v1/api-keys", {"name": "till", "role": "tokenizer"})
     assert (made.status, made.body["created_by"]) == (201, merchant.key_id)
-    till = deployment.gateway(made.body["key"])
+    till = each_deployment.gateway(made.body["key"])
     token = till.post("/v1/tokens", card())
     assert token.status == 201
     path = f"/v1/tokens/{token.body['id']}"
