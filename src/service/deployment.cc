@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/try.h"
+#include "wire/sealed_head.h"
 
 namespace strongroom::service {
 namespace {
@@ -161,6 +162,23 @@ Address read_address(ConfigSection& section, std::string_view key) {
 std::string text_of(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
+}
+
+std::map<std::string, Address> read_connectors(ConfigSection& section, std::string_view key) {
+  constexpr Error kNoName{ErrorCode::invalid_argument,
+                          "names of connectors are 1 to 32 of a-z, 0-9 and '-'"};
+  std::map<std::string, Address> connectors;
+  for (const auto& [name, text] : section.table(key)) {
+    const auto where = parse_address(text);
+    if (!wire::is_connector_name(name)) {
+      section.refuse(key, kNoName);
+    } else if (!where) {
+      section.refuse(key, where.error());
+    } else {
+      connectors.emplace(name, *where);
+    }
+  }
+  return connectors;
 }
 
 Result<void> require_free(const Address& where) {

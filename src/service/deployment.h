@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -65,6 +66,10 @@ struct Address {
 [[nodiscard]] std::string text_of(const Address& address);
 // The address at `key` of a section; refuses it there when it is none.
 [[nodiscard]] Address read_address(ConfigSection& section, std::string_view key);
+// The table at `key` of a section, {stripe = "127.0.0.1:8446"}: where each connectord is, by
+// its connector's name. Refuses what is no name or no address; empty where there is no table.
+[[nodiscard]] std::map<std::string, Address> read_connectors(ConfigSection& section,
+                                                             std::string_view key);
 // conflict when somebody listens on `address`: SO_REUSEPORT, by which workers share a port, would
 // let a second process of the same user join unnoticed. unavailable (detail: errno) when it is none
 // of this host's.

@@ -1,114 +1,17 @@
 """connectord-stripe itself, with psp-sim as its processor: each role for its one caller, what a
 ticket and a blob are good for, what the log holds, and what a kill leaves.
 """
-import datetime
-import json
-import signal
 import subprocess
-import time
 
 import pytest
 
 import api
 import deployment as d
 import leak_scan
-import psp_sim
-from certificates import Authority, Leaf
-from checked_api import CheckedApi
 from running_deployment import running, wait_until
-from tickets import TicketKey, good_claims
+from stripe_account import CREDENTIAL, MERCHANT, OTHER, Stripe
 
-MERCHANT, OTHER = "mer_" + "a" * 26, "mer_" + "b" * 26
-CREDENTIAL = "sk_test_functional_connectord"
-VISA = "4242424242424242"
 HOUR, DAY = 3600, 86400
-
-
-class Stripe:
-    """A deployment, an account in it, and clients with the identities of connectord's callers."""
-
-    def __init__(self, deployment):
-        self.deployment = deployment
-        self.key = TicketKey()
-        path = deployment.dir / "public/tickets.pub"
-        path.write_text(path.read_text() + self.key.line())
-        deployment.processes["connectord-stripe"].send_signal(signal.SIGHUP)
-        self._authority = Authority.of(deployment)
-        self._files = {}
-        self._count = 0
-        self.account = self.add_account()["account"]
-        wait_until(lambda: self.look_up("att_none").status == 200, "the test's key is believed")
-
-    def add_account(self, *more, merchant=MERCHANT, credential=CREDENTIAL):
-        """What `strongroom connector-accounts add` answers; the credential goes by its input."""
-        command = [d.BIN / "strongroom", "connector-accounts", "add", "--merchant", merchant,
-                   "--connector", "stripe", *more, "--dir", self.deployment.dir, "--json"]
-        done = subprocess.run([str(part) for part in command], input=credential + "\n",
-                              capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def fresh(self, prefix="att"):
-        self._count += 1
-        return f"{prefix}_{time.time_ns()}x{self._count}"
-
-    def ticket(self, merchant=MERCHANT, ago=0, **changes):
-        now = int(time.time()) - ago
-        claims = good_claims(merchant, iat=now, exp=now + 60,
-                             scopes=["payments:write", "payments:read"])
-        return self.key.sign({**claims, **changes})
-
-    def client(self, identity, ticket=None):
-        if identity not in self._files:
-            leaf = Leaf(uris=(f"spiffe://strongroom.local/{identity}",))
-            self._files[identity] = self._authority.issue(leaf)
-        files = self._files[identity]
-        listen = self.deployment.settings()["connectord"]["stripe"]["listen"]
-        return CheckedApi("connector", f"https://{listen}", self.deployment.dir / "tls/ca/ca.crt",
-                          None, files.certificate, files.key,
-                          headers={"Strongroom-Ticket": ticket} if ticket else {})
-
-    def store(self, number=VISA, **changes):
-        body = {"account": self.account, "idempotency_key": self.fresh("pay"),
-                "card": {"number": number, "exp_month": 12,
-                         "exp_year": datetime.date.today().year + 2}, **changes}
-        return self.client("vaultd", self.ticket()).post("/v1/stored-cards", body)
-
-    def card(self, number=VISA):
-        return self.store(number).body["processor_token"]
-
-    def sale(self, token, reference, ticket=None, **changes):
-        body = {"account": self.account, "processor_token": token, "amount": 1099,
-                "currency": "USD", "reference": reference, "idempotency_key": reference,
-                "initiator": "customer", **changes}
-        client = self.client("gatewayd", ticket or self.ticket())
-        path = "/v1/sales" if body.pop("capture", True) else "/v1/authorizations"
-        return client.post(path, body)
-
-    def change(self, what, transaction, reference, **more):
-        body = {"account": self.account, "currency": "USD", "reference": reference,
-                "idempotency_key": reference, **more}
-        return self.client("gatewayd", self.ticket()).post(
-            f"/v1/transactions/{transaction}/{what}", body)
-
-    def look_up(self, reference, ticket=None, more=""):
-        return self.client("gatewayd", ticket or self.ticket()).get(
-            f"/v1/transactions?reference={reference}&account={self.account}{more}")
-
-    def processor(self):
-        port = self.deployment.simulator_address()[1]
-        return psp_sim.StripeClient(port, self.deployment.dir / "tls/ca/ca.crt", CREDENTIAL)
-
-    def charges(self, reference):
-        """What really happened at the processor."""
-        return [charge for charge in self.processor().sim("GET", "charges")["charges"]
-                if charge["metadata"].get("strongroom_reference") == reference]
-
-    def fail_next(self, path, kind, **more):
-        self.processor().fault(path, kind, **more)
-
-    def entries(self, **unmapped):
-        return self.deployment.audit_entries(connector_id="stripe", **unmapped)
 
 
 @pytest.fixture(scope="module")

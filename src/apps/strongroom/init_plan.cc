@@ -60,6 +60,7 @@ listen = "127.0.0.1:{vaultd}"
 certificate = "tls/vaultd/vaultd.crt"
 key = "tls/vaultd/vaultd.key"
 database = {vault_database}
+connectors = {{ stripe = "127.0.0.1:{stripe}" }}  # connectord-NAME, which puts cards at processors
 workers = 1
 
 [authd]

@@ -47,6 +47,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.listen = service::read_address(section, "listen");
   config.tls = service::read_credentials(section);
   config.database = service::database_url(deployment, section, "database");
+  config.connectors = service::read_connectors(section, "connectors");
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   config.new_cards_per_truncation_hourly = static_cast<std::uint16_t>(
       section.integer("new_cards_per_truncation_hourly", 1, cde::ProbeGuard::kLimitMax, 100));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -26,9 +27,10 @@ struct HsmConfig {
 };
 
 struct Config {
-  service::Address listen;        // for services, mutual TLS
-  service::Credentials tls;       // certificate, key
-  service::DatabaseUrl database;  // cards
+  service::Address listen;                             // for services, mutual TLS
+  service::Credentials tls;                            // certificate, key
+  service::DatabaseUrl database;                       // cards
+  std::map<std::string, service::Address> connectors;  // by name: "stripe" is connectord-stripe
   std::size_t workers = 1;
   std::uint16_t new_cards_per_truncation_hourly = 100;  // of one merchant (cde::ProbeGuard)
   HsmConfig hsm;

@@ -43,6 +43,9 @@ class Service final : public service::Service {
         .database_folder = config.database.sqlite_folder,
         .connect_ports = config.database.ports,
         .listen_ports = {config.listen.port}};
+    for (const auto& [name, address] : config.connectors) {
+      paths.connect_ports.push_back(address.port);
+    }
     paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
                                   config.database.files.end());
     return sandbox::enter_vaultd(paths);
@@ -64,7 +67,9 @@ class Service final : public service::Service {
     SR_TRY(auto database, storage::open(loop, {.url = shared_.config.database.text}));
     SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
     SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
-    return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier));
+    SR_TRY(auto client_tls, service::load_client_tls(shared_.host.deployment, shared_.config.tls));
+    return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier),
+                                    client_tls);
   }
 
  private:

@@ -19,6 +19,25 @@ constexpr std::chrono::seconds kWatchStep{1};
 constexpr std::chrono::seconds kServerPatience{5};
 constexpr std::chrono::seconds kAuditPatience{2};
 
+// A processor may take its time; gatewayd waits longer.
+constexpr std::chrono::seconds kConnectorTimeout{30};
+constexpr std::size_t kConnectionsMax = 64;
+
+cde::HttpStoredCards::Clients connectors(async::Loop& loop, const Config& config,
+                                         const std::shared_ptr<const http::TlsContext>& tls) {
+  cde::HttpStoredCards::Clients clients;
+  for (const auto& [name, address] : config.connectors) {
+    http::ClientOptions options{.host = address.host,
+                                .port = address.port,
+                                .server_identity = "connectord-" + name,
+                                .tls = tls,
+                                .connections_max = kConnectionsMax,
+                                .response_timeout = kConnectorTimeout};
+    clients.emplace(name, std::make_unique<http::Client>(loop, std::move(options)));
+  }
+  return clients;
+}
+
 // What passes by itself: a neighbor that is not there yet, or was lost; each step may be repeated.
 bool may_pass(const Error& error) {
   return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted ||
@@ -28,7 +47,8 @@ bool may_pass(const Error& error) {
 }  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
-               std::unique_ptr<storage::Database> database, http::TicketVerifier verifier)
+               std::unique_ptr<storage::Database> database, http::TicketVerifier verifier,
+               const std::shared_ptr<const http::TlsContext>& client_tls)
     : loop_(loop),
       shared_(shared),
       index_(index),
@@ -40,16 +60,26 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       denials_(loop, audit_, shared.random, shared.clock),
       verifier_(std::move(verifier)),
       cards_(loop, *database_),
+      processor_tokens_(*database_),
+      stored_cards_(connectors(loop, shared.config, client_tls)),
       keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
       vault_({.loop = loop,
               .cards = cards_,
+              .processor_tokens = processor_tokens_,
+              .stored_cards = stored_cards_,
               .keys = keys_,
               .codes = shared.codes,
               .probes = shared.probes,
               .recorder = audit_,
               .random = shared.random,
               .clock = shared.clock,
-              .commit_lag_max = shared.config.database.commit_lag_max}) {
+              .commit_lag_max = shared.config.database.commit_lag_max}),
+      removals_({.loop = loop,
+                 .store = processor_tokens_,
+                 .stored_cards = stored_cards_,
+                 .recorder = audit_,
+                 .random = shared.random,
+                 .clock = shared.clock}) {
   router_.set_ticket_verifier(verifier_);
   router_.on_denied([this](const http::Request& request, const wire::Problem&) {
     return record_denial(request);
@@ -77,7 +107,10 @@ async::Task<Result<void>> Worker::start() {
   if (stopping_) co_return Result<void>{};
   SR_CO_CHECK_OK(recovered);
   recovered_ = true;
-  if (index_ == 0) async::spawn(sweep_codes());
+  if (index_ == 0) {
+    async::spawn(sweep_codes());
+    async::spawn(removals_.run());
+  }
   async::spawn(watch_hsm());
   co_return listen();
 }
@@ -129,8 +162,10 @@ async::Task<void> Worker::watch_hsm() {
 async::Task<void> Worker::drain() {
   stopping_ = true;
   vault_.stop();
+  removals_.stop();
   if (server_) co_await server_->drain(kServerPatience);
-  while (asking_hsm_) co_await loop_.sleep_for(kRetryStep);
+  while (asking_hsm_ || removals_.running()) co_await loop_.sleep_for(kRetryStep);
+  co_await stored_cards_.close();
   co_await denials_.close();
   if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));
   // What auditd did not take stays an open intent, which the next start closes.
@@ -148,6 +183,9 @@ bool Worker::reload(const service::Deployment& deployment) {
   } else if (server_) {
     server_->set_tls(*tls);
   }
+  const auto client_tls =
+      service::load_client_tls(deployment, config ? config->tls : shared_.config.tls);
+  if (client_tls) stored_cards_.set_tls(*client_tls);  // else `tls` has said why
   const auto lines = service::load_ticket_keys(deployment);
   const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
   if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});

@@ -15,11 +15,15 @@
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/probe_guard.h"
+#include "cde/vault/processor_token_store.h"
+#include "cde/vault/removal_job.h"
+#include "cde/vault/stored_cards.h"
 #include "cde/vault/vault.h"
 #include "crypto/random.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/ticket.h"
+#include "http/tls.h"
 #include "service/daemon.h"
 #include "storage/database.h"
 
@@ -40,7 +44,8 @@ struct Shared {
 class Worker final : public service::Worker {
  public:
   Worker(async::Loop& loop, Shared& shared, std::size_t index,
-         std::unique_ptr<storage::Database> database, http::TicketVerifier verifier);
+         std::unique_ptr<storage::Database> database, http::TicketVerifier verifier,
+         const std::shared_ptr<const http::TlsContext>& client_tls);
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
@@ -65,8 +70,11 @@ class Worker final : public service::Worker {
   audit::Denials denials_;
   http::TicketVerifier verifier_;
   cde::CardStore cards_;
+  cde::ProcessorTokenStore processor_tokens_;
+  cde::HttpStoredCards stored_cards_;
   cde::HsmKeyRing keys_;
   cde::Vault vault_;
+  cde::RemovalJob removals_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
   bool recovered_ = false;

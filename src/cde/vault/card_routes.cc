@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/pan_scan.h"
 
 namespace strongroom::cde {
@@ -17,12 +18,13 @@ using http::Response;
 using wire::Problem;
 using wire::ProblemType;
 
-// edged relays for a client and says where that is; anybody else is its own source.
+// edged and gatewayd act for a client and say where that is; anybody else is its own source.
 constexpr std::string_view kSourceHeader = "strongroom-source";
+constexpr std::string_view kTicketHeader = "strongroom-ticket";
 
 std::string source_of(const Request& request) {
   const std::string_view told = request.header(kSourceHeader);
-  const bool relay = request.peer().identity == "edged";
+  const bool relay = request.peer().identity == "edged" || request.peer().identity == "gatewayd";
   return relay && !told.empty() ? std::string(told) : request.peer().source;
 }
 
@@ -127,6 +129,26 @@ async::Task<Response> delete_card(Vault& vault, Request& request) {
   co_return Response{.status = 204};
 }
 
+async::Task<Response> resolve_card(Vault& vault, Request& request) {
+  Caller caller = caller_of(request, "POST /v1/cards/{token}/processor-tokens");
+  if (auto what = check(request, "payments:write")) {
+    co_return co_await refuse(vault, request, *what, std::move(caller));
+  }
+  if (!request.is_json()) {
+    co_return problem(request, {ProblemType::unsupported_media_type, "send application/json"});
+  }
+  Answer<PublicToken> token = token_of(request);
+  if (!token) co_return problem(request, token.error());
+  auto asked = wire::parse_processor_token_request(as_text(request.body()));
+  if (!asked) co_return problem(request, asked.error());
+  const Answer<Resolved> resolved =
+      co_await vault.resolve(*std::move(token), *std::move(asked),
+                             std::string(request.header(kTicketHeader)), std::move(caller));
+  if (!resolved) co_return problem(request, resolved.error());
+  const bool taken = resolved->refusal.empty();
+  co_return http::json_response(200, taken ? to_json(resolved->answer) : resolved->refusal);
+}
+
 std::string time_or_null(const std::optional<std::int64_t>& time_us) {
   return time_us ? fmt::format("\"{}\"", rfc3339(*time_us)) : "null";
 }
@@ -165,6 +187,11 @@ void add_card_routes(http::Router& router, Vault& vault, Profile profile, const 
               .identities = callers,
               .ticket = true,
               .handler = [&vault](Request& request) { return delete_card(vault, request); }});
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/cards/{token}/processor-tokens",
+              .identities = {"gatewayd"},
+              .ticket = true,
+              .handler = [&vault](Request& request) { return resolve_card(vault, request); }});
 }
 
 }  // namespace strongroom::cde

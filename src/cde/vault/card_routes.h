@@ -1,4 +1,5 @@
-// The vault's HTTP interface: POST /v1/cards, GET and DELETE /v1/cards/{token} (api/vault.yaml).
+// The vault's HTTP interface: POST /v1/cards, GET and DELETE /v1/cards/{token}, and POST
+// /v1/cards/{token}/processor-tokens (api/vault.yaml).
 #pragma once
 
 #include <string>

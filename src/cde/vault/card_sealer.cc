@@ -1,5 +1,6 @@
 // Card contents as bytes: `01 | pan length u8 | pan digits | month u8 | year u16be`, and
-// `01 | name length u16be | name | metadata`. Both exist in clear in the secret arena only.
+// `01 | name length u16be | name | metadata`. Both exist in clear in the secret arena only. What
+// stands at a processor: `01 | account length u16be | account | processor token`.
 #include "cde/vault/card_sealer.h"
 
 #include <algorithm>
@@ -16,10 +17,17 @@ namespace {
 constexpr std::byte kFormat{1};
 constexpr Error kNotCard{ErrorCode::corrupt, "a sealed card has another form"};
 constexpr Error kNotDetails{ErrorCode::corrupt, "sealed details have another form"};
+constexpr Error kNotAtProcessor{ErrorCode::corrupt, "a sealed processor token has another form"};
 
 crypto::Context card_context(TokenId token, std::string_view merchant) {
   crypto::Context context("strongroom/card/1");
   context.add(token.bytes).add(merchant);
+  return context;
+}
+
+crypto::Context processor_context(TokenId token, const AccountKey& account) {
+  crypto::Context context("strongroom/processor-token/1");
+  context.add(token.bytes).add(account);
   return context;
 }
 
@@ -59,26 +67,37 @@ Result<Card> decode_card(std::span<const std::byte> plain) {
   return Card{*std::move(pan), *expiry};
 }
 
-Result<SecretBytes> encode(const CardDetails& details) {
-  SR_TRY(SecretBytes plain,
-         SecretBytes::allocate(3 + details.name.size() + details.metadata.size()));
+// `01 | length of first u16be | first | second`.
+Result<SecretBytes> encode_pair(std::span<const std::byte> first,
+                                std::span<const std::byte> second) {
+  SR_TRY(SecretBytes plain, SecretBytes::allocate(3 + first.size() + second.size()));
   const auto out = plain.reveal();
   out[0] = kFormat;
-  out[1] = static_cast<std::byte>(details.name.size() >> 8);
-  out[2] = static_cast<std::byte>(details.name.size());
-  const auto after_name = std::ranges::copy(details.name.reveal(), out.begin() + 3).out;
-  std::ranges::copy(details.metadata.reveal(), after_name);
+  out[1] = static_cast<std::byte>(first.size() >> 8);
+  out[2] = static_cast<std::byte>(first.size());
+  const auto after_first = std::ranges::copy(first, out.begin() + 3).out;
+  std::ranges::copy(second, after_first);
   return plain;
 }
 
-Result<CardDetails> decode_details(std::span<const std::byte> plain) {
-  if (plain.size() < 3 || plain[0] != kFormat) return fail(kNotDetails);
-  const std::size_t name_size =
+struct Pair {
+  std::span<const std::byte> first;
+  std::span<const std::byte> second;
+};
+std::optional<Pair> decode_pair(std::span<const std::byte> plain) {
+  if (plain.size() < 3 || plain[0] != kFormat) return std::nullopt;
+  const std::size_t size =
       std::to_integer<std::size_t>(plain[1]) << 8 | std::to_integer<std::size_t>(plain[2]);
-  if (plain.size() < 3 + name_size) return fail(kNotDetails);
+  if (plain.size() < 3 + size) return std::nullopt;
+  return Pair{plain.subspan(3, size), plain.subspan(3 + size)};
+}
+
+Result<CardDetails> decode_details(std::span<const std::byte> plain) {
+  const auto pair = decode_pair(plain);
+  if (!pair) return fail(kNotDetails);
   CardDetails details;
-  SR_TRY(details.name, SecretBytes::copy_of(plain.subspan(3, name_size)));
-  SR_TRY(details.metadata, SecretBytes::copy_of(plain.subspan(3 + name_size)));
+  SR_TRY(details.name, SecretBytes::copy_of(pair->first));
+  SR_TRY(details.metadata, SecretBytes::copy_of(pair->second));
   return details;
 }
 
@@ -111,7 +130,7 @@ Result<crypto::Sealed> CardSealer::seal_card(crypto::Random& random, const Card&
 Result<std::optional<crypto::Sealed>> CardSealer::seal_details(crypto::Random& random,
                                                                const CardDetails& details) const {
   if (details.name.empty() && details.metadata.empty()) return std::nullopt;
-  SR_TRY(const SecretBytes plain, encode(details));
+  SR_TRY(const SecretBytes plain, encode_pair(details.name.reveal(), details.metadata.reveal()));
   SR_TRY(crypto::Sealed sealed, aead_.seal(random, plain.reveal(),
                                            column_context("strongroom/details/1", token_).bytes()));
   return sealed;
@@ -135,6 +154,22 @@ Result<PublicToken> CardSealer::open_token(const crypto::Sealed& sealed) const {
   auto token = PublicToken::parse(as_text(plain.reveal()));
   if (!token) return fail({ErrorCode::corrupt, "a sealed token has another form"});
   return *std::move(token);
+}
+
+Result<crypto::Sealed> CardSealer::seal_at_processor(crypto::Random& random,
+                                                     const AccountKey& account,
+                                                     const AtProcessor& what) const {
+  SR_TRY(const SecretBytes plain,
+         encode_pair(as_bytes(what.account), as_bytes(what.processor_token)));
+  return aead_.seal(random, plain.reveal(), processor_context(token_, account).bytes());
+}
+
+Result<AtProcessor> CardSealer::open_at_processor(const ProcessorTokenRow& row) const {
+  SR_TRY(const SecretBytes plain,
+         aead_.open(row.sealed, processor_context(token_, row.account).bytes()));
+  const auto pair = decode_pair(plain.reveal());
+  if (!pair) return fail(kNotAtProcessor);
+  return AtProcessor{std::string(as_text(pair->first)), std::string(as_text(pair->second))};
 }
 
 }  // namespace strongroom::cde

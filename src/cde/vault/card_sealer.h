@@ -47,9 +47,15 @@ class CardSealer final {
   [[nodiscard]] Result<std::optional<crypto::Sealed>> seal_details(
       crypto::Random& random, const CardDetails& details) const;
 
+  // What connectord gave for the card at the account that `account` stands for.
+  [[nodiscard]] Result<crypto::Sealed> seal_at_processor(crypto::Random& random,
+                                                         const AccountKey& account,
+                                                         const AtProcessor& what) const;
+
   [[nodiscard]] Result<Card> open_card(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<CardDetails> open_details(const std::optional<crypto::Sealed>& sealed) const;
   [[nodiscard]] Result<PublicToken> open_token(const crypto::Sealed& sealed) const;
+  [[nodiscard]] Result<AtProcessor> open_at_processor(const ProcessorTokenRow& row) const;
 
  private:
   CardSealer(crypto::Aead aead, TokenId token, std::string_view merchant)

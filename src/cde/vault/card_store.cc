@@ -42,8 +42,8 @@ constexpr std::array<std::string_view, 1> kVersion1{
     " deleted_at bigint,"
     " operation_id bytea NOT NULL)"};
 constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyRegistry};
-constexpr std::array kMigrations{storage::Migration{1, kVersion1},
-                                 storage::Migration{2, kVersion2}};
+constexpr std::array kMigrations{storage::Migration{1, kVersion1}, storage::Migration{2, kVersion2},
+                                 storage::Migration{3, kCreateProcessorTokens}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -106,16 +106,17 @@ constexpr auto kSelectByTokenAndMerchant = join(kSelect, "token_hash = $1 AND me
 
 constexpr std::string_view kReleaseExpired =
     "UPDATE cards SET fingerprint_odd = NULL, fingerprint_even = NULL"
-    " WHERE token_id = $1 AND expires_at <= $2 RETURNING token_id";
+    " WHERE token_id = $1 AND expires_at <= $2";
 constexpr std::string_view kReplace =
     "UPDATE cards SET card_sealed = $2, details_sealed = $3, operation_id = $4"
-    " WHERE token_id = $1 AND deleted_at IS NULL RETURNING token_id";
+    " WHERE token_id = $1 AND deleted_at IS NULL";
 constexpr std::string_view kErase =
     "UPDATE cards SET wrapped_dek = NULL, kek_version = NULL, fingerprint_odd = NULL,"
     " fingerprint_even = NULL, card_sealed = NULL, token_sealed = NULL, merchant_sealed = NULL,"
     " details_sealed = NULL, expires_at = NULL, usage_limit = NULL, usage_count = 0,"
     " deleted_at = $2, operation_id = $3"
-    " WHERE token_id = $1 AND deleted_at IS NULL RETURNING token_id";
+    " WHERE token_id = $1 AND deleted_at IS NULL";
+constexpr std::string_view kForgetUses = "DELETE FROM token_uses WHERE token_id = $1";
 
 // Natural batching (docs/performance.md): two batches under way keep both writer connections busy.
 constexpr async::BatcherLimits kInsertLimits{
@@ -285,11 +286,15 @@ async::Task<Result<CardStore::Found>> CardStore::find_by_token(crypto::Sha3Diges
   return find(Statement{kSelectByTokenAndMerchant.data(), std::move(parameters)});
 }
 
-async::Task<Result<bool>> CardStore::update_one(Statement statement) {
-  std::vector<Statement> statements;
-  statements.push_back(std::move(statement));
-  SR_CO_TRY(const std::vector<Rows> rows, co_await database_.write(std::move(statements)));
-  co_return !rows.front().empty();
+async::Task<Result<bool>> CardStore::update_one(Statement update, std::vector<Statement> rest) {
+  update.expect_rows = 1;
+  rest.insert(rest.begin(), std::move(update));
+  const Result<std::vector<Rows>> written = co_await database_.write(std::move(rest));
+  if (written) co_return true;
+  const bool was_not_there =
+      written.error().code() == ErrorCode::conflict && written.error().detail() == 0;
+  if (was_not_there) co_return false;
+  co_return fail(written.error());
 }
 
 async::Task<Result<bool>> CardStore::release_expired(TokenId token, std::int64_t now_us) {
@@ -299,16 +304,21 @@ async::Task<Result<bool>> CardStore::release_expired(TokenId token, std::int64_t
 
 async::Task<Result<bool>> CardStore::replace(TokenId token, const crypto::Sealed& card,
                                              const std::optional<crypto::Sealed>& details,
-                                             OperationId operation) {
+                                             OperationId operation,
+                                             std::span<const Removal> removals) {
   std::vector<Value> parameters{Value::id(token), Value::sealed(card), optional_sealed(details),
                                 Value::id(operation)};
-  return update_one(Statement{kReplace, std::move(parameters)});
+  return update_one(Statement{kReplace, std::move(parameters)},
+                    statements_to_remove(token, removals));
 }
 
 async::Task<Result<bool>> CardStore::erase(TokenId token, std::int64_t now_us,
-                                           OperationId operation) {
+                                           OperationId operation,
+                                           std::span<const Removal> removals) {
   std::vector<Value> parameters{Value::id(token), Value::integer(now_us), Value::id(operation)};
-  return update_one(Statement{kErase, std::move(parameters)});
+  std::vector<Statement> rest = statements_to_remove(token, removals);
+  rest.push_back({kForgetUses, {Value::id(token)}});
+  return update_one(Statement{kErase, std::move(parameters)}, std::move(rest));
 }
 
 }  // namespace strongroom::cde

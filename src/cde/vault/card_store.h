@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "cde/keys/key_ring.h"
+#include "cde/vault/processor_token_store.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "storage/database.h"
@@ -78,22 +79,28 @@ class CardStore final {
   // Takes the fingerprint from a row whose time is over, so that the card can be added anew.
   // True when it did (or somebody else just has).
   [[nodiscard]] async::Task<Result<bool>> release_expired(TokenId token, std::int64_t now_us);
+  // Of both that follow: `removals` are all the card's processor tokens, which are queued for
+  // removal in the same transaction. conflict: there are others by now; read them again.
+
   // Replaces what is sealed of a card whose expiry, name or metadata changed. False: deleted
   // meanwhile.
   [[nodiscard]] async::Task<Result<bool>> replace(TokenId token, const crypto::Sealed& card,
                                                   const std::optional<crypto::Sealed>& details,
-                                                  OperationId operation);
+                                                  OperationId operation,
+                                                  std::span<const Removal> removals);
   // Drops the wrapped DEK, the fingerprints and everything sealed, and leaves the tombstone, in one
   // transaction. False: it was deleted already.
   [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, std::int64_t now_us,
-                                                OperationId operation);
+                                                OperationId operation,
+                                                std::span<const Removal> removals);
 
  private:
   using Inserts = async::Batcher<CardRow, bool>;
   async::Task<std::vector<Result<bool>>> insert_batch(std::vector<CardRow> rows);
   async::Task<Result<Found>> find(storage::Statement statement);
-  // Runs a guarded UPDATE of one row; true when the row was changed.
-  async::Task<Result<bool>> update_one(storage::Statement statement);
+  // Runs a guarded UPDATE of one row, then the `rest`; true when the row was changed.
+  async::Task<Result<bool>> update_one(storage::Statement update,
+                                       std::vector<storage::Statement> rest = {});
 
   storage::Database& database_;
   Inserts inserts_;

@@ -18,6 +18,19 @@ Result<void> CvcHolder::hold(TokenId token, Cvc cvc, TimePoint begun, TimePoint 
   return {};
 }
 
+std::optional<Cvc> CvcHolder::take(TokenId token, TimePoint now) {
+  const std::scoped_lock lock(mutex_);
+  const auto node = held_.extract(token);
+  if (node.empty() || node.mapped().until <= now) return std::nullopt;
+  return std::move(node.mapped().cvc);
+}
+
+bool CvcHolder::holds(TokenId token, TimePoint now) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = held_.find(token);
+  return found != held_.end() && found->second.until > now;
+}
+
 void CvcHolder::drop(TokenId token, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   held_.erase(token);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "base/id.h"
 #include "base/result.h"
@@ -29,6 +30,11 @@ class CvcHolder final {
   // began that found the token alive. gone: the token was dropped since, or so long has passed, or
   // so many were dropped, that nobody knows. exhausted: kCodesMax are held.
   [[nodiscard]] Result<void> hold(TokenId token, Cvc cvc, TimePoint begun, TimePoint now);
+  // The code of `token`, which is then no longer here; none when there is none, or its time is
+  // over.
+  [[nodiscard]] std::optional<Cvc> take(TokenId token, TimePoint now);
+  // True while take() would give one.
+  [[nodiscard]] bool holds(TokenId token, TimePoint now) const;
   // Forgets the code of `token`, if there is one, and takes none from requests that run already.
   void drop(TokenId token, TimePoint now);
   // Forgets every code whose time is over; called every second.

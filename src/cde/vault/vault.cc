@@ -44,6 +44,14 @@ void Vault::conclude(const audit::Entry& intent, Outcome outcome) {
       intent, outcome, crypto::new_entry_id(parts_.random, parts_.clock), parts_.clock.now_us()));
 }
 
+void Vault::conclude_failed(const audit::Entry& intent, const Error& error) {
+  if (error.code() == ErrorCode::conflict) {
+    conclude(intent, Outcome::not_done);
+  } else {
+    async::spawn(settle(intent));
+  }
+}
+
 async::Task<Answer<void>> Vault::note(EventType event, Outcome outcome, const PublicToken& token,
                                       const Caller& caller) {
   audit::Entry single = entry(event, token, caller);

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <expected>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,13 +17,17 @@
 #include "base/log_recurring.h"
 #include "cde/card/token_request.h"
 #include "cde/keys/key_ring.h"
+#include "cde/vault/answer.h"
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/probe_guard.h"
+#include "cde/vault/processor_token_store.h"
 #include "cde/vault/public_token.h"
+#include "cde/vault/stored_cards.h"
 #include "crypto/random.h"
 #include "wire/problem.h"
+#include "wire/processor_token.h"
 
 namespace strongroom::cde {
 
@@ -58,13 +61,19 @@ struct TokenView {
   std::string metadata;  // a JSON object; empty when there is none
 };
 
-template <class T>
-using Answer = std::expected<T, wire::Problem>;
+// A processor token for a payment; without one `refusal` says why the processor did not take the
+// card, in connectord's words (PayAnswer of api/connector.yaml).
+struct Resolved {
+  wire::ProcessorTokenAnswer answer;
+  std::string refusal;
+};
 
 // What a Vault works with; all of it outlives the Vault.
 struct VaultParts {
   async::Loop& loop;
   CardStore& cards;
+  ProcessorTokenStore& processor_tokens;
+  StoredCards& stored_cards;
   KeyRing& keys;
   CvcHolder& codes;
   ProbeGuard& probes;
@@ -90,6 +99,14 @@ class Vault final {
   [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
   // Erases the card; doing it again changes nothing. not_found.
   [[nodiscard]] async::Task<Answer<void>> erase(PublicToken token, Caller caller);
+
+  // The processor token of a card at an account, for one payment, which counts one use of the token
+  // however often it asks. It is the one of the last time, unless a verification code is held: then
+  // the card is put at the processor anew, with the code. `ticket` goes along. not_found,
+  // token_deleted, token_expired, token_used_up, and those of StoredCards::store.
+  [[nodiscard]] async::Task<Answer<Resolved>> resolve(PublicToken token,
+                                                      wire::ProcessorTokenRequest request,
+                                                      std::string ticket, Caller caller);
 
   // Logs that the caller lacks the right for what it asked. audit_unavailable.
   [[nodiscard]] async::Task<Answer<void>> note_denial(Caller caller);
@@ -125,6 +142,20 @@ class Vault final {
   async::Task<Answer<CardStore::Found>> find(const PublicToken& token, const Caller& caller);
   async::Task<Answer<void>> erase_row(const CardRow& row, const PublicToken& token,
                                       const Caller& caller);
+  async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
+                                                        const std::string& merchant);
+  struct Resolving;
+  async::Task<Answer<std::optional<wire::Problem>>> why_not(const CardStore::Found& found,
+                                                            const std::string& payment);
+  async::Task<Answer<Resolved>> give_cached(Resolving& work, const ProcessorTokenRow& cached);
+  async::Task<Answer<Resolved>> hand_over(Resolving& work, std::optional<ProcessorTokenRow> cached);
+  async::Task<Answer<HandedOver>> put_at_processor(Resolving& work, const CardSealer& sealer);
+  async::Task<Answer<void>> keep_processor_token(Resolving& work, const CardSealer& sealer,
+                                                 std::optional<ProcessorTokenRow> cached,
+                                                 AtProcessor what);
+  async::Task<Answer<void>> count_use(const Resolving& work);
+  Result<Removal> removal(const CardSealer& sealer, const ProcessorTokenRow& row);
+  Removal removal(AtProcessor what, std::string connector);
   async::Task<Answer<void>> record_denied(audit::Entry single);
   async::Task<Answer<void>> note(audit::EventType event, audit::Outcome outcome,
                                  const PublicToken& token, const Caller& caller);
@@ -135,6 +166,8 @@ class Vault final {
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
                                    const Caller& caller);
   void conclude(const audit::Entry& intent, audit::Outcome outcome);
+  // A change of a row failed: says so, or settles it later where it may still have come about.
+  void conclude_failed(const audit::Entry& intent, const Error& error);
   void hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun);
 
   VaultParts parts_;

@@ -20,6 +20,7 @@ Problem problem_of_neighbor(const Error& error, ProblemType absent) {
     case ErrorCode::unknown_outcome:
       return {absent, "try again", {}, kRetryAfterS};
     case ErrorCode::exhausted:
+    case ErrorCode::conflict:  // somebody else changed the card this moment
       return kOverloaded;
     default:
       log::error("vault step failed", {{"error", error}});

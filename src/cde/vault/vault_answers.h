@@ -6,6 +6,7 @@
 #include <expected>
 
 #include "base/result.h"
+#include "cde/vault/answer.h"
 #include "cde/vault/vault.h"
 #include "wire/problem.h"
 
@@ -17,6 +18,10 @@ inline std::unexpected<wire::Problem> refuse(wire::Problem problem) {
 
 inline constexpr unsigned kRetryAfterS = 1;
 inline constexpr wire::Problem kNoSuchToken{wire::ProblemType::not_found, "no such token"};
+inline constexpr wire::Problem kTokenDeleted{wire::ProblemType::token_deleted,
+                                             "the card was deleted"};
+inline constexpr wire::Problem kTokenExpired{wire::ProblemType::token_expired,
+                                             "the token's time is over"};
 inline constexpr wire::Problem kOverloaded{
     wire::ProblemType::overloaded, "try again", {}, kRetryAfterS};
 inline constexpr wire::Problem kAuditUnavailable{wire::ProblemType::audit_unavailable,

@@ -15,8 +15,6 @@ using wire::ProblemType;
 
 namespace {
 
-constexpr wire::Problem kTokenDeleted{ProblemType::token_deleted, "the card was deleted"};
-constexpr wire::Problem kTokenExpired{ProblemType::token_expired, "the token's time is over"};
 constexpr wire::Problem kForeignRow{ProblemType::internal, "the vault could not do this"};
 
 // A name that the request leaves out says nothing about the one that is stored.
@@ -87,12 +85,15 @@ async::Task<Answer<bool>> Vault::keep_newer(const CardRow& row, const CardSealer
   audit::Entry intent = entry(EventType::token_update, token, caller);
   intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   intent.phase = Phase::intent;
+  // What the processors have is of the old expiry.
+  const Answer<std::vector<Removal>> removals = co_await removals_of(row, caller.merchant);
+  if (!removals) co_return refuse(removals.error());
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
-  const Result<bool> replaced = co_await parts_.cards.replace(row.token_id, *sealed_card,
-                                                              *sealed_details, intent.operation_id);
+  const Result<bool> replaced = co_await parts_.cards.replace(
+      row.token_id, *sealed_card, *sealed_details, intent.operation_id, *removals);
   if (!replaced) {
-    async::spawn(settle(intent));
+    conclude_failed(intent, replaced.error());
     co_return refuse(problem_of_database(replaced.error()));
   }
   conclude(intent, *replaced ? Outcome::done : Outcome::not_done);
@@ -151,13 +152,15 @@ async::Task<Answer<void>> Vault::erase_row(const CardRow& row, const PublicToken
   audit::Entry intent = entry(EventType::token_delete, token, caller);
   intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   intent.phase = Phase::intent;
+  const Answer<std::vector<Removal>> removals = co_await removals_of(row, caller.merchant);
+  if (!removals) co_return refuse(removals.error());
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
   parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
-  const Result<bool> erased =
-      co_await parts_.cards.erase(row.token_id, parts_.clock.now_us(), intent.operation_id);
+  const Result<bool> erased = co_await parts_.cards.erase(row.token_id, parts_.clock.now_us(),
+                                                          intent.operation_id, *removals);
   if (!erased) {
-    async::spawn(settle(intent));
+    conclude_failed(intent, erased.error());
     co_return refuse(problem_of_database(erased.error()));
   }
   // One that came while the row was going, or that comes from a request that found the row.

@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds kWaitStep{50};
 
 // A token is random, so its row exists only if its creation committed. An update is done when the
 // row names it or a later operation: ids sort by time, and a later one found the row that the
-// update left.
+// update left. A processor token is kept when the account's row names the operation, or a later one
+// that put another in its place.
 async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& intent) {
   const Result<PublicToken> token = PublicToken::parse(intent.gateway_token);
   if (!token) co_return Outcome::not_done;
@@ -35,15 +36,23 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
                              : found.tombstone ? found.tombstone->operation
                                                : OperationId{};
     done = last >= intent.operation_id;
+  } else if (intent.event_type == EventType::processor_token_resolve && found.card) {
+    const TokenId id = found.card->token_id;
+    const std::string account = intent.resources.size() > 1 ? intent.resources[1] : std::string();
+    SR_CO_TRY(const auto row, co_await parts_.processor_tokens.find(id, account_key(id, account)));
+    done = row && row->operation >= intent.operation_id;
   }
-  co_return done ? Outcome::done : Outcome::not_done;
+  if (done) co_return Outcome::done;
+  // Whether the processor got the card, its connector's entries tell.
+  const bool at_processor = intent.event_type == EventType::processor_token_resolve;
+  co_return at_processor ? Outcome::unknown : Outcome::not_done;
 }
 
 async::Task<Result<void>> Vault::close_open_intents() {
   SR_CO_TRY(const std::vector<audit::OpenIntent> open, co_await parts_.recorder.open_intents());
   for (const audit::OpenIntent& intent : open) {
     SR_CO_TRY(Outcome outcome, co_await outcome_in_database(intent));
-    if (outcome == Outcome::not_done) {
+    if (outcome != Outcome::done) {
       // The database does not notice at once that the process which asked it was killed.
       SR_CO_CHECK_OK(co_await wait_for_late_commits());
       SR_CO_TRY(outcome, co_await outcome_in_database(intent));

@@ -1,0 +1,186 @@
+// The tables processor_tokens, token_uses and removals. A statement that only locks the card's row
+// comes first where a card must not be deleted meanwhile.
+#include "cde/vault/processor_token_store.h"
+
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "crypto/context.h"
+
+namespace strongroom::cde {
+namespace {
+
+using storage::Row;
+using storage::Rows;
+using storage::Statement;
+using storage::Value;
+
+constexpr std::string_view kFind =
+    "SELECT account_key, sealed, operation_id FROM processor_tokens"
+    " WHERE token_id = $1 AND account_key = $2";
+constexpr std::string_view kAllOf =
+    "SELECT account_key, sealed, operation_id FROM processor_tokens WHERE token_id = $1";
+constexpr std::string_view kLockUnchanged =
+    "UPDATE cards SET usage_count = usage_count"
+    " WHERE token_id = $1 AND operation_id = $2 AND deleted_at IS NULL";
+constexpr std::string_view kKeepFirst =
+    "INSERT INTO processor_tokens (token_id, account_key, sealed, operation_id, created_at)"
+    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_id, account_key) DO NOTHING";
+constexpr std::string_view kKeepInstead =
+    "UPDATE processor_tokens SET sealed = $3, operation_id = $4, created_at = $5"
+    " WHERE token_id = $1 AND account_key = $2 AND operation_id = $6";
+constexpr std::string_view kTakeAll = "DELETE FROM processor_tokens WHERE token_id = $1";
+constexpr std::string_view kHasUsed =
+    "SELECT used_at FROM token_uses WHERE token_id = $1 AND payment_key = $2";
+constexpr std::string_view kUse =
+    "INSERT INTO token_uses (token_id, payment_key, used_at) VALUES ($1, $2, $3)"
+    " ON CONFLICT (token_id, payment_key) DO NOTHING";
+constexpr std::string_view kCount =
+    "UPDATE cards SET usage_count = usage_count + 1 WHERE token_id = $1 AND deleted_at IS NULL"
+    " AND (usage_limit IS NULL OR usage_count < usage_limit)";
+constexpr std::string_view kQueue =
+    "INSERT INTO removals"
+    " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
+    " VALUES ($1, $2, $3, $4, $5, 0, $5)";
+constexpr std::string_view kDue =
+    "SELECT removal_id, connector, account, processor_token, queued_at, tries FROM removals"
+    " WHERE try_at <= $1 ORDER BY try_at LIMIT $2";
+constexpr std::string_view kDrop = "DELETE FROM removals WHERE removal_id = $1";
+constexpr std::string_view kPostpone =
+    "UPDATE removals SET tries = tries + 1, try_at = $2 WHERE removal_id = $1";
+
+Result<ProcessorTokenRow> read_row(const Row& row) {
+  SR_TRY(const auto account, row[0].digest<32>());
+  SR_TRY(crypto::Sealed sealed, row[1].sealed());
+  SR_TRY(const OperationId operation, row[2].id<OperationIdTag>());
+  return ProcessorTokenRow{account, std::move(sealed), operation};
+}
+
+Result<Removal> read_removal(const Row& row) {
+  Removal removal;
+  SR_TRY(removal.id, row[0].id<RemovalIdTag>());
+  SR_TRY(removal.connector, row[1].text());
+  SR_TRY(removal.what.account, row[2].text());
+  SR_TRY(removal.what.processor_token, row[3].text());
+  SR_TRY(removal.queued_at_us, row[4].integer());
+  SR_TRY(removal.tries, row[5].integer());
+  return removal;
+}
+
+Statement queue_statement(const Removal& removal) {
+  return {kQueue,
+          {Value::id(removal.id), Value::text(removal.connector), Value::text(removal.what.account),
+           Value::text(removal.what.processor_token), Value::integer(removal.queued_at_us)}};
+}
+
+crypto::Sha256Digest key_of(std::string_view label, TokenId token, std::string_view id) {
+  crypto::Context context(label);
+  context.add(token.bytes).add(id);
+  return crypto::sha256(context.bytes());
+}
+
+async::Task<Result<void>> write_one(storage::Database& database, Statement statement) {
+  std::vector<Statement> statements;
+  statements.push_back(std::move(statement));
+  SR_CO_CHECK_OK(co_await database.write(std::move(statements)));
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+AccountKey account_key(TokenId token, std::string_view account_id) {
+  return key_of("strongroom/account-key/1", token, account_id);
+}
+
+PaymentKey payment_key(TokenId token, std::string_view payment) {
+  return key_of("strongroom/payment-key/1", token, payment);
+}
+
+std::vector<Statement> statements_to_remove(TokenId token, std::span<const Removal> removals) {
+  std::vector<Statement> statements;
+  statements.push_back({kTakeAll, {Value::id(token)}, removals.size()});
+  for (const Removal& removal : removals) statements.push_back(queue_statement(removal));
+  return statements;
+}
+
+async::Task<Result<std::optional<ProcessorTokenRow>>> ProcessorTokenStore::find(
+    TokenId token, AccountKey account) {
+  Statement statement{kFind, {Value::id(token), Value::digest(account)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  if (rows.empty()) co_return std::nullopt;
+  SR_CO_TRY(ProcessorTokenRow row, read_row(rows.front()));
+  co_return row;
+}
+
+async::Task<Result<std::vector<ProcessorTokenRow>>> ProcessorTokenStore::all_of(TokenId token) {
+  Statement statement{kAllOf, {Value::id(token)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  std::vector<ProcessorTokenRow> all;
+  for (const Row& row : rows) {
+    SR_CO_TRY(ProcessorTokenRow one, read_row(row));
+    all.push_back(std::move(one));
+  }
+  co_return all;
+}
+
+async::Task<Result<ProcessorTokenStore::Kept>> ProcessorTokenStore::keep(
+    TokenId token, OperationId card_operation, const ProcessorTokenRow& row,
+    std::optional<OperationId> replaced, std::span<const Removal> removals, std::int64_t now_us) {
+  std::vector<Value> values{Value::id(token), Value::digest(row.account), Value::sealed(row.sealed),
+                            Value::id(row.operation), Value::integer(now_us)};
+  if (replaced) values.push_back(Value::id(*replaced));
+  std::vector<Statement> statements;
+  statements.push_back({kLockUnchanged, {Value::id(token), Value::id(card_operation)}, 1});
+  statements.push_back({replaced ? kKeepInstead : kKeepFirst, std::move(values), 1});
+  for (const Removal& removal : removals) statements.push_back(queue_statement(removal));
+  const Result<std::vector<Rows>> kept = co_await database_.write(std::move(statements));
+  if (kept) co_return Kept::kept;
+  if (kept.error().code() != ErrorCode::conflict) co_return fail(kept.error());
+  co_return kept.error().detail() == 0 ? Kept::changed : Kept::elsewhere;
+}
+
+async::Task<Result<bool>> ProcessorTokenStore::has_used(TokenId token, PaymentKey payment) {
+  Statement statement{kHasUsed, {Value::id(token), Value::digest(payment)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  co_return !rows.empty();
+}
+
+// The row of the use first: who comes second for the same payment waits for it, and finds it.
+async::Task<Result<bool>> ProcessorTokenStore::count_use(TokenId token, PaymentKey payment,
+                                                         std::int64_t now_us) {
+  std::vector<Value> use{Value::id(token), Value::digest(payment), Value::integer(now_us)};
+  std::vector<Statement> statements;
+  statements.push_back({kUse, std::move(use), 1});
+  statements.push_back({kCount, {Value::id(token)}, 1});
+  const Result<std::vector<Rows>> counted = co_await database_.write(std::move(statements));
+  if (counted) co_return true;
+  if (counted.error().code() != ErrorCode::conflict) co_return fail(counted.error());
+  co_return counted.error().detail() == 0;  // the use stands there already
+}
+
+async::Task<Result<void>> ProcessorTokenStore::queue(const Removal& removal) {
+  return write_one(database_, queue_statement(removal));
+}
+
+async::Task<Result<std::vector<Removal>>> ProcessorTokenStore::due(std::int64_t now_us,
+                                                                   std::int64_t count_max) {
+  Statement statement{kDue, {Value::integer(now_us), Value::integer(count_max)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  std::vector<Removal> due;
+  for (const Row& row : rows) {
+    SR_CO_TRY(Removal removal, read_removal(row));
+    due.push_back(std::move(removal));
+  }
+  co_return due;
+}
+
+async::Task<Result<void>> ProcessorTokenStore::drop(RemovalId id) {
+  return write_one(database_, {kDrop, {Value::id(id)}});
+}
+
+async::Task<Result<void>> ProcessorTokenStore::postpone(RemovalId id, std::int64_t until_us) {
+  return write_one(database_, {kPostpone, {Value::id(id), Value::integer(until_us)}});
+}
+
+}  // namespace strongroom::cde

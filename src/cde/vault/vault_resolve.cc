@@ -1,0 +1,249 @@
+// A card's processor token for a payment: the one that is kept, or a new one for which the card is
+// handed to its connector. Cards that go away are queued for removal at their processors.
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+#include "cde/card/stored_card_request.h"
+#include "cde/vault/vault.h"
+#include "cde/vault/vault_answers.h"
+#include "crypto/context.h"
+
+namespace strongroom::cde {
+namespace {
+
+using audit::EventType;
+using audit::Outcome;
+using audit::Phase;
+using wire::ProblemType;
+using Clockwork = std::chrono::steady_clock;
+
+constexpr wire::Problem kTokenUsedUp{ProblemType::token_used_up,
+                                     "the token has been used as often as it may"};
+constexpr wire::Problem kNoSuchConnector{ProblemType::invalid_value,
+                                         "no connector of this name is configured", "#/account"};
+constexpr int kKeepAttemptsMax = 3;
+
+}  // namespace
+
+// One resolve under way. `payment` binds the card at the processor to one payment when its
+// verification code goes along, which may not be sent twice.
+struct Vault::Resolving {
+  const CardRow& row;
+  const PublicToken& token;
+  const wire::ProcessorTokenRequest& request;
+  const std::string& ticket;
+  const Caller& caller;
+  AccountKey account;
+  audit::Entry entry;
+  std::optional<Cvc> code{};
+  bool with_code = false;  // it went along
+
+  [[nodiscard]] std::string idempotency_key() const {
+    crypto::Context context("strongroom/stored-card/1");
+    context.add(row.token_id.bytes).add(account).add(row.sealed.card.bytes());
+    if (with_code) context.add(request.payment);
+    return "card_" + base32(crypto::sha256(context.bytes()));
+  }
+};
+
+async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorTokenRequest request,
+                                             std::string ticket, Caller caller) {
+  if (!parts_.stored_cards.has(request.head.connector)) co_return refuse(kNoSuchConnector);
+  const Answer<CardStore::Found> found = co_await find(token, caller);
+  if (!found) co_return refuse(found.error());
+  const auto problem = co_await why_not(*found, request.payment);
+  if (!problem) co_return refuse(problem.error());
+
+  audit::Entry mine = entry(EventType::processor_token_resolve, token, caller);
+  mine.resources.push_back(request.head.account_id);
+  mine.connector_id = request.head.connector;
+  if (*problem) {
+    mine.outcome = Outcome::failed;
+    const Result<void> recorded = co_await parts_.recorder.record(mine);
+    if (!recorded) co_return refuse(kAuditUnavailable);
+    co_return refuse(**problem);
+  }
+  const CardRow& row = *found->card;
+  const AccountKey account = account_key(row.token_id, request.head.account_id);
+  Resolving work{row, token, request, ticket, caller, account, std::move(mine)};
+  auto cached = co_await parts_.processor_tokens.find(row.token_id, account);
+  if (!cached) co_return refuse(problem_of_database(cached.error()));
+  if (*cached && !parts_.codes.holds(row.token_id, Clockwork::now())) {
+    co_return co_await give_cached(work, **cached);
+  }
+  co_return co_await hand_over(work, *std::move(cached));
+}
+
+// Nothing, or what forbids the payment.
+async::Task<Answer<std::optional<wire::Problem>>> Vault::why_not(const CardStore::Found& found,
+                                                                 const std::string& payment) {
+  if (found.tombstone) co_return kTokenDeleted;
+  if (!found.card) co_return kNoSuchToken;
+  const CardRow& row = *found.card;
+  if (has_expired(row, parts_.clock.now_us())) co_return kTokenExpired;
+  if (!row.usage_limit || row.usage_count < *row.usage_limit) co_return std::nullopt;
+  const PaymentKey key = payment_key(row.token_id, payment);
+  const Result<bool> used = co_await parts_.processor_tokens.has_used(row.token_id, key);
+  if (!used) co_return refuse(problem_of_database(used.error()));
+  if (*used) co_return std::nullopt;
+  co_return kTokenUsedUp;
+}
+
+async::Task<Answer<void>> Vault::count_use(const Resolving& work) {
+  const TokenId id = work.row.token_id;
+  const Result<bool> counted = co_await parts_.processor_tokens.count_use(
+      id, payment_key(id, work.request.payment), parts_.clock.now_us());
+  if (!counted) co_return refuse(problem_of_database(counted.error()));
+  if (!*counted) co_return refuse(kTokenUsedUp);  // or deleted this moment: the next try tells
+  co_return Answer<void>{};
+}
+
+async::Task<Answer<Resolved>> Vault::give_cached(Resolving& work, const ProcessorTokenRow& cached) {
+  if (work.entry.phase == Phase::intent) {  // concluded already
+    work.entry.uid = crypto::new_entry_id(parts_.random, parts_.clock);
+    work.entry.operation_id = {};
+  }
+  work.entry.phase = Phase::single;
+  work.entry.outcome = Outcome::success;
+  const Result<void> recorded = co_await parts_.recorder.record(work.entry);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+  const Answer<void> counted = co_await count_use(work);
+  if (!counted) co_return refuse(counted.error());
+  const Answer<CardSealer> sealer = co_await open_sealer(work.row, work.caller.merchant);
+  if (!sealer) co_return refuse(sealer.error());
+  Result<AtProcessor> what = sealer->open_at_processor(cached);
+  if (!what) co_return refuse(problem_of_hsm(what.error()));
+  co_return Resolved{{std::move(what->processor_token), false}, {}};
+}
+
+async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
+                                               std::optional<ProcessorTokenRow> cached) {
+  work.entry.phase = Phase::intent;
+  work.entry.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
+  const Result<void> recorded = co_await parts_.recorder.record(work.entry);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+  const Answer<void> counted = co_await count_use(work);
+  if (!counted) {
+    conclude(work.entry, Outcome::not_done);
+    co_return refuse(counted.error());
+  }
+  const Answer<CardSealer> sealer = co_await open_sealer(work.row, work.caller.merchant);
+  if (!sealer) {
+    conclude(work.entry, Outcome::not_done);
+    co_return refuse(sealer.error());
+  }
+  work.code = parts_.codes.take(work.row.token_id, Clockwork::now());
+  work.with_code = work.code.has_value();
+  if (cached && !work.code) {  // another payment took it
+    conclude(work.entry, Outcome::not_done);
+    co_return co_await give_cached(work, *cached);
+  }
+  Answer<HandedOver> handed = co_await put_at_processor(work, *sealer);
+  if (!handed || handed->processor_token.empty()) {
+    // A processor's refusal is an answer; a silence may hide that it has the card.
+    conclude(work.entry, handed ? Outcome::not_done : Outcome::unknown);
+    if (!handed) co_return refuse(handed.error());
+    co_return Resolved{{}, std::move(handed->refusal)};
+  }
+  AtProcessor what{work.request.account, handed->processor_token};
+  const Answer<void> kept =
+      co_await keep_processor_token(work, *sealer, std::move(cached), std::move(what));
+  if (!kept) co_return refuse(kept.error());
+  co_return Resolved{{std::move(handed->processor_token), true}, {}};
+}
+
+async::Task<Answer<HandedOver>> Vault::put_at_processor(Resolving& work, const CardSealer& sealer) {
+  const Result<Card> card = sealer.open_card(work.row.sealed.card);
+  if (!card) co_return refuse(problem_of_hsm(card.error()));
+  const Result<CardDetails> details = sealer.open_details(work.row.sealed.details);
+  if (!details) co_return refuse(problem_of_hsm(details.error()));
+  const std::string key = work.idempotency_key();
+  Result<SecretBytes> body = stored_card_request_json({.account = work.request.account,
+                                                       .idempotency_key = key,
+                                                       .pan = card->pan,
+                                                       .expiry = card->expiry,
+                                                       .cvc = work.code ? &*work.code : nullptr,
+                                                       .name = details->name.reveal()});
+  work.code.reset();  // it is in `body` now, which goes with the last byte sent
+  if (!body) co_return refuse(problem_of_hsm(body.error()));
+  std::string connector = work.request.head.connector;
+  std::string ticket = work.ticket;
+  std::string request_id = work.caller.request_id;
+  co_return co_await parts_.stored_cards.store(std::move(connector), *std::move(body),
+                                               std::move(ticket), std::move(request_id));
+}
+
+// Keeps `what` in the place of the `cached` one, which is to be removed at the processor. Where
+// another request was faster, its processor token stands for the same stored card as ours (they
+// had the same idempotency key), unless a code went along with ours.
+async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const CardSealer& sealer,
+                                                      std::optional<ProcessorTokenRow> cached,
+                                                      AtProcessor what) {
+  using Kept = ProcessorTokenStore::Kept;
+  const TokenId id = work.row.token_id;
+  const Result<crypto::Sealed> sealed = sealer.seal_at_processor(parts_.random, work.account, what);
+  if (!sealed) co_return refuse(problem_of_hsm(sealed.error()));
+  const ProcessorTokenRow row{work.account, *sealed, work.entry.operation_id};
+  for (int attempt = 0; attempt < kKeepAttemptsMax; ++attempt) {
+    std::vector<Removal> removals;
+    if (cached) {
+      Result<Removal> old = removal(sealer, *cached);
+      if (!old) break;
+      removals.push_back(*std::move(old));
+    }
+    const auto replaced = cached ? std::optional(cached->operation) : std::nullopt;
+    const Result<Kept> kept = co_await parts_.processor_tokens.keep(
+        id, work.row.operation, row, replaced, removals, parts_.clock.now_us());
+    if (!kept) {
+      async::spawn(settle(work.entry));
+      co_return refuse(problem_of_database(kept.error()));
+    }
+    if (*kept == Kept::kept || (*kept == Kept::elsewhere && !work.with_code)) {
+      conclude(work.entry, Outcome::done);
+      co_return Answer<void>{};
+    }
+    if (*kept == Kept::changed) break;
+    auto other = co_await parts_.processor_tokens.find(id, work.account);
+    if (!other) break;
+    cached = *std::move(other);
+  }
+  const Removal left_over = removal(std::move(what), work.request.head.connector);
+  const Result<void> queued = co_await parts_.processor_tokens.queue(left_over);
+  if (!queued) log::error("a stored card could not be queued for removal");
+  conclude(work.entry, queued ? Outcome::not_done : Outcome::unknown);
+  co_return refuse(kOverloaded);  // the same request again finds the card as it is now
+}
+
+Removal Vault::removal(AtProcessor what, std::string connector) {
+  return {.id = crypto::new_id<RemovalId>(parts_.random, parts_.clock),
+          .connector = std::move(connector),
+          .what = std::move(what),
+          .queued_at_us = parts_.clock.now_us()};
+}
+
+Result<Removal> Vault::removal(const CardSealer& sealer, const ProcessorTokenRow& row) {
+  SR_TRY(AtProcessor what, sealer.open_at_processor(row));
+  SR_TRY(const wire::SealedHead head, wire::parse_sealed_text(what.account));
+  return removal(std::move(what), head.connector);
+}
+
+// All that processors have of the card, to be removed with it.
+async::Task<Answer<std::vector<Removal>>> Vault::removals_of(const CardRow& row,
+                                                             const std::string& merchant) {
+  const auto stored = co_await parts_.processor_tokens.all_of(row.token_id);
+  if (!stored) co_return refuse(problem_of_database(stored.error()));
+  std::vector<Removal> removals;
+  if (stored->empty()) co_return removals;
+  const Answer<CardSealer> sealer = co_await open_sealer(row, merchant);
+  if (!sealer) co_return refuse(sealer.error());
+  for (const ProcessorTokenRow& one : *stored) {
+    Result<Removal> old = removal(*sealer, one);
+    if (!old) co_return refuse(problem_of_hsm(old.error()));
+    removals.push_back(*std::move(old));
+  }
+  co_return removals;
+}
+
+}  // namespace strongroom::cde

@@ -1,0 +1,246 @@
+// What tests of the vault share: a real SQLite database and a real SoftHSM token, an audit recorder
+// and a connector in memory that can be made to fail.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/encoding.h"
+#include "cde/keys/hsm_key_ring.h"
+#include "cde/vault/vault.h"
+#include "storage/migrations.h"
+#include "support/softhsm.h"
+#include "support/temporary_directory.h"
+
+namespace strongroom::cde {
+
+using audit::EventType;
+using audit::Outcome;
+using audit::Phase;
+using wire::ProblemType;
+
+// A recorder in memory that refuses from a given call on, or lets entries of one type wait.
+class FakeRecorder final : public audit::Recorder {
+ public:
+  explicit FakeRecorder(async::Loop& loop) : loop_(loop) {}
+  async::Task<Result<void>> record(const audit::Entry& entry) override {
+    if (refuse_) co_return fail({ErrorCode::unavailable, "auditd is absent"});
+    entries.push_back(entry);
+    const EventType type = entry.event_type;
+    while (paused == type) co_await loop_.sleep_for(std::chrono::milliseconds(1));
+    co_return Result<void>{};
+  }
+  void send(const audit::Entry& entry) override { entries.push_back(entry); }
+  async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override { co_return open; }
+  bool ready() const override { return !refuse_; }
+
+  void refuse(bool refuse) { refuse_ = refuse; }
+  std::vector<audit::Entry> entries;
+  std::vector<audit::OpenIntent> open;
+  std::optional<EventType> paused;
+
+ private:
+  async::Loop& loop_;
+  bool refuse_ = false;
+};
+
+// A database that loses connections: per insert, in order, a fate. A held insert answers
+// unknown_outcome and commits when let go, as a server does that works on without its client.
+class LossyDatabase final : public storage::Database {
+ public:
+  enum class Fate : std::uint8_t { passes, held, refused, disk_full };
+
+  explicit LossyDatabase(storage::Database& inner) : inner_(inner) {}
+  async::Task<Result<storage::Rows>> read(storage::Statement statement) override {
+    return inner_.read(std::move(statement));
+  }
+  async::Task<Result<std::vector<storage::Rows>>> write(
+      std::vector<storage::Statement> statements) override {
+    return inner_.write(std::move(statements));
+  }
+  async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany& insert,
+                                                 std::vector<storage::Row> rows) override {
+    const Fate fate = fates.empty() ? Fate::passes : fates.front();
+    if (!fates.empty()) fates.erase(fates.begin());
+    if (fate == Fate::passes) co_return co_await inner_.insert_many(insert, std::move(rows));
+    if (fate == Fate::refused) co_return fail({ErrorCode::unavailable, "no connection"});
+    if (fate == Fate::disk_full) co_return fail(storage::kDiskFull);
+    held_ = std::move(rows);
+    held_insert_ = &insert;
+    co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
+  }
+  async::Task<Result<std::uint64_t>> update_many(const storage::UpdateMany& update,
+                                                 std::vector<storage::Row> rows) override {
+    return inner_.update_many(update, std::move(rows));
+  }
+  bool ready() const override { return inner_.ready(); }
+  bool has_room() const override { return inner_.has_room(); }
+  async::Task<void> close() override { return inner_.close(); }
+
+  async::Task<Result<storage::Rows>> let_go() {
+    return inner_.insert_many(*held_insert_, std::move(held_));
+  }
+  std::vector<Fate> fates;
+
+ private:
+  storage::Database& inner_;
+  std::vector<storage::Row> held_;
+  const storage::InsertMany* held_insert_ = nullptr;
+};
+
+// A connector in memory: what was handed over, and what it says.
+class FakeStoredCards final : public StoredCards {
+ public:
+  explicit FakeStoredCards(async::Loop& loop) : loop_(loop) {}
+  bool has(std::string_view connector) const override { return connector == "stripe"; }
+  async::Task<Answer<HandedOver>> store(std::string, SecretBytes body, std::string ticket,
+                                        std::string) override {
+    bodies.emplace_back(as_text(body.reveal()));
+    tickets.push_back(std::move(ticket));
+    const std::size_t number = bodies.size();
+    while (paused) co_await loop_.sleep_for(std::chrono::milliseconds(1));
+    if (problem) co_return std::unexpected(*problem);
+    if (!refusal.empty()) co_return HandedOver{{}, refusal};
+    co_return HandedOver{"token_" + std::to_string(number), {}};
+  }
+  async::Task<Result<void>> remove(std::string, AtProcessor what) override {
+    if (remove_fails) co_return fail({ErrorCode::unavailable, "no connector"});
+    removed.push_back(std::move(what.processor_token));
+    co_return Result<void>{};
+  }
+
+  std::vector<std::string> bodies, tickets, removed;
+  std::optional<wire::Problem> problem;
+  std::string refusal;
+  bool paused = false, remove_fails = false;
+
+ private:
+  async::Loop& loop_;
+};
+
+class SetClock final : public Clock {
+ public:
+  std::int64_t now_us() const override { return now; }
+  std::int64_t now = *parse_rfc3339("2026-11-21T12:00:00Z");
+};
+
+// The HSM is opened once for all tests: a module is loaded once per process.
+struct Hsm {
+  test::TemporarySoftHsm softhsm;
+  std::unique_ptr<pkcs11::Module> module = *pkcs11::Module::load(softhsm.module_path());
+  std::unique_ptr<pkcs11::Token> token =
+      *pkcs11::Token::open(*module, softhsm.kLabel, test::secret_of(softhsm.kPin));
+  VaultKeys keys = make_keys();
+  std::unique_ptr<pkcs11::SessionPool> sessions = *pkcs11::SessionPool::open(*token, 1);
+
+  VaultKeys make_keys() {
+    SR_CHECK(VaultKeys::generate(*token));
+    return *VaultKeys::open(*token, true);
+  }
+};
+
+class VaultTest : public testing::Test {
+ public:
+  ~VaultTest() override { loop_.run_until_done(database_->close()); }
+
+ protected:
+  static void SetUpTestSuite() { hsm_ = new Hsm; }
+  static void TearDownTestSuite() { delete hsm_; }
+
+  VaultTest() {
+    database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
+    SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
+    lossy_ = std::make_unique<LossyDatabase>(*database_);
+    cards_ = std::make_unique<CardStore>(loop_, *lossy_);
+    processor_tokens_ = std::make_unique<ProcessorTokenStore>(*lossy_);
+    keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
+                  random_);
+    make_vault({});
+  }
+  void make_vault(std::chrono::milliseconds commit_lag_max) {
+    vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *processor_tokens_, stored_cards_,
+                                                *keys_, codes_, probes_, recorder_, random_, clock_,
+                                                commit_lag_max});
+  }
+
+  static Caller caller(std::string merchant = "mer_a") {
+    return {.subject = "key_1",
+            .merchant = std::move(merchant),
+            .source = "192.0.2.1",
+            .operation = "POST /v1/cards",
+            .request_id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"};
+  }
+  TokenRequest request(const std::string& more = "", const std::string& outer = "",
+                       const std::string& number = "4242424242424242") {
+    const std::string body = R"({"card":{"number":")" + number +
+                             R"(","exp_month":12,"exp_year":2030)" + more + "}" + outer + "}";
+    auto parsed = parse_token_request(as_bytes(body), {Profile::demo, clock_.now_us()});
+    SR_CHECK(parsed);
+    return *std::move(parsed);
+  }
+  Answer<TokenView> tokenize(TokenRequest request, Caller who = caller()) {
+    return loop_.run_until_done(vault_->tokenize(std::move(request), std::move(who)));
+  }
+  Answer<TokenView> look_up(const PublicToken& token, Caller who = caller()) {
+    return loop_.run_until_done(vault_->look_up(token, std::move(who)));
+  }
+  Answer<void> erase(const PublicToken& token, Caller who = caller()) {
+    return loop_.run_until_done(vault_->erase(token, std::move(who)));
+  }
+  void wait_until_entries(std::size_t count) {
+    auto wait = [](async::Loop& loop, const FakeRecorder& recorder,
+                   std::size_t wanted) -> async::Task<> {
+      while (recorder.entries.size() < wanted)
+        co_await loop.sleep_for(std::chrono::milliseconds(1));
+    };
+    loop_.run_until_done(wait(loop_, recorder_, count));
+  }
+  void write(std::string_view sql) { SR_CHECK(loop_.run_until_done(database_->write({{sql}}))); }
+  storage::Rows rows(std::string_view sql) { return *loop_.run_until_done(database_->read({sql})); }
+  // Every intent has exactly one outcome.
+  void expect_balanced() {
+    std::set<OperationId> open;
+    for (const audit::Entry& entry : recorder_.entries) {
+      if (entry.phase == Phase::intent) {
+        EXPECT_TRUE(open.insert(entry.operation_id).second);
+      } else if (entry.phase == Phase::outcome) {
+        EXPECT_EQ(open.erase(entry.operation_id), 1U);
+      }
+    }
+    EXPECT_TRUE(open.empty());
+  }
+
+  static constexpr std::uint16_t kNewCardsMax = 20;
+  // Test cards that are alike in their first six and last four digits.
+  static std::vector<std::string> alike(std::size_t count) {
+    std::vector<std::string> numbers;
+    for (int middle = 0; numbers.size() < count; ++middle) {
+      const std::string digits = std::to_string(1'000'000 + middle).substr(1);
+      if (Pan::parse("424242" + digits + "4242")) numbers.push_back("424242" + digits + "4242");
+    }
+    return numbers;
+  }
+
+  inline static Hsm* hsm_ = nullptr;
+  test::TemporaryDirectory folder_;
+  async::Loop loop_;
+  SetClock clock_;
+  crypto::SystemRandom random_;
+  FakeRecorder recorder_{loop_};
+  CvcHolder codes_;
+  ProbeGuard probes_{random_, kNewCardsMax};
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<LossyDatabase> lossy_;
+  std::unique_ptr<CardStore> cards_;
+  std::unique_ptr<ProcessorTokenStore> processor_tokens_;
+  FakeStoredCards stored_cards_{loop_};
+  std::optional<HsmKeyRing> keys_;
+  std::unique_ptr<Vault> vault_;
+};
+
+}  // namespace strongroom::cde

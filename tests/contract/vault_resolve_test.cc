@@ -1,0 +1,308 @@
+// Processor tokens: which card goes to its processor when, what is kept, how uses are counted, and
+// that a card which goes away is removed at its processors.
+#include <gmock/gmock.h>
+
+#include "cde/card/stored_card_request.h"
+#include "cde/vault/removal_job.h"
+#include "contract/vault_fixture.h"
+#include "wire/sealed_head.h"
+
+namespace strongroom::cde {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+// A blob with a true head, as connectord makes one (docs/formats/connector-seal.md).
+std::string account_blob(std::string_view account_id) {
+  std::vector<std::byte> bytes{std::byte{1}, {}, {}, {}, std::byte{1}, std::byte{1}};
+  const auto add = [&bytes](std::string_view text) {
+    bytes.push_back(static_cast<std::byte>(text.size()));
+    for (const char c : text) bytes.push_back(static_cast<std::byte>(c));
+  };
+  add("stripe");
+  add(account_id);
+  bytes.resize(bytes.size() + 64);
+  return base64url(bytes);
+}
+
+class ResolveTest : public VaultTest {
+ protected:
+  static wire::ProcessorTokenRequest ask(const std::string& payment,
+                                         std::string_view account_id = "acc_1") {
+    const std::string account = account_blob(account_id);
+    const auto body = wire::processor_token_request_json(account, payment);
+    auto parsed = wire::parse_processor_token_request(body);
+    SR_CHECK(parsed);
+    return *std::move(parsed);
+  }
+  Answer<Resolved> resolve(const PublicToken& token, wire::ProcessorTokenRequest what,
+                           Caller who = caller()) {
+    return loop_.run_until_done(
+        vault_->resolve(token, std::move(what), "the.ticket", std::move(who)));
+  }
+  PublicToken add(const std::string& more = "", const std::string& outer = "") {
+    const auto view = tokenize(request(more, outer));
+    SR_CHECK(view);
+    return view->token;
+  }
+  std::int64_t uses(const PublicToken& token) { return look_up(token)->usage_count; }
+  std::size_t run_removals() {
+    RemovalJob job({loop_, *processor_tokens_, stored_cards_, recorder_, random_, clock_});
+    return loop_.run_until_done(job.run_once());
+  }
+  std::size_t queued() { return rows("SELECT tries FROM removals").size(); }
+};
+
+TEST_F(ResolveTest, TheCardIsHandedOverOnceAndItsTokenKept) {
+  const PublicToken token = add(R"(,"name":"Ada \"K\" \u00e9")");
+  const auto first = resolve(token, ask("pay_1"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->answer.processor_token, "token_1");
+  EXPECT_TRUE(first->answer.created);
+  const auto second = resolve(token, ask("pay_2"));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->answer.processor_token, "token_1");
+  EXPECT_FALSE(second->answer.created);
+  ASSERT_EQ(stored_cards_.bodies.size(), 1U);
+  EXPECT_THAT(stored_cards_.tickets, ElementsAre("the.ticket"));
+  const auto sent = parse_stored_card_request(as_bytes(stored_cards_.bodies[0]), Profile::demo);
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->card.pan.reveal(PanReveal::grant()), "4242424242424242");
+  EXPECT_EQ(sent->card.expiry.year(), 2030);
+  EXPECT_EQ(as_text(sent->card.name.reveal()), "Ada \"K\" \u00e9");
+  EXPECT_FALSE(sent->card.cvc);
+  EXPECT_EQ(uses(token), 2);
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, EachStepIsInTheLogBeforeItIsDone) {
+  const PublicToken token = add();
+  recorder_.entries.clear();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_EQ(recorder_.entries.size(), 3U);
+  EXPECT_EQ(recorder_.entries[0].phase, Phase::intent);
+  EXPECT_EQ(recorder_.entries[0].event_type, EventType::processor_token_resolve);
+  EXPECT_THAT(recorder_.entries[0].resources, ElementsAre(token.text(), "acc_1"));
+  EXPECT_EQ(recorder_.entries[0].connector_id, "stripe");
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+  EXPECT_EQ(recorder_.entries[2].phase, Phase::single);
+  EXPECT_EQ(recorder_.entries[2].outcome, Outcome::success);
+  recorder_.refuse(true);
+  EXPECT_EQ(resolve(token, ask("pay_2")).error().type, ProblemType::audit_unavailable);
+  EXPECT_EQ(resolve(token, ask("pay_2", "acc_2")).error().type, ProblemType::audit_unavailable);
+  EXPECT_EQ(stored_cards_.bodies.size(), 1U);
+}
+
+TEST_F(ResolveTest, AnAccountHasItsOwnProcessorToken) {
+  const PublicToken token = add();
+  EXPECT_EQ(resolve(token, ask("pay_1", "acc_1"))->answer.processor_token, "token_1");
+  EXPECT_EQ(resolve(token, ask("pay_2", "acc_2"))->answer.processor_token, "token_2");
+  EXPECT_EQ(resolve(token, ask("pay_3", "acc_1"))->answer.processor_token, "token_1");
+}
+
+TEST_F(ResolveTest, OnePaymentIsOneUseAndALimitHolds) {
+  const PublicToken token = add("", R"(,"usage_limit":2)");
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  EXPECT_EQ(uses(token), 1);
+  ASSERT_TRUE(resolve(token, ask("pay_2")));
+  EXPECT_EQ(resolve(token, ask("pay_3")).error().type, ProblemType::token_used_up);
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::failed);
+  EXPECT_TRUE(resolve(token, ask("pay_2")));  // counted already
+  EXPECT_EQ(uses(token), 2);
+}
+
+TEST_F(ResolveTest, TwoPaymentsAtOnceDoNotPassALimitOfOne) {
+  const PublicToken token = add("", R"(,"usage_limit":1)");
+  int left = 2, served = 0;
+  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
+                int& done) -> async::Task<> {
+    const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
+    if (resolved) ++done;
+    --open;
+  };
+  async::spawn(pay(*vault_, token, ask("pay_1"), left, served));
+  async::spawn(pay(*vault_, token, ask("pay_2"), left, served));
+  auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
+    while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  loop_.run_until_done(wait(loop_, left));
+  EXPECT_EQ(served, 1);
+  EXPECT_EQ(uses(token), 1);
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, ACodeGoesAlongOnceAndTheOldTokenIsRemoved) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_TRUE(tokenize(request(R"(,"cvc":"123")")));
+  const auto with_code = resolve(token, ask("pay_2"));
+  ASSERT_TRUE(with_code);
+  EXPECT_EQ(with_code->answer.processor_token, "token_2");
+  EXPECT_TRUE(with_code->answer.created);
+  EXPECT_THAT(stored_cards_.bodies[1], HasSubstr(R"("cvc":"123")"));
+  EXPECT_EQ(codes_.count(), 0U);
+  EXPECT_EQ(resolve(token, ask("pay_3"))->answer.processor_token, "token_2");
+  EXPECT_EQ(run_removals(), 1U);
+  EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
+  EXPECT_EQ(queued(), 0U);
+}
+
+// The idempotency key: the same card again is the same card at the processor, whoever asks; one
+// with a code, which may not be sent twice, belongs to its payment.
+TEST_F(ResolveTest, IdempotencyKeysNameTheCardAndWithACodeThePayment) {
+  const auto key_of = [](const std::string& body) {
+    return parse_stored_card_request(as_bytes(body), Profile::demo)->idempotency_key;
+  };
+  const PublicToken token = add();
+  stored_cards_.problem = wire::Problem{ProblemType::service_unavailable, "no answer"};
+  EXPECT_EQ(resolve(token, ask("pay_1")).error().type, ProblemType::service_unavailable);
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::unknown);
+  EXPECT_FALSE(resolve(token, ask("pay_2")));
+  EXPECT_FALSE(resolve(token, ask("pay_2", "acc_2")));
+  ASSERT_TRUE(tokenize(request(R"(,"cvc":"123")")));
+  EXPECT_FALSE(resolve(token, ask("pay_2")));
+  const auto& bodies = stored_cards_.bodies;
+  ASSERT_EQ(bodies.size(), 4U);
+  EXPECT_EQ(key_of(bodies[0]), key_of(bodies[1]));
+  EXPECT_NE(key_of(bodies[0]), key_of(bodies[2]));
+  EXPECT_NE(key_of(bodies[0]), key_of(bodies[3]));
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, ARefusalIsPassedOnAndNothingIsKept) {
+  const PublicToken token = add();
+  stored_cards_.refusal = R"({"outcome":"declined"})";
+  const auto refused = resolve(token, ask("pay_1"));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->refusal, stored_cards_.refusal);
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::not_done);
+  stored_cards_.refusal.clear();
+  EXPECT_TRUE(resolve(token, ask("pay_2"))->answer.created);
+}
+
+TEST_F(ResolveTest, DeletedExpiredAndForeignTokensDoNotPay) {
+  const PublicToken token = add("", R"(,"expires_at":"2026-11-21T13:00:00Z")");
+  EXPECT_EQ(resolve(token, ask("pay_1"), caller("mer_b")).error().type, ProblemType::not_found);
+  clock_.now += 2 * 3'600'000'000;
+  EXPECT_EQ(resolve(token, ask("pay_1")).error().type, ProblemType::token_expired);
+  ASSERT_TRUE(erase(token));
+  EXPECT_EQ(resolve(token, ask("pay_1")).error().type, ProblemType::token_deleted);
+  EXPECT_TRUE(stored_cards_.bodies.empty());
+}
+
+TEST_F(ResolveTest, EraseQueuesEveryProcessorTokenAndForgetsUses) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1", "acc_1")));
+  ASSERT_TRUE(resolve(token, ask("pay_2", "acc_2")));
+  ASSERT_TRUE(erase(token));
+  EXPECT_TRUE(rows("SELECT created_at FROM processor_tokens").empty());
+  EXPECT_TRUE(rows("SELECT used_at FROM token_uses").empty());
+  EXPECT_EQ(queued(), 2U);
+  EXPECT_EQ(run_removals(), 2U);
+  EXPECT_THAT(stored_cards_.removed, UnorderedElementsAre("token_1", "token_2"));
+  EXPECT_EQ(queued(), 0U);
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, ANewerExpiryPutsTheCardThereAnew) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  TokenRequest newer = request();
+  newer.expiry = *ExpiryDate::create(1, 2031);
+  ASSERT_EQ(tokenize(std::move(newer))->duplicate, Duplicate::changed);
+  EXPECT_EQ(queued(), 1U);
+  EXPECT_EQ(resolve(token, ask("pay_2"))->answer.processor_token, "token_2");
+  EXPECT_THAT(stored_cards_.bodies[1], HasSubstr("2031"));
+}
+
+// The card is erased while it is on its way to the processor: it must not stay there.
+TEST_F(ResolveTest, ACardErasedUnderwayIsRemovedAtItsProcessor) {
+  const PublicToken token = add();
+  stored_cards_.paused = true;
+  std::optional<Answer<Resolved>> answer;
+  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
+                std::optional<Answer<Resolved>>& out) -> async::Task<> {
+    out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
+  };
+  async::spawn(pay(*vault_, token, ask("pay_1"), answer));
+  auto until = [](async::Loop& loop, const auto& done) -> async::Task<> {
+    while (!done()) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  const auto handed = [this] { return !stored_cards_.bodies.empty(); };
+  loop_.run_until_done(until(loop_, handed));
+  ASSERT_TRUE(erase(token));
+  stored_cards_.paused = false;
+  const auto answered = [&answer] { return answer.has_value(); };
+  loop_.run_until_done(until(loop_, answered));
+  EXPECT_FALSE(*answer);
+  EXPECT_EQ(run_removals(), 1U);
+  EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, RemovalIsRepeatedLaterAndGivenUpWithAnEntry) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_TRUE(erase(token));
+  stored_cards_.remove_fails = true;
+  EXPECT_EQ(run_removals(), 0U);
+  stored_cards_.remove_fails = false;
+  EXPECT_EQ(run_removals(), 0U);  // not due yet
+  clock_.now += 6'000'000;
+  stored_cards_.remove_fails = true;
+  EXPECT_EQ(run_removals(), 0U);
+  EXPECT_EQ(queued(), 1U);
+  clock_.now += std::chrono::microseconds(RemovalJob::kGiveUpAfter).count();
+  EXPECT_EQ(run_removals(), 0U);
+  EXPECT_EQ(queued(), 0U);
+  EXPECT_EQ(recorder_.entries.back().event_type, EventType::processor_token_revoke);
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::failed);
+}
+
+TEST_F(ResolveTest, AnUnknownConnectorIsRefusedBeforeAnything) {
+  const PublicToken token = add();
+  wire::ProcessorTokenRequest what = ask("pay_1");
+  what.head.connector = "nmi";
+  EXPECT_EQ(resolve(token, what).error().type, ProblemType::invalid_value);
+}
+
+// A kill between the hand-over and its outcome: what is kept is done, else the processor knows.
+TEST_F(ResolveTest, OpenIntentsAreClosedFromWhatIsKept) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1", "acc_1")));
+  const auto intent = *std::ranges::find(recorder_.entries, EventType::processor_token_resolve,
+                                         &audit::Entry::event_type);
+  audit::OpenIntent kept = intent;
+  audit::OpenIntent lost = intent;
+  lost.resources[1] = "acc_2";
+  lost.operation_id = crypto::new_operation_id(random_, clock_);
+  recorder_.open = {kept, lost};
+  recorder_.entries.clear();
+  ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
+  ASSERT_EQ(recorder_.entries.size(), 2U);
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::done);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::unknown);
+}
+
+TEST_F(ResolveTest, NothingOfTheProcessorStandsInClear) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  for (const char* sql : {"SELECT hex(account_key), hex(sealed) FROM processor_tokens",
+                          "SELECT hex(payment_key) FROM token_uses"}) {
+    for (const storage::Row& row : rows(sql)) {
+      for (const storage::Value& value : row) {
+        for (const char* clear : {"token_1", "acc_1", "pay_1"}) {
+          EXPECT_THAT(std::string(*value.text()), Not(HasSubstr(hex(as_bytes(clear)))));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::cde
