@@ -106,6 +106,7 @@ TEST_P(PostgresRecoveryTest, CallUnderWayAtTheLossSaysWhatIsKnown) {
 TEST_P(PostgresRecoveryTest, FrozenServerIsGivenUpAndFoundAgain) {
   ASSERT_TRUE(insert(1));
   ASSERT_TRUE(read("SELECT 1"));
+  run(sessions(3, "state = 'idle'"));  // one that is still connecting would be merely unavailable
   postgres_server()->freeze();
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(code_of(insert(2)), ErrorCode::unknown_outcome);
