@@ -52,6 +52,7 @@ Result<std::optional<FrameView>> JournalReader::next() {
       if (!there_is_one) return std::nullopt;
       SR_CHECK_OK(open_segment());
     }
+    if (place_.offset_bytes == 0) SR_CHECK_OK(read_header());
     SR_CHECK_OK(fill());
     if (const auto frame = parse_frame(std::span(buffer_).subspan(taken_));
         frame && frame->sequence == place_.sequence) {
@@ -83,15 +84,21 @@ Result<bool> JournalReader::find_segment() {
 }
 
 Result<void> JournalReader::open_segment() {
-  const std::string& name = segments_[next_segment_++];
+  const std::string& name = segments_[next_segment_];
   SR_TRY(file_, files_->open(directory_ + "/" + name, OpenMode::read));
+  ++next_segment_;
   place_.file = name;
   place_.offset_bytes = 0;
   segment_first_sequence_ = place_.sequence;
+  return {};
+}
+
+// Nothing of a segment is read before its header is right; one that was torn may be whole by now.
+Result<void> JournalReader::read_header() {
   forget_window();
   SR_CHECK_OK(fill());
   const auto first_sequence = parse_segment_header(buffer_);
-  if (first_sequence != place_.sequence || name != segment_name(place_.sequence)) {
+  if (first_sequence != place_.sequence || place_.file != segment_name(place_.sequence)) {
     SR_TRY(const std::vector<std::byte> rest, rest_of_segment());
     auto error = bad(rest, place_.sequence - 1);  // its own first group makes a bad header damage
     torn_ = torn_ && !first_sequence;             // nor does a torn write leave a whole one

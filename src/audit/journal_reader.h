@@ -56,6 +56,7 @@ class JournalReader {
   JournalReader(Files& files, std::string directory);
   Result<bool> find_segment();
   Result<void> open_segment();
+  Result<void> read_header();
   void forget_window() noexcept;
   Result<void> fill();
   Result<std::vector<std::byte>> rest_of_segment();

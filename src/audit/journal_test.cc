@@ -179,6 +179,22 @@ TEST_F(JournalTest, MakesASegmentAnewWhoseHeaderIsTorn) {
   }
 }
 
+TEST_F(JournalTest, ReadsNothingBehindABadHeaderUntilItIsWhole) {
+  append(*open(), {"one"});
+  const std::string whole = content();
+  write_content(whole.substr(kSegmentHeaderBytes));  // a right frame, where the header belongs
+  auto reader = JournalReader::open(files_, folder_);
+  ASSERT_TRUE(reader);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(reader->next().error().code(), ErrorCode::corrupt);
+    EXPECT_EQ(reader->place().offset_bytes, 0U);
+  }
+  write_content(whole);
+  const auto frame = reader->next();
+  ASSERT_TRUE(frame && *frame);
+  EXPECT_EQ(as_text((*frame)->entry), "one");
+}
+
 TEST_F(JournalTest, NamesEveryFlippedByte) {
   const auto journal = open(115);
   append(*journal, {"one", "two"});
