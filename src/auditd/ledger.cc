@@ -180,6 +180,7 @@ std::vector<std::string> Ledger::open_intents(std::string_view instance) const {
                                                                found->second.open_intents.end());
   std::ranges::sort(sorted);  // a UUID v7 sorts by its millisecond
   std::vector<std::string> intents;
+  intents.reserve(sorted.size());
   for (const auto& [operation, json] : sorted) intents.emplace_back(json);
   return intents;
 }
