@@ -124,11 +124,13 @@ Parsed<std::optional<std::int64_t>> parse_expires_at(std::optional<std::string_v
                                                      std::int64_t now_us) {
   if (!text) return std::nullopt;
   const auto time = parse_rfc3339(*text);
-  if (!time || *time <= now_us) {
+  // What is given back has milliseconds, so no more is kept: both name the same instant.
+  const std::int64_t time_us = time ? *time - *time % 1'000 : now_us;
+  if (time_us <= now_us) {
     return std::unexpected(Problem{ProblemType::invalid_value,
                                    "must be an RFC 3339 time in the future", "#/expires_at"});
   }
-  return *time;
+  return time_us;
 }
 
 Parsed<SecretBytes> parse_metadata(const boost::json::object* metadata, std::size_t body_size) {

@@ -28,7 +28,7 @@ struct TokenRequest {
   std::optional<Cvc> cvc;
   SecretBytes name;      // cardholder name, UTF-8; empty when absent
   SecretBytes metadata;  // JSON object of texts, as it will be given back; empty when absent
-  std::optional<std::int64_t> expires_at_us;
+  std::optional<std::int64_t> expires_at_us;  // whole milliseconds
   std::optional<std::int64_t> usage_limit;
 };
 

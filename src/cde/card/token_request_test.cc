@@ -39,6 +39,18 @@ TEST(TokenRequestTest, ReadsEveryMember) {
   EXPECT_EQ(as_text(request->metadata.reveal()), R"({"a":"b\n"})");
 }
 
+// Two writings of one instant of the API: what is given back in milliseconds is what is kept.
+TEST(TokenRequestTest, CutsATimeToTheMillisecond) {
+  const auto expires_at_us = [](const std::string& time) {
+    const auto request =
+        parse(R"({"card":{)" + std::string(kGood) + R"(},"expires_at":")" + time + R"("})");
+    return request ? request->expires_at_us : std::nullopt;
+  };
+  EXPECT_EQ(expires_at_us("2027-01-01T00:00:00.6278Z"), *parse_rfc3339("2027-01-01T00:00:00.627Z"));
+  EXPECT_EQ(expires_at_us("2026-11-21T12:00:00.001Z"), kNowUs + 1'000);
+  EXPECT_EQ(expires_at_us("2026-11-21T12:00:00.0009Z"), std::nullopt);  // cut, it is now
+}
+
 TEST(TokenRequestTest, TakesNullForWhatIsOptional) {
   const auto request = parse(
       R"({"card":{"number":"4242424242424242","exp_month":12,"exp_year":2030,"cvc":null,"name":null},)"
