@@ -105,8 +105,8 @@ class FakeStoredCards final : public StoredCards {
     const std::size_t number = bodies.size();
     while (paused) co_await loop_.sleep_for(std::chrono::milliseconds(1));
     if (problem) co_return std::unexpected(*problem);
-    if (!refusal.empty()) co_return HandedOver{{}, refusal};
-    co_return HandedOver{"token_" + std::to_string(number), {}};
+    if (refusal) co_return HandedOver(*refusal);
+    co_return HandedOver("token_" + std::to_string(number));
   }
   async::Task<Result<void>> remove(std::string, AtProcessor what) override {
     if (remove_fails) co_return fail({ErrorCode::unavailable, "no connector"});
@@ -116,7 +116,7 @@ class FakeStoredCards final : public StoredCards {
 
   std::vector<std::string> bodies, tickets, removed;
   std::optional<wire::Problem> problem;
-  std::string refusal;
+  std::optional<StoreRefusal> refusal;
   bool paused = false, remove_fails = false;
 
  private:

@@ -43,6 +43,10 @@ class ResolveTest : public VaultTest {
     return loop_.run_until_done(
         vault_->resolve(token, std::move(what), "the.ticket", std::move(who)));
   }
+  static wire::ProcessorTokenAnswer given(const Answer<Resolved>& resolved) {
+    const auto* answer = resolved ? std::get_if<wire::ProcessorTokenAnswer>(&*resolved) : nullptr;
+    return answer ? *answer : wire::ProcessorTokenAnswer{};
+  }
   PublicToken add(const std::string& more = "", const std::string& outer = "") {
     const auto view = tokenize(request(more, outer));
     SR_CHECK(view);
@@ -60,12 +64,12 @@ TEST_F(ResolveTest, TheCardIsHandedOverOnceAndItsTokenKept) {
   const PublicToken token = add(R"(,"name":"Ada \"K\" \u00e9")");
   const auto first = resolve(token, ask("pay_1"));
   ASSERT_TRUE(first);
-  EXPECT_EQ(first->answer.processor_token, "token_1");
-  EXPECT_TRUE(first->answer.created);
+  EXPECT_EQ(given(first).processor_token, "token_1");
+  EXPECT_TRUE(given(first).created);
   const auto second = resolve(token, ask("pay_2"));
   ASSERT_TRUE(second);
-  EXPECT_EQ(second->answer.processor_token, "token_1");
-  EXPECT_FALSE(second->answer.created);
+  EXPECT_EQ(given(second).processor_token, "token_1");
+  EXPECT_FALSE(given(second).created);
   ASSERT_EQ(stored_cards_.bodies.size(), 1U);
   EXPECT_THAT(stored_cards_.tickets, ElementsAre("the.ticket"));
   const auto sent = parse_stored_card_request(as_bytes(stored_cards_.bodies[0]), Profile::demo);
@@ -99,9 +103,9 @@ TEST_F(ResolveTest, EachStepIsInTheLogBeforeItIsDone) {
 
 TEST_F(ResolveTest, AnAccountHasItsOwnProcessorToken) {
   const PublicToken token = add();
-  EXPECT_EQ(resolve(token, ask("pay_1", "acc_1"))->answer.processor_token, "token_1");
-  EXPECT_EQ(resolve(token, ask("pay_2", "acc_2"))->answer.processor_token, "token_2");
-  EXPECT_EQ(resolve(token, ask("pay_3", "acc_1"))->answer.processor_token, "token_1");
+  EXPECT_EQ(given(resolve(token, ask("pay_1", "acc_1"))).processor_token, "token_1");
+  EXPECT_EQ(given(resolve(token, ask("pay_2", "acc_2"))).processor_token, "token_2");
+  EXPECT_EQ(given(resolve(token, ask("pay_3", "acc_1"))).processor_token, "token_1");
 }
 
 TEST_F(ResolveTest, OnePaymentIsOneUseAndALimitHolds) {
@@ -142,11 +146,11 @@ TEST_F(ResolveTest, ACodeGoesAlongOnceAndTheOldTokenIsRemoved) {
   ASSERT_TRUE(tokenize(request(R"(,"cvc":"123")")));
   const auto with_code = resolve(token, ask("pay_2"));
   ASSERT_TRUE(with_code);
-  EXPECT_EQ(with_code->answer.processor_token, "token_2");
-  EXPECT_TRUE(with_code->answer.created);
+  EXPECT_EQ(given(with_code).processor_token, "token_2");
+  EXPECT_TRUE(given(with_code).created);
   EXPECT_THAT(stored_cards_.bodies[1], HasSubstr(R"("cvc":"123")"));
   EXPECT_EQ(codes_.count(), 0U);
-  EXPECT_EQ(resolve(token, ask("pay_3"))->answer.processor_token, "token_2");
+  EXPECT_EQ(given(resolve(token, ask("pay_3"))).processor_token, "token_2");
   EXPECT_EQ(run_removals(), 1U);
   EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
   EXPECT_EQ(queued(), 0U);
@@ -176,13 +180,28 @@ TEST_F(ResolveTest, IdempotencyKeysNameTheCardAndWithACodeThePayment) {
 
 TEST_F(ResolveTest, ARefusalIsPassedOnAndNothingIsKept) {
   const PublicToken token = add();
-  stored_cards_.refusal = R"({"outcome":"declined"})";
-  const auto refused = resolve(token, ask("pay_1"));
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->refusal, stored_cards_.refusal);
-  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::not_done);
-  stored_cards_.refusal.clear();
-  EXPECT_TRUE(resolve(token, ask("pay_2"))->answer.created);
+  for (const bool unknown : {false, true}) {
+    stored_cards_.refusal = StoreRefusal{R"({"outcome":"told"})", unknown};
+    const auto refused = resolve(token, ask("pay_1"));
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(std::get<StoreRefusal>(*refused).json, stored_cards_.refusal->json);
+    EXPECT_EQ(recorder_.entries.back().outcome, unknown ? Outcome::unknown : Outcome::not_done);
+  }
+  stored_cards_.refusal.reset();
+  EXPECT_TRUE(given(resolve(token, ask("pay_2"))).created);
+}
+
+// Only a silence leaves open whether the processor has the card.
+TEST_F(ResolveTest, AProblemBeforeTheProcessorWasAskedIsNotDone) {
+  const PublicToken token = add();
+  for (const ProblemType type : {ProblemType::not_allowed, ProblemType::invalid_value}) {
+    stored_cards_.problem = wire::Problem{type, "not this one"};
+    EXPECT_EQ(resolve(token, ask("pay_1")).error().type, type);
+    EXPECT_EQ(recorder_.entries.back().outcome, Outcome::not_done);
+  }
+  stored_cards_.problem = wire::Problem{ProblemType::service_unavailable, "no answer"};
+  EXPECT_FALSE(resolve(token, ask("pay_1")));
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::unknown);
 }
 
 TEST_F(ResolveTest, DeletedExpiredAndForeignTokensDoNotPay) {
@@ -216,7 +235,7 @@ TEST_F(ResolveTest, ANewerExpiryPutsTheCardThereAnew) {
   newer.expiry = *ExpiryDate::create(1, 2031);
   ASSERT_EQ(tokenize(std::move(newer))->duplicate, Duplicate::changed);
   EXPECT_EQ(queued(), 1U);
-  EXPECT_EQ(resolve(token, ask("pay_2"))->answer.processor_token, "token_2");
+  EXPECT_EQ(given(resolve(token, ask("pay_2"))).processor_token, "token_2");
   EXPECT_THAT(stored_cards_.bodies[1], HasSubstr("2031"));
 }
 

@@ -61,6 +61,13 @@ def fresh_card():
     return leak_scan.generate_pan()
 
 
+def resolves(payer, token):
+    """(phase, outcome) of every entry of the card's hand-overs."""
+    return [(entry["unmapped"]["phase"], entry["unmapped"].get("outcome"))
+            for entry in payer.deployment.audit_entries(gateway_token=token)
+            if entry["unmapped"]["event_type"] == "processor_token.resolve"]
+
+
 def test_a_token_pays_and_its_card_is_handed_over_once(payer):
     token = payer.add(fresh_card())
     first = payer.resolve(token)
@@ -114,6 +121,7 @@ def test_a_processor_that_is_silent_gets_the_card_later(payer):
     answer = payer.resolve(token)
     assert "processor_token" not in answer.body, answer.body
     assert answer.body["outcome"] == "unknown"
+    wait_until(lambda: ("outcome", "unknown") in resolves(payer, token), "the entry says so")
     payment = payer.resolve(token)
     assert payment.body["created"], payment.body
     assert payer.pays(payment.body["processor_token"]) == "approved"
@@ -124,6 +132,7 @@ def test_a_refusal_of_the_processor_is_passed_on(payer):
     answer = payer.resolve(token)
     assert answer.status == 200
     assert answer.body["outcome"] == "declined" and answer.body["decline"]["class"] == "soft"
+    wait_until(lambda: ("outcome", "not_done") in resolves(payer, token), "the entry says so")
 
 
 def test_who_may_ask_and_for_whom(payer):
@@ -141,12 +150,7 @@ def test_every_hand_over_stands_in_the_log(payer):
     token = payer.add(fresh_card())
     payer.resolve(token)
     payer.resolve(token)
-
-    def resolves():
-        return [(entry["unmapped"]["phase"], entry["unmapped"].get("outcome"))
-                for entry in payer.deployment.audit_entries(gateway_token=token)
-                if entry["unmapped"]["event_type"] == "processor_token.resolve"]
-    wait_until(lambda: sorted(resolves(), key=str) == sorted(
+    wait_until(lambda: sorted(resolves(payer, token), key=str) == sorted(
         [("intent", None), ("outcome", "done"), ("single", "success")], key=str), "three entries")
 
 

@@ -164,7 +164,7 @@ async::Task<void> Worker::drain() {
   vault_.stop();
   removals_.stop();
   if (server_) co_await server_->drain(kServerPatience);
-  while (asking_hsm_ || removals_.running()) co_await loop_.sleep_for(kRetryStep);
+  while (asking_hsm_ || removals_.busy()) co_await loop_.sleep_for(kRetryStep);
   co_await stored_cards_.close();
   co_await denials_.close();
   if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));

@@ -145,8 +145,9 @@ async::Task<Response> resolve_card(Vault& vault, Request& request) {
       co_await vault.resolve(*std::move(token), *std::move(asked),
                              std::string(request.header(kTicketHeader)), std::move(caller));
   if (!resolved) co_return problem(request, resolved.error());
-  const bool taken = resolved->refusal.empty();
-  co_return http::json_response(200, taken ? to_json(resolved->answer) : resolved->refusal);
+  const auto* refusal = std::get_if<StoreRefusal>(&*resolved);
+  co_return http::json_response(
+      200, refusal ? refusal->json : to_json(std::get<wire::ProcessorTokenAnswer>(*resolved)));
 }
 
 std::string time_or_null(const std::optional<std::int64_t>& time_us) {

@@ -16,12 +16,12 @@ std::int64_t us(std::chrono::microseconds duration) { return duration.count(); }
 }  // namespace
 
 async::Task<void> RemovalJob::run() {
-  running_ = true;
   while (!stopping_) {
+    busy_ = true;
     static_cast<void>(co_await run_once());
+    busy_ = false;
     co_await parts_.loop.sleep_for(kStep);
   }
-  running_ = false;
 }
 
 async::Task<std::size_t> RemovalJob::run_once() {

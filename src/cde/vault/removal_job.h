@@ -35,11 +35,11 @@ class RemovalJob final {
   };
   explicit RemovalJob(Parts parts) : parts_(parts) {}
 
-  // Runs until stop().
+  // Runs until stop(), after which it begins no other removal.
   [[nodiscard]] async::Task<void> run();
   void stop() noexcept { stopping_ = true; }
-  // True from the start of run() until it has ended.
-  [[nodiscard]] bool running() const noexcept { return running_; }
+  // True while run() is at the database or at a connector, not in its pauses.
+  [[nodiscard]] bool busy() const noexcept { return busy_; }
 
   // What is due now, once; gives how many were removed.
   [[nodiscard]] async::Task<std::size_t> run_once();
@@ -50,7 +50,7 @@ class RemovalJob final {
 
   Parts parts_;
   bool stopping_ = false;
-  bool running_ = false;
+  bool busy_ = false;
 };
 
 }  // namespace strongroom::cde

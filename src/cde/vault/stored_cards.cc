@@ -24,7 +24,9 @@ constexpr wire::Problem kNoAnswer{
 constexpr wire::Problem kNotItsAccount{ProblemType::invalid_value,
                                        "is no account of this connector", "#/account"};
 constexpr wire::Problem kNotAllowed{ProblemType::not_allowed, "the account is not this merchant's"};
+
 constexpr std::size_t kRefusalBytesMax = 4096;
+constexpr std::size_t kOutcomeBytesMax = 16;
 
 std::optional<std::string> stored_token(std::string_view body) {
   const auto read = [](wire::ObjectReader& reader) -> std::optional<std::string> {
@@ -35,6 +37,20 @@ std::optional<std::string> stored_token(std::string_view body) {
   const auto head = wire::parse_sealed_text(*token);
   if (!head || head->kind != wire::SealedKind::processor_token) return std::nullopt;
   return *std::move(token);
+}
+
+std::optional<StoreRefusal> refusal_of(std::string_view body) {
+  const auto read = [](wire::ObjectReader& reader) -> std::optional<std::string> {
+    static_cast<void>(reader.object_or_none("#/decline"));
+    static_cast<void>(reader.text_or_none("#/processor_reference", {0, 0}));
+    return std::string(reader.text("#/outcome", {1, kOutcomeBytesMax}));
+  };
+  if (body.size() > kRefusalBytesMax) return std::nullopt;
+  const auto outcome = wire::parse_body(body, read);
+  if (!outcome) return std::nullopt;
+  const bool unknown = *outcome == "unknown";
+  if (!unknown && *outcome != "declined" && *outcome != "failed") return std::nullopt;
+  return StoreRefusal{std::string(body), unknown};
 }
 
 ClientRequest request_of(http::Method method, std::span<const std::byte> body) {
@@ -59,15 +75,15 @@ async::Task<Answer<HandedOver>> HttpStoredCards::store(std::string connector, Se
     co_return refuse(kNoAnswer);
   }
   if (response->status == 201) {
-    if (auto token = stored_token(response->body)) co_return HandedOver{*std::move(token), {}};
+    if (auto token = stored_token(response->body)) co_return HandedOver(*std::move(token));
   }
-  if (response->status == 200 && response->body.size() <= kRefusalBytesMax) {
-    co_return HandedOver{{}, response->body};
+  if (response->status == 200) {
+    if (auto refusal = refusal_of(response->body)) co_return HandedOver(*std::move(refusal));
   }
   if (response->status == 403) co_return refuse(kNotAllowed);
   if (response->status == 422) co_return refuse(kNotItsAccount);
   if (response->status != 503) {
-    log::error("a connector's answer is none",
+    log::error("a connector's answer is not what api/connector.yaml says",
                {{"connector", connector}, {"status", response->status}});
   }
   co_return refuse(kNoAnswer);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "async/task.h"
 #include "base/result.h"
@@ -17,12 +18,14 @@
 
 namespace strongroom::cde {
 
-// What became of handing a card over: `processor_token` when the processor has it now, else what
-// connectord says of it (PayAnswer of api/connector.yaml: declined, failed or unknown), as JSON.
-struct HandedOver {
-  std::string processor_token;
-  std::string refusal;
+// Why a processor did not take a card: connectord's word (PayAnswer of api/connector.yaml:
+// declined, failed or unknown), as JSON to be passed on.
+struct StoreRefusal {
+  std::string json;
+  bool unknown = false;  // the processor may have the card nevertheless
 };
+// What became of handing a card over: a sealed processor token when the processor has it now.
+using HandedOver = std::variant<std::string, StoreRefusal>;
 
 class StoredCards {
  public:
@@ -31,8 +34,9 @@ class StoredCards {
   [[nodiscard]] virtual bool has(std::string_view connector) const = 0;
   // Hands over the card in `body` (stored_card_request_json), on the ticket and under the id of the
   // request that it serves. Repeating it with the same body gives the same card at the processor.
-  // Problems: invalid_value (the account is none of this connector), not_allowed (it is another
-  // merchant's), service_unavailable (also when the answer was lost).
+  // Problems: invalid_value (the account is none of this connector) and not_allowed (it is another
+  // merchant's), by which the processor was not asked; service_unavailable (the answer may be
+  // lost).
   [[nodiscard]] virtual async::Task<Answer<HandedOver>> store(std::string connector,
                                                               SecretBytes body, std::string ticket,
                                                               std::string request_id) = 0;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "async/loop.h"
 #include "async/task.h"
@@ -61,12 +62,8 @@ struct TokenView {
   std::string metadata;  // a JSON object; empty when there is none
 };
 
-// A processor token for a payment; without one `refusal` says why the processor did not take the
-// card, in connectord's words (PayAnswer of api/connector.yaml).
-struct Resolved {
-  wire::ProcessorTokenAnswer answer;
-  std::string refusal;
-};
+// A processor token for a payment, or why the processor did not take the card.
+using Resolved = std::variant<wire::ProcessorTokenAnswer, StoreRefusal>;
 
 // What a Vault works with; all of it outlives the Vault.
 struct VaultParts {
@@ -149,7 +146,7 @@ class Vault final {
                                                             const std::string& payment);
   async::Task<Answer<Resolved>> give_cached(Resolving& work, const ProcessorTokenRow& cached);
   async::Task<Answer<Resolved>> hand_over(Resolving& work, std::optional<ProcessorTokenRow> cached);
-  async::Task<Answer<HandedOver>> put_at_processor(Resolving& work, const CardSealer& sealer);
+  Answer<SecretBytes> stored_card_body(Resolving& work, const CardSealer& sealer);
   async::Task<Answer<void>> keep_processor_token(Resolving& work, const CardSealer& sealer,
                                                  std::optional<ProcessorTokenRow> cached,
                                                  AtProcessor what);

@@ -115,7 +115,7 @@ async::Task<Answer<Resolved>> Vault::give_cached(Resolving& work, const Processo
   if (!sealer) co_return refuse(sealer.error());
   Result<AtProcessor> what = sealer->open_at_processor(cached);
   if (!what) co_return refuse(problem_of_hsm(what.error()));
-  co_return Resolved{{std::move(what->processor_token), false}, {}};
+  co_return wire::ProcessorTokenAnswer{std::move(what->processor_token), false};
 }
 
 async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
@@ -140,25 +140,40 @@ async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
     conclude(work.entry, Outcome::not_done);
     co_return co_await give_cached(work, *cached);
   }
-  Answer<HandedOver> handed = co_await put_at_processor(work, *sealer);
-  if (!handed || handed->processor_token.empty()) {
-    // A processor's refusal is an answer; a silence may hide that it has the card.
-    conclude(work.entry, handed ? Outcome::not_done : Outcome::unknown);
-    if (!handed) co_return refuse(handed.error());
-    co_return Resolved{{}, std::move(handed->refusal)};
+  Answer<SecretBytes> body = stored_card_body(work, *sealer);
+  if (!body) {
+    conclude(work.entry, Outcome::not_done);
+    co_return refuse(body.error());
   }
-  AtProcessor what{work.request.account, handed->processor_token};
+  std::string connector = work.request.head.connector;
+  std::string ticket = work.ticket;
+  std::string request_id = work.caller.request_id;
+  Answer<HandedOver> handed = co_await parts_.stored_cards.store(
+      std::move(connector), *std::move(body), std::move(ticket), std::move(request_id));
+  if (!handed) {
+    // A silence may hide that it has the card.
+    const bool unknown = handed.error().type == ProblemType::service_unavailable;
+    conclude(work.entry, unknown ? Outcome::unknown : Outcome::not_done);
+    co_return refuse(handed.error());
+  }
+  if (auto* refusal = std::get_if<StoreRefusal>(&*handed)) {
+    conclude(work.entry, refusal->unknown ? Outcome::unknown : Outcome::not_done);
+    co_return std::move(*refusal);
+  }
+  std::string& processor_token = std::get<std::string>(*handed);
+  AtProcessor what{work.request.account, processor_token};
   const Answer<void> kept =
       co_await keep_processor_token(work, *sealer, std::move(cached), std::move(what));
   if (!kept) co_return refuse(kept.error());
-  co_return Resolved{{std::move(handed->processor_token), true}, {}};
+  co_return wire::ProcessorTokenAnswer{std::move(processor_token), true};
 }
 
-async::Task<Answer<HandedOver>> Vault::put_at_processor(Resolving& work, const CardSealer& sealer) {
+// The body that hands the card over; the code in `work` goes into it.
+Answer<SecretBytes> Vault::stored_card_body(Resolving& work, const CardSealer& sealer) {
   const Result<Card> card = sealer.open_card(work.row.sealed.card);
-  if (!card) co_return refuse(problem_of_hsm(card.error()));
+  if (!card) return refuse(problem_of_hsm(card.error()));
   const Result<CardDetails> details = sealer.open_details(work.row.sealed.details);
-  if (!details) co_return refuse(problem_of_hsm(details.error()));
+  if (!details) return refuse(problem_of_hsm(details.error()));
   const std::string key = work.idempotency_key();
   Result<SecretBytes> body = stored_card_request_json({.account = work.request.account,
                                                        .idempotency_key = key,
@@ -167,12 +182,8 @@ async::Task<Answer<HandedOver>> Vault::put_at_processor(Resolving& work, const C
                                                        .cvc = work.code ? &*work.code : nullptr,
                                                        .name = details->name.reveal()});
   work.code.reset();  // it is in `body` now, which goes with the last byte sent
-  if (!body) co_return refuse(problem_of_hsm(body.error()));
-  std::string connector = work.request.head.connector;
-  std::string ticket = work.ticket;
-  std::string request_id = work.caller.request_id;
-  co_return co_await parts_.stored_cards.store(std::move(connector), *std::move(body),
-                                               std::move(ticket), std::move(request_id));
+  if (!body) return refuse(problem_of_hsm(body.error()));
+  return *std::move(body);
 }
 
 // Keeps `what` in the place of the `cached` one, which is to be removed at the processor. Where
