@@ -1,9 +1,11 @@
 // The schema's history, applied and checked.
 #include "storage/migrations.h"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "async/loop.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -68,6 +70,15 @@ async::Task<Result<void>> migrate(Database& database, std::span<const Migration>
     log::info("schema migrated", {{"version", migration.version}});
   }
   co_return Result<void>{};
+}
+
+Result<void> migrate_at(const std::string& url, std::span<const Migration> migrations) {
+  const SystemClock clock;
+  async::Loop loop;
+  SR_TRY(const std::unique_ptr<Database> database, open(loop, {.url = url}));
+  const Result<void> migrated = loop.run_until_done(migrate(*database, migrations, clock));
+  loop.run_until_done(database->close());
+  return migrated;
 }
 
 async::Task<Result<void>> check_schema(Database& database, std::span<const Migration> migrations) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "async/task.h"
@@ -28,6 +29,11 @@ struct Migration {
 [[nodiscard]] async::Task<Result<void>> migrate(Database& database,
                                                 std::span<const Migration> migrations,
                                                 const Clock& clock);
+
+// The same for the database at `url` (as in storage::open), on a loop of its own, for a program
+// that does nothing else then.
+[[nodiscard]] Result<void> migrate_at(const std::string& url,
+                                      std::span<const Migration> migrations);
 
 // Succeeds when the database has exactly `migrations`. conflict: it is older (detail 0) or newer
 // (detail 1) than this program; and the errors of Database.

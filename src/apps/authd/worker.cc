@@ -7,21 +7,11 @@
 #include "base/log.h"
 #include "base/try.h"
 #include "connected/auth/schema.h"
+#include "service/neighbors.h"
 #include "storage/migrations.h"
 
 namespace strongroom::authd {
-namespace {
-
-constexpr std::chrono::milliseconds kRetryStep{100};
-constexpr std::chrono::seconds kServerPatience{5};
-constexpr std::chrono::seconds kAuditPatience{2};
-
-// What passes by itself: a neighbor that is not there yet.
-bool may_pass(const Error& error) {
-  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                std::unique_ptr<storage::Database> database, http::TicketVerifier verifier)
@@ -29,16 +19,11 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       database_(std::move(database)),
-      audit_(loop, shared.clock,
-             {.socket_path = shared.host.deployment.audit_socket_path(),
-              .instance = shared.host.deployment.instance,
-              .auditd_uid = shared.auditd_uid}),
-      denials_(loop, audit_, shared.random, shared.clock),
-      verifier_(std::move(verifier)),
+      audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
       directory_(*database_),
       authority_({.loop = loop,
                   .directory = directory_,
-                  .recorder = audit_,
+                  .recorder = audit_.client(),
                   .random = shared.random,
                   .clock = shared.clock,
                   .profile = shared.host.deployment.profile,
@@ -47,9 +32,9 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                 .signer = shared.signer,
                 .clock = shared.clock,
                 .profile = shared.host.deployment.profile,
-                .counters = shared.counters}) {
-  router_.set_ticket_verifier(verifier_);
-  add_service_routes(router_, parts(), shared.host.deployment.profile);
+                .counters = shared.counters}),
+      listener_(loop, std::move(verifier)) {
+  add_service_routes(listener_.router(), parts(), shared.host.deployment.profile);
 }
 
 connected::auth::Parts Worker::parts() noexcept {
@@ -57,7 +42,7 @@ connected::auth::Parts Worker::parts() noexcept {
           .directory = directory_,
           .authority = authority_,
           .tickets = tickets_,
-          .denials = denials_};
+          .denials = audit_.denials()};
 }
 
 void Worker::add_admin_routes(http::Router& router) {
@@ -66,15 +51,12 @@ void Worker::add_admin_routes(http::Router& router) {
 
 async::Task<Result<void>> Worker::start() {
   if (index_ == 0) SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
-  Result<void> recovered = co_await recover();
-  while (!recovered && may_pass(recovered.error()) && !stopping_) {
-    co_await loop_.sleep_for(kRetryStep);
-    recovered = co_await recover();
-  }
+  SR_CO_CHECK_OK(
+      co_await service::repeat_until_done(loop_, stopping_, [this] { return recover(); }));
   if (stopping_) co_return Result<void>{};
-  SR_CO_CHECK_OK(recovered);
   recovered_ = true;
-  co_return listen();
+  co_return listener_.open(shared_.host.deployment, shared_.config.listen,
+                           shared_.config.credentials);
 }
 
 async::Task<Result<void>> Worker::recover() {
@@ -83,35 +65,13 @@ async::Task<Result<void>> Worker::recover() {
   if (!known || index_ != 0) co_return known;
   const Result<void> closed = co_await authority_.recover();
   SR_CO_CHECK_OK(closed);
-  const audit::Entry entry = lifecycle_entry(audit::EventType::service_start);
-  co_return co_await audit_.record(entry);
-}
-
-audit::Entry Worker::lifecycle_entry(audit::EventType type) {
-  audit::Entry entry;
-  entry.uid = crypto::new_entry_id(shared_.random, shared_.clock);
-  entry.event_type = type;
-  entry.outcome = audit::Outcome::success;
-  entry.time_us = shared_.clock.now_us();
-  return entry;
-}
-
-Result<void> Worker::listen() {
-  SR_TRY(auto tls, service::load_server_tls(shared_.host.deployment, shared_.config.credentials));
-  SR_TRY(server_,
-         http::Server::listen_tcp(loop_, {shared_.config.listen.host, shared_.config.listen.port},
-                                  std::move(tls), router_, {}));
-  return {};
+  co_return co_await audit_.record_start();
 }
 
 async::Task<void> Worker::drain() {
   stopping_ = true;
   authority_.stop();
-  if (server_) co_await server_->drain(kServerPatience);
-  co_await denials_.close();
-  if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));
-  // What auditd did not take stays an open intent, which the next start closes.
-  static_cast<void>(co_await audit_.drain(kAuditPatience));
+  co_await listener_.drain();
   co_await audit_.close();
   co_await database_->close();
 }
@@ -119,23 +79,14 @@ async::Task<void> Worker::drain() {
 bool Worker::reload(const service::Deployment& deployment) {
   const auto config = Config::read(deployment);
   if (!config) log::warn("[authd] not taken over", {{"reason", config.error().text()}});
-  const auto tls = service::load_server_tls(
-      deployment, config ? config->credentials : shared_.config.credentials);
-  if (!tls) {
-    log::warn("certificate not taken over", {{"error", tls.error()}});
-  } else if (server_) {
-    server_->set_tls(*tls);
-  }
-  const auto lines = service::load_ticket_keys(deployment);
-  const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
-  if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});
-  return config && tls && reloaded;
+  const Config& places = config ? *config : shared_.config;
+  return listener_.reload(deployment, places.credentials) && config;
 }
 
 void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
   readiness.add("disk", database_->has_room(), "the database's disk is full");
-  readiness.add("auditd", audit_.ready(), "not reached");
+  audit_.readiness(readiness);
   readiness.add("recovery", recovered_, "open intents are not closed yet");
 }
 

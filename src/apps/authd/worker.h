@@ -9,18 +9,16 @@
 
 #include "apps/authd/config.h"
 #include "async/loop.h"
-#include "audit/client.h"
-#include "audit/denials.h"
 #include "base/clock.h"
 #include "connected/auth/authority.h"
 #include "connected/auth/directory.h"
 #include "connected/auth/routes.h"
 #include "connected/auth/ticket_office.h"
 #include "crypto/random.h"
-#include "http/router.h"
-#include "http/server.h"
 #include "http/ticket.h"
+#include "service/audit_link.h"
 #include "service/daemon.h"
+#include "service/inner_listener.h"
 #include "storage/database.h"
 
 namespace strongroom::authd {
@@ -50,22 +48,17 @@ class Worker final : public service::Worker {
  private:
   // Until it is done, or the daemon stops: schema known, open intents closed.
   async::Task<Result<void>> recover();
-  audit::Entry lifecycle_entry(audit::EventType type);
-  Result<void> listen();
   connected::auth::Parts parts() noexcept;
 
   async::Loop& loop_;
   Shared& shared_;
   const std::size_t index_;
   std::unique_ptr<storage::Database> database_;
-  audit::Client audit_;
-  audit::Denials denials_;
-  http::TicketVerifier verifier_;
+  service::AuditLink audit_;
   connected::auth::Directory directory_;
   connected::auth::Authority authority_;
   connected::auth::TicketOffice tickets_;
-  http::Router router_;
-  std::unique_ptr<http::Server> server_;
+  service::InnerListener listener_;
   bool recovered_ = false;
   bool stopping_ = false;
 };

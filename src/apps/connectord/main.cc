@@ -61,8 +61,7 @@ class Service final : public service::Service {
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
                                                        std::size_t index) override {
     SR_TRY(auto processor_tls, load_processor_tls(shared_.config.processor));
-    SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
-    SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
+    SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
     return std::make_unique<Worker>(loop, shared_, index, std::move(processor_tls),
                                     std::move(verifier));
   }

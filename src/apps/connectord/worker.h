@@ -7,18 +7,16 @@
 
 #include "apps/connectord/config.h"
 #include "async/loop.h"
-#include "audit/client.h"
-#include "audit/denials.h"
 #include "base/clock.h"
 #include "cde/connectors/connector_metrics.h"
 #include "cde/connectors/connector_service.h"
 #include "cde/connectors/sealer.h"
 #include "cde/connectors/stripe/stripe_connector.h"
 #include "crypto/random.h"
-#include "http/router.h"
-#include "http/server.h"
 #include "http/ticket.h"
+#include "service/audit_link.h"
 #include "service/daemon.h"
+#include "service/inner_listener.h"
 
 namespace strongroom::connectord {
 
@@ -51,21 +49,15 @@ class Worker final : public service::Worker {
  private:
   // Until it is done, or the daemon stops: open intents closed.
   async::Task<Result<void>> recover();
-  audit::Entry lifecycle_entry(audit::EventType type);
-  Result<void> listen();
-  async::Task<bool> record_denial(const http::Request& request);
 
   async::Loop& loop_;
   Shared& shared_;
   const std::size_t index_;
-  audit::Client audit_;
-  audit::Denials denials_;
-  http::TicketVerifier verifier_;
+  service::AuditLink audit_;
   cde::stripe::StripeConnector connector_;
   cde::Sealer sealer_;
   cde::ConnectorService service_;
-  http::Router router_;
-  std::unique_ptr<http::Server> server_;
+  service::InnerListener listener_;
   bool recovered_ = false;
   bool stopping_ = false;
 };

@@ -65,8 +65,7 @@ class Service final : public service::Service {
                                                        std::size_t index) override {
     shared_.hsm.start_threads(shared_.config.hsm);
     SR_TRY(auto database, storage::open(loop, {.url = shared_.config.database.text}));
-    SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
-    SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
+    SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
     SR_TRY(auto client_tls, service::load_client_tls(shared_.host.deployment, shared_.config.tls));
     return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier),
                                     client_tls);
@@ -86,19 +85,9 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   return std::make_unique<Service>(host, std::move(config), std::move(hsm), *auditd);
 }
 
-async::Task<Result<void>> migrate_and_close(storage::Database& database) {
-  const SystemClock clock;
-  const Result<void> migrated = co_await storage::migrate(database, cde::vault_migrations(), clock);
-  co_await database.close();
-  co_return migrated;
-}
-
 Start<void> migrate(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  async::Loop loop;
-  auto database = storage::open(loop, {.url = config.database.text});
-  if (!database) return start_failure("[vaultd] database", database.error());
-  const Result<void> migrated = loop.run_until_done(migrate_and_close(**database));
+  const auto migrated = storage::migrate_at(config.database.text, cde::vault_migrations());
   if (!migrated) return start_failure("[vaultd] database", migrated.error());
   return {};
 }

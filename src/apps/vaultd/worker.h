@@ -9,8 +9,6 @@
 #include "apps/vaultd/config.h"
 #include "apps/vaultd/hsm.h"
 #include "async/loop.h"
-#include "audit/client.h"
-#include "audit/denials.h"
 #include "base/clock.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
@@ -20,11 +18,11 @@
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/vault.h"
 #include "crypto/random.h"
-#include "http/router.h"
-#include "http/server.h"
 #include "http/ticket.h"
 #include "http/tls.h"
+#include "service/audit_link.h"
 #include "service/daemon.h"
+#include "service/inner_listener.h"
 #include "storage/database.h"
 
 namespace strongroom::vaultd {
@@ -56,27 +54,21 @@ class Worker final : public service::Worker {
   // Until it is done, or the daemon stops: schema known, the HSM's keys those of the database, open
   // intents closed.
   async::Task<Result<void>> recover();
-  audit::Entry lifecycle_entry(audit::EventType type);
-  Result<void> listen();
   async::Task<void> sweep_codes();
   async::Task<void> watch_hsm();
-  async::Task<bool> record_denial(const http::Request& request);
 
   async::Loop& loop_;
   Shared& shared_;
   const std::size_t index_;
   std::unique_ptr<storage::Database> database_;
-  audit::Client audit_;
-  audit::Denials denials_;
-  http::TicketVerifier verifier_;
+  service::AuditLink audit_;
   cde::CardStore cards_;
   cde::ProcessorTokenStore processor_tokens_;
   cde::HttpStoredCards stored_cards_;
   cde::HsmKeyRing keys_;
   cde::Vault vault_;
   cde::RemovalJob removals_;
-  http::Router router_;
-  std::unique_ptr<http::Server> server_;
+  service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop
   bool stopping_ = false;

@@ -1,0 +1,62 @@
+#include "service/audit_link.h"
+
+#include <chrono>
+#include <utility>
+
+namespace strongroom::service {
+namespace {
+
+constexpr std::chrono::seconds kPatience{2};
+
+}  // namespace
+
+AuditLink::AuditLink(async::Loop& loop, const Deployment& deployment, uid_t auditd_uid,
+                     crypto::Random& random, const Clock& clock)
+    : random_(random),
+      clock_(clock),
+      client_(loop, clock,
+              {.socket_path = deployment.audit_socket_path(),
+               .instance = deployment.instance,
+               .auditd_uid = auditd_uid}),
+      denials_(loop, client_, random, clock) {}
+
+async::Task<Result<void>> AuditLink::record_start() {
+  const audit::Entry entry = lifecycle_entry(audit::EventType::service_start);
+  const Result<void> recorded = co_await client_.record(entry);
+  started_ = recorded.has_value();
+  co_return recorded;
+}
+
+async::Task<bool> AuditLink::record_denial(const http::Request& request, std::string_view route) {
+  std::string operation(http::to_string(request.method()));
+  operation.append(" ").append(route);
+  audit::Denial denial{.source_ip = request.peer().source,
+                       .user = request.peer().identity,
+                       .merchant_id = {},
+                       .operation = std::move(operation),
+                       .request_id = std::string(request.request_id())};
+  const Result<void> recorded = co_await denials_.record(std::move(denial));
+  co_return recorded.has_value();
+}
+
+async::Task<void> AuditLink::close() {
+  co_await denials_.close();
+  if (started_) client_.send(lifecycle_entry(audit::EventType::service_stop));
+  static_cast<void>(co_await client_.drain(kPatience));
+  co_await client_.close();
+}
+
+void AuditLink::readiness(Readiness& readiness) const {
+  readiness.add("auditd", client_.ready(), "not reached");
+}
+
+audit::Entry AuditLink::lifecycle_entry(audit::EventType type) {
+  audit::Entry entry;
+  entry.uid = crypto::new_entry_id(random_, clock_);
+  entry.event_type = type;
+  entry.outcome = audit::Outcome::success;
+  entry.time_us = clock_.now_us();
+  return entry;
+}
+
+}  // namespace strongroom::service

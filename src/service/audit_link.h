@@ -1,0 +1,58 @@
+// AuditLink: a worker's way to auditd, with the entries that every daemon writes alike: that it
+// starts, that it stops, and whom it denied.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "audit/client.h"
+#include "audit/denials.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "crypto/random.h"
+#include "http/message.h"
+#include "service/deployment.h"
+#include "service/readiness.h"
+
+namespace strongroom::service {
+
+// Belongs to one Loop. Everything borrowed outlives it; close() is awaited before it goes.
+class AuditLink {
+ public:
+  // Whoever answers at the audit socket must be `auditd_uid`.
+  AuditLink(async::Loop& loop, const Deployment& deployment, uid_t auditd_uid,
+            crypto::Random& random, const Clock& clock);
+  AuditLink(const AuditLink&) = delete;
+  AuditLink& operator=(const AuditLink&) = delete;
+
+  [[nodiscard]] audit::Client& client() noexcept { return client_; }
+  [[nodiscard]] audit::Denials& denials() noexcept { return denials_; }
+
+  // The entry of the instance's start, durable on return. One worker of a daemon writes it, before
+  // anything is served.
+  [[nodiscard]] async::Task<Result<void>> record_start();
+  // The entry of a request that nobody's ticket stands behind, before its refusal is answered; its
+  // operation is the method and `route`, never the path that was sent. False: not written.
+  [[nodiscard]] async::Task<bool> record_denial(const http::Request& request,
+                                                std::string_view route);
+  // After the last request: denials that are still counted, the stop (where the start was written),
+  // and what auditd takes of the outcomes within kPatience. What it does not take stays an open
+  // intent, which the next start closes.
+  [[nodiscard]] async::Task<void> close();
+  // Adds the check "auditd".
+  void readiness(Readiness& readiness) const;
+
+ private:
+  [[nodiscard]] audit::Entry lifecycle_entry(audit::EventType type);
+
+  crypto::Random& random_;
+  const Clock& clock_;
+  audit::Client client_;
+  audit::Denials denials_;
+  bool started_ = false;
+};
+
+}  // namespace strongroom::service
