@@ -19,6 +19,7 @@ import deployment as d
 import leak_scan
 import psp_sim
 import stripe_contract
+from running_deployment import wait_until
 
 VISA = "4242424242424242"
 DECLINES_LATER = "4000000000000341"
@@ -158,13 +159,12 @@ def test_payments_are_found_by_metadata(stripe):
 
 
 def test_search_lags_where_it_is_told_to(tmp_path, contract):
-    with psp_sim.running(tmp_path, "--search-delay-ms", "700") as simulator:
+    with psp_sim.running(tmp_path, "--search-delay-ms", "2000") as simulator:
         stripe = simulator.client(contract=contract)
         pay(stripe, metadata={"reference": "late"}, **stored(stripe))
         search = "/v1/payment_intents/search", {"query": "metadata['reference']:'late'"}
         assert stripe.get(*search).body["data"] == []
-        time.sleep(0.8)
-        assert len(stripe.get(*search).body["data"]) == 1
+        wait_until(lambda: len(stripe.get(*search).body["data"]) == 1, "it is found")
 
 
 def test_wrong_parameters_are_refused_by_name(stripe):
@@ -201,17 +201,20 @@ def test_a_key_repeats_its_answer(stripe):
 def test_a_key_in_use_is_refused(simulator, stripe):
     headers = {"Idempotency-Key": "functional-2"}
     stripe.fault("/v1/customers", "slow", when="before_effect", delay_ms=1500)
-    slow = []
-    second = simulator.client()
-    thread = threading.Thread(
-        target=lambda: slow.append(second.post("/v1/customers", {"name": "J"}, headers)))
-    thread.start()
-    time.sleep(0.5)
-    meanwhile = stripe.post("/v1/customers", {"name": "J"}, headers)
-    assert (meanwhile.status, meanwhile.error["code"]) == (409, "idempotency_key_in_use")
-    thread.join()
-    assert stripe.post("/v1/customers", {"name": "J"}, headers).body == slow[0].body
-    second.close()
+    answers = []
+    clients = [simulator.client(), simulator.client()]
+    threads = [threading.Thread(
+        target=lambda client=client: answers.append(
+            client.post("/v1/customers", {"name": "J"}, headers))) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused, made = sorted(answers, key=lambda answer: answer.status, reverse=True)
+    assert (refused.status, refused.error["code"]) == (409, "idempotency_key_in_use")
+    assert stripe.post("/v1/customers", {"name": "J"}, headers).body == made.body
+    for client in clients:
+        client.close()
 
 
 LOST = {"timeout": TimeoutError, "reset": ConnectionResetError}
