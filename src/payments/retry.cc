@@ -8,12 +8,15 @@ namespace {
 
 constexpr std::int64_t kFirstUs = 1'000'000;
 constexpr std::int64_t kLongestUs = 600'000'000;
+constexpr std::int64_t kRepeatsFirst = 4;
 constexpr std::int64_t kDoublingsMax = 10;  // beyond kLongestUs
 
 }  // namespace
 
-SettleBy settle_by(std::int64_t age_us) noexcept {
-  if (age_us < kRepeatWindowUs) return SettleBy::repeat;
+SettleBy settle_by(std::int64_t age_us, std::int64_t tries) noexcept {
+  if (age_us < kRepeatWindowUs) {
+    return tries >= kRepeatsFirst && tries % 2 == 0 ? SettleBy::confirm : SettleBy::repeat;
+  }
   return age_us < kLookUpWindowUs ? SettleBy::look_up : SettleBy::operator_;
 }
 

@@ -15,11 +15,14 @@ inline constexpr std::int64_t kLookUpWindowUs = (std::int64_t{30} * 24 - 1) * 36
 
 enum class SettleBy : std::uint8_t {
   repeat,    // the same request, marked `settle`
-  look_up,   // a search by reference
+  confirm,   // a look-up that can only tell what happened: what it does not show may be late
+  look_up,   // a look-up that is believed in everything
   operator_  // nothing automatic is left: the alarm stays
 };
-// `age_us` is counted from when the operation began.
-[[nodiscard]] SettleBy settle_by(std::int64_t age_us) noexcept;
+// `age_us` is counted from when the operation began; `tries` have been made. After the first few
+// repeats every other try is a look-up: a processor that keeps its 500 for the key will never say
+// anything else.
+[[nodiscard]] SettleBy settle_by(std::int64_t age_us, std::int64_t tries) noexcept;
 
 // How long to wait before try number `tries` + 1; `tries` have been made. Doubles from one second
 // to ten minutes. `jitter` in [0, 1) spreads what failed together over a quarter more.

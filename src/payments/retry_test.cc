@@ -7,11 +7,20 @@ namespace {
 
 TEST(RetryTest, RepeatsThenLooksUpThenLeavesItToAPerson) {
   constexpr std::int64_t kHourUs = 3'600'000'000;
-  EXPECT_EQ(settle_by(0), SettleBy::repeat);
-  EXPECT_EQ(settle_by(23 * kHourUs - 1), SettleBy::repeat);
-  EXPECT_EQ(settle_by(23 * kHourUs), SettleBy::look_up);
-  EXPECT_EQ(settle_by(719 * kHourUs - 1), SettleBy::look_up);
-  EXPECT_EQ(settle_by(719 * kHourUs), SettleBy::operator_);
+  EXPECT_EQ(settle_by(0, 0), SettleBy::repeat);
+  EXPECT_EQ(settle_by(23 * kHourUs - 1, 0), SettleBy::repeat);
+  EXPECT_EQ(settle_by(23 * kHourUs, 0), SettleBy::look_up);
+  EXPECT_EQ(settle_by(719 * kHourUs - 1, 7), SettleBy::look_up);
+  EXPECT_EQ(settle_by(719 * kHourUs, 0), SettleBy::operator_);
+}
+
+TEST(RetryTest, LooksUpBetweenRepeatsWhenRepeatsSayNothing) {
+  for (const std::int64_t tries : {0, 1, 2, 3, 5, 7}) {
+    EXPECT_EQ(settle_by(1, tries), SettleBy::repeat) << tries;
+  }
+  for (const std::int64_t tries : {4, 6, 100}) {
+    EXPECT_EQ(settle_by(1, tries), SettleBy::confirm) << tries;
+  }
 }
 
 TEST(RetryTest, DelayDoublesUpToTenMinutes) {
