@@ -1,0 +1,51 @@
+// VaultClient and ConnectorClient over mutual TLS.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "connected/gateway/upstream.h"
+#include "http/client.h"
+
+namespace strongroom::connected::gateway {
+
+// Both belong to one Loop; the clients outlive them.
+class HttpVault final : public VaultClient {
+ public:
+  explicit HttpVault(http::Client& vaultd) noexcept : vaultd_(vaultd) {}
+  [[nodiscard]] async::Task<Answer<std::string>> processor_token(Origin origin, std::string token,
+                                                                 std::string account,
+                                                                 std::string payment) override;
+
+ private:
+  http::Client& vaultd_;
+};
+
+class HttpConnectors final : public ConnectorClient {
+ public:
+  using Clients = std::map<std::string, std::unique_ptr<http::Client>, std::less<>>;
+
+  // `clients` by the connector's name.
+  explicit HttpConnectors(const Clients& clients) noexcept : clients_(clients) {}
+
+  [[nodiscard]] bool has(std::string_view connector) const override {
+    return clients_.contains(connector);
+  }
+  [[nodiscard]] async::Task<Answer<payments::PayAnswer>> authorize(
+      Origin origin, std::string connector, payments::Operation operation,
+      payments::AuthorizationRequest request) override;
+  [[nodiscard]] async::Task<Answer<payments::PayAnswer>> change(
+      Origin origin, std::string connector, payments::Operation operation,
+      std::string processor_reference, payments::TransactionRequest request) override;
+  [[nodiscard]] async::Task<Answer<payments::LookUpAnswer>> look_up(
+      Origin origin, std::string connector, payments::LookUpRequest request) override;
+
+ private:
+  async::Task<Answer<payments::PayAnswer>> pay(Origin origin, std::string connector,
+                                               std::string target, std::string body);
+
+  const Clients& clients_;
+};
+
+}  // namespace strongroom::connected::gateway
