@@ -17,6 +17,7 @@
 #include "sandbox/child_for_test.h"
 #include "sandbox/connectord.h"
 #include "sandbox/edged.h"
+#include "sandbox/gatewayd.h"
 #include "sandbox/probe.h"
 #include "sandbox/psp_sim.h"
 #include "sandbox/vaultd.h"
@@ -200,6 +201,27 @@ TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
               expect_readable(findings, "keys/ticket.key");
+              expect_writable(findings, "db");
+              for (const char* name : {"token", "keys", "tls"}) expect_unwritable(findings, name);
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_intake(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, GatewaydHasItsRightsAndNoOthers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_gatewayd({.config_folder = folder_ / "etc",
+                                                   .credential_paths = {folder_ / "tls"},
+                                                   .database_folder = folder_ / "db",
+                                                   .connect_ports = {neighbor_.port()},
+                                                   .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "etc/strongroom.toml");
+              expect_readable(findings, "tls/cert.pem");
               expect_writable(findings, "db");
               for (const char* name : {"token", "keys", "tls"}) expect_unwritable(findings, name);
               expect_sockets(findings);

@@ -1,0 +1,88 @@
+// One thread of gatewayd: its database connections, neighbors, routes and listener; the first one
+// settles outcomes, too.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "apps/gatewayd/config.h"
+#include "async/loop.h"
+#include "audit/client.h"
+#include "audit/denials.h"
+#include "base/clock.h"
+#include "connected/gateway/account_desk.h"
+#include "connected/gateway/account_store.h"
+#include "connected/gateway/http_upstream.h"
+#include "connected/gateway/payment_service.h"
+#include "connected/gateway/payment_store.h"
+#include "connected/gateway/routes.h"
+#include "connected/gateway/settler.h"
+#include "crypto/random.h"
+#include "http/client.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/ticket.h"
+#include "service/daemon.h"
+#include "storage/database.h"
+
+namespace strongroom::gatewayd {
+
+// What all workers share; made before the sandbox, thread-safe, outlives them.
+struct Shared {
+  service::Host& host;
+  Config config;
+  connected::gateway::SettlerMetrics metrics;
+  uid_t auditd_uid;
+  SystemClock clock{};
+  crypto::SystemRandom random{};
+};
+
+class Worker final : public service::Worker {
+ public:
+  Worker(async::Loop& loop, Shared& shared, std::size_t index,
+         std::unique_ptr<storage::Database> database, http::TicketVerifier verifier,
+         std::shared_ptr<const http::TlsContext> client_tls);
+
+  async::Task<Result<void>> start() override;
+  async::Task<void> drain() override;
+  bool reload(const service::Deployment& deployment) override;
+  void readiness(service::Readiness& readiness) override;
+  void add_admin_routes(http::Router& router) override;
+
+ private:
+  // Until it is done, or the daemon stops: schema known, open intents closed, what an earlier run
+  // left pending taken over.
+  async::Task<Result<void>> recover();
+  audit::Entry lifecycle_entry(audit::EventType type);
+  Result<void> listen();
+  bool renew_tls(const service::Deployment& deployment, const service::Credentials& credentials);
+  async::Task<void> settle();
+  connected::gateway::RouteParts parts() noexcept;
+
+  async::Loop& loop_;
+  Shared& shared_;
+  const std::size_t index_;
+  std::unique_ptr<storage::Database> database_;
+  audit::Client audit_;
+  audit::Denials denials_;
+  http::TicketVerifier verifier_;
+  http::Client vaultd_;
+  connected::gateway::HttpConnectors::Clients connectord_;
+  connected::gateway::HttpVault vault_;
+  connected::gateway::HttpConnectors connectors_;
+  connected::gateway::PaymentStore store_;
+  connected::gateway::AccountStore accounts_;
+  connected::gateway::AccountDesk desk_;
+  connected::gateway::PaymentService payments_;
+  connected::gateway::Settler settler_;
+  http::Router router_;
+  std::unique_ptr<http::Server> server_;
+  bool recovered_ = false;
+  bool stopping_ = false;
+  bool settling_ = false;
+};
+
+}  // namespace strongroom::gatewayd

@@ -1,0 +1,211 @@
+"""gatewayd itself, between a stand-in vault and a stand-in connector: payments over real sockets,
+and what becomes of them when it is killed.
+"""
+import base64
+import contextlib
+import re
+import signal
+import threading
+import time
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+import deployment as d
+from certificates import Authority, Leaf
+from checked_api import CheckedApi
+from children import free_port
+from pay_neighbors import Connector, Vault, problem
+from running_deployment import RunningDeployment, folder, wait_until
+from tickets import TicketKey, good_claims
+
+MERCHANT, OTHER = "mer_" + "a" * 26, "mer_" + "b" * 26
+TOKEN = "tok_" + "a" * 26
+# The examples of docs/formats/connector-seal.md.
+HEAD = "06737472697065056163635f31" + "42" * 12
+ACCOUNT = "010102030401" + HEAD + ("0016528868ae1af29e04e281be63f713c0"
+                                   "ac40767db63353572cb82901e2cabcce40")
+PROCESSOR_TOKEN = "010102030402" + HEAD + ("0016528868ae1af29214fcad95378463eff0f8"
+                                           "74f8f5012b0a1a1f86b44e21c1726b40c8")
+SECTION = """
+[gatewayd]
+listen = "127.0.0.1:{port}"
+certificate = "tls/gatewayd/gatewayd.crt"
+key = "tls/gatewayd/gatewayd.key"
+database = "sqlite:data/gatewayd/core.db"
+vaultd = "127.0.0.1:{vault}"
+connectors = {{ stripe = "127.0.0.1:{connector}" }}
+"""
+
+
+def blob(hexadecimal):
+    return base64.urlsafe_b64encode(bytes.fromhex(hexadecimal)).rstrip(b"=").decode()
+
+
+class Gateway(RunningDeployment):
+    """auditd and gatewayd of a deployment, with the neighbors played here."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.create("sqlite")
+        self._authority = Authority.of(self)
+        self._ca = self.dir / "tls/ca/ca.crt"
+        self.vault_played = Vault(self._server("vaultd"), self._ca, blob(PROCESSOR_TOKEN))
+        self.connector = Connector(self._server("connectord-stripe"), self._ca)
+        self._tickets = TicketKey()
+        (self.dir / "public/tickets.pub").write_text(self._tickets.line())
+        self._edged = self._authority.issue(Leaf(uris=("spiffe://strongroom.local/edged",)))
+        self._configure()
+
+    def _server(self, identity, stem=None, usage=(ExtendedKeyUsageOID.SERVER_AUTH,)):
+        leaf = Leaf(uris=(f"spiffe://strongroom.local/{identity}",), usage=usage)
+        return self._authority.issue(leaf, stem)
+
+    def _configure(self):
+        for name in ("tls/gatewayd", "data/gatewayd"):
+            (self.dir / name).mkdir(mode=0o700)
+        self._server("gatewayd", self.dir / "tls/gatewayd/gatewayd",
+                     (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH))
+        self.port = free_port()
+        text, changed = re.subn(r'writers = \{ (vaultd = ("\d+"))',
+                                r'writers = { gatewayd = \2, \1', self.config.read_text())
+        assert changed == 1
+        text += SECTION.format(port=self.port, vault=self.vault_played.port,
+                               connector=self.connector.port)
+        self.config.write_text(text)
+        self._check([d.BIN / "gatewayd", "--config", self.config, "--init"])
+
+    def start_all(self):
+        for instance in ("auditd", "gatewayd"):
+            self.start_one(instance)
+        answer = self.admin("gatewayd", "POST", "/v1/connector-accounts",
+                            {"merchant": MERCHANT, "account": blob(ACCOUNT)})
+        assert answer[0] == 201, answer
+
+    def stop_all(self):
+        self.connector.release()
+        self.supervisor.stop_all()
+        self.vault_played.close()
+        self.connector.close()
+
+    def merchant(self, merchant=MERCHANT, **claims):
+        scopes = ["payments:write", "payments:read"]
+        ticket = self._tickets.sign(good_claims(merchant, **{"scopes": scopes, **claims}))
+        return CheckedApi("public", f"https://127.0.0.1:{self.port}", self._ca, None,
+                          self._edged.certificate, self._edged.key,
+                          headers={"Strongroom-Ticket": ticket, "Strongroom-Source": "192.0.2.1"})
+
+
+@pytest.fixture
+def gateway():
+    with folder() as parent:
+        made = Gateway(parent / "deployment")
+        try:
+            made.start_all()
+            yield made
+        finally:
+            made.stop_all()
+
+
+def pay(client, key, **members):
+    body = {"amount": 1099, "currency": "USD", "token": TOKEN, **members}
+    return client.post("/v1/payments", body, {"Idempotency-Key": key})
+
+
+def settled(client, payment, status):
+    path = f"/v1/payments/{payment}"
+    return wait_until(lambda: client.get(path).body["status"] == status, f"{payment} is {status}")
+
+
+def test_a_payment_from_authorization_to_refund(gateway):
+    client = gateway.merchant()
+    made = pay(client, "k1", capture=False, reference="order 7", metadata={"a": "b"})
+    assert (made.status, made.body["status"]) == (201, "authorized")
+    path = f"/v1/payments/{made.body['id']}"
+    captured = client.post(f"{path}/capture", {"amount": 1000}, {"Idempotency-Key": "k2"})
+    assert (captured.status, captured.body["amount_captured"]) == (200, 1000)
+    refund = client.post(f"{path}/refunds", {}, {"Idempotency-Key": "k3"})
+    assert (refund.status, refund.body["status"], refund.body["amount"]) == (201, "succeeded", 1000)
+    assert client.get(path).body["status"] == "refunded"
+    again = client.post(f"{path}/capture", {"amount": 1000}, {"Idempotency-Key": '"k2"'})
+    assert again.body == captured.body and again.headers["idempotent-replayed"] == "true"
+    late = client.post(f"{path}/void", {}, {"Idempotency-Key": "k4"})
+    assert (late.status, late.problem) == (409, "payment-state")
+    assert gateway.connector.charges["pi_0"]["refunded"] == 1000
+    assert [item["id"] for item in client.get("/v1/payments").body["data"]] == [made.body["id"]]
+    accounts = client.get("/v1/connector-accounts").body["data"]
+    assert [account["connector"] for account in accounts] == ["stripe"]
+
+
+def test_what_is_refused_says_why_and_charges_nothing(gateway):
+    client = gateway.merchant()
+    gateway.connector.declines = ["insufficient_funds"]
+    declined = pay(client, "d")
+    assert (declined.status, declined.body["status"]) == (201, "declined")
+    assert declined.body["decline"] == {"class": "soft", "code": "insufficient_funds"}
+    gone = "tok_" + "b" * 26
+    gateway.vault_played.refused[gone] = problem(410, "token-deleted")
+    assert pay(client, "g", token=gone).problem == "token-deleted"
+    assert pay(client, "c", currency="XTS").pointer == "#/currency"
+    assert pay(client, "n", connector="nmi").pointer == "#/connector"
+    assert pay(client, "4242424242424242").problem == "looks-like-card-data"
+    assert pay(client, "d", amount=1).problem == "idempotency-mismatch"
+    assert pay(gateway.merchant(scopes=["payments:read"]), "s").status == 403
+    assert pay(gateway.merchant(OTHER), "o").pointer == "#/connector"
+    other = gateway.merchant(OTHER).get(f"/v1/payments/{declined.body['id']}")
+    assert other.status == 404
+    assert not gateway.connector.charges
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_the_processor_works_it_charges_once(gateway, when):
+    client = gateway.merchant()
+    gateway.connector.hold(when)
+
+    def send():
+        with contextlib.suppress(OSError, Exception):
+            pay(client, "k1")
+
+    merchant = threading.Thread(target=send)
+    merchant.start()
+    assert gateway.connector.holding.wait(10)
+    gateway.processes["gatewayd"].send_signal(signal.SIGKILL)
+    gateway.processes["gatewayd"].wait()
+    gateway.connector.release()
+    merchant.join()
+
+    gateway.start_one("gatewayd")
+    client = gateway.merchant()
+    listed = client.get("/v1/payments").body["data"]
+    assert len(listed) == 1 and listed[0]["status"] in ("unknown", "captured")
+    settled(client, listed[0]["id"], "captured")
+    again = pay(client, "k1")
+    assert again.body["id"] == listed[0]["id"] and again.body["status"] == "captured"
+    assert [charge["captured"] for charge in gateway.connector.charges.values()] == [1099]
+    assert gateway.connector.requests[-1][2]["settle"] is True
+
+
+def test_a_lost_answer_is_unknown_until_it_settles(gateway):
+    client = gateway.merchant()
+    gateway.connector.hold("after")
+    gateway.connector.release()  # no wait: the connection ends at once
+    threading.Timer(0.1, gateway.connector.release).start()
+    lost = pay(client, "k1")
+    assert (lost.status, lost.body["status"]) == (201, "unknown")
+    path = f"/v1/payments/{lost.body['id']}"
+    busy = client.post(f"{path}/refunds", {}, {"Idempotency-Key": "r"})
+    assert busy.problem in ("payment-state", "") and busy.status in (409, 201)
+    settled(client, lost.body["id"], "captured")
+    metrics = gateway.admin("gatewayd", "GET", "/metrics")[1]
+    assert re.search(r"strongroom_payment_outcomes_settled_total\S* [1-9]", metrics)
+    assert len(gateway.connector.charges) == 1
+
+
+def test_it_stops_cleanly_and_keeps_what_it_has(gateway):
+    client = gateway.merchant()
+    made = pay(client, "k1")
+    started = time.monotonic()
+    assert gateway.stop_one("gatewayd") == 0
+    assert time.monotonic() - started < 5
+    gateway.start_one("gatewayd")
+    assert gateway.merchant().get(f"/v1/payments/{made.body['id']}").body == made.body
