@@ -3,10 +3,12 @@ and what becomes of them when it is killed.
 """
 import base64
 import contextlib
+import http.client
 import re
 import signal
 import threading
 import time
+import tomllib
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -53,7 +55,8 @@ class Gateway(RunningDeployment):
         self.vault_played = Vault(self._server("vaultd"), self._ca, blob(PROCESSOR_TOKEN))
         self.connector = Connector(self._server("connectord-stripe"), self._ca)
         self._tickets = TicketKey()
-        (self.dir / "public/tickets.pub").write_text(self._tickets.line())
+        with open(self.dir / "public/tickets.pub", "a") as keys:  # beside authd's
+            keys.write(self._tickets.line())
         self._edged = self._authority.issue(Leaf(uris=("spiffe://strongroom.local/edged",)))
         self._configure()
 
@@ -70,6 +73,7 @@ class Gateway(RunningDeployment):
         text, changed = re.subn(r'writers = \{ (vaultd = ("\d+"))',
                                 r'writers = { gatewayd = \2, \1', self.config.read_text())
         assert changed == 1
+        text = text.replace("[edged] ", f'[edged]\ngatewayd = "127.0.0.1:{self.port}" ', 1)
         text += SECTION.format(port=self.port, vault=self.vault_played.port,
                                connector=self.connector.port)
         self.config.write_text(text)
@@ -78,9 +82,17 @@ class Gateway(RunningDeployment):
     def start_all(self):
         for instance in ("auditd", "gatewayd"):
             self.start_one(instance)
+        self.add_account(MERCHANT)
+
+    def add_account(self, merchant):
         answer = self.admin("gatewayd", "POST", "/v1/connector-accounts",
-                            {"merchant": MERCHANT, "account": blob(ACCOUNT)})
+                            {"merchant": merchant, "account": blob(ACCOUNT)})
         assert answer[0] == 201, answer
+
+    def public(self, api_key):
+        """A client of edged."""
+        listen = tomllib.loads(self.config.read_text())["edged"]["listen"]
+        return CheckedApi("public", f"https://{listen}", self._ca, api_key)
 
     def stop_all(self):
         self.connector.release()
@@ -163,7 +175,7 @@ def test_killed_while_the_processor_works_it_charges_once(gateway, when):
     gateway.connector.hold(when)
 
     def send():
-        with contextlib.suppress(OSError, Exception):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             pay(client, "k1")
 
     merchant = threading.Thread(target=send)
@@ -188,17 +200,45 @@ def test_killed_while_the_processor_works_it_charges_once(gateway, when):
 def test_a_lost_answer_is_unknown_until_it_settles(gateway):
     client = gateway.merchant()
     gateway.connector.hold("after")
-    gateway.connector.release()  # no wait: the connection ends at once
     threading.Timer(0.1, gateway.connector.release).start()
     lost = pay(client, "k1")
     assert (lost.status, lost.body["status"]) == (201, "unknown")
+    gateway.connector.hold("before")  # the settler's first try
     path = f"/v1/payments/{lost.body['id']}"
     busy = client.post(f"{path}/refunds", {}, {"Idempotency-Key": "r"})
-    assert busy.problem in ("payment-state", "") and busy.status in (409, 201)
+    assert (busy.status, busy.problem) == (409, "payment-state")
+    again = pay(client, "k1")
+    assert again.body == lost.body and again.headers["idempotent-replayed"] == "true"
+    assert gateway.connector.holding.wait(10)
+    gateway.connector.release()
     settled(client, lost.body["id"], "captured")
     metrics = gateway.admin("gatewayd", "GET", "/metrics")[1]
-    assert re.search(r"strongroom_payment_outcomes_settled_total\S* [1-9]", metrics)
+    assert "strongroom_payment_outcomes_settled_total 1" in metrics
     assert len(gateway.connector.charges) == 1
+    refund = client.post(f"{path}/refunds", {}, {"Idempotency-Key": "r"})
+    assert (refund.status, refund.body["status"]) == (201, "succeeded")
+
+
+def test_a_merchant_pays_through_edged(gateway):
+    for instance in ("authd", "edged"):
+        gateway.start_one(instance)
+    merchant = gateway.new_merchant()
+    gateway.add_account(merchant.id)
+    client = gateway.public(merchant.api_key)
+    made = pay(client, "k1", capture=False)
+    assert (made.status, made.body["status"]) == (201, "authorized")
+    path = f"/v1/payments/{made.body['id']}"
+    voided = client.post(f"{path}/void", {}, {"Idempotency-Key": "k2"})
+    assert (voided.status, voided.body["status"]) == (200, "voided")
+    assert pay(client, "k1", capture=False).headers["idempotent-replayed"] == "true"
+    assert client.get("/v1/payments?after=" + made.body["id"]).body["data"] == []
+    assert pay(client, "k3", reference="4242 4242 4242 4242").problem == "looks-like-card-data"
+    reader = gateway.public(gateway.new_key(merchant.id, "merchant_user")["key"])
+    assert reader.get(path).body["status"] == "voided"
+    assert pay(reader, "k4").status == 403
+    denied = gateway.audit_entries(event_type="access.denied")
+    assert [entry["unmapped"]["merchant_id"] for entry in denied] == [merchant.id]
+    assert gateway.public("sk_test_" + "a" * 52).get("/v1/payments").status == 401
 
 
 def test_it_stops_cleanly_and_keeps_what_it_has(gateway):

@@ -16,6 +16,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   }
   config.authd = service::read_address(section, "authd");
   config.vaultd = service::read_address(section, "vaultd");
+  if (section.has("gatewayd")) config.gatewayd = service::read_address(section, "gatewayd");
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   SR_CHECK_OK(section.finish());
   return config;

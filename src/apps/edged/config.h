@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "base/config.h"
 #include "service/deployment.h"
@@ -11,9 +12,10 @@ namespace strongroom::edged {
 struct Config {
   service::Address listen;          // for everyone
   service::Credentials public_tls;  // shown to clients; by default the service's own
-  service::Credentials tls;         // shown to authd and vaultd
+  service::Credentials tls;         // shown to the services behind
   service::Address authd;
   service::Address vaultd;
+  std::optional<service::Address> gatewayd;  // absent: a vault without payments
   std::size_t workers = 1;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);

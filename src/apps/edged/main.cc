@@ -26,14 +26,16 @@ class Service final : public service::Service {
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
     const Config& config = shared_.config;
-    return sandbox::enter_edged(
-        {.config_folder = deployment.config_folder(),
-         .credential_paths = {folder_of(deployment.ca_path), folder_of(config.tls.certificate_path),
-                              folder_of(config.tls.key_path),
-                              folder_of(config.public_tls.certificate_path),
-                              folder_of(config.public_tls.key_path)},
-         .connect_ports = {config.authd.port, config.vaultd.port},
-         .listen_ports = {config.listen.port}});
+    sandbox::EdgedPaths paths{
+        .config_folder = deployment.config_folder(),
+        .credential_paths = {folder_of(deployment.ca_path), folder_of(config.tls.certificate_path),
+                             folder_of(config.tls.key_path),
+                             folder_of(config.public_tls.certificate_path),
+                             folder_of(config.public_tls.key_path)},
+        .connect_ports = {config.authd.port, config.vaultd.port},
+        .listen_ports = {config.listen.port}};
+    if (config.gatewayd) paths.connect_ports.push_back(config.gatewayd->port);
+    return sandbox::enter_edged(paths);
   }
 
   [[nodiscard]] sandbox::ProbePlan probe_plan() const override {

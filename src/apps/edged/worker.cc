@@ -14,7 +14,10 @@ namespace {
 
 constexpr std::chrono::seconds kServerPatience{5};
 constexpr std::size_t kVaultConnectionsMax = 64;  // card requests wait on the database, not on us
-constexpr std::size_t kAuthConnectionsMax = 4;    // a ticket serves a credential for a second
+constexpr std::size_t kGatewayConnectionsMax = 256;  // payments wait on processors
+// Above what gatewayd gives a connector: its word on a payment, `unknown` included, comes first.
+constexpr std::chrono::seconds kPaymentTimeout{60};
+constexpr std::size_t kAuthConnectionsMax = 4;  // a ticket serves a credential for a second
 
 http::ClientOptions client_options(const service::Address& where, std::string_view identity,
                                    std::size_t connections,
@@ -38,6 +41,12 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               client_options(shared.config.vaultd, "vaultd", kVaultConnectionsMax, inner_tls)),
       edge_(authd_, vaultd_) {
   edge_.add_routes(router_);
+  if (!shared.config.gatewayd) return;
+  http::ClientOptions options =
+      client_options(*shared.config.gatewayd, "gatewayd", kGatewayConnectionsMax, inner_tls);
+  options.response_timeout = kPaymentTimeout;
+  gatewayd_.emplace(loop, std::move(options));
+  edge_.add_payment_routes(router_, *gatewayd_);
 }
 
 async::Task<Result<void>> Worker::start() {
@@ -53,6 +62,7 @@ async::Task<void> Worker::drain() {
   if (server_) co_await server_->drain(kServerPatience);
   co_await authd_.close();
   co_await vaultd_.close();
+  if (gatewayd_) co_await gatewayd_->close();
 }
 
 bool Worker::reload(const service::Deployment& deployment) {
@@ -81,7 +91,8 @@ bool Worker::renew_inner(const service::Deployment& deployment, const Config& pl
     return false;
   }
   authd_.set_tls(*tls);
-  vaultd_.set_tls(*std::move(tls));
+  vaultd_.set_tls(*tls);
+  if (gatewayd_) gatewayd_->set_tls(*std::move(tls));
   return true;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "apps/edged/config.h"
 #include "async/loop.h"
@@ -38,6 +39,7 @@ class Worker final : public service::Worker {
   std::size_t index_;
   http::Client authd_;
   http::Client vaultd_;
+  std::optional<http::Client> gatewayd_;
   cde::Edge edge_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;

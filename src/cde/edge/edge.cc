@@ -135,4 +135,28 @@ void Edge::add_routes(http::Router& router) {
   });
 }
 
+void Edge::add_payment_routes(http::Router& router, http::Client& gatewayd) {
+  struct Public {
+    Method method;
+    std::string_view pattern;
+  };
+  constexpr std::array<Public, 7> kPublic{{{Method::post, "/v1/payments"},
+                                           {Method::get, "/v1/payments"},
+                                           {Method::get, "/v1/payments/{id}"},
+                                           {Method::post, "/v1/payments/{id}/capture"},
+                                           {Method::post, "/v1/payments/{id}/void"},
+                                           {Method::post, "/v1/payments/{id}/refunds"},
+                                           {Method::get, "/v1/connector-accounts"}}};
+  for (const Public& route : kPublic) {
+    router.add({.method = route.method,
+                .pattern = route.pattern,
+                .identities = {http::kAnyone},
+                .handler = [this, &gatewayd](Request& request) {
+                  std::string target(request.path());
+                  if (!request.query().empty()) target.append("?").append(request.query());
+                  return pass(gatewayd, std::move(target), request);
+                }});
+  }
+}
+
 }  // namespace strongroom::cde

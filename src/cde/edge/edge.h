@@ -22,6 +22,9 @@ class Edge final {
   // Adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
   // `/healthz` answered here. `router` does not outlive the Edge.
   void add_routes(http::Router& router);
+  // Adds `/v1/payments*` and `/v1/connector-accounts`, passed on to gatewayd, which outlives the
+  // router, too.
+  void add_payment_routes(http::Router& router, http::Client& gatewayd);
 
  private:
   // Passes `request` on to `target` at `upstream`, for the merchant of its credential.
