@@ -19,6 +19,7 @@ using http::ClientRequest;
 using http::ClientResponse;
 using payments::LookUpAnswer;
 using payments::Operation;
+using payments::OperationOutcome;
 using payments::PayAnswer;
 using wire::Problem;
 using wire::ProblemType;
@@ -100,6 +101,10 @@ std::optional<Problem> refusal(const ClientResponse& response) {
   return passed_on(*type);
 }
 
+bool is_refusal(OperationOutcome outcome) {
+  return outcome == OperationOutcome::declined || outcome == OperationOutcome::failed;
+}
+
 std::string_view path_of(Operation operation) {
   switch (operation) {
     case Operation::authorize:
@@ -118,9 +123,8 @@ std::string_view path_of(Operation operation) {
 
 }  // namespace
 
-async::Task<Answer<std::string>> HttpVault::processor_token(Origin origin, std::string token,
-                                                            std::string account,
-                                                            std::string payment) {
+async::Task<Answer<Resolved>> HttpVault::processor_token(Origin origin, std::string token,
+                                                         std::string account, std::string payment) {
   const std::string target = "/v1/cards/" + token + "/processor-tokens";
   const std::string body = wire::processor_token_request_json(account, payment);
   const ClientRequest request = request_of(http::Method::post, target, std::move(origin), body);
@@ -129,7 +133,11 @@ async::Task<Answer<std::string>> HttpVault::processor_token(Origin origin, std::
   if (!response) co_return std::unexpected(not_sent(response.error()).value_or(kNoAnswer));
   if (response->status == 200) {
     auto answer = wire::parse_processor_token_answer(response->body);
-    if (answer) co_return std::move(answer->processor_token);
+    if (answer) co_return Resolved{std::move(answer->processor_token), {}};
+    auto refusal = payments::parse_pay_answer(response->body);
+    if (refusal && is_refusal(refusal->outcome)) co_return Resolved{{}, *std::move(refusal)};
+    // Whether the card was put there is not known; asking again for the same payment finds out.
+    if (refusal) co_return std::unexpected(kNoAnswer);
   }
   const auto type = problem_in(*response);
   if (!type) log::error("vaultd's answer is none", {{"status", response->status}});

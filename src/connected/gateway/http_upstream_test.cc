@@ -69,7 +69,7 @@ class HttpUpstreamTest : public ::testing::Test {
     return wait(connectors_.look_up({.ticket = "t", .request_id = "", .source = ""}, "stripe",
                                     {"YWNj", "att_1", "pi_1"}));
   }
-  Answer<std::string> resolve() {
+  Answer<Resolved> resolve() {
     HttpVault vault(*vaultd_);
     return wait(vault.processor_token({.ticket = "t", .request_id = "", .source = ""}, "tok_a",
                                       "YWNj", "pay_a"));
@@ -168,6 +168,21 @@ TEST_F(HttpUpstreamTest, TheVaultsWordsOnATokenArePassedOn) {
       200, R"({"processor_token":"AQECAwQCBnN0cmlwZQVhY2NfMUJCQkJCQkJCQkJCQgAWUohorh)"
            R"(rykhT8rZU3hGPv8Ph0-PUBKwoaH4a0TiHBcmtAyA","created":false})");
   EXPECT_TRUE(resolve());
+}
+
+TEST_F(HttpUpstreamTest, ARefusedCardIsTheProcessorsWord) {
+  answer_ = http::json_response(200, R"({"outcome":"declined","processor_reference":null,)"
+                                     R"("decline":{"class":"hard","code":"stolen_card"}})");
+  const auto refused = resolve();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->processor_token, "");
+  EXPECT_EQ(refused->refusal.decline->code, "stolen_card");
+  // A lost answer is not the card's, and no token can follow an approval.
+  for (const std::string_view outcome : {"unknown", "approved"}) {
+    answer_ = http::json_response(200, R"({"outcome":")" + std::string(outcome) +
+                                           R"(","processor_reference":null,"decline":null})");
+    EXPECT_EQ(resolve().error().type, ProblemType::service_unavailable);
+  }
 }
 
 }  // namespace

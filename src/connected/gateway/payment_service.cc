@@ -45,6 +45,26 @@ Problem problem_of_database(const Error& error) {
   }
 }
 
+// The payment that `attempt` begins.
+PaymentRow first_row(const AttemptRow& attempt, const Account& account, PaymentRequest request) {
+  return {.id = attempt.payment,
+          .merchant = attempt.merchant,
+          .currency = request.currency,
+          .payment = payments::start(attempt.operation, attempt.amount),
+          .token = std::move(request.token),
+          .initiator = request.initiator,
+          .connector = account.connector,
+          .account_id = account.id,
+          .reference = std::move(request.reference),
+          .metadata = std::move(request.metadata),
+          .first_attempt = attempt.id,
+          .processor_reference = {},
+          .decline = {},
+          .open_attempt = attempt.id,
+          .created_at_us = attempt.created_at_us,
+          .updated_at_us = attempt.created_at_us};
+}
+
 }  // namespace
 
 AttemptState state_of(OperationOutcome outcome) noexcept {
@@ -171,30 +191,27 @@ async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request)
   const Answer<Account> account = co_await choose_account(call.merchant, request.connector);
   if (!account) co_return refuse(account.error());
   const std::string id = payment_id(call.merchant, call.idempotency_key);
-  auto processor_token =
+  auto resolved =
       co_await parts_.vault.processor_token(call.origin, request.token, account->sealed, id);
-  if (!processor_token) co_return refuse(processor_token.error());
+  if (!resolved) co_return refuse(resolved.error());
 
   const Operation operation = request.capture ? Operation::sale : Operation::authorize;
+  payments::AuthorizationRequest ask{.account = account->sealed,
+                                     .processor_token = std::move(resolved->processor_token),
+                                     .money = {request.amount, request.currency},
+                                     .reference = {},
+                                     .idempotency_key = {},
+                                     .initiator = request.initiator};
   AttemptRow attempt = new_attempt(call, id, operation, request.amount);
-  attempt.processor_token = *std::move(processor_token);
-  Done done{.payment = {.id = id,
-                        .merchant = call.merchant,
-                        .currency = request.currency,
-                        .payment = payments::start(operation, request.amount),
-                        .token = std::move(request.token),
-                        .initiator = request.initiator,
-                        .connector = account->connector,
-                        .account_id = account->id,
-                        .reference = std::move(request.reference),
-                        .metadata = std::move(request.metadata),
-                        .first_attempt = attempt.id,
-                        .processor_reference = {},
-                        .decline = {},
-                        .open_attempt = attempt.id,
-                        .created_at_us = attempt.created_at_us,
-                        .updated_at_us = attempt.created_at_us},
-            .attempt = std::move(attempt)};
+  ask.reference = ask.idempotency_key = attempt.id;
+  attempt.processor_token = ask.processor_token;
+  Done done{.payment = first_row(attempt, *account, std::move(request)), .attempt = {}};
+  done.attempt = std::move(attempt);
+  // A card that the processor would not take is a payment that it refused; nothing is to be asked.
+  if (ask.processor_token.empty()) {
+    apply(done, resolved->refusal, done.attempt.created_at_us);
+    done.attempt.ticket.clear();
+  }
   const Result<Begun> stored = co_await parts_.store.begin_payment(done.payment, done.attempt);
   const Answer<Begun> begin = co_await begun(stored, done.attempt);
   if (!begin) co_return refuse(begin.error());
@@ -204,12 +221,7 @@ async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request)
     if (other->has_value()) co_return **std::move(other);
     co_return refuse(kRunning);
   }
-  payments::AuthorizationRequest ask{.account = account->sealed,
-                                     .processor_token = done.attempt.processor_token,
-                                     .money = {request.amount, request.currency},
-                                     .reference = done.attempt.id,
-                                     .idempotency_key = done.attempt.id,
-                                     .initiator = request.initiator};
+  if (!done.attempt.open()) co_return done;
   auto answer = co_await parts_.connectors.authorize(call.origin, account->connector, operation,
                                                      std::move(ask));
   co_return co_await finish(std::move(done), std::move(answer));

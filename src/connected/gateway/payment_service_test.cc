@@ -104,6 +104,25 @@ TEST_F(PaymentServiceTest, ADeclineIsAPaymentThatSaysWhy) {
   EXPECT_EQ(processor_.requests, 1);
 }
 
+TEST_F(PaymentServiceTest, ACardThatTheProcessorRefusesIsADeclinedPayment) {
+  vault_.refusal = {OperationOutcome::declined, {}, Decline{DeclineClass::hard, "stolen_card"}};
+  const auto done = pay("k1");
+  ASSERT_TRUE(done);
+  EXPECT_EQ(status(done->payment.payment), "declined");
+  const PaymentRow row = stored(done->payment.id);
+  EXPECT_EQ(status(row.payment), "declined");
+  EXPECT_EQ(row.decline->code, "stolen_card");
+  EXPECT_EQ(row.open_attempt, "");
+  EXPECT_EQ(count("SELECT count(*) FROM attempts WHERE ticket <> '' OR next_at > 0"), 0);
+  EXPECT_EQ(processor_.requests, 0);
+  vault_.refusal.reset();
+  const auto again = pay("k1");
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->replayed);
+  EXPECT_EQ(again->payment.decline, done->payment.decline);
+  EXPECT_EQ(vault_.payments.size(), 1U);
+}
+
 TEST_F(PaymentServiceTest, CaptureVoidAndRefundFollowTheRules) {
   const std::string id = authorized();
   const auto captured = change("c", id, Operation::capture, 600);

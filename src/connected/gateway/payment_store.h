@@ -42,7 +42,7 @@ class PaymentStore final {
  public:
   PaymentStore(async::Loop& loop, storage::Database& database);
 
-  // Stores a new payment with its first attempt, open in both.
+  // Stores a new payment with its first attempt, open in both or concluded in both.
   [[nodiscard]] async::Task<Result<Begun>> begin_payment(PaymentRow payment, AttemptRow attempt);
   // Opens `attempt` on the payment, which is as it was read.
   [[nodiscard]] async::Task<Result<Begun>> begin_operation(PaymentRow payment, AttemptRow attempt);

@@ -24,16 +24,23 @@ struct Origin {
   std::string traceparent{};
 };
 
+// What the vault has for a payment: a processor token; where it is empty, the processor's `refusal`
+// (declined or failed) to take the card, which is the payment's.
+struct Resolved {
+  std::string processor_token{};  // sealed
+  payments::PayAnswer refusal{};
+};
+
 class VaultClient {
  public:
   virtual ~VaultClient() = default;
-  // The sealed processor token of `token` at `account` (a sealed blob), for this payment: asking
-  // again for the same payment counts no further use. Problems: the vault's (not_found,
-  // token_deleted, ...), service_unavailable; nothing was charged with any.
-  [[nodiscard]] virtual async::Task<Answer<std::string>> processor_token(Origin origin,
-                                                                         std::string token,
-                                                                         std::string account,
-                                                                         std::string payment) = 0;
+  // The processor token of `token` at `account` (a sealed blob), for this payment: asking again for
+  // the same payment counts no further use. Problems: the vault's (not_found, token_deleted, ...),
+  // service_unavailable; nothing was charged with any.
+  [[nodiscard]] virtual async::Task<Answer<Resolved>> processor_token(Origin origin,
+                                                                      std::string token,
+                                                                      std::string account,
+                                                                      std::string payment) = 0;
 };
 
 // ConnectorClient speaks to the connectord of each processor. A problem means that nothing reached

@@ -47,16 +47,18 @@ class MemoryRecorder final : public audit::Recorder {
 
 class FakeVault final : public VaultClient {
  public:
-  [[nodiscard]] async::Task<Answer<std::string>> processor_token(Origin, std::string token,
-                                                                 std::string account,
-                                                                 std::string payment) override {
+  [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin, std::string token,
+                                                              std::string account,
+                                                              std::string payment) override {
     payments.push_back(payment);
     if (refuse) co_return std::unexpected(wire::Problem{.type = *refuse});
-    co_return "sealed-" + token + "-" + account;
+    if (refusal) co_return Resolved{{}, *refusal};
+    co_return Resolved{"sealed-" + token + "-" + account, {}};
   }
 
   std::optional<wire::ProblemType> refuse;
-  std::vector<std::string> payments;  // that were asked for
+  std::optional<payments::PayAnswer> refusal;  // of the processor, to take the card
+  std::vector<std::string> payments;           // that were asked for
 };
 
 // What happens to one request on its way.
