@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 #include <vector>
 
 #include "base/encoding.h"

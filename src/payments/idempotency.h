@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <boost/json/value.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -12,6 +11,10 @@
 #include <string_view>
 
 #include "wire/problem.h"
+
+namespace boost::json {
+class value;  // whoever keeps a fingerprint need not see JSON
+}
 
 namespace strongroom::payments {
 
