@@ -7,6 +7,9 @@ import ssl
 import threading
 import urllib.parse
 
+PATIENCE_SECONDS = 60
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -74,34 +77,36 @@ class Vault(Neighbor):
 
 
 class Connector(Neighbor):
-    """`hold("before" | "after")` makes the next request wait there, until `release()`; then its
-    connection ends without an answer."""
+    """`hold("before" | "after", ...)` makes the next requests wait, each before or after its
+    effect, until a `release()`, which may come first; then its connection ends unanswered."""
 
     def __init__(self, files, ca):
         self.charges = {}  # processor reference -> {"reference", "amount", "captured", "refunded"}
         self.requests = []
         self.declines = []  # of the next payments
-        self.holding = threading.Event()
-        self._hold = None
-        self._release = threading.Event()
+        self._holds = []
+        self._held = threading.Semaphore(0)
+        self._released = threading.Semaphore(0)
         self._answers = {}
         self._lock = threading.Lock()
         super().__init__(files, ca)
 
-    def hold(self, when):
-        self.holding.clear()
-        self._release.clear()
-        self._hold = when
+    def hold(self, *when):
+        self._holds = list(when)
+
+    def wait_held(self):
+        assert self._held.acquire(timeout=PATIENCE_SECONDS), "no request came to be held"
 
     def release(self):
-        self._release.set()
+        self._released.release()
 
     def answer(self, method, path, body):
         parts = urllib.parse.urlsplit(path)
         self.requests.append((method, parts.path, body))
         if method == "GET":
             return 200, self._look_up(dict(urllib.parse.parse_qsl(parts.query)))
-        hold, self._hold = self._hold, None
+        with self._lock:
+            hold = self._holds.pop(0) if self._holds else None
         if hold == "before":
             return self._wait()
         with self._lock:
@@ -113,8 +118,8 @@ class Connector(Neighbor):
         return 200, self._answers[key]
 
     def _wait(self):
-        self.holding.set()
-        self._release.wait(30)
+        self._held.release()
+        self._released.acquire(timeout=PATIENCE_SECONDS)
 
     def _effect(self, path, body):
         if path in ("/v1/sales", "/v1/authorizations"):
