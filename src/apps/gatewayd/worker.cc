@@ -50,7 +50,7 @@ connected::gateway::HttpConnectors::Clients connector_clients(
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                std::unique_ptr<storage::Database> database, http::TicketVerifier verifier,
-               std::shared_ptr<const http::TlsContext> client_tls)
+               const std::shared_ptr<const http::TlsContext>& client_tls)
     : loop_(loop),
       shared_(shared),
       index_(index),

@@ -44,7 +44,7 @@ class Worker final : public service::Worker {
  public:
   Worker(async::Loop& loop, Shared& shared, std::size_t index,
          std::unique_ptr<storage::Database> database, http::TicketVerifier verifier,
-         std::shared_ptr<const http::TlsContext> client_tls);
+         const std::shared_ptr<const http::TlsContext>& client_tls);
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
