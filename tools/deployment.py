@@ -20,7 +20,7 @@ from children import (READY_SECONDS, STOP_SECONDS, DeploymentError, die_with_par
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))
 # In the order in which they need each other.
-DAEMONS = ("auditd", "authd", "connectord-stripe", "vaultd", "edged")
+DAEMONS = ("auditd", "authd", "connectord-stripe", "vaultd", "gatewayd", "edged")
 SIMULATOR = "psp-sim"  # stands beside connectord-stripe; no daemon, it has no admin socket
 BACKOFF_SECONDS_MAX = 30
 BACKOFF_DOUBLINGS_MAX = 9
@@ -76,9 +76,9 @@ class Deployment:
             self.postgres.create()
             try:
                 with self.postgres.running():
-                    urls = self.postgres.create_databases(("vault", "auth"))
-                    command += ["--vault-database", urls["vault"],
-                                "--auth-database", urls["auth"]]
+                    urls = self.postgres.create_databases(("vault", "auth", "core"))
+                    for name, url in urls.items():
+                        command += [f"--{name}-database", url]
                     self._check(command)
             except BaseException:  # nobody could use it, and it would be in the next attempt's way
                 self.postgres.remove()
@@ -86,8 +86,9 @@ class Deployment:
         else:
             self._check(command)
 
-    def _check(self, command):
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    def _check(self, command, typed=None):
+        done = subprocess.run([str(part) for part in command], input=typed, capture_output=True,
+                              text=True)
         if done.returncode != 0:
             raise DeploymentError(f"{pathlib.Path(command[0]).name} {command[1]} failed "
                                   f"(exit {done.returncode}):\n{done.stdout}{done.stderr}".rstrip())
@@ -118,10 +119,17 @@ class Deployment:
         except OSError:
             return False
 
-    def strongroom(self, *arguments):
-        """Runs the operators' tool on this deployment and returns its JSON."""
+    def strongroom(self, *arguments, typed=None):
+        """Runs the operators' tool on this deployment, with the line `typed` as its input, and
+        returns its JSON.
+        """
         command = [BIN / "strongroom", *arguments, "--dir", self.dir, "--json"]
-        return json.loads(self._check(command))
+        return json.loads(self._check(command, typed))
+
+    def add_account(self, merchant, credential="sk_test_of_the_sandbox", *more):
+        """Enters a merchant's account at the processor that psp-sim plays, which takes any key."""
+        return self.strongroom("connector-accounts", "add", "--merchant", merchant,
+                               "--connector", "stripe", *more, typed=f"{credential}\n")
 
     def state(self):
         return json.loads(self.state_file.read_text())
@@ -194,11 +202,12 @@ class Deployment:
         return lines[-1] if lines else f"see {path}"
 
     def access(self):
-        """The sandbox's own merchant and API key, made once."""
+        """The sandbox's own merchant, made once, with an API key and an account."""
         if not self.access_file.exists():
             merchant = self.strongroom("merchants", "create", "--name", "Sandbox")
             key = self.strongroom("api-keys", "create", "--merchant", merchant["id"],
                                   "--name", "sandbox")
+            self.add_account(merchant["id"])
             record = {"merchant_id": merchant["id"], "api_key": key["key"]}
             write_atomically(self.access_file, json.dumps(record))
         return json.loads(self.access_file.read_text())
@@ -219,7 +228,8 @@ class Deployment:
             "audit_dir": str(self.dir / "audit"),
             "psp_sim": {"url": f"https://127.0.0.1:{self.simulator_address()[1]}"},
             "databases": {"vault": config["vaultd"]["database"],
-                          "auth": config["authd"]["database"]},
+                          "auth": config["authd"]["database"],
+                          "core": config["gatewayd"]["database"]},
             "processes": {name: {"pid": process.pid, "log": str(self.log_path(name))}
                           for name, process in processes.items()},
         }

@@ -20,8 +20,8 @@ KILLS = 3
 CARDS_BETWEEN_KILLS = 40
 
 EVERY_PROCESS = "every process"
-# Of connectord's death no card takes notice; its payments do, in tests/functional/test_connectord.
-VICTIMS = [instance for instance in d.DAEMONS if instance != "connectord-stripe"]
+# Of the others' death no card takes notice; payments do.
+VICTIMS = ("auditd", "authd", "vaultd", "edged")
 SCENES = [("sqlite", victim) for victim in (*VICTIMS, EVERY_PROCESS)]
 SCENES += [("postgres", victim) for victim in ("vaultd", "postgres", EVERY_PROCESS)]
 

@@ -11,7 +11,6 @@ import threading
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-import deployment as d
 from certificates import Authority, Leaf
 from checked_api import CheckedApi
 from pay_neighbors import Connector, Vault, problem
@@ -26,15 +25,6 @@ ACCOUNT = "010102030401" + HEAD + ("0016528868ae1af29e04e281be63f713c0"
                                    "ac40767db63353572cb82901e2cabcce40")
 PROCESSOR_TOKEN = "010102030402" + HEAD + ("0016528868ae1af29214fcad95378463eff0f8"
                                            "74f8f5012b0a1a1f86b44e21c1726b40c8")
-SECTION = """
-[gatewayd]
-listen = "127.0.0.1:{port}"
-certificate = "tls/gatewayd/gatewayd.crt"
-key = "tls/gatewayd/gatewayd.key"
-database = "sqlite:data/gatewayd/core.db"
-vaultd = "127.0.0.1:{vault}"
-connectors = {{ stripe = "127.0.0.1:{connector}" }}
-"""
 
 
 def blob(hexadecimal):
@@ -57,31 +47,25 @@ class Gateway(RunningDeployment):
         self._edged = self._authority.issue(Leaf(uris=("spiffe://strongroom.local/edged",)))
         self._configure()
 
-    def _server(self, identity, stem=None, usage=(ExtendedKeyUsageOID.SERVER_AUTH,)):
-        leaf = Leaf(uris=(f"spiffe://strongroom.local/{identity}",), usage=usage)
-        return self._authority.issue(leaf, stem)
+    def _server(self, identity):
+        return self._authority.issue(Leaf(uris=(f"spiffe://strongroom.local/{identity}",),
+                                          usage=(ExtendedKeyUsageOID.SERVER_AUTH,)))
 
     def _configure(self):
-        for name in ("tls/gatewayd", "data/gatewayd"):
-            (self.dir / name).mkdir(mode=0o700)
-        self._server("gatewayd", self.dir / "tls/gatewayd/gatewayd",
-                     (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH))
-        self.port = self.simulator_address()[1]  # psp-sim does not run here
-        text, changed = re.subn(r'writers = \{ (vaultd = ("\d+"))',
-                                r'writers = { gatewayd = \2, \1', self.config.read_text())
-        assert changed == 1
-        text = text.replace("[edged] ", f'[edged]\ngatewayd = "127.0.0.1:{self.port}" ', 1)
-        text += SECTION.format(port=self.port, vault=self.vault_played.port,
-                               connector=self.connector.port)
-        self.config.write_text(text)
-        self._check([d.BIN / "gatewayd", "--config", self.config, "--init"])
+        """Leads gatewayd to the played neighbors."""
+        before, section = self.config.read_text().split("[gatewayd]")
+        for name, played in (("vaultd", self.vault_played), ("stripe", self.connector)):
+            section, changed = re.subn(f'{name} = "[^"]*"', f'{name} = "127.0.0.1:{played.port}"',
+                                       section, count=1)
+            assert changed == 1
+        self.config.write_text(f"{before}[gatewayd]{section}")
 
     def start_all(self):
         for instance in ("auditd", "gatewayd"):
             self.start_one(instance)
-        self.add_account(MERCHANT)
+        self.keep_account(MERCHANT)
 
-    def add_account(self, merchant):
+    def keep_account(self, merchant):
         answer = self.admin("gatewayd", "POST", "/v1/connector-accounts",
                             {"merchant": merchant, "account": blob(ACCOUNT)})
         assert answer[0] == 201, answer
@@ -98,9 +82,10 @@ class Gateway(RunningDeployment):
         self.connector.close()
 
     def merchant(self, merchant=MERCHANT, **claims):
+        listen = self.settings()["gatewayd"]["listen"]
         scopes = ["payments:write", "payments:read"]
         ticket = self._tickets.sign(good_claims(merchant, **{"scopes": scopes, **claims}))
-        return CheckedApi("public", f"https://127.0.0.1:{self.port}", self._ca, None,
+        return CheckedApi("public", f"https://{listen}", self._ca, None,
                           self._edged.certificate, self._edged.key,
                           headers={"Strongroom-Ticket": ticket, "Strongroom-Source": "192.0.2.1"})
 
@@ -220,7 +205,7 @@ def test_a_merchant_pays_through_edged(gateway):
     for instance in ("authd", "edged"):
         gateway.start_one(instance)
     merchant = gateway.new_merchant()
-    gateway.add_account(merchant.id)
+    gateway.keep_account(merchant.id)
     client = gateway.public(merchant.api_key)
     made = pay(client, "k1", capture=False)
     assert (made.status, made.body["status"]) == (201, "authorized")

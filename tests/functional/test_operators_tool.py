@@ -99,7 +99,7 @@ def test_init_gives_rights_to_its_owner_alone(made):
 
 def test_init_makes_certificates_that_verify_and_name_their_service(made):
     ca = made.dir / "tls/ca/ca.crt"
-    for name in ("edged", "vaultd", "authd"):
+    for name in ("edged", "vaultd", "authd", "gatewayd", "connectord-stripe"):
         leaf = made.dir / f"tls/{name}/{name}.crt"
         subprocess.run(["openssl", "verify", "-CAfile", ca, leaf], check=True, capture_output=True)
         text = subprocess.run(["openssl", "x509", "-in", leaf, "-noout", "-ext", "subjectAltName"],
@@ -141,8 +141,12 @@ def test_init_uses_the_ports_it_is_given(tmp_path):
     assert config["authd"]["listen"] == config["edged"]["authd"] == "127.0.0.1:41231"
     assert config["vaultd"]["listen"] == config["edged"]["vaultd"] == "127.0.0.1:41232"
     stripe = config["connectord"]["stripe"]
-    assert (stripe["listen"], stripe["host"]) == ("127.0.0.1:41233", "localhost:41234")
-    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65532").returncode == USAGE
+    assert (stripe["listen"], stripe["host"]) == ("127.0.0.1:41233", "localhost:41235")
+    gateway = config["gatewayd"]
+    assert gateway["listen"] == config["edged"]["gatewayd"] == "127.0.0.1:41234"
+    assert gateway["vaultd"] == config["vaultd"]["listen"]
+    assert gateway["connectors"] == config["vaultd"]["connectors"] == {"stripe": stripe["listen"]}
+    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65531").returncode == USAGE
 
 
 def test_init_survives_odd_names_and_refuses_odd_trust_domains(tmp_path):
@@ -332,7 +336,7 @@ def test_status_tells_reachable_from_not(made, running):
     report = json.loads(run(running, "status", "--json").stdout)
     ready = {daemon["instance"]: daemon["ready"] for daemon in report["daemons"]}
     assert ready == {"auditd": True, "authd": True, "connectord-stripe": False, "vaultd": False,
-                     "edged": False}
+                     "gatewayd": False, "edged": False}
 
 
 def test_commands_without_a_deployment_say_so(tmp_path):

@@ -112,7 +112,7 @@ def test_sandbox_json_is_complete_and_true(sandbox, token):
 
 def test_databases_of_sandbox_json_can_be_opened(sandbox, token):
     databases = sandbox.state()["databases"]
-    assert set(databases) == {"vault", "auth"}
+    assert set(databases) == {"vault", "auth", "core"}
     kind = "sqlite:/" if sandbox.database == "sqlite" else "postgresql://"
     assert all(url.startswith(kind) for url in databases.values())
     assert sandbox.vault_rows("SELECT count(*) FROM cards WHERE deleted_at IS NULL")[0][0] >= 1

@@ -18,10 +18,11 @@ CAP_NET_BIND_SERVICE, CAP_IPC_LOCK = 10, 14
 SECCOMP_FILTERED = 2
 # What a kernel with an older Landlock cannot deny.
 PROBES_BY_ABI = {4: {"connect_unlisted_port", "bind_unlisted_port"}}
-# auditd makes sockets by right; vaultd and authd may connect to one, which is auditd's.
+# auditd makes sockets by right; whoever writes entries may connect to one, which is auditd's.
 SOCKET_PROBES = {"edged": {"connect_unlisted_socket", "make_unlisted_socket"},
                  "vaultd": {"make_unlisted_socket"}, "authd": {"make_unlisted_socket"},
                  "connectord-stripe": {"make_unlisted_socket"},
+                 "gatewayd": {"make_unlisted_socket"},
                  "auditd": set()}
 GAPS_BY_ABI = {3: "truncating files", 4: "TCP ports", 6: "abstract Unix sockets"}
 

@@ -14,6 +14,7 @@ import leak_scan
 
 CVC_NEIGHBORS = (b'"card"', b'"cvc"', b'"number"', b"exp_month")
 CVC_REACH_BYTES = 160
+AMEX_BIN, AMEX_DIGITS = "378282", 15
 
 
 def _random_name():
@@ -32,7 +33,7 @@ class Canary:
     """One card with all that a client may send beside it."""
 
     def __init__(self):
-        self.pan = leak_scan.generate_pan()
+        self.pan = leak_scan.generate_pan(AMEX_BIN, AMEX_DIGITS)  # whose codes have four digits
         self.cvc = _random_cvc(self.pan)
         self.name = _random_name()
         self.metadata = {"order": secrets.token_hex(12)}

@@ -16,7 +16,8 @@ def _clients(deployment):
 
 
 def good(deployment, canary, delete):
-    """New, the same, changed, looked up, at both doors; returns the connections, still open."""
+    """New, the same, changed, paid with, looked up, at both doors; returns the connections, still
+    open."""
     edge, vault = _clients(deployment)
     ticket = {"Strongroom-Ticket": deployment.ticket()}
     status, token, _ = edge.call("POST", "/v1/tokens", canary.request)
@@ -24,12 +25,42 @@ def good(deployment, canary, delete):
     assert edge.call("POST", "/v1/tokens", canary.request)[0] == 200
     changed = {**canary.card, "exp_month": 11}
     assert edge.call("POST", "/v1/tokens", {"card": changed})[1]["duplicate"] == "changed"
+    _pay(edge, token["id"])
     assert vault.call("POST", "/v1/cards", canary.request, ticket)[0] == 200
     assert edge.call("GET", f"/v1/tokens/{token['id']}")[0] == 200
     assert vault.call("GET", f"/v1/cards/{token['id']}", None, ticket)[0] == 200
     if delete:
         assert edge.call("DELETE", f"/v1/tokens/{token['id']}")[0] == 204
     return edge, vault
+
+
+def _pay(edge, token):
+    """The card goes to the processor, with its code, and pays there."""
+    def post(path, body, key):
+        status, answer, _ = edge.call("POST", path, body, {"Idempotency-Key": f"{key}-{token}"})
+        assert status in (200, 201), answer
+        return answer
+
+    body = {"amount": 1099, "currency": "USD", "token": token, "capture": False}
+    payment = post("/v1/payments", body, "pay")
+    assert payment["status"] == "authorized", payment
+    post(f"/v1/payments/{payment['id']}/capture", {}, "capture")
+    post(f"/v1/payments/{payment['id']}/refunds", {}, "refund")
+
+
+def _wrong_payments(canary):
+    """(members, Idempotency-Key) of payments that carry the card."""
+    pan = canary.pan
+    yield {"token": pan}, "k"
+    yield {"token": f"tok_{pan}"}, "k"
+    yield {"reference": f"{canary.name} {pan}"}, "k"
+    yield {"metadata": {"order": pan}}, "k"
+    yield {"metadata": {pan: canary.name}}, "k"
+    yield {"connector": pan}, "k"
+    yield {"amount": int(pan), "token": "none"}, "k"
+    yield {"card": canary.card}, "k"
+    yield {"cvc": canary.cvc}, "k"
+    yield {}, pan
 
 
 def _wrong_bodies(canary):
@@ -41,7 +72,7 @@ def _wrong_bodies(canary):
     yield json.dumps({**canary.request, "metadata": {pan: canary.metadata["order"]}})
     yield json.dumps({"card": {**canary.card, "name": f"{canary.name} {pan}"}})
     yield json.dumps({"card": {**canary.card, "number": int(pan)}})
-    yield json.dumps({"card": {**canary.card, "number": pan + "0000"}})
+    yield json.dumps({"card": {**canary.card, "number": pan + "00000"}})
     yield json.dumps({"card": {**canary.card, "cvc": canary.cvc + "0"}})
     yield json.dumps({"card": {**canary.card, "exp_year": 2001}})
     yield json.dumps({**canary.request, "expires_at": pan})
@@ -63,6 +94,9 @@ def _wrong_requests(canary):
     yield "POST", "/v1/tokens", {"Accept": f"text/{pan}"}
     yield "POST", "/v1/tokens", {"Authorization": f"Bearer {pan}"}
     yield "POST", "/v1/tokens", {"Authorization": f"Bearer sk_test_{pan}"}
+    yield "GET", f"/v1/payments/{pan}", {}
+    yield "GET", f"/v1/payments?after={pan}", {}
+    yield "POST", f"/v1/payments/pay_{pan}/refunds", {"Idempotency-Key": "k"}
     yield "GET", "/v1/api-keys", {"Strongroom-Source": pan, "Strongroom-Request-Id": pan * 2}
     yield "GET", "/v1/api-keys", {"X-Card": pan, "traceparent": f"00-{pan * 2}-{pan}-01"}
     yield "POST", "/v1/api-keys", {"X-Name": canary.name}
@@ -94,6 +128,9 @@ def bad(deployment, canary):
     for body in _wrong_bodies(canary):
         for client, path, headers in ((edge, "/v1/tokens", {}), (vault, "/v1/cards", ticket)):
             _not_taken(client, "POST", path, body, {"Content-Type": "application/json", **headers})
+    for members, key in _wrong_payments(canary):
+        body = {"amount": 1, "currency": "USD", "token": "tok_" + "a" * 26, **members}
+        _not_taken(edge, "POST", "/v1/payments", body, {"Idempotency-Key": key})
     for method, path, headers in _wrong_requests(canary):
         body = json.dumps(canary.card) if method == "POST" else None
         _not_taken(edge, method, path, body, headers)

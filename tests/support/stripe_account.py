@@ -2,12 +2,9 @@
 have the identities of connectord's callers.
 """
 import datetime
-import json
 import signal
-import subprocess
 import time
 
-import deployment as d
 import psp_sim
 from certificates import Authority, Leaf
 from checked_api import CheckedApi
@@ -35,13 +32,8 @@ class Stripe:
         wait_until(lambda: self.look_up("att_none").status == 200, "the test's key is believed")
 
     def add_account(self, *more, merchant=MERCHANT, credential=CREDENTIAL):
-        """What `strongroom connector-accounts add` answers; the credential goes by its input."""
-        command = [d.BIN / "strongroom", "connector-accounts", "add", "--merchant", merchant,
-                   "--connector", "stripe", *more, "--dir", self.deployment.dir, "--json"]
-        done = subprocess.run([str(part) for part in command], input=credential + "\n",
-                              capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """What `strongroom connector-accounts add` answers."""
+        return self.deployment.add_account(merchant, credential, *more)
 
     def fresh(self, prefix="att"):
         self._count += 1

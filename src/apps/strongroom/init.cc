@@ -107,6 +107,8 @@ Step make(const InitPlan& plan) {
   SR_CHECK_OK(run_init(plan, "authd", "authd"));
   say("connectord-stripe: seal key");
   SR_CHECK_OK(run_init(plan, "connectord", "connectord-stripe"));
+  say("gatewayd: database");
+  SR_CHECK_OK(run_init(plan, "gatewayd", "gatewayd"));
   say("vaultd: HSM token, keys, database");
   return run_init(plan, "vaultd", "vaultd");
 }
@@ -119,7 +121,9 @@ void undo(const InitPlan& plan) {
   }
   say(error ? fmt::format("{} could not be emptied: {}", plan.options.directory, error.message())
             : fmt::format("{} is empty again", plan.options.directory));
-  if (!plan.options.auth_database.empty() || !plan.options.vault_database.empty()) {
+  const InitOptions& options = plan.options;
+  if (!options.auth_database.empty() || !options.core_database.empty() ||
+      !options.vault_database.empty()) {
     say("tables may remain in the PostgreSQL databases that were given");
   }
   if (!plan.soft_hsm) say("a token may remain in the HSM");

@@ -7,9 +7,9 @@
 namespace strongroom::tool {
 
 // Makes DIR (0700) with the service CA, certificates, configuration and secrets, then lets each
-// daemon make its own keys and database (auditd, authd, connectord, vaultd --init, found beside
-// this executable). Says each step. After a failed step DIR is emptied again, and what may remain
-// outside of it is named. kUsage: DIR is not empty, or the reason of the step that failed.
+// daemon make its own keys and database (auditd, authd, connectord, gatewayd, vaultd --init, found
+// beside this executable). Says each step. After a failed step DIR is emptied again, and what may
+// remain outside of it is named. kUsage: DIR is not empty, or the reason of the step that failed.
 int init_deployment(const Context& context, InitOptions options);
 
 }  // namespace strongroom::tool

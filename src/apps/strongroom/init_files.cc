@@ -32,6 +32,7 @@ constexpr auto kFolders = std::to_array<std::string_view>({"etc",
                                                            "tls/edged",
                                                            "tls/vaultd",
                                                            "tls/authd",
+                                                           "tls/gatewayd",
                                                            "tls/connectord-stripe",
                                                            "tls/psp-sim",
                                                            "public",
@@ -41,6 +42,7 @@ constexpr auto kFolders = std::to_array<std::string_view>({"etc",
                                                            "data",
                                                            "data/vaultd",
                                                            "data/authd",
+                                                           "data/gatewayd",
                                                            "data/auditd",
                                                            "data/connectord-stripe",
                                                            "audit",
@@ -63,11 +65,12 @@ struct Leaf {
   bool client;
   bool demo_only = false;
 };
-constexpr std::array<Leaf, 7> kLeaves{
+constexpr std::array<Leaf, 8> kLeaves{
     Leaf{.path = "tls/edged/edged", .identity = "edged", .server = false, .client = true},
     Leaf{.path = "tls/edged/public", .identity = "", .server = true, .client = false},
     Leaf{.path = "tls/vaultd/vaultd", .identity = "vaultd", .server = true, .client = true},
     Leaf{.path = "tls/authd/authd", .identity = "authd", .server = true, .client = false},
+    Leaf{.path = "tls/gatewayd/gatewayd", .identity = "gatewayd", .server = true, .client = true},
     Leaf{.path = "tls/connectord-stripe/connectord-stripe",
          .identity = "connectord-stripe",
          .server = true,

@@ -49,10 +49,11 @@ sessions = 2                      # when not inline: threads that wait for the m
 listen = "127.0.0.1:{edged}"
 public_certificate = "tls/edged/public.crt"  # shown to clients
 public_key = "tls/edged/public.key"
-certificate = "tls/edged/edged.crt"  # shown to authd and vaultd
+certificate = "tls/edged/edged.crt"  # shown to its neighbors
 key = "tls/edged/edged.key"
 authd = "127.0.0.1:{authd}"
 vaultd = "127.0.0.1:{vaultd}"
+gatewayd = "127.0.0.1:{gatewayd}"
 workers = 1
 
 [vaultd]
@@ -72,13 +73,22 @@ ticket_key = "data/authd/ticket.sealed"
 passphrase = "file:secrets/authd.passphrase"  # opens ticket_key
 workers = 1
 
+[gatewayd]                        # payments by token; sees no card
+listen = "127.0.0.1:{gatewayd}"
+certificate = "tls/gatewayd/gatewayd.crt"
+key = "tls/gatewayd/gatewayd.key"
+database = {core_database}
+vaultd = "127.0.0.1:{vaultd}"
+connectors = {{ stripe = "127.0.0.1:{stripe}" }}  # connectord-NAME, which pays at processors
+workers = 1
+
 [auditd]                          # the only writer of this host's audit log
 directory = "audit"
 checkpoint_key = "data/auditd/checkpoint.sealed"
 passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 # Who may write, by the user that each instance runs as.
-writers = {{ vaultd = "{uid}", authd = "{uid}", connectord-stripe = "{uid}" }}
+writers = {{ vaultd = "{uid}", authd = "{uid}", gatewayd = "{uid}", connectord-stripe = "{uid}" }}
 
 [connectord.stripe]               # the only process that speaks to Stripe
 listen = "127.0.0.1:{stripe}"
@@ -112,7 +122,7 @@ log.level = ERROR
 slots.removable = false
 )";
 
-constexpr std::uint16_t kPorts = 5;
+constexpr std::uint16_t kPorts = 6;
 using Ports = std::array<std::uint16_t, kPorts>;
 
 // A listening socket's port is nobody else's; several at once are different ones.
@@ -140,7 +150,7 @@ Result<Ports> free_ports() {
 Result<Ports> choose_ports(const std::optional<std::uint16_t>& base) {
   if (!base) return free_ports();
   if (*base == 0 || *base > 65536 - kPorts) {
-    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65531"});
+    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65530"});
   }
   Ports ports{};
   std::iota(ports.begin(), ports.end(), *base);
@@ -174,7 +184,8 @@ Result<InitPlan> make_plan(InitOptions options) {
                 .authd_port = ports[1],
                 .vaultd_port = ports[2],
                 .stripe_port = ports[3],
-                .simulator_port = ports[4]};
+                .gatewayd_port = ports[4],
+                .simulator_port = ports[5]};
   plan.soft_hsm = plan.options.hsm_module.contains("softhsm");
   return plan;
 }
@@ -193,10 +204,12 @@ std::string configuration_text(const InitPlan& plan) {
       fmt::arg("assurance", quoted(plan.options.hsm_assurance)), fmt::arg("fast", plan.soft_hsm),
       fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
       fmt::arg("vaultd", plan.vaultd_port), fmt::arg("stripe", plan.stripe_port),
-      fmt::arg("processor", processor),
+      fmt::arg("gatewayd", plan.gatewayd_port), fmt::arg("processor", processor),
       fmt::arg("vault_database",
                database_text(plan.options.vault_database, plan, "vaultd/vault.db")),
       fmt::arg("auth_database", database_text(plan.options.auth_database, plan, "authd/auth.db")),
+      fmt::arg("core_database",
+               database_text(plan.options.core_database, plan, "gatewayd/core.db")),
       fmt::arg("uid", ::geteuid()));
 }
 

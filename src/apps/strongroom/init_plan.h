@@ -17,6 +17,7 @@ struct InitOptions {
   std::string trust_domain = "strongroom.local";
   std::string vault_database{};  // libpq URI; empty: SQLite under DIR/data
   std::string auth_database{};
+  std::string core_database{};
   std::string hsm_module = "/usr/lib/softhsm/libsofthsm2.so";
   std::string hsm_assurance =
       "hardware";  // or "software": production goes without a hardware module
@@ -29,7 +30,8 @@ struct InitPlan {
   std::uint16_t edged_port = 0;
   std::uint16_t authd_port = 0;
   std::uint16_t vaultd_port = 0;
-  std::uint16_t stripe_port = 0;     // connectord-stripe's
+  std::uint16_t stripe_port = 0;  // connectord-stripe's
+  std::uint16_t gatewayd_port = 0;
   std::uint16_t simulator_port = 0;  // psp-sim's, in the demo profile
   bool soft_hsm = true;              // the module keeps its token in DIR/hsm
 };

@@ -62,6 +62,8 @@ void add_init(CLI::App& app, Invocation& in) {
       ->type_name("NAME");
   init->add_option("--auth-database", in.init.auth_database, "PostgreSQL instead of SQLite")
       ->type_name("URL");
+  init->add_option("--core-database", in.init.core_database, "PostgreSQL instead of SQLite")
+      ->type_name("URL");
   init->add_option("--vault-database", in.init.vault_database, "PostgreSQL instead of SQLite")
       ->type_name("URL");
   init->add_option("--hsm-module", in.init.hsm_module, "PKCS#11 module; SoftHSM by default")
@@ -69,7 +71,7 @@ void add_init(CLI::App& app, Invocation& in) {
   init->add_option("--hsm-assurance", in.init.hsm_assurance,
                    "hardware, or software: production on SoftHSM")
       ->check(CLI::IsMember({"hardware", "software"}));
-  init->add_option("--port-base", in.init.port_base, "first of three ports; else free ones")
+  init->add_option("--port-base", in.init.port_base, "first of six ports; else free ones")
       ->type_name("N");
 }
 

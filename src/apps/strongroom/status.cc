@@ -24,10 +24,12 @@ struct Instance {
   std::string_view name;
   std::string_view section;
 };
-constexpr std::array<Instance, 5> kInstances{
-    Instance{"auditd", "auditd"}, Instance{"authd", "authd"},
-    Instance{"connectord-stripe", "connectord.stripe"}, Instance{"vaultd", "vaultd"},
-    Instance{"edged", "edged"}};
+constexpr std::array<Instance, 6> kInstances{Instance{"auditd", "auditd"},
+                                             Instance{"authd", "authd"},
+                                             Instance{"connectord-stripe", "connectord.stripe"},
+                                             Instance{"vaultd", "vaultd"},
+                                             Instance{"gatewayd", "gatewayd"},
+                                             Instance{"edged", "edged"}};
 
 struct DaemonStatus {
   int status = kNotReachable;
