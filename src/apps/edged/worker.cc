@@ -32,7 +32,7 @@ http::ClientOptions client_options(const service::Address& where, std::string_vi
 }  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
-               std::shared_ptr<const http::TlsContext> inner_tls)
+               const std::shared_ptr<const http::TlsContext>& inner_tls)
     : loop_(loop),
       shared_(shared),
       index_(index),
@@ -75,24 +75,24 @@ bool Worker::reload(const service::Deployment& deployment) {
 }
 
 bool Worker::renew_public(const Config& places) {
-  auto tls = service::load_public_tls(places.public_tls);
+  const auto tls = service::load_public_tls(places.public_tls);
   if (!tls) {
     log::warn("public certificate not taken over", {{"error", tls.error()}});
   } else if (server_) {
-    server_->set_tls(*std::move(tls));
+    server_->set_tls(*tls);
   }
   return tls.has_value();
 }
 
 bool Worker::renew_inner(const service::Deployment& deployment, const Config& places) {
-  auto tls = service::load_client_tls(deployment, places.tls);
+  const auto tls = service::load_client_tls(deployment, places.tls);
   if (!tls) {
     log::warn("certificate not taken over", {{"error", tls.error()}});
     return false;
   }
   authd_.set_tls(*tls);
   vaultd_.set_tls(*tls);
-  if (gatewayd_) gatewayd_->set_tls(*std::move(tls));
+  if (gatewayd_) gatewayd_->set_tls(*tls);
   return true;
 }
 

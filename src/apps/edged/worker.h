@@ -23,7 +23,7 @@ struct Shared {
 class Worker final : public service::Worker {
  public:
   Worker(async::Loop& loop, Shared& shared, std::size_t index,
-         std::shared_ptr<const http::TlsContext> inner_tls);
+         const std::shared_ptr<const http::TlsContext>& inner_tls);
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;

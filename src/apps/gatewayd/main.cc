@@ -1,5 +1,6 @@
 // gatewayd: payments by token. It sees no card and opens no connection to the outside.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -58,6 +59,10 @@ class Service final : public service::Service {
     return sandbox::enter_gatewayd(paths);
   }
 
+  [[nodiscard]] std::optional<service::Address> address() const override {
+    return shared_.config.listen;
+  }
+
   // It may connect to Unix sockets, for auditd's intake is one.
   [[nodiscard]] sandbox::ProbePlan probe_plan() const override {
     return {.unlisted_socket_folder = shared_.host.deployment.audit_socket_folder()};
@@ -68,8 +73,7 @@ class Service final : public service::Service {
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop,
                                                        std::size_t index) override {
     SR_TRY(auto database, storage::open(loop, {.url = shared_.config.database.text}));
-    SR_TRY(const std::string lines, service::load_ticket_keys(shared_.host.deployment));
-    SR_TRY(auto verifier, http::TicketVerifier::create(lines, shared_.clock));
+    SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
     SR_TRY(auto tls, service::load_client_tls(shared_.host.deployment, shared_.config.credentials));
     return std::make_unique<Worker>(loop, shared_, index, std::move(database), std::move(verifier),
                                     std::move(tls));
@@ -88,20 +92,9 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   return std::make_unique<Service>(host, std::move(config), *auditd);
 }
 
-async::Task<Result<void>> migrate_and_close(storage::Database& database) {
-  const SystemClock clock;
-  const Result<void> migrated =
-      co_await storage::migrate(database, connected::gateway::migrations(), clock);
-  co_await database.close();
-  co_return migrated;
-}
-
 Start<void> migrate(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  async::Loop loop;
-  auto database = storage::open(loop, {.url = config.database.text});
-  if (!database) return start_failure("[gatewayd] database", database.error());
-  const Result<void> migrated = loop.run_until_done(migrate_and_close(**database));
+  const auto migrated = storage::migrate_at(config.database.text, connected::gateway::migrations());
   if (!migrated) return start_failure("[gatewayd] database", migrated.error());
   return {};
 }

@@ -8,23 +8,16 @@
 #include "base/log.h"
 #include "base/try.h"
 #include "connected/gateway/schema.h"
+#include "service/neighbors.h"
 #include "storage/migrations.h"
 
 namespace strongroom::gatewayd {
 namespace {
 
-constexpr std::chrono::milliseconds kRetryStep{100};
-constexpr std::chrono::seconds kServerPatience{5};
-constexpr std::chrono::seconds kAuditPatience{2};
 constexpr std::chrono::milliseconds kStopStep{5};
 // A processor may take its time; what takes longer is unknown, and settled. Below kPendingUs.
 constexpr std::chrono::seconds kConnectorTimeout{40};
 constexpr std::size_t kConnectionsMax = 64;
-
-// What passes by itself: a neighbor that is not there yet.
-bool may_pass(const Error& error) {
-  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::exhausted;
-}
 
 http::ClientOptions client_options(const service::Address& where, std::string identity,
                                    std::shared_ptr<const http::TlsContext> tls) {
@@ -55,12 +48,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       database_(std::move(database)),
-      audit_(loop, shared.clock,
-             {.socket_path = shared.host.deployment.audit_socket_path(),
-              .instance = shared.host.deployment.instance,
-              .auditd_uid = shared.auditd_uid}),
-      denials_(loop, audit_, shared.random, shared.clock),
-      verifier_(std::move(verifier)),
+      audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
       vaultd_(loop, client_options(shared.config.vaultd, "vaultd", client_tls)),
       connectord_(connector_clients(loop, shared.config, client_tls)),
       vault_(vaultd_),
@@ -69,7 +57,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       accounts_(*database_, shared.clock),
       desk_({.loop = loop,
              .accounts = accounts_,
-             .recorder = audit_,
+             .recorder = audit_.client(),
              .random = shared.random,
              .clock = shared.clock,
              .commit_lag_max = shared.config.database.commit_lag_max}),
@@ -86,9 +74,9 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                 .connectors = connectors_,
                 .random = shared.random,
                 .clock = shared.clock,
-                .metrics = shared.metrics}) {
-  router_.set_ticket_verifier(verifier_);
-  add_service_routes(router_, parts());
+                .metrics = shared.metrics}),
+      listener_(loop, std::move(verifier)) {
+  add_service_routes(listener_.router(), parts());
 }
 
 connected::gateway::RouteParts Worker::parts() noexcept {
@@ -97,7 +85,7 @@ connected::gateway::RouteParts Worker::parts() noexcept {
           .store = store_,
           .accounts = accounts_,
           .desk = desk_,
-          .denials = denials_};
+          .denials = audit_.denials()};
 }
 
 void Worker::add_admin_routes(http::Router& router) {
@@ -106,16 +94,13 @@ void Worker::add_admin_routes(http::Router& router) {
 
 async::Task<Result<void>> Worker::start() {
   if (index_ == 0) SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
-  Result<void> recovered = co_await recover();
-  while (!recovered && may_pass(recovered.error()) && !stopping_) {
-    co_await loop_.sleep_for(kRetryStep);
-    recovered = co_await recover();
-  }
+  SR_CO_CHECK_OK(
+      co_await service::repeat_until_done(loop_, stopping_, [this] { return recover(); }));
   if (stopping_) co_return Result<void>{};
-  SR_CO_CHECK_OK(recovered);
   recovered_ = true;
   if (index_ == 0) async::spawn(settle());
-  co_return listen();
+  co_return listener_.open(shared_.host.deployment, shared_.config.listen,
+                           shared_.config.credentials);
 }
 
 async::Task<Result<void>> Worker::recover() {
@@ -127,25 +112,7 @@ async::Task<Result<void>> Worker::recover() {
       co_await store_.lose_pending(shared_.host.deployment.instance, shared_.clock.now_us());
   if (!lost) co_return fail(lost.error());
   if (*lost > 0) log::warn("payments of an earlier run are unknown", {{"count", *lost}});
-  const audit::Entry entry = lifecycle_entry(audit::EventType::service_start);
-  co_return co_await audit_.record(entry);
-}
-
-audit::Entry Worker::lifecycle_entry(audit::EventType type) {
-  audit::Entry entry;
-  entry.uid = crypto::new_entry_id(shared_.random, shared_.clock);
-  entry.event_type = type;
-  entry.outcome = audit::Outcome::success;
-  entry.time_us = shared_.clock.now_us();
-  return entry;
-}
-
-Result<void> Worker::listen() {
-  SR_TRY(auto tls, service::load_server_tls(shared_.host.deployment, shared_.config.credentials));
-  SR_TRY(server_,
-         http::Server::listen_tcp(loop_, {shared_.config.listen.host, shared_.config.listen.port},
-                                  std::move(tls), router_, {}));
-  return {};
+  co_return co_await audit_.record_start();
 }
 
 async::Task<void> Worker::settle() {
@@ -158,13 +125,10 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   settler_.stop();
   desk_.stop();
-  if (server_) co_await server_->drain(kServerPatience);
+  co_await listener_.drain();
   while (settling_) co_await loop_.sleep_for(kStopStep);
   co_await vaultd_.close();
   for (auto& [name, client] : connectord_) co_await client->close();
-  co_await denials_.close();
-  if (index_ == 0 && recovered_) audit_.send(lifecycle_entry(audit::EventType::service_stop));
-  static_cast<void>(co_await audit_.drain(kAuditPatience));
   co_await audit_.close();
   co_await database_->close();
 }
@@ -172,32 +136,20 @@ async::Task<void> Worker::drain() {
 bool Worker::reload(const service::Deployment& deployment) {
   const auto config = Config::read(deployment);
   if (!config) log::warn("[gatewayd] not taken over", {{"reason", config.error().text()}});
-  const bool renewed =
-      renew_tls(deployment, config ? config->credentials : shared_.config.credentials);
-  const auto lines = service::load_ticket_keys(deployment);
-  const Result<void> reloaded = lines ? verifier_.reload(*lines) : fail(lines.error());
-  if (!reloaded) log::warn("ticket keys not taken over", {{"error", reloaded.error()}});
-  return config && renewed && reloaded;
-}
-
-bool Worker::renew_tls(const service::Deployment& deployment,
-                       const service::Credentials& credentials) {
-  const auto server_tls = service::load_server_tls(deployment, credentials);
-  const auto client_tls = service::load_client_tls(deployment, credentials);
-  if (!server_tls || !client_tls) {
-    const Error error = server_tls ? client_tls.error() : server_tls.error();
-    log::warn("certificate not taken over", {{"error", error}});
-    return false;
+  const service::Credentials& credentials =
+      config ? config->credentials : shared_.config.credentials;
+  const auto tls = service::load_client_tls(deployment, credentials);
+  if (tls) {  // else the listener says why
+    vaultd_.set_tls(*tls);
+    for (auto& [name, client] : connectord_) client->set_tls(*tls);
   }
-  if (server_) server_->set_tls(*server_tls);
-  vaultd_.set_tls(*client_tls);
-  for (auto& [name, client] : connectord_) client->set_tls(*client_tls);
-  return true;
+  return listener_.reload(deployment, credentials) && config;
 }
 
 void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
-  readiness.add("auditd", audit_.ready(), "not reached");
+  readiness.add("disk", database_->has_room(), "the database's disk is full");
+  audit_.readiness(readiness);
   readiness.add("recovery", recovered_, "what an earlier run left is not taken over yet");
 }
 

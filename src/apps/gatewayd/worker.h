@@ -6,12 +6,9 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 
 #include "apps/gatewayd/config.h"
 #include "async/loop.h"
-#include "audit/client.h"
-#include "audit/denials.h"
 #include "base/clock.h"
 #include "connected/gateway/account_desk.h"
 #include "connected/gateway/account_store.h"
@@ -23,9 +20,11 @@
 #include "crypto/random.h"
 #include "http/client.h"
 #include "http/router.h"
-#include "http/server.h"
 #include "http/ticket.h"
+#include "http/tls.h"
+#include "service/audit_link.h"
 #include "service/daemon.h"
+#include "service/inner_listener.h"
 #include "storage/database.h"
 
 namespace strongroom::gatewayd {
@@ -56,9 +55,6 @@ class Worker final : public service::Worker {
   // Until it is done, or the daemon stops: schema known, open intents closed, what an earlier run
   // left pending taken over.
   async::Task<Result<void>> recover();
-  audit::Entry lifecycle_entry(audit::EventType type);
-  Result<void> listen();
-  bool renew_tls(const service::Deployment& deployment, const service::Credentials& credentials);
   async::Task<void> settle();
   connected::gateway::RouteParts parts() noexcept;
 
@@ -66,9 +62,7 @@ class Worker final : public service::Worker {
   Shared& shared_;
   const std::size_t index_;
   std::unique_ptr<storage::Database> database_;
-  audit::Client audit_;
-  audit::Denials denials_;
-  http::TicketVerifier verifier_;
+  service::AuditLink audit_;
   http::Client vaultd_;
   connected::gateway::HttpConnectors::Clients connectord_;
   connected::gateway::HttpVault vault_;
@@ -78,8 +72,7 @@ class Worker final : public service::Worker {
   connected::gateway::AccountDesk desk_;
   connected::gateway::PaymentService payments_;
   connected::gateway::Settler settler_;
-  http::Router router_;
-  std::unique_ptr<http::Server> server_;
+  service::InnerListener listener_;
   bool recovered_ = false;
   bool stopping_ = false;
   bool settling_ = false;

@@ -49,6 +49,7 @@ async::Task<Answer<Account>> AccountDesk::add(Account account, std::string user,
   }
   close_intent(intent, audit::Outcome::not_done);
   if (stored.error().code() == ErrorCode::conflict) co_return refuse(ProblemType::conflict);
+  if (storage::is_disk_full(stored.error())) co_return refuse(ProblemType::disk_unavailable);
   log::error("database refused", {{"error", stored.error()}});
   co_return refuse(ProblemType::database_unavailable);
 }

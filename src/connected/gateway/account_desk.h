@@ -31,7 +31,7 @@ class AccountDesk final {
 
   // Adds `account`, or replaces its credentials; `user` is the operator, "uid:0". Durable on
   // return. Problems: conflict (the id is another connector's), audit_unavailable,
-  // database_unavailable (nothing happened), outcome_unknown (send it again).
+  // database_unavailable, disk_unavailable (nothing happened), outcome_unknown (send it again).
   [[nodiscard]] async::Task<Answer<Account>> add(Account account, std::string user,
                                                  std::string request_id);
 

@@ -21,6 +21,7 @@ using wire::ProblemType;
 constexpr unsigned kRetryAfterS = 1;
 constexpr int kReadsMax = 3;  // of a payment that others change meanwhile
 constexpr Problem kDatabaseAbsent{ProblemType::database_unavailable, "try again", {}, kRetryAfterS};
+constexpr Problem kDiskFull{ProblemType::disk_unavailable, "try again", {}, kRetryAfterS};
 constexpr Problem kOverloaded{ProblemType::overloaded, "try again", {}, kRetryAfterS};
 constexpr Problem kNotStored{ProblemType::outcome_unknown,
                              "send the same request again, under the same key"};
@@ -32,6 +33,7 @@ constexpr Problem kNoAccount{ProblemType::invalid_value,
 std::unexpected<Problem> refuse(Problem problem) { return std::unexpected(problem); }
 
 Problem problem_of_database(const Error& error) {
+  if (storage::is_disk_full(error)) return kDiskFull;
   switch (error.code()) {
     case ErrorCode::unavailable:
       return kDatabaseAbsent;

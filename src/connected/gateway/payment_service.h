@@ -48,9 +48,9 @@ struct Done {
 // towards the connector.
 inline constexpr std::int64_t kPendingUs = 120'000'000;
 
-// Belongs to one Loop. Everything borrowed outlives it. Problems of all: database_unavailable and
-// what the neighbors answer (nothing was charged; the same request may be sent again),
-// outcome_unknown (the database's answer was lost: send it again, under the same key),
+// Belongs to one Loop. Everything borrowed outlives it. Problems of all: database_unavailable,
+// disk_unavailable and what the neighbors answer (nothing was charged; the same request may be sent
+// again), outcome_unknown (the database's answer was lost: send it again, under the same key),
 // idempotency_mismatch, idempotency_in_progress.
 class PaymentService final {
  public:
