@@ -7,6 +7,8 @@ deployment on purpose and must make it exit 1 with the name of the place.
 import argparse
 import contextlib
 import datetime
+import hashlib
+import itertools
 import json
 import pathlib
 import shutil
@@ -35,9 +37,18 @@ def require(condition, what):
 # What the journal must hold of the demo's token: event type, phase, outcome.
 EVENTS = [("token.create", "intent", None), ("token.create", "outcome", "done"),
           ("token.lookup", "single", "success"),  # the same card again
+          ("processor_token.resolve", "intent", None),
+          ("processor_token.resolve", "outcome", "done"),
+          ("processor_token.resolve", "single", "success"),  # the processor has the card already
           ("token.delete", "intent", None), ("token.delete", "outcome", "done"),
           ("token.lookup", "single", "failed")]   # it is gone
+# And of its payments: event type, outcome. The last sale's answer was lost and then found out.
+PAYMENTS = [("payment.authorize", "done"), ("payment.capture", "done"), ("payment.refund", "done"),
+            ("payment.sale", "failed"), ("payment.sale", "unknown"), ("payment.sale", "done")]
 LOG_SECONDS = 10  # outcomes are not awaited: they ride in the next group
+SETTLE_SECONDS = 20
+# Stripe's published number that can be stored and is then declined whenever it pays.
+DECLINED_WHEN_IT_PAYS = "4000000000000341"
 
 
 def missing_events(entries, token):
@@ -46,6 +57,13 @@ def missing_events(entries, token):
              entry["unmapped"].get("outcome")) for entry in entries
             if entry["unmapped"].get("gateway_token") == token]
     return [event for event in EVENTS if event not in told]
+
+
+def missing_payments(entries):
+    """Those of PAYMENTS that `entries` do not tell."""
+    told = [(entry["unmapped"]["event_type"], entry["unmapped"]["outcome"])
+            for entry in entries if entry["unmapped"]["phase"] == "outcome"]
+    return [event for event in PAYMENTS if event not in told]
 
 
 def left_of_card(columns, row):
@@ -67,6 +85,7 @@ class Demo:
                      "name": "Test Holder"}
         self.token = None
         self.client = None
+        self.keys = itertools.count()
 
     def steps(self):
         return [
@@ -77,6 +96,9 @@ class Demo:
             ("what the database holds", self.show_row),
             ("the audit log verifies", self.verify_audit),
             ("no file holds the card number", self.search_files),
+            ("the token pays: a part is captured, a part of it refunded", self.pay),
+            ("a card that its bank declines", self.pay_declined),
+            ("an answer that is lost settles to one charge", self.pay_with_lost_answer),
             ("delete the card", self.delete),
             ("the log shows every step", self.read_log),
             ("stop", self.stop),
@@ -126,6 +148,7 @@ class Demo:
             f"      {name:<{width}}  {text(value)}" for name, value in zip(columns, row))
 
     def read_row(self):
+        """The columns of the vault's table, and the card's row."""
         url = self.deployment.state()["databases"]["vault"]
         if url.startswith("sqlite:"):
             uri = f"file:{url.removeprefix('sqlite:')}?mode=ro"
@@ -138,8 +161,10 @@ class Demo:
                 cursor = connection.cursor()
                 cursor.execute("SELECT * FROM cards")
                 rows, columns = cursor.fetchall(), [column.name for column in cursor.description]
-        require(len(rows) == 1, f"{len(rows)} rows for one card")
-        return columns, rows[0]
+        digest = hashlib.sha3_512(self.token.encode()).digest()
+        ours = [row for row in rows if bytes(row[columns.index("token_hash")]) == digest]
+        require(len(ours) == 1, f"{len(ours)} rows for one card")
+        return columns, ours[0]
 
     def verify_audit(self):
         if self.plant == "audit-byte":
@@ -170,6 +195,67 @@ class Demo:
         forms = leak_scan.forms(self.pan)
         return f"{len(files)} files, {size / 1e6:.1f} MB, searched in {len(forms)} forms"
 
+    def post(self, path, body):
+        """One request that moves money, under a key of its own."""
+        key = {"Idempotency-Key": f"demo-{next(self.keys)}"}
+        status, answer, _ = self.client.call("POST", path, body, key)
+        require(status in (200, 201), f"POST {path} answered {status}: {answer}")
+        return answer
+
+    def pay(self):
+        body = {"amount": 1099, "currency": "USD", "token": self.token, "capture": False}
+        payment = self.post("/v1/payments", body)
+        require(payment["status"] == "authorized", f"the payment is {payment['status']}")
+        path = f"/v1/payments/{payment['id']}"
+        captured = self.post(f"{path}/capture", {"amount": 900})
+        require(captured["status"] == "partially_captured", f"after it: {captured['status']}")
+        refund = self.post(f"{path}/refunds", {"amount": 400})
+        require(refund["status"] == "succeeded", f"the refund is {refund['status']}")
+        _, payment, _ = self.client.call("GET", path)
+        charge = self.processor_charges()[0]
+        require((charge["amount_captured"], charge["amount_refunded"])
+                == (payment["amount_captured"], payment["amount_refunded"]) == (900, 400),
+                f"the processor has {charge}")
+        return (f"{payment['id']}: 10.99 USD authorized, 9.00 captured, 4.00 refunded; the"
+                " processor's books say the same")
+
+    def processor_charges(self):
+        """What psp-sim, which plays the processor, has booked, the newest first."""
+        status, answer, _ = self.processor().call("GET", "/_sim/charges")
+        require(status == 200, f"psp-sim answered {status}")
+        return answer["charges"]
+
+    def processor(self):
+        state = self.deployment.state()
+        return api.Api(state["psp_sim"]["url"], state["ca_cert"])
+
+    def pay_declined(self):
+        card = {**self.card, "number": DECLINED_WHEN_IT_PAYS}
+        status, token, _ = self.client.call("POST", "/v1/tokens", {"card": card})
+        require(status == 201, f"POST /v1/tokens answered {status}: {token}")
+        payment = self.post("/v1/payments", {"amount": 1099, "currency": "USD",
+                                             "token": token["id"]})
+        require(payment["status"] == "declined", f"the payment is {payment['status']}")
+        decline = payment["decline"]
+        return f"{payment['id']}: declined, {decline['class']} ({decline['code']})"
+
+    def pay_with_lost_answer(self):
+        before = len(self.processor_charges())
+        fault = {"path": "/v1/payment_intents", "kind": "reset", "when": "after_effect"}
+        status, answer, _ = self.processor().call("POST", "/_sim/faults", fault)
+        require(status == 204, f"psp-sim answered {status}: {answer}")
+        payment = self.post("/v1/payments", {"amount": 1099, "currency": "USD",
+                                             "token": self.token})
+        require(payment["status"] == "unknown", f"the payment is {payment['status']}")
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while payment["status"] == "unknown" and time.monotonic() < deadline:
+            time.sleep(0.1)
+            _, payment, _ = self.client.call("GET", f"/v1/payments/{payment['id']}")
+        require(payment["status"] == "captured", f"the payment is {payment['status']}")
+        made = len(self.processor_charges()) - before
+        require(made == 1, f"the processor has charged {made} times")
+        return f"{payment['id']}: unknown at first, then captured; charged once"
+
     def delete(self):
         status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")
         require(status == 204, f"DELETE answered {status}: {body}")
@@ -184,13 +270,16 @@ class Demo:
 
     def read_log(self):
         deadline = time.monotonic() + LOG_SECONDS
-        while missing := missing_events(audit_journal.entries(self.deployment.dir / "audit"),
-                                        self.token):
+        while missing := self.missing_in_log():
             require(time.monotonic() < deadline, "the log does not tell " + "; ".join(
                 " ".join(filter(None, event)) for event in missing))
             time.sleep(0.05)
-        return (f"created, found again, erased, gone: {len(EVENTS)} entries of {self.token};"
-                f" {self.verify_audit()}")
+        return (f"created, found again, paid with, erased, gone: {len(EVENTS)} entries of"
+                f" {self.token}, {len(PAYMENTS)} outcomes of payments; {self.verify_audit()}")
+
+    def missing_in_log(self):
+        entries = audit_journal.entries(self.deployment.dir / "audit")
+        return missing_events(entries, self.token) + missing_payments(entries)
 
     def stop(self):
         self.supervisor.stop_all()

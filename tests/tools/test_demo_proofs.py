@@ -22,3 +22,14 @@ def test_each_missing_entry_is_named():
         told = entries([event for event in demo.EVENTS if event != missing])
         assert demo.missing_events(told, "tok_a") == [missing]
     assert demo.missing_events(entries(demo.EVENTS), "tok_b") == demo.EVENTS
+
+
+def test_each_missing_payment_is_named():
+    def outcomes(events):
+        return [{"unmapped": {"event_type": kind, "phase": "outcome", "outcome": outcome}}
+                for kind, outcome in events]
+
+    assert demo.missing_payments(outcomes(demo.PAYMENTS)) == []
+    for missing in demo.PAYMENTS:
+        told = outcomes([event for event in demo.PAYMENTS if event != missing])
+        assert demo.missing_payments(told) == [missing]
