@@ -1,4 +1,4 @@
-"""The report of ./dev bench vault: a table for the terminal, Markdown and JSON for the record."""
+"""Writes reports: a table for the terminal, Markdown and JSON. Here that of ./dev bench vault."""
 
 import dataclasses
 import json
@@ -127,9 +127,13 @@ def markdown(state, plan, results):
 
 def write(folder, state, plan, results):
     """Writes vault.md and vault.json to `folder` and prints the former."""
-    text = markdown(state, plan, results)
+    write_files(folder, "vault", markdown(state, plan, results),
+                {"machine": state, "plan": dataclasses.asdict(plan), "results": results})
+
+
+def write_files(folder, name, text, record):
+    """NAME.md and NAME.json; the former is printed, too."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vault.md").write_text(text)
-    record = {"machine": state, "plan": dataclasses.asdict(plan), "results": results}
-    (folder / "vault.json").write_text(json.dumps(record, indent=2) + "\n")
-    print(f"\n{text}\n{folder / 'vault.md'}, {folder / 'vault.json'}")
+    (folder / f"{name}.md").write_text(text)
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+    print(f"\n{text}\n{folder / name}.md, {folder / name}.json")

@@ -1,10 +1,11 @@
 """./dev bench: measures, with the state of the machine in the report.
 
 `./dev bench vault` loads a fresh deployment with new cards and sets the rate beside pgbench, which
-puts the same rows into the same PostgreSQL server one per transaction; each figure is the median of
-interleaved rounds with its minimum and maximum. The report goes to build/bench/vault.md and
-vault.json. Exits 1 when a request failed or something could not be measured; a target that is
-missed is in the report, not in the exit status.
+puts the same rows into the same PostgreSQL server one per transaction. `./dev bench pay` sells by
+token through all processes, beside the processor's stand-in called directly. Each figure is the
+median of interleaved rounds with its minimum and maximum. The reports go to build/bench, as
+vault.md, pay.md and the same as JSON. Exits 1 when a request failed or something could not be
+measured; a target that is missed is in the report, not in the exit status.
 """
 
 import argparse
@@ -15,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
 import deployment as d  # noqa: E402
 import machine  # noqa: E402
+import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
 import report  # noqa: E402
 import vault_bench  # noqa: E402
@@ -25,30 +27,40 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="what", required=True)
     vault = verbs.add_parser("vault", help="tokenize, look up, through edged, open model")
-    vault.add_argument("--pairs", type=int, metavar="N", help="rounds (default 7, --quick 3)")
     vault.add_argument("--db", choices=("sqlite", "postgres", "both"), default="both")
-    vault.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
-    vault.add_argument("--quick", action="store_true", help="shorter and fewer runs, under 90 s")
-    vault.add_argument("--output", type=pathlib.Path, default=d.ROOT / "build" / "bench",
-                       metavar="DIR", help="where the report goes (default build/bench)")
+    pay = verbs.add_parser("pay", help="sales by token, on PostgreSQL")
+    for verb in (vault, pay):
+        verb.add_argument("--pairs", type=int, metavar="N", help="rounds (default 7, --quick 3)")
+        verb.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
+        verb.add_argument("--quick", action="store_true", help="shorter and fewer runs, under 90 s")
+        verb.add_argument("--output", type=pathlib.Path, default=d.ROOT / "build" / "bench",
+                          metavar="DIR", help="where the report goes (default build/bench)")
     return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    plan = vault_bench.Plan.quick() if arguments.quick else vault_bench.Plan()
+    bench = {"vault": vault_bench, "pay": pay_bench}[arguments.what]
+    plan = bench.Plan.quick() if arguments.quick else bench.Plan()
     plan.connections = arguments.connections
     plan.rounds = arguments.pairs or plan.rounds
-    databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
     try:
         d.build_programs("loadgen")
-        state = machine.describe()
-        results = {database: vault_bench.measure(database, plan) for database in databases}
+        if arguments.what == "pay":
+            pay_bench.run(arguments.output, plan)
+        else:
+            measure_vault(arguments, plan)
     except (vault_bench.BenchError, pgbench.PgbenchError, d.DeploymentError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    report.write(arguments.output, state, plan, results)
     return 0
+
+
+def measure_vault(arguments, plan):
+    databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
+    state = machine.describe()
+    results = {database: vault_bench.measure(database, plan) for database in databases}
+    report.write(arguments.output, state, plan, results)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,9 @@ Result<Deployment> read_deployment(const std::string& path) {
   SR_TRY(deployment.edge, endpoint_at(state, "gateway_url"));
   SR_TRY(deployment.vault, endpoint_at(state, "vault_url"));
   SR_TRY(deployment.authd, endpoint_at(state, "authd_url"));
+  const boost::json::value* simulator = state.if_contains("psp_sim");
+  if (simulator == nullptr || !simulator->is_object()) return fail(kBadState);
+  SR_TRY(deployment.processor, endpoint_at(simulator->get_object(), "url"));
   SR_TRY(const std::string ca_path, text_at(state, "ca_cert"));
   SR_TRY(const std::string ca_pem, read_file(ca_path, kFileBytesMax));
   SR_TRY(deployment.tls, service_tls(state, ca_pem));

@@ -25,8 +25,9 @@ struct Deployment {
   Endpoint edge;
   Endpoint vault;
   Endpoint authd;
+  Endpoint processor;                                  // psp-sim
   std::shared_ptr<const http::TlsContext> tls;         // among services, as `loadgen`
-  std::shared_ptr<const http::TlsContext> public_tls;  // for edged, as anyone
+  std::shared_ptr<const http::TlsContext> public_tls;  // for edged and psp-sim, as anyone
   std::string authorization;                           // the API key, as an Authorization field
 };
 

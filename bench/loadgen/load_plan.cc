@@ -13,6 +13,8 @@ std::string_view to_string(Target target) noexcept {
       return "vault";
     case Target::edge:
       return "edge";
+    case Target::processor:
+      return "processor";
   }
   SR_CHECK(false);
 }
@@ -25,6 +27,8 @@ std::string_view to_string(Mix mix) noexcept {
       return "duplicate";
     case Mix::lookups:
       return "lookup";
+    case Mix::sales:
+      return "sale";
   }
   SR_CHECK(false);
 }

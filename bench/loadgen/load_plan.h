@@ -15,13 +15,15 @@
 namespace strongroom::bench {
 
 enum class Target : std::uint8_t {
-  vault,  // vaultd itself: mutual TLS and a ticket
-  edge,   // edged: TLS and the API key
+  vault,      // vaultd itself: mutual TLS and a ticket
+  edge,       // edged: TLS and the API key
+  processor,  // psp-sim, which plays the processor: TLS and a test key; sales only
 };
 enum class Mix : std::uint8_t {
   new_cards,   // every card for the first time
   duplicates,  // cards that are there already
   lookups,     // GET of tokens that are there
+  sales,       // payments with tokens that have paid before; not at the vault
 };
 [[nodiscard]] std::string_view to_string(Target target) noexcept;
 [[nodiscard]] std::string_view to_string(Mix mix) noexcept;
@@ -37,7 +39,7 @@ struct LoadPlan {
   std::chrono::milliseconds duration{5'000};
   std::size_t threads = 1;
   std::uint64_t first_card = 0;  // index into the sequence of test cards
-  std::size_t pool = 1'000;      // cards made beforehand for duplicates and lookups
+  std::size_t pool = 1'000;      // cards made beforehand for all but new_cards
 };
 
 // Window is when a run warms up and measures. A request belongs to the measurement when it began
@@ -51,7 +53,8 @@ struct Window {
   }
 };
 
-// Tally is what one thread measured. Latencies are of the answers with status 2xx.
+// Tally is what one thread measured. Latencies are of the answers with status 2xx; a sale's must
+// say that it was captured, too, or it counts as a failure, unknown_outcome.
 struct Tally {
   LatencyHistogram latencies;
   std::map<int, std::uint64_t> statuses{};

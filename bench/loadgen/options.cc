@@ -9,7 +9,7 @@ namespace strongroom::bench {
 namespace {
 
 constexpr const char* kHelp = R"(NAME
-    loadgen - tokenizes test cards as fast as told, and says how long each took
+    loadgen - tokenizes test cards, or pays with them, as fast as told, and says how long each took
 
 SYNOPSIS
     loadgen --state FILE [OPTION...]
@@ -21,16 +21,18 @@ DESCRIPTION
 
 OPTIONS
     --state FILE         the deployment's sandbox.json
-    --target vault|edge  vaultd itself (default), or through edged
-    --mix new|duplicate|lookup
-                         cards for the first time (default), cards that are there, or GET of tokens
+    --target vault|edge|processor
+                         vaultd itself (default), through edged, or psp-sim
+    --mix new|duplicate|lookup|sale
+                         cards for the first time (default), cards that are there, GET of tokens, or
+                         sales with tokens that have paid before (at edge and processor)
     --connections N      kept connections, of all threads together (default 64)
     --rate R             open model: R requests per second
     --seconds S          length of the measurement (default 5)
     --warmup S           load before it, not measured (default 1)
     --threads N          default 1
     --first N            index of the first test card; the report says where to go on (default 0)
-    --pool N             cards made beforehand for duplicates and lookups (default 1000)
+    --pool N             cards made beforehand for all but new cards (default 1000)
     --json               {"event":"begin"}, {"event":"end"} and the result, a line each
     --help               print this text
 
@@ -49,9 +51,12 @@ std::chrono::milliseconds from_seconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1e3));
 }
 
-const std::map<std::string, Target> kTargets{{"vault", Target::vault}, {"edge", Target::edge}};
-const std::map<std::string, Mix> kMixes{
-    {"new", Mix::new_cards}, {"duplicate", Mix::duplicates}, {"lookup", Mix::lookups}};
+const std::map<std::string, Target> kTargets{
+    {"vault", Target::vault}, {"edge", Target::edge}, {"processor", Target::processor}};
+const std::map<std::string, Mix> kMixes{{"new", Mix::new_cards},
+                                        {"duplicate", Mix::duplicates},
+                                        {"lookup", Mix::lookups},
+                                        {"sale", Mix::sales}};
 
 }  // namespace
 
@@ -92,6 +97,10 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   }
   plan.target = kTargets.at(target);
   plan.mix = kMixes.at(mix);
+  const bool sells = plan.mix == Mix::sales;
+  if ((plan.target == Target::processor && !sells) || (plan.target == Target::vault && sells)) {
+    return usage_error("the processor takes sales only, and the vault none");
+  }
   plan.duration = from_seconds(seconds);
   plan.warmup = from_seconds(warmup);
   return options;

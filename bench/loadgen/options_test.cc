@@ -44,6 +44,8 @@ TEST(OptionsTest, RefusesWrongUsage) {
       {"--state"},
       {"--state", "s", "--target", "moon"},
       {"--state", "s", "--mix", "old"},
+      {"--state", "s", "--mix", "sale"},
+      {"--state", "s", "--target", "processor"},
       {"--state", "s", "--connections", "0"},
       {"--state", "s", "--rate", "0"},
       {"--state", "s", "--seconds", "0"},
@@ -52,6 +54,13 @@ TEST(OptionsTest, RefusesWrongUsage) {
       {"--state", "s", "--unknown"},
   };
   for (const auto& arguments : wrong) EXPECT_EQ(std::get<int>(parse(arguments)), 2);
+}
+
+TEST(OptionsTest, SalesGoThroughEdgedOrToTheProcessor) {
+  for (const char* target : {"edge", "processor"}) {
+    const auto parsed = parse({"--state", "s", "--mix", "sale", "--target", target});
+    EXPECT_EQ(std::get<Options>(parsed).plan.mix, Mix::sales) << target;
+  }
 }
 
 TEST(OptionsTest, HelpEndsWell) { EXPECT_EQ(std::get<int>(parse({"--help"})), 0); }

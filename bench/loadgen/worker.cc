@@ -1,6 +1,8 @@
 // Making load: sessions that wait for their answers, or a schedule that waits for nobody.
 #include "loadgen/worker.h"
 
+#include <fmt/core.h>
+
 #include <boost/json/value.hpp>
 #include <utility>
 
@@ -34,13 +36,22 @@ http::ClientOptions authd_options(const Deployment& deployment) {
 http::ClientOptions server_options(const Deployment& deployment, Target target,
                                    std::size_t connections) {
   const bool vault = target == Target::vault;
-  const Endpoint& where = vault ? deployment.vault : deployment.edge;
+  const Endpoint& where = vault                    ? deployment.vault
+                          : target == Target::edge ? deployment.edge
+                                                   : deployment.processor;
   return {.host = where.host,
           .port = where.port,
           .server_identity = vault ? "vaultd" : "",
           .tls = vault ? deployment.tls : deployment.public_tls,
           .connections_max = connections,
           .waiting_max = kWaitingMax};
+}
+
+// psp-sim takes any test key; this one is an account of its own.
+constexpr std::string_view kProcessorAuthorization = "Bearer sk_test_of_the_load_generator";
+
+std::string_view content_type(Target target) {
+  return target == Target::processor ? "application/x-www-form-urlencoded" : "application/json";
 }
 
 std::string_view collection(Target target) {
@@ -69,6 +80,11 @@ async::Task<Result<void>> Worker::prepare_all() {
   if (plan_.target == Target::vault) SR_CO_CHECK_OK(co_await tickets_.renew());
   if (plan_.mix == Mix::new_cards) co_return Result<void>{};
   for (std::size_t i = 0; i < share(plan_.pool, plan_.threads, index_); ++i) {
+    if (plan_.mix == Mix::sales) {
+      SR_CO_TRY(Shot sale, co_await make_sale());
+      pool_.push_back(std::move(sale));
+      continue;
+    }
     std::string body = next_card();
     SR_CO_TRY(std::string token, co_await make_card(body));
     if (plan_.mix == Mix::duplicates) {
@@ -83,7 +99,11 @@ async::Task<Result<void>> Worker::prepare_all() {
 }
 
 async::Task<Result<std::string>> Worker::make_card(std::string body) {
-  const Shot shot{http::Method::post, std::string(collection(plan_.target)), std::move(body)};
+  Shot shot{http::Method::post, std::string(collection(plan_.target)), std::move(body)};
+  co_return co_await make(std::move(shot));
+}
+
+async::Task<Result<std::string>> Worker::make(Shot shot) {
   SR_CO_TRY(const http::ClientResponse answer, co_await send(shot));
   const auto parsed = wire::parse_strict(answer.body, {});
   const boost::json::value* id =
@@ -94,6 +114,39 @@ async::Task<Result<std::string>> Worker::make_card(std::string body) {
             static_cast<std::uint32_t>(answer.status)));
   }
   co_return std::string(id->get_string());
+}
+
+// The first payment brings the card to the processor; those that are measured find it there.
+async::Task<Result<Shot>> Worker::make_sale() {
+  if (plan_.target == Target::processor) co_return co_await make_processor_sale();
+  SR_CO_TRY(const std::string token, co_await make_card(next_card()));
+  Shot sale{http::Method::post, "/v1/payments",
+            fmt::format(R"({{"amount":1099,"currency":"USD","token":"{}"}})", token),
+            fmt::format("first-{}", next_index())};
+  const auto first = co_await send(sale);
+  if (!first) co_return fail(first.error());
+  if (!succeeded(*first)) {
+    co_return fail({ErrorCode::permission_denied, "a first payment was not captured"});
+  }
+  co_return sale;
+}
+
+// As connectord does it: a customer, a card, and the card attached.
+async::Task<Result<Shot>> Worker::make_processor_sale() {
+  Shot new_customer{http::Method::post, "/v1/customers", "metadata[made_by]=loadgen"};
+  SR_CO_TRY(const std::string customer, co_await make(std::move(new_customer)));
+  Shot new_card{http::Method::post, "/v1/payment_methods",
+                fmt::format("type=card&card[number]={}&card[exp_month]=12&card[exp_year]=2040",
+                            test_pan(next_index()))};
+  SR_CO_TRY(const std::string card, co_await make(std::move(new_card)));
+  Shot attach{http::Method::post, fmt::format("/v1/payment_methods/{}/attach", card),
+              fmt::format("customer={}", customer)};
+  SR_CO_TRY(const std::string attached, co_await make(std::move(attach)));
+  co_return Shot{http::Method::post, "/v1/payment_intents",
+                 fmt::format("amount=1099&currency=usd&customer={}&payment_method={}"
+                             "&payment_method_types[0]=card&confirm=true"
+                             "&capture_method=automatic",
+                             customer, attached)};
 }
 
 async::Task<void> Worker::drive(Window window) {
@@ -159,10 +212,17 @@ async::Task<Result<http::ClientResponse>> Worker::send(const Shot& shot) {
   if (plan_.target == Target::vault) {
     if (tickets_.is_due(steady_clock::now())) SR_CO_CHECK_OK(co_await tickets_.renew());
     request.headers.emplace_back("Strongroom-Ticket", tickets_.current());
-  } else {
+  } else if (plan_.target == Target::edge) {
     request.headers.emplace_back("Authorization", deployment_.authorization);
+  } else {
+    request.headers.emplace_back("Authorization", std::string(kProcessorAuthorization));
   }
-  if (!shot.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  if (!shot.body.empty()) {
+    request.headers.emplace_back("Content-Type", std::string(content_type(plan_.target)));
+  }
+  if (!shot.idempotency_key.empty()) {
+    request.headers.emplace_back("Idempotency-Key", shot.idempotency_key);
+  }
   co_return co_await server_.send(request);
 }
 
@@ -170,11 +230,22 @@ Shot Worker::next_shot() {
   if (plan_.mix == Mix::new_cards) {
     return {http::Method::post, std::string(collection(plan_.target)), next_card()};
   }
-  return pool_[next_in_pool_++ % pool_.size()];
+  Shot shot = pool_[next_in_pool_++ % pool_.size()];
+  if (plan_.mix == Mix::sales) shot.idempotency_key = fmt::format("sale-{}", next_index());
+  return shot;
 }
 
-std::string Worker::next_card() {
-  return token_request_body(plan_.first_card + tally_.cards_used++ * plan_.threads + index_);
+std::string Worker::next_card() { return token_request_body(next_index()); }
+
+std::uint64_t Worker::next_index() {
+  return plan_.first_card + tally_.cards_used++ * plan_.threads + index_;
+}
+
+bool Worker::succeeded(const http::ClientResponse& answer) const {
+  if (answer.status / 100 != 2) return false;
+  if (plan_.mix != Mix::sales) return true;
+  const bool direct = plan_.target == Target::processor;
+  return answer.body.contains(direct ? R"("status":"succeeded")" : R"("status":"captured")");
 }
 
 void Worker::count(const Result<http::ClientResponse>& answer, SteadyTime since) {
@@ -182,8 +253,12 @@ void Worker::count(const Result<http::ClientResponse>& answer, SteadyTime since)
     ++tally_.failures[answer.error().code()];
     return;
   }
+  if (answer->status / 100 == 2 && !succeeded(*answer)) {
+    ++tally_.failures[ErrorCode::unknown_outcome];
+    return;
+  }
   ++tally_.statuses[answer->status];
-  if (answer->status / 100 == 2) tally_.latencies.record(steady_clock::now() - since);
+  if (succeeded(*answer)) tally_.latencies.record(steady_clock::now() - since);
 }
 
 }  // namespace strongroom::bench

@@ -21,6 +21,7 @@ struct Shot {
   http::Method method;
   std::string target;
   std::string body;
+  std::string idempotency_key{};  // of sales, each one's own
 };
 
 // The thread that made a Worker calls prepare() and then run(), once each.
@@ -30,8 +31,9 @@ class Worker {
   // and rate. Both references outlive it.
   Worker(const Deployment& deployment, const LoadPlan& plan, std::size_t index);
 
-  // Gets a ticket and makes the cards that duplicates and lookups need. Errors: of the ticket, of
-  // http::Client::send; permission_denied when a card was not taken (detail: HTTP status).
+  // Gets a ticket and makes the cards that the mix needs; those of sales pay once. Errors: of the
+  // ticket, of http::Client::send; permission_denied when a card was not taken (detail: HTTP
+  // status).
   [[nodiscard]] Result<void> prepare();
   // Makes load from window.warmup_begin to window.end and waits for the last answer.
   [[nodiscard]] Tally run(const Window& window);
@@ -39,6 +41,9 @@ class Worker {
  private:
   async::Task<Result<void>> prepare_all();
   async::Task<Result<std::string>> make_card(std::string body);
+  async::Task<Result<std::string>> make(Shot shot);  // gives the id of what was made
+  async::Task<Result<Shot>> make_sale();
+  async::Task<Result<Shot>> make_processor_sale();
   async::Task<void> drive(Window window);
   async::Task<void> drive_closed(Window window);
   async::Task<void> drive_open(Window window);
@@ -48,6 +53,8 @@ class Worker {
   async::Task<Result<http::ClientResponse>> send(const Shot& shot);
   Shot next_shot();
   std::string next_card();
+  std::uint64_t next_index();
+  [[nodiscard]] bool succeeded(const http::ClientResponse& answer) const;
   void count(const Result<http::ClientResponse>& answer, SteadyTime since);
 
   const Deployment& deployment_;

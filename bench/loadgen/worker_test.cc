@@ -35,6 +35,7 @@ class WorkerTest : public testing::Test {
     deployment_ = {.edge = {"127.0.0.1", servers_[2]->port()},
                    .vault = {"127.0.0.1", servers_[1]->port()},
                    .authd = {"127.0.0.1", servers_[0]->port()},
+                   .processor = {"127.0.0.1", servers_[2]->port()},
                    .tls = authority_.client("loadgen"),
                    .public_tls = *http::TlsContext::client_of_hosts(authority_.ca_pem()),
                    .authorization = "Bearer sk_test"};
@@ -60,6 +61,9 @@ class WorkerTest : public testing::Test {
   int card_status_ = 201;
   std::set<std::string> bodies_;  // of vaultd, whose requests all run on one thread
   std::set<std::string> looked_up_;
+  std::string paid_ = "captured";    // what a payment comes to
+  std::multiset<std::string> keys_;  // of payments, which all run on one thread
+  std::set<std::string> paid_bodies_;
   std::string credential_;
   std::uint64_t taken_ = 0;
   int begun_ = 0;
@@ -85,6 +89,13 @@ class WorkerTest : public testing::Test {
     add(Method::post, "/v1/cards", [this](Request& request) { return take_card(request); });
     add(Method::get, "/v1/cards/{token}", [this](Request& request) { return look_up(request); });
     add(Method::post, "/v1/tokens", [this](Request& request) { return take_card(request); });
+    add(Method::post, "/v1/payments", [this](Request& request) { return pay(request); });
+    add(Method::post, "/v1/payment_intents", [this](Request& request) { return pay(request); });
+    for (const char* made : {"/v1/customers", "/v1/payment_methods"}) {
+      add(Method::post, made, [this](Request& request) { return take_card(request); });
+    }
+    add(Method::post, "/v1/payment_methods/{id}/attach",
+        [this](Request& request) { return take_card(request); });
   }
   async::Task<Response> ticket(Request& request) {
     const bool known = request.header("authorization") == "Bearer sk_test";
@@ -96,6 +107,11 @@ class WorkerTest : public testing::Test {
     bodies_.emplace(as_text(request.body()));
     co_return http::json_response(card_status_,
                                   R"({"id":"tok_)" + std::to_string(++taken_) + R"("})");
+  }
+  async::Task<Response> pay(Request& request) {
+    keys_.emplace(request.header("idempotency-key"));
+    paid_bodies_.emplace(as_text(request.body()));
+    co_return http::json_response(201, R"({"status":")" + paid_ + R"("})");
   }
   async::Task<Response> look_up(Request& request) {
     looked_up_.emplace(request.parameter(0));
@@ -145,6 +161,37 @@ TEST_F(WorkerTest, LookupsAskForTokensOfThePool) {
   plan_.mix = Mix::lookups;
   EXPECT_EQ(run().tally.errors(), 0U);
   EXPECT_EQ(looked_up_, (std::set<std::string>{"tok_1", "tok_2", "tok_3"}));
+}
+
+TEST_F(WorkerTest, SalesPayWithThePoolsTokensUnderKeysOfTheirOwn) {
+  plan_.target = Target::edge;
+  plan_.mix = Mix::sales;
+  const LoadResult result = run();
+  EXPECT_EQ(result.tally.errors(), 0U);
+  EXPECT_EQ(paid_bodies_.size(), 3U);
+  EXPECT_GT(keys_.size(), 20U);
+  EXPECT_EQ(std::set<std::string>(keys_.begin(), keys_.end()).size(), keys_.size());
+}
+
+TEST_F(WorkerTest, ASaleThatIsNotCapturedIsAFailure) {
+  plan_.target = Target::edge;
+  plan_.mix = Mix::sales;
+  paid_ = "unknown";
+  const auto refused = run_load(deployment_, plan_, {.on_begin = [] {}, .on_end = [] {}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::permission_denied);
+  plan_.target = Target::processor;  // whose sales do not begin with one that must succeed
+  const LoadResult result = run();
+  EXPECT_EQ(result.tally.errors(), result.tally.failures.at(ErrorCode::unknown_outcome));
+}
+
+TEST_F(WorkerTest, TheProcessorIsPaidByItsOwnCards) {
+  plan_.target = Target::processor;
+  plan_.mix = Mix::sales;
+  paid_ = "succeeded";
+  EXPECT_EQ(run().tally.errors(), 0U);
+  EXPECT_EQ(paid_bodies_.size(), 3U);
+  EXPECT_TRUE(credential_.starts_with("Bearer sk_test_"));
 }
 
 TEST_F(WorkerTest, RefusalsAreCountedNotMeasured) {

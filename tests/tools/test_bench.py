@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
 
 import machine  # noqa: E402
+import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
@@ -97,3 +98,20 @@ def test_state_names_what_figures_depend_on():
     state = machine.describe()
     assert {"CPU", "cores", "kernel", "compiler", "OpenSSL", "PostgreSQL", "commit"} <= set(state)
     assert "unknown" not in state.values()
+
+
+def a_sale(rate):
+    return {"requests_per_second": rate, "loadgen_cpu_us_per_request": 20.0,
+            "latency_us": {"p50": 4000, "p90": 6000, "p99": 9000, "p99_9": 12000, "max": 15000},
+            "cpu_us": {"gatewayd": 80.0, "psp-sim": 40.0}}
+
+
+@pytest.mark.parametrize("rates, judged", [((2500, 1000, 2000), "reached"),
+                                           ((2500, 1000, 1999), "MISSED")])
+def test_sales_are_judged_by_their_median(rates, judged):
+    result = {"rounds": [{"sale": a_sale(rate), "processor": a_sale(8000)} for rate in rates],
+              "open": dict(a_sale(1000), rate=1000)}
+    rows = list(pay_bench.rows(result, pay_bench.Plan()))
+    assert rows[0][2] == f">= 2000: {judged}"
+    assert ("CPU of gatewayd, us per sale", "80.0 (80.0 to 80.0)", "") in rows
+    assert "4.00 / 9.00 / 12.00 / 15.00" in rows[-1][1]
