@@ -46,12 +46,7 @@ function(sr_test name)
   target_compile_definitions(${name} PRIVATE SR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   # Nobody waits for a test's own code, but everybody for its compilation. Coroutines need their
   # sibling calls, which -O2 brings: without, a chain of them grows the stack.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1 -foptimize-sibling-calls>)
-  # Behind a precompiled header GCC 12 inlines the standard library otherwise, and warns of bounds
-  # and values in it that it has lost sight of; clang's builds look there.
-  target_compile_options(${name} PRIVATE -Wno-array-bounds
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow
-    -Wno-stringop-overread>)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Og -foptimize-sibling-calls>)
   if(NOT name STREQUAL "sr_base_test")
     target_precompile_headers(${name} REUSE_FROM sr_base_test)
   endif()

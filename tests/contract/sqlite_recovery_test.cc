@@ -95,6 +95,7 @@ class SqliteFullDiskTest : public SqliteRecoveryTest {
     open_database();
     ASSERT_TRUE(write(kCreateCards));
     ASSERT_TRUE(insert(1));
+    ASSERT_EQ(number("SELECT COUNT(*) FROM card"), 1);  // the reader has opened the file, too
   }
   void TearDown() override {
     SqliteRecoveryTest::TearDown();
