@@ -90,7 +90,7 @@ TEST_F(ResolveTest, EachStepIsInTheLogBeforeItIsDone) {
   ASSERT_EQ(recorder_.entries.size(), 3U);
   EXPECT_EQ(recorder_.entries[0].phase, Phase::intent);
   EXPECT_EQ(recorder_.entries[0].event_type, EventType::processor_token_resolve);
-  EXPECT_THAT(recorder_.entries[0].resources, ElementsAre(token.text(), "acc_1"));
+  EXPECT_THAT(recorder_.entries[0].resources, ElementsAre(token.text(), "acc_1", "pay_1"));
   EXPECT_EQ(recorder_.entries[0].connector_id, "stripe");
   EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
   EXPECT_EQ(recorder_.entries[2].phase, Phase::single);

@@ -171,8 +171,14 @@ def test_the_log_tells_a_payment_from_the_card_to_the_refund(shop, token):
     for event_type in ("processor_token.resolve", "processor_token.store", "payment.authorize",
                        "payment.capture", "payment.refund"):
         wait_until(lambda: phases(shop, event_type) == done, f"{event_type} is in the log")
-    assert {entry["gateway_token"] for entry in
-            shop.entries(event_type="processor_token.resolve")} == {token}
+    resolved = shop.deployment.audit_entries(merchant_id=shop.merchant.id,
+                                             event_type="processor_token.resolve")
+    for entry in resolved:
+        assert [resource["uid"] for resource in entry["resources"]] == [
+            token, shop.account_id, payment]
+    authorized = shop.entries(event_type="payment.authorize")
+    assert {entry["request_id"] for entry in authorized} == {
+        entry["unmapped"]["request_id"] for entry in resolved}, "one request, by which they meet"
     assert shop.deployment.strongroom("audit", "verify")["ok"]
 
 

@@ -58,6 +58,7 @@ async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorT
 
   audit::Entry mine = entry(EventType::processor_token_resolve, token, caller);
   mine.resources.push_back(request.head.account_id);
+  mine.resources.push_back(request.payment);
   mine.connector_id = request.head.connector;
   if (*problem) {
     mine.outcome = Outcome::failed;
