@@ -2,6 +2,7 @@
 #include "connected/gateway/payment_store.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/try.h"
@@ -52,7 +53,8 @@ async::Task<std::vector<Result<PaymentStore::Changed>>> PaymentStore::write(
   // In the order of payments, so that two batches never wait for each other's rows crosswise.
   std::vector<std::size_t> order(changes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return changes[i].payment; });
+  std::ranges::sort(
+      order, {}, [&](std::size_t i) { return std::pair(std::string_view(changes[i].payment), i); });
   std::vector<Statement> statements;
   statements.reserve(2 * changes.size());
   for (const std::size_t i : order) {
