@@ -3,9 +3,11 @@ import datetime
 import time
 
 import pytest
+import yaml
 
 import door as doors
 import leak_scan
+from checked_api import DOCUMENTS
 from running_deployment import wait_until
 from tickets import TicketKey, good_claims
 
@@ -145,3 +147,29 @@ def test_health_needs_no_key(deployment):
     door.credential = {}
     answer = door.post(b"", method="GET", path="/healthz")
     assert answer.status == 200 and answer.body == {"status": "ok"}
+
+
+def test_the_api_describes_itself_without_a_key(deployment):
+    door = doors.edged(deployment)
+    door.credential = {}
+    answer = door.post(b"", method="GET", path="/openapi.json")
+    assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+    written = yaml.safe_load((DOCUMENTS / "public.yaml").read_text())
+    assert answer.body["paths"].keys() == written["paths"].keys()
+    for reference in references(answer.body):
+        value = answer.body
+        for step in reference.removeprefix("#/").split("/"):
+            value = value[step]
+        assert value, reference
+
+
+def references(value):
+    """Every $ref in a JSON value."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for one in value:
+        yield from references(one)

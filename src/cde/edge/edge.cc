@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "base/pan_scan.h"
+#include "cde/edge/openapi.h"
 
 namespace strongroom::cde {
 namespace {
@@ -132,6 +133,9 @@ void Edge::add_routes(http::Router& router) {
   });
   add(Method::get, "/healthz", [](Request&) -> async::Task<Response> {
     co_return http::json_response(200, R"({"status":"ok"})");
+  });
+  add(Method::get, "/openapi.json", [](Request&) -> async::Task<Response> {
+    co_return http::json_response(200, std::string(openapi_json()));
   });
 }
 

@@ -20,7 +20,8 @@ class Edge final {
       : tickets_(authd), authd_(authd), vaultd_(vaultd) {}
 
   // Adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
-  // `/healthz` answered here. `router` does not outlive the Edge.
+  // `/healthz` and
+  // `/openapi.json` answered here. `router` does not outlive the Edge.
   void add_routes(http::Router& router);
   // Adds `/v1/payments*` and `/v1/connector-accounts`, passed on to gatewayd, which outlives the
   // router, too.
