@@ -13,6 +13,7 @@
 #include "audit/merkle.h"
 #include "audit/verify.h"
 #include "auditd/auditd.h"
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -217,7 +218,8 @@ void verify(benchmark::State& state) {
   }
   const audit::NoteKey key{"bench.example/auditd/operator/2026", signer().public_key()};
   for (auto _ : state) {
-    const auto report = audit::verify_audit(g_files, folder.path + "/audit", key.text());
+    const auto report =
+        audit::verify_audit(g_files, folder.path + "/audit", key.text(), SystemClock().now_us());
     SR_CHECK(report && report->ok() && report->entries >= kEntries);
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kEntries));

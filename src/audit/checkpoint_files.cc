@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "audit/journal_reader.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/try.h"
@@ -63,7 +64,8 @@ Result<std::vector<Checkpoint>> read_last_signed(Files& files, const std::string
   if (text) return parse_last_signed(*text);
   if (text.error().code() != ErrorCode::not_found) return std::unexpected(text.error());
   SR_TRY(const auto logs, list_checkpoint_logs(files, directory));
-  if (logs.empty()) return std::vector<Checkpoint>{};
+  SR_TRY(const auto segments, list_segments(files, directory));
+  if (logs.empty() && segments.empty()) return std::vector<Checkpoint>{};
   return fail({ErrorCode::corrupt, "record of the last signed checkpoints is gone"});
 }
 

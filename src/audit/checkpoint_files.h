@@ -23,8 +23,8 @@ inline constexpr std::string_view kLastSignedName = "last-signed";
 // Lines of `origin size base64(root)`, ascending by origin.
 [[nodiscard]] std::string last_signed_text(std::span<const Checkpoint> checkpoints);
 [[nodiscard]] Result<std::vector<Checkpoint>> parse_last_signed(std::string_view text);
-// The record in `directory`; empty when there is none and no checkpoint either. corrupt: it is
-// damaged, or gone although checkpoints exist; unavailable.
+// The record in `directory`; empty when there is none, and neither a checkpoint nor a journal: only
+// a log that has yet to begin has no record. corrupt: it is damaged or gone; unavailable.
 [[nodiscard]] Result<std::vector<Checkpoint>> read_last_signed(Files& files,
                                                                const std::string& directory);
 

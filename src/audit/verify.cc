@@ -19,7 +19,8 @@ namespace strongroom::audit {
 namespace {
 
 constexpr std::uint64_t kProgressEntries = 8'192;
-// A bad frame at the end may be one that a running auditd is about to complete.
+// A bad frame may be one that a running auditd is about to complete, or has completed and gone on
+// from while it was read. What stays bad is.
 constexpr int kRetries = 3;
 constexpr std::chrono::milliseconds kRetryPause{10};
 
@@ -39,16 +40,19 @@ struct LogState {
   std::optional<Checkpoint> last_signed;
   std::uint64_t good_size = 0;  // of the last checkpoint that fitted
   JournalPlace suspect;         // the first entry behind it
+  std::int64_t suspect_ms = 0;  // its time
   bool has_suspect = false;
 };
 
 class Verification {
  public:
-  Verification(Files& files, std::string directory, NoteKey key, std::string place)
+  Verification(Files& files, std::string directory, NoteKey key, std::string place,
+               std::int64_t now_us)
       : files_(files),
         directory_(std::move(directory)),
         key_(std::move(key)),
-        place_(std::move(place)) {}
+        place_(std::move(place)),
+        signed_before_ms_((now_us - kUnsignedAgeMaxUs) / 1000) {}
 
   Result<VerifyReport> run(const VerifyCallback& progress) {
     SR_TRY(JournalReader reader, JournalReader::open(files_, directory_));
@@ -59,7 +63,8 @@ class Verification {
       SR_CHECK_OK(take(*frame, reader));
       if (progress && report_.entries % kProgressEntries == 0) report(progress, reader);
     }
-    if (!report_.bad) SR_CHECK_OK(check_ends());
+    if (!report_.bad) check_ends();
+    if (!report_.bad) check_signed();
     count(reader);
     if (progress) report(progress, reader);
     return std::move(report_);
@@ -70,7 +75,7 @@ class Verification {
     for (int attempt = 0;; ++attempt) {
       auto frame = reader.next();
       if (frame || frame.error().code() != ErrorCode::corrupt) return frame;
-      if (reader.torn() && attempt < kRetries) {
+      if (attempt < kRetries) {
         std::this_thread::sleep_for(kRetryPause);
         continue;
       }
@@ -158,6 +163,7 @@ class Verification {
     SR_TRY(LogState * log, log_named(name_));
     if (!log->has_suspect) {
       log->suspect = place_of(frame, reader);
+      log->suspect_ms = view->time_ms;
       log->has_suspect = true;
     }
     log->tree.append(leaf_hash_of_input(frame.leaf_input));
@@ -208,7 +214,7 @@ class Verification {
   }
 
   // After the journal's end: what was signed for and never came is gone.
-  Result<void> check_ends() {
+  void check_ends() {
     for (const auto& [name, log] : logs_) {
       const bool missing = log.next.has_value() || log.last_signed.has_value();
       if (missing && !report_.bad) {
@@ -221,7 +227,23 @@ class Verification {
                      .index_end = log.next ? log.next->checkpoint.size : log.last_signed->size};
       }
     }
-    return {};
+  }
+
+  // An entry that nobody signed for proves nothing.
+  void check_signed() {
+    if (report_.entries == 0) {
+      report_.bad = BadPlace{.what = "journal holds no entry, and auditd begins it with one"};
+    }
+    for (const auto& [name, log] : logs_) {
+      if (report_.bad || !log.has_suspect || log.suspect_ms >= signed_before_ms_) continue;
+      report_.bad = BadPlace{.what = "entries of more than five minutes ago are not signed for",
+                             .file = log.suspect.file,
+                             .offset_bytes = log.suspect.offset_bytes,
+                             .sequence = log.suspect.sequence,
+                             .log = name,
+                             .index_begin = log.good_size,
+                             .index_end = log.tree.size()};
+    }
   }
 
   void count(const JournalReader& reader) {
@@ -256,6 +278,7 @@ class Verification {
   std::string directory_;
   NoteKey key_;
   std::string place_;
+  const std::int64_t signed_before_ms_;
   std::unordered_map<std::string, LogState, Logs::TextHash, std::equal_to<>> logs_;
   std::map<std::string, Open, std::less<>> open_;  // by instance
   std::string name_;                               // of the log that the current entry belongs to
@@ -265,10 +288,10 @@ class Verification {
 }  // namespace
 
 Result<VerifyReport> verify_audit(Files& files, const std::string& directory, std::string_view vkey,
-                                  const VerifyCallback& progress) {
+                                  std::int64_t now_us, const VerifyCallback& progress) {
   SR_TRY(NoteKey key, NoteKey::parse(vkey));
   SR_TRY(std::string place, place_of_origin(key.name));
-  return Verification(files, directory, std::move(key), std::move(place)).run(progress);
+  return Verification(files, directory, std::move(key), std::move(place), now_us).run(progress);
 }
 
 }  // namespace strongroom::audit

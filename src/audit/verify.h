@@ -57,13 +57,17 @@ struct VerifyProgress {
 // Called about every ten thousand entries and at the end.
 using VerifyCallback = std::function<void(const VerifyProgress&)>;
 
+// auditd signs within a second or two. What is unsigned for longer than this may have been made up
+// by whoever could write to the folder.
+inline constexpr std::int64_t kUnsignedAgeMaxUs = 300'000'000;
+
 // Checks every frame (CRC, sequence), every entry's form, every checkpoint's signature and the root
-// of its log at its size, and the record of the last signed ones; lists the intents without
-// outcome. `vkey` is the operator log's key of any year: it names the place and holds the one
-// public key. Stops at the first bad place. May run beside auditd. invalid_argument: `vkey` is
-// none; unavailable.
+// of its log at its size, the record of the last signed ones, and that all entries older at
+// `now_us` than kUnsignedAgeMaxUs are signed for; lists the intents without outcome. `vkey` is the
+// operator log's key of any year: it names the place and holds the one public key. Stops at the
+// first bad place. May run beside auditd. invalid_argument: `vkey` is none; unavailable.
 [[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
-                                                std::string_view vkey,
+                                                std::string_view vkey, std::int64_t now_us,
                                                 const VerifyCallback& progress = {});
 
 }  // namespace strongroom::audit

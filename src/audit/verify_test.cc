@@ -21,12 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPlace = "test.example/auditd";
+constexpr std::int64_t kEntryTimeUs = 1'795'298'400'000'000;
 
 class VerifyTest : public testing::Test {
  protected:
   VerifyTest() : folder_(testing::TempDir() + "sr_verify_XXXXXX") {
     SR_CHECK(::mkdtemp(folder_.data()) != nullptr);
     fs::create_directory(folder_ + "/checkpoints");
+    write(path("last-signed"), "");
   }
   ~VerifyTest() override { fs::remove_all(folder_); }
 
@@ -35,7 +37,7 @@ class VerifyTest : public testing::Test {
             .operation_id = crypto::new_operation_id(random_, clock_),
             .event_type = EventType::token_create,
             .outcome = Outcome::success,
-            .time_us = 1'795'298'400'000'000,
+            .time_us = kEntryTimeUs,
             .instance = "vaultd",
             .user = "someone",
             .merchant_id = std::move(merchant)};
@@ -76,7 +78,7 @@ class VerifyTest : public testing::Test {
 
   VerifyReport verify() {
     const NoteKey key{log_origin(kPlace, "operator-2020"), signer_.public_key()};
-    auto report = verify_audit(files_, folder_, key.text());
+    auto report = verify_audit(files_, folder_, key.text(), now_us_);
     SR_CHECK(report.has_value());
     return *std::move(report);
   }
@@ -113,6 +115,7 @@ class VerifyTest : public testing::Test {
   crypto::Ed25519Signer signer_ = *crypto::Ed25519Signer::generate(random_);
   Logs logs_;
   std::string folder_;
+  std::int64_t now_us_ = kEntryTimeUs + 1'000'000;
 };
 
 TEST_F(VerifyTest, AcceptsALogInOrder) {
@@ -127,7 +130,35 @@ TEST_F(VerifyTest, AcceptsALogInOrder) {
   EXPECT_EQ(report.segments, 1U);
 }
 
-TEST_F(VerifyTest, AcceptsAnEmptyLog) { EXPECT_TRUE(verify().ok()); }
+TEST_F(VerifyTest, AnEmptyFolderIsNoLog) { EXPECT_FALSE(verify().ok()); }
+
+// Whoever may write to the folder can make up entries, but no signature.
+TEST_F(VerifyTest, WantsASignatureForWhatIsOlderThanMinutes) {
+  fill();
+  append({entry("mer_2")}, false);
+  EXPECT_TRUE(verify().ok());
+  now_us_ = kEntryTimeUs + kUnsignedAgeMaxUs + 1'000'000;
+  VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad->what, "entries of more than five minutes ago are not signed for");
+  EXPECT_EQ(report.bad->log, "mer_2-2026");
+  EXPECT_EQ(report.bad->sequence, 6U);
+  sign_all();
+  EXPECT_TRUE(verify().ok());
+}
+
+TEST_F(VerifyTest, CatchesCheckpointsThatAreGone) {
+  fill();
+  now_us_ = kEntryTimeUs + kUnsignedAgeMaxUs + 1'000'000;
+  fs::remove(path("checkpoints/operator-2026.log"));
+  EXPECT_FALSE(verify().ok());
+  for (const auto& file : fs::directory_iterator(path("checkpoints"))) fs::remove(file);
+  EXPECT_FALSE(verify().ok());
+  fs::remove(path("last-signed"));
+  EXPECT_EQ(verify().bad->what, "record of the last signed checkpoints is gone");
+  write(path("last-signed"), "");
+  EXPECT_FALSE(verify().ok());
+}
 
 TEST_F(VerifyTest, ListsOpenIntents) {
   Entry intent = entry();
@@ -228,6 +259,69 @@ TEST_F(VerifyTest, CatchesALostRecordAndAnotherKey) {
   EXPECT_FALSE(verify().ok());
 }
 
+// A journal that is written while it is read: the first looks at its second page come too early,
+// although what stands behind it is there already.
+class HastyFiles final : public Files {
+ public:
+  class HastyFile final : public File {
+   public:
+    HastyFile(std::unique_ptr<File> inner, int* early) : inner_(std::move(inner)), early_(early) {}
+    Result<std::uint64_t> size() override { return inner_->size(); }
+    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) override {
+      const auto got = inner_->read(offset, out);
+      if (!got || *early_ == 0 || offset >= kTo || offset + *got <= kFrom) return got;
+      --*early_;
+      const std::size_t from = kFrom - std::min(offset, kFrom);
+      std::ranges::fill(out.subspan(from, std::min<std::size_t>(*got, kTo - offset) - from),
+                        std::byte{0});
+      return got;
+    }
+    Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+      return inner_->write(offset, bytes);
+    }
+    Result<void> sync() override { return inner_->sync(); }
+    Result<void> truncate(std::uint64_t size) override { return inner_->truncate(size); }
+
+   private:
+    static constexpr std::uint64_t kFrom = 4096, kTo = 8192;
+    std::unique_ptr<File> inner_;
+    int* early_;
+  };
+
+  explicit HastyFiles(int early) : early_(early) {}
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    auto file = inner_.open(path, mode);
+    if (!file || !path.contains("journal-")) return file;
+    return std::make_unique<HastyFile>(*std::move(file), &early_);
+  }
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    return inner_.list(directory);
+  }
+  Result<void> remove(const std::string& path) override { return inner_.remove(path); }
+  Result<void> sync_directory(const std::string& directory) override {
+    return inner_.sync_directory(directory);
+  }
+
+ private:
+  PosixFiles inner_;
+  int early_;
+};
+
+TEST_F(VerifyTest, LooksAgainAtWhatIsWrittenMeanwhile) {
+  for (int i = 0; i < 60; ++i) append({entry("mer_1")}, false);
+  sign_all();
+  ASSERT_GT(fs::file_size(path(segment_name(1))), 3U * 4096);
+  const NoteKey key{log_origin(kPlace, "operator-2026"), signer_.public_key()};
+  for (const int early : {1, 2, 3, 4}) {
+    HastyFiles files(early);
+    const auto report = verify_audit(files, folder_, key.text(), now_us_);
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->ok()) << report->bad->what << " after " << early << " early looks";
+  }
+  HastyFiles never(1'000);
+  EXPECT_FALSE(verify_audit(never, folder_, key.text(), now_us_)->ok());
+}
+
 TEST_F(VerifyTest, CatchesWhatIsNotAnEntry) {
   fill();
   rewrite([](auto& entries) { entries[4] = "{}"; });
@@ -252,19 +346,21 @@ TEST_F(VerifyTest, ReportsProgressToTheEnd) {
   fill();
   VerifyProgress last;
   const NoteKey key{log_origin(kPlace, "operator-2026"), signer_.public_key()};
-  ASSERT_TRUE(
-      verify_audit(files_, folder_, key.text(), [&](const VerifyProgress& p) { last = p; }));
+  ASSERT_TRUE(verify_audit(files_, folder_, key.text(), now_us_,
+                           [&](const VerifyProgress& p) { last = p; }));
   EXPECT_EQ(last.entries, 5U);
   EXPECT_GT(last.bytes_done, 0U);
   EXPECT_LE(last.bytes_done, last.bytes_total);
 }
 
 TEST_F(VerifyTest, RefusesWhatIsNoKeyAndNoFolder) {
-  EXPECT_EQ(verify_audit(files_, folder_, "x").error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(verify_audit(files_, folder_, "x", now_us_).error().code(),
+            ErrorCode::invalid_argument);
   const NoteKey key{"short/2026", signer_.public_key()};
-  EXPECT_EQ(verify_audit(files_, folder_, key.text()).error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(verify_audit(files_, folder_, key.text(), now_us_).error().code(),
+            ErrorCode::invalid_argument);
   const NoteKey good{log_origin(kPlace, "operator-2026"), signer_.public_key()};
-  EXPECT_EQ(verify_audit(files_, folder_ + "/none", good.text()).error().code(),
+  EXPECT_EQ(verify_audit(files_, folder_ + "/none", good.text(), now_us_).error().code(),
             ErrorCode::unavailable);
 }
 

@@ -41,6 +41,8 @@ Result<Checkpoints> Checkpoints::open(audit::Files& files, std::string directory
   SR_CHECK_OK(make_folder(fmt::format("{}/{}", directory, audit::kCheckpointFolder)));
   SR_TRY(const auto recorded, audit::read_last_signed(files, directory));
   Checkpoints checkpoints(files, std::move(directory), std::move(place), std::move(signer));
+  // Before the journal is begun: from then on a record that is gone was taken away.
+  if (recorded.empty()) SR_CHECK_OK(checkpoints.write_record({}));
   for (const Checkpoint& checkpoint : recorded) {
     checkpoints.last_.emplace(checkpoint.origin, checkpoint);
   }
@@ -49,8 +51,14 @@ Result<Checkpoints> Checkpoints::open(audit::Files& files, std::string directory
 
 std::vector<Checkpoint> Checkpoints::last_signed() const {
   std::vector<Checkpoint> checkpoints;
+  checkpoints.reserve(last_.size());
   for (const auto& [origin, checkpoint] : last_) checkpoints.push_back(checkpoint);
   return checkpoints;
+}
+
+Result<void> Checkpoints::write_record(std::span<const Checkpoint> record) {
+  return write_file_durable(fmt::format("{}/{}", directory_, audit::kLastSignedName),
+                            as_bytes(audit::last_signed_text(record)), 0640);
 }
 
 Result<void> Checkpoints::publish(std::vector<Checkpoint>& grown) {
@@ -65,9 +73,9 @@ Result<void> Checkpoints::publish(std::vector<Checkpoint>& grown) {
     found->second = checkpoint;
   }
   std::vector<Checkpoint> record;
+  record.reserve(next.size());
   for (const auto& [origin, checkpoint] : next) record.push_back(checkpoint);
-  SR_CHECK_OK(write_file_durable(fmt::format("{}/{}", directory_, audit::kLastSignedName),
-                                 as_bytes(audit::last_signed_text(record)), 0640));
+  SR_CHECK_OK(write_record(record));
   last_ = std::move(next);
   Result<void> outcome;
   std::erase_if(grown, [&](const Checkpoint& checkpoint) {

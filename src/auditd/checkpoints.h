@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ namespace strongroom::auditd {
 // One thread at a time; every call may wait for the disk.
 class Checkpoints {
  public:
-  // Reads the record in `directory` (DIR/audit), making the folder for checkpoints when it is
-  // absent. `files` outlives it. corrupt, unavailable.
+  // Reads the record in `directory` (DIR/audit), making it and the folder for checkpoints where
+  // there is no journal yet. `files` outlives it. corrupt, unavailable.
   [[nodiscard]] static Result<Checkpoints> open(audit::Files& files, std::string directory,
                                                 std::string place, crypto::Ed25519Signer signer);
 
@@ -34,6 +35,7 @@ class Checkpoints {
  private:
   Checkpoints(audit::Files& files, std::string directory, std::string place,
               crypto::Ed25519Signer signer);
+  Result<void> write_record(std::span<const audit::Checkpoint> record);
   Result<void> append(const audit::Checkpoint& checkpoint);
   // Where the next note belongs: behind the last whole one.
   Result<std::uint64_t> end_of(audit::File& file, const std::string& path);

@@ -53,6 +53,16 @@ TEST_F(AuditdTest, RefusesARolledBackJournal) {
   EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
 }
 
+TEST_F(AuditdTest, RefusesAJournalWhoseRecordIsGone) {
+  auto auditd = start();
+  EXPECT_TRUE(fs::exists(folder_ + "/audit/last-signed")) << "before anything is signed";
+  stop(auditd);
+  fs::remove(folder_ + "/audit/last-signed");
+  fs::remove_all(folder_ + "/audit/checkpoints");
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+  EXPECT_FALSE(verify().ok());
+}
+
 TEST_F(AuditdTest, RefusesAnotherHistoryOfTheSameLength) {
   auto auditd = start();
   stop(auditd);

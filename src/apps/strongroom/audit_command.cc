@@ -10,6 +10,7 @@
 #include <expected>
 
 #include "audit/verify.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -117,8 +118,9 @@ int verify_audit_log(const Context& context, const std::string& vkey_path) {
   while (vkey->ends_with('\n')) vkey->pop_back();
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   audit::PosixFiles files;
-  const auto report = audit::verify_audit(
-      files, paths->directory, *vkey, terminal ? audit::VerifyCallback(show_progress) : nullptr);
+  const auto report =
+      audit::verify_audit(files, paths->directory, *vkey, SystemClock().now_us(),
+                          terminal ? audit::VerifyCallback(show_progress) : nullptr);
   if (terminal) fmt::print(stderr, "\n");
   if (!report) {
     const int status =

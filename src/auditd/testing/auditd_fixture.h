@@ -103,7 +103,7 @@ class AuditdTest : public testing::Test {
 
   audit::VerifyReport verify() {
     const audit::NoteKey key{"test.example/auditd/operator/2026", test_signer().public_key()};
-    auto report = audit::verify_audit(files_, folder_ + "/audit", key.text());
+    auto report = audit::verify_audit(files_, folder_ + "/audit", key.text(), clock_.now_us());
     SR_CHECK(report.has_value());
     return *std::move(report);
   }
