@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import deployment as d
-from running_deployment import folder
+from running_deployment import folder, heed_hangup
 
 DEMO_SECONDS = 120
 
@@ -53,7 +53,7 @@ def test_demo_refuses_to_keep_its_deployment_in_a_file(tmp_path):
 def test_demo_ended_by_a_signal_leaves_nothing(number):
     with folder() as parent:
         process = subprocess.Popen([sys.executable, d.ROOT / "tools/demo.py"], text=True,
-                                   stdout=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, preexec_fn=heed_hangup,
                                    env={**os.environ, "TMPDIR": str(parent)})
         lines = iter(process.stdout.readline, "")
         assert any(line.startswith(" 1. make a deployment") for line in lines)

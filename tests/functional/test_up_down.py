@@ -17,7 +17,7 @@ import leak_scan
 import up
 from checked_api import CheckedApi
 from children import END_SIGNALS
-from running_deployment import RunningDeployment, folder, wait_until
+from running_deployment import RunningDeployment, folder, heed_hangup, wait_until
 from test_stories import card
 
 UP_SECONDS = 90
@@ -248,7 +248,8 @@ def test_up_in_the_foreground_ends_with_a_signal(number):
     with folder() as parent:
         directory = parent / "sandbox"
         process = subprocess.Popen([d.ROOT / "dev", "up", "--dir", directory], text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=heed_hangup)
         try:
             lines = iter(process.stdout.readline, "")
             assert any(line.startswith("ready: https://127.0.0.1:") for line in lines)

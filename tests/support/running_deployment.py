@@ -2,6 +2,7 @@
 import contextlib
 import pathlib
 import shutil
+import signal
 import sqlite3
 import tempfile
 import time
@@ -16,6 +17,11 @@ from checked_api import CheckedApi
 from children import stop
 
 RECOVERY_SECONDS = 20
+
+
+def heed_hangup():
+    """For preexec_fn: a child that ends with its terminal, though the tests may run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_until(condition, what, seconds=RECOVERY_SECONDS):
