@@ -49,6 +49,14 @@ constexpr std::array kPassedOn{
     ProblemType::overloaded,
 };
 
+// The vault's words on the token, as whoever sent it to us reads them.
+constexpr std::array kOfTheToken{
+    Problem{ProblemType::not_found, "no such token", "#/token"},
+    Problem{ProblemType::token_deleted, "the card was deleted", "#/token"},
+    Problem{ProblemType::token_expired, "the token's time is over", "#/token"},
+    Problem{ProblemType::token_used_up, "the token has been used as often as it may", "#/token"},
+};
+
 ClientRequest request_of(http::Method method, std::string_view target, Origin origin,
                          std::string_view body) {
   ClientRequest request{.method = method, .target = target, .body = as_bytes(body)};
@@ -141,7 +149,9 @@ async::Task<Answer<Resolved>> HttpVault::processor_token(Origin origin, std::str
   }
   const auto type = problem_in(*response);
   if (!type) log::error("vaultd's answer is none", {{"status", response->status}});
-  co_return std::unexpected(type ? passed_on(*type) : kNoAnswer);
+  if (!type) co_return std::unexpected(kNoAnswer);
+  const auto known = std::ranges::find(kOfTheToken, *type, &Problem::type);
+  co_return std::unexpected(known == kOfTheToken.end() ? passed_on(*type) : *known);
 }
 
 async::Task<Answer<PayAnswer>> HttpConnectors::authorize(Origin origin, std::string connector,

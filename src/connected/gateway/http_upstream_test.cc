@@ -158,7 +158,11 @@ TEST_F(HttpUpstreamTest, TheVaultsWordsOnATokenArePassedOn) {
   for (const ProblemType type : {ProblemType::not_found, ProblemType::token_deleted,
                                  ProblemType::token_expired, ProblemType::token_used_up}) {
     refuse(type);
-    EXPECT_EQ(resolve().error().type, type);
+    const auto refused = resolve();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().type, type);
+    EXPECT_EQ(refused.error().pointer.text(), "#/token");
+    EXPECT_FALSE(refused.error().detail.empty());
   }
   EXPECT_EQ(seen_, "POST /v1/cards/tok_a/processor-tokens");
   answer_ = http::json_response(200, R"({"processor_token":"YWJj","created":true})");

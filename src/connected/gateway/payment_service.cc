@@ -294,7 +294,7 @@ async::Task<Answer<Done>> PaymentService::finish(Done done, Answer<PayAnswer> an
 async::Task<Answer<PaymentRow>> PaymentService::payment(std::string merchant, std::string id) {
   auto row = co_await parts_.store.payment(std::move(merchant), std::move(id));
   if (!row) co_return refuse(problem_of_database(row.error()));
-  if (!row->has_value()) co_return refuse({ProblemType::not_found});
+  if (!row->has_value()) co_return refuse(kNoSuchPayment);
   co_return **std::move(row);
 }
 

@@ -14,6 +14,7 @@
 #include "connected/gateway/records.h"
 #include "connected/gateway/upstream.h"
 #include "crypto/random.h"
+#include "wire/problem.h"
 
 namespace strongroom::connected::gateway {
 
@@ -43,6 +44,8 @@ struct Done {
   AttemptRow attempt;
   bool replayed = false;  // the key was used before; nothing was done now
 };
+
+inline constexpr wire::Problem kNoSuchPayment{wire::ProblemType::not_found, "no such payment"};
 
 // How long a request may keep its attempt before the Settler takes it for lost. Above all time-outs
 // towards the connector.

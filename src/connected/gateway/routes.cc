@@ -91,12 +91,15 @@ Response answered(int status, std::string body, const Done& done) {
   return response;
 }
 
+constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
+                              .detail = "?after= must be the last answer's next"};
+
 // Only what this process makes goes on to the database, so that a card number in the wrong place
 // ends here.
-std::optional<Problem> refuse_id(std::string_view id, ProblemType foreign) {
+std::optional<Problem> refuse_id(std::string_view id, const Problem& foreign) {
   if (is_public_id(id, kPaymentPrefix)) return std::nullopt;
   if (looks_like_pan(id)) return Problem{.type = ProblemType::looks_like_card_data};
-  return Problem{.type = foreign};
+  return foreign;
 }
 
 async::Task<Response> create_payment(RouteParts parts, Request& request) {
@@ -116,7 +119,7 @@ async::Task<Response> change_payment(RouteParts parts, Request& request, Operati
     route += operation == Operation::refund ? "refunds" : name(operation);
     co_return co_await deny(parts, request, std::move(route));
   }
-  if (auto wrong = refuse_id(request.parameter(0), ProblemType::not_found)) {
+  if (auto wrong = refuse_id(request.parameter(0), kNoSuchPayment)) {
     co_return problem(request, *wrong);
   }
   auto asked = asked_of(request);
@@ -142,7 +145,7 @@ async::Task<Response> refund(RouteParts parts, Request& request) {
 
 async::Task<Response> show_payment(RouteParts parts, Request& request) {
   if (!may(request, kRead)) co_return co_await deny(parts, request, "GET /v1/payments/{id}");
-  if (auto wrong = refuse_id(request.parameter(0), ProblemType::not_found)) {
+  if (auto wrong = refuse_id(request.parameter(0), kNoSuchPayment)) {
     co_return problem(request, *wrong);
   }
   const Answer<PaymentRow> row = co_await parts.payments.payment(request.ticket()->merchant,
@@ -155,7 +158,7 @@ async::Task<Response> list_payments(RouteParts parts, Request& request) {
   if (!may(request, kRead)) co_return co_await deny(parts, request, "GET /v1/payments");
   std::string after = request.query_parameter("after").value_or("");
   if (!after.empty()) {
-    if (auto wrong = refuse_id(after, ProblemType::invalid_value)) {
+    if (auto wrong = refuse_id(after, kNoSuchPage)) {
       co_return problem(request, *wrong);
     }
   }
