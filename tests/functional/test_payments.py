@@ -3,6 +3,7 @@ psp-sim as the processor. On both databases.
 """
 import pytest
 
+from children import DeploymentError
 from running_deployment import wait_until
 from shop import ATTACHES_THEN_DECLINES, LOST_CARD, VISA, Shop
 
@@ -161,6 +162,19 @@ def test_payments_are_listed_newest_first(shop, token):
     assert [payment["id"] for payment in older] == [made[0]]
     [account] = shop.client.get("/v1/connector-accounts").body["data"]
     assert (account["id"], account["connector"]) == (shop.account_id, "stripe")
+
+
+def test_operators_see_accounts_and_replace_only_those(shop):
+    listed = shop.deployment.strongroom("connector-accounts", "list", "--merchant",
+                                        shop.merchant.id)
+    assert [account["id"] for account in listed] == [shop.account_id]
+    assert "sealed" not in listed[0]
+    credential = "sk_test_of_the_sandbox"
+    shop.deployment.add_account(shop.merchant.id, credential, "--account-id", shop.account_id)
+    with pytest.raises(DeploymentError, match="no such account"):
+        shop.deployment.add_account(shop.merchant.id, credential, "--account-id", "acc_typo")
+    assert shop.deployment.strongroom("connector-accounts", "list", "--merchant",
+                                      shop.merchant.id) == listed
 
 
 def test_the_log_tells_a_payment_from_the_card_to_the_refund(shop, token):

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/listing.h"
 #include "base/config.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::size_t kCredentialBytesMax = 2048;
 constexpr std::string_view kTarget = "/v1/connector-accounts";
+constexpr std::string_view kGateway = "gatewayd";
 
 // While one lives, what is typed is not shown. Standard input may be no terminal.
 class Unechoed {
@@ -102,14 +104,26 @@ std::string_view wrong(const NewAccount& account) {
   return named ? "" : "--account-id takes 1 to 64 of A-Z a-z 0-9 _ -";
 }
 
-// gatewayd keeps what connectord sealed. Empty when that went well, or there is no gatewayd.
+std::string list_target(const std::string& merchant) {
+  return fmt::format("{}?merchant={}", kTarget, merchant);
+}
+
+// Empty when the merchant has the account whose credential is to be replaced, or none is.
+std::optional<int> refuse_absent(const Context& context, const NewAccount& account) {
+  if (account.account_id.empty()) return std::nullopt;
+  const auto accounts = list_all(context, kGateway, list_target(account.merchant));
+  if (!accounts) return accounts.error();
+  for (const boost::json::value& one : *accounts) {
+    if (member(one.as_object(), "id") == account.account_id) return std::nullopt;
+  }
+  return failed(kUsage, "the merchant has no such account: see strongroom connector-accounts list");
+}
+
+// gatewayd keeps what connectord sealed. Empty when that went well.
 std::optional<int> carry(const Context& context, const boost::json::object& sealed) {
-  const auto file = ConfigFile::load(context.config_path());
-  if (!file) return failed(kUsage, file.error().text());
-  if (!file->has_section("gatewayd")) return std::nullopt;
   const std::string body = fmt::format(R"({{"merchant":"{}","account":"{}"}})",
                                        member(sealed, "merchant"), member(sealed, "account"));
-  const auto kept = ask_admin(context, "gatewayd", http::Method::post, kTarget, body);
+  const auto kept = ask_admin(context, kGateway, http::Method::post, kTarget, body);
   return kept ? std::nullopt : std::optional(kept.error());
 }
 
@@ -117,6 +131,12 @@ std::optional<int> carry(const Context& context, const boost::json::object& seal
 
 int add_connector_account(const Context& context, const NewAccount& account) {
   if (const std::string_view why = wrong(account); !why.empty()) return failed(kUsage, why);
+  const auto file = ConfigFile::load(context.config_path());
+  if (!file) return failed(kUsage, file.error().text());
+  const bool keeps = file->has_section(kGateway);
+  if (keeps) {
+    if (const auto status = refuse_absent(context, account)) return *status;
+  }
   const auto credential = read_credential(account.credential_file);
   if (!credential) return failed(kUsage, credential.error().what());
   if (credential->empty() || !needs_no_escape(credential->reveal())) {
@@ -127,7 +147,9 @@ int add_connector_account(const Context& context, const NewAccount& account) {
   const auto sealed = ask_admin(context, "connectord-" + account.connector, http::Method::post,
                                 kTarget, as_text(body->reveal()));
   if (!sealed) return sealed.error();
-  if (const auto status = carry(context, *sealed)) return *status;
+  if (keeps) {
+    if (const auto status = carry(context, *sealed)) return *status;
+  }
   if (context.json) {
     fmt::print("{}\n", boost::json::serialize(*sealed));
     return kOk;
@@ -138,6 +160,11 @@ int add_connector_account(const Context& context, const NewAccount& account) {
     fmt::print("{:<11} {}\n", name, member(*sealed, name));
   }
   return kOk;
+}
+
+int list_connector_accounts(const Context& context, const std::string& merchant) {
+  constexpr std::array<std::string_view, 3> kColumns{"id", "connector", "created_at"};
+  return print_list(context, kGateway, list_target(merchant), kColumns);
 }
 
 }  // namespace strongroom::tool

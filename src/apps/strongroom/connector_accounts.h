@@ -15,7 +15,10 @@ struct NewAccount {
 };
 
 // Lets connectord seal the credential, which is not shown again, gives the sealed account to
-// gatewayd where the deployment has one, and prints it.
+// gatewayd where the deployment has one, and prints it. There, a credential is replaced only in an
+// account that the merchant has.
 int add_connector_account(const Context& context, const NewAccount& account);
+// Prints what gatewayd has of the merchant's accounts: never a credential.
+int list_connector_accounts(const Context& context, const std::string& merchant);
 
 }  // namespace strongroom::tool

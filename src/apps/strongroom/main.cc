@@ -118,6 +118,9 @@ void add_connector_accounts(CLI::App& app, Invocation& in) {
       ->type_name("ID");
   add_one->add_option("--credential-file", in.account.credential_file, "readable by you alone")
       ->type_name("FILE");
+  CLI::App* list = add(*accounts, in, "list", "accounts of a merchant, without their credentials",
+                       [&in] { return list_connector_accounts(in.context, in.merchant); });
+  list->add_option("--merchant", in.merchant, "whose accounts")->type_name("ID")->required();
 }
 
 void add_audit(CLI::App& app, Invocation& in) {
