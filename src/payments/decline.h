@@ -34,6 +34,9 @@ inline constexpr std::size_t kDeclineCodeBytesMax = 64;
 // A processor's code is 1 to kDeclineCodeBytesMax of [A-Za-z0-9_.-] and no card number.
 [[nodiscard]] bool is_decline_code(std::string_view code) noexcept;
 
+// The one code that is our own word: the processor has no such stored card (any more).
+inline constexpr std::string_view kProcessorTokenUnknown = "processor_token_unknown";
+
 struct Decline {
   DeclineClass decline_class = DeclineClass::processor_error;
   std::string code;  // is_decline_code: "insufficient_funds"

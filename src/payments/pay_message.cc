@@ -211,6 +211,17 @@ Parsed<PayAnswer> parse_pay_answer(std::string_view body) {
   });
 }
 
+PayAnswer processor_token_unknown() {
+  return {OperationOutcome::failed,
+          {},
+          Decline{DeclineClass::configuration, std::string(kProcessorTokenUnknown)}};
+}
+
+bool is_processor_token_unknown(const PayAnswer& answer) noexcept {
+  return answer.outcome == OperationOutcome::failed && answer.decline &&
+         answer.decline->code == kProcessorTokenUnknown;
+}
+
 std::string to_json(const PayAnswer& answer) {
   return fmt::format(R"({{"outcome":"{}","processor_reference":{},"decline":{}}})",
                      name(answer.outcome), text_or_null(answer.processor_reference),

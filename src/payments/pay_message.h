@@ -67,6 +67,11 @@ struct PayAnswer {
   bool operator==(const PayAnswer&) const = default;
 };
 [[nodiscard]] Parsed<PayAnswer> parse_pay_answer(std::string_view body);
+
+// The answer to a charge whose processor token stands for nothing at the processor: nothing
+// happened, and nothing will before the card is put there again.
+[[nodiscard]] PayAnswer processor_token_unknown();
+[[nodiscard]] bool is_processor_token_unknown(const PayAnswer& answer) noexcept;
 [[nodiscard]] std::string to_json(const PayAnswer& answer);
 
 // GET /v1/transactions: `reference` is the id of the attempt that began the payment.

@@ -63,6 +63,13 @@ std::string error_json(std::string_view type, std::string_view code,
                      more);
 }
 
+// Of an object that `param` names.
+std::string missing_json(std::string_view param) {
+  return fmt::format(
+      R"({{"error":{{"type":"invalid_request_error","code":"resource_missing","param":"{}"}}}})",
+      param);
+}
+
 class StripeConnectorTest : public ::testing::Test {
  protected:
   ~StripeConnectorTest() override { loop_.run_until_done(connector_.close()); }
@@ -261,6 +268,22 @@ TEST_F(StripeConnectorTest, ARefusalMeansWhatItsStatusAndCodeSay) {
        OperationOutcome::failed,
        {{DeclineClass::configuration, "resource_missing"}},
        OperationOutcome::failed},
+      {404,
+       missing_json("customer"),
+       OperationOutcome::failed,
+       {{DeclineClass::configuration, "processor_token_unknown"}},
+       OperationOutcome::failed},
+      {400,
+       missing_json("payment_method"),
+       OperationOutcome::failed,
+       {{DeclineClass::configuration, "processor_token_unknown"}},
+       OperationOutcome::failed},
+      {404,
+       missing_json("source"),
+       OperationOutcome::failed,
+       {{DeclineClass::configuration, "resource_missing"}},
+       OperationOutcome::failed},
+      {500, missing_json("customer"), OperationOutcome::unknown, {}, OperationOutcome::unknown},
       {401,
        error_json("invalid_request_error", "api_key_expired"),
        OperationOutcome::failed,

@@ -30,13 +30,14 @@ struct ErrorBody {
   std::string_view type;
   std::string_view code;
   std::string_view decline_code;
+  std::string_view param;
 };
 
 std::optional<ErrorBody> read_error(const json::object* body) {
   const json::object* error = body == nullptr ? nullptr : object_of(*body, "error");
   if (error == nullptr) return std::nullopt;
   return ErrorBody{text_of(*error, "type"), text_of(*error, "code"),
-                   text_of(*error, "decline_code")};
+                   text_of(*error, "decline_code"), text_of(*error, "param")};
 }
 
 // 429, and the 409 of an object that somebody else holds: nothing was begun.
@@ -57,6 +58,14 @@ PayAnswer judge_error(int status, const ErrorBody& error, bool settle) {
     return failed(decline_as(DeclineClass::configuration, error.code));
   }
   return unknown();
+}
+
+// Stripe has no such customer or PaymentMethod (any more), or not for this credential: it says so
+// before it begins anything.
+bool has_forgotten_card(int status, const json::object* body) {
+  const auto error = read_error(body);
+  return (status == 400 || status == 404) && error && error->code == "resource_missing" &&
+         (error->param == "customer" || error->param == "payment_method");
 }
 
 // The intent that an error speaks of, when it is the one that was asked for.
@@ -100,6 +109,9 @@ PayAnswer judge_refusal(const http::ClientResponse& response, bool settle) {
 
 PayAnswer judge_charge(const http::ClientResponse& response, const ExpectedCharge& expected) {
   const Document document(response.body);
+  if (has_forgotten_card(response.status, document.object())) {
+    return payments::processor_token_unknown();
+  }
   if (response.status != kOk) {
     PayAnswer answer = judge_refusal(response, expected.settle);
     answer.processor_reference = intent_in_error(document.object(), expected.reference);
