@@ -29,6 +29,7 @@ enum class EventType : std::uint8_t {
   processor_token_resolve,
   processor_token_store,
   processor_token_revoke,
+  processor_token_delete,
   payment_authorize,
   payment_sale,  // authorize and capture in one
   payment_capture,

@@ -26,6 +26,7 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::processor_token_resolve, "processor_token.resolve", kRead},
     EventTypeRow{EventType::processor_token_store, "processor_token.store", kCreate},
     EventTypeRow{EventType::processor_token_revoke, "processor_token.revoke", kDelete},
+    EventTypeRow{EventType::processor_token_delete, "processor_token.delete", kDelete},
     EventTypeRow{EventType::payment_authorize, "payment.authorize", kCreate},
     EventTypeRow{EventType::payment_sale, "payment.sale", kCreate},
     EventTypeRow{EventType::payment_capture, "payment.capture", kUpdate},

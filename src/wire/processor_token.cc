@@ -35,13 +35,18 @@ Parsed<ProcessorTokenRequest> parse_processor_token_request(std::string_view bod
       reader.refuse({ProblemType::invalid_value, "must be a payment's id", "#/payment"});
     }
     auto head = read_head(reader, account, SealedKind::account, "#/account");
-    if (!head) return std::nullopt;
-    return ProcessorTokenRequest{std::string(account), std::string(payment), *std::move(head)};
+    const auto stale = reader.text_or_none("#/stale", kSealedLength);
+    if (stale) read_head(reader, *stale, SealedKind::processor_token, "#/stale");
+    if (!reader.ok()) return std::nullopt;
+    return ProcessorTokenRequest{std::string(account), std::string(payment), *std::move(head),
+                                 std::string(stale.value_or(""))};
   });
 }
 
-std::string processor_token_request_json(std::string_view account, std::string_view payment) {
-  return fmt::format(R"({{"account":"{}","payment":"{}"}})", account, payment);
+std::string processor_token_request_json(std::string_view account, std::string_view payment,
+                                         std::string_view stale) {
+  const std::string old = stale.empty() ? "" : fmt::format(R"(,"stale":"{}")", stale);
+  return fmt::format(R"({{"account":"{}","payment":"{}"{}}})", account, payment, old);
 }
 
 Parsed<ProcessorTokenAnswer> parse_processor_token_answer(std::string_view body) {

@@ -16,11 +16,15 @@ struct ProcessorTokenRequest {
   std::string account;  // sealed blob of kind account, as text
   std::string payment;  // "pay_...": one payment counts one use of the token
   SealedHead head;      // of `account`
+  // The processor token of an earlier answer, which the processor does not know; empty: none.
+  std::string stale{};
 };
-// Problems: those of parse_strict and ObjectReader; invalid_value for an account that is no blob.
+// Problems: those of parse_strict and ObjectReader; invalid_value for an account, or
+// a stale processor token, that is no blob of its kind.
 [[nodiscard]] Parsed<ProcessorTokenRequest> parse_processor_token_request(std::string_view body);
 [[nodiscard]] std::string processor_token_request_json(std::string_view account,
-                                                       std::string_view payment);
+                                                       std::string_view payment,
+                                                       std::string_view stale = {});
 
 struct ProcessorTokenAnswer {
   std::string processor_token;  // sealed blob of kind processor_token, as text

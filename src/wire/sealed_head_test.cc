@@ -82,6 +82,12 @@ TEST(ProcessorTokenTest, RequestReadsWhatItWrites) {
   EXPECT_EQ(request->account, account);
   EXPECT_EQ(request->payment, "pay_abc");
   EXPECT_EQ(request->head.account_id, "acc_1");
+  EXPECT_EQ(request->stale, "");
+  const std::string token = base64url(bytes_of(kProcessorToken));
+  const auto again =
+      parse_processor_token_request(processor_token_request_json(account, "pay_abc", token));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->stale, token);
 }
 
 TEST(ProcessorTokenTest, RequestRefusesEachFault) {
@@ -95,6 +101,7 @@ TEST(ProcessorTokenTest, RequestRefusesEachFault) {
       {processor_token_request_json(base64url(bytes_of(kProcessorToken)), "pay_a"),
        ProblemType::invalid_value},
       {processor_token_request_json(account, "pay a"), ProblemType::invalid_value},
+      {processor_token_request_json(account, "pay_a", account), ProblemType::invalid_value},
       {processor_token_request_json(account, ""), ProblemType::invalid_value},
       {R"({"account":"x","payment":"pay_a","pan":"1"})", ProblemType::invalid_value},
       {R"({"account":")" + account + R"(","payment":"pay_a","pan":"1"})",

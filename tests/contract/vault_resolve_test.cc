@@ -31,12 +31,17 @@ std::string account_blob(std::string_view account_id) {
 class ResolveTest : public VaultTest {
  protected:
   static wire::ProcessorTokenRequest ask(const std::string& payment,
-                                         std::string_view account_id = "acc_1") {
+                                         std::string_view account_id = "acc_1",
+                                         std::string stale = {}) {
     const std::string account = account_blob(account_id);
     const auto body = wire::processor_token_request_json(account, payment);
     auto parsed = wire::parse_processor_token_request(body);
     SR_CHECK(parsed);
+    parsed->stale = std::move(stale);
     return *std::move(parsed);
+  }
+  static std::string key_of(const std::string& body) {
+    return parse_stored_card_request(as_bytes(body), Profile::demo)->idempotency_key;
   }
   Answer<Resolved> resolve(const PublicToken& token, wire::ProcessorTokenRequest what,
                            Caller who = caller()) {
@@ -159,9 +164,6 @@ TEST_F(ResolveTest, ACodeGoesAlongOnceAndTheOldTokenIsRemoved) {
 // The idempotency key: the same card again is the same card at the processor, whoever asks; one
 // with a code, which may not be sent twice, belongs to its payment.
 TEST_F(ResolveTest, IdempotencyKeysNameTheCardAndWithACodeThePayment) {
-  const auto key_of = [](const std::string& body) {
-    return parse_stored_card_request(as_bytes(body), Profile::demo)->idempotency_key;
-  };
   const PublicToken token = add();
   stored_cards_.problem = wire::Problem{ProblemType::service_unavailable, "no answer"};
   EXPECT_EQ(resolve(token, ask("pay_1")).error().type, ProblemType::service_unavailable);
@@ -176,6 +178,68 @@ TEST_F(ResolveTest, IdempotencyKeysNameTheCardAndWithACodeThePayment) {
   EXPECT_NE(key_of(bodies[0]), key_of(bodies[2]));
   EXPECT_NE(key_of(bodies[0]), key_of(bodies[3]));
   expect_balanced();
+}
+
+// The key of the hand-over is another one: under the first, the processor would repeat the ids that
+// it has forgotten.
+TEST_F(ResolveTest, AStaleProcessorTokenIsDroppedAndTheCardHandedOverAnew) {
+  const PublicToken token = add();
+  ASSERT_EQ(given(resolve(token, ask("pay_1"))).processor_token, "token_1");
+  ASSERT_EQ(given(resolve(token, ask("pay_1", "acc_2"))).processor_token, "token_2");
+  recorder_.entries.clear();
+  const auto anew = resolve(token, ask("pay_2", "acc_1", "token_1"));
+  EXPECT_EQ(given(anew).processor_token, "token_3");
+  EXPECT_TRUE(given(anew).created);
+  EXPECT_NE(key_of(stored_cards_.bodies[0]), key_of(stored_cards_.bodies[2]));
+  ASSERT_EQ(recorder_.entries.size(), 4U);
+  EXPECT_EQ(recorder_.entries[0].event_type, EventType::processor_token_delete);
+  EXPECT_EQ(recorder_.entries[0].phase, Phase::intent);
+  EXPECT_THAT(recorder_.entries[0].resources, ElementsAre(token.text(), "acc_1", "pay_2"));
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+  EXPECT_EQ(recorder_.entries[1].operation_id, recorder_.entries[0].operation_id);
+  EXPECT_EQ(recorder_.entries[2].event_type, EventType::processor_token_resolve);
+  // Whoever comes later with the same news gets the new one; the other account's stays.
+  EXPECT_EQ(given(resolve(token, ask("pay_3", "acc_1", "token_1"))).processor_token, "token_3");
+  EXPECT_EQ(given(resolve(token, ask("pay_4", "acc_2", "token_1"))).processor_token, "token_2");
+  EXPECT_EQ(stored_cards_.bodies.size(), 3U);
+  EXPECT_EQ(run_removals(), 1U);
+  EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, TwoWhoFindATokenStaleHandTheCardOverUnderOneKey) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  int left = 2, served = 0;
+  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
+                int& done) -> async::Task<> {
+    const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
+    if (resolved) ++done;
+    --open;
+  };
+  async::spawn(pay(*vault_, token, ask("pay_2", "acc_1", "token_1"), left, served));
+  async::spawn(pay(*vault_, token, ask("pay_3", "acc_1", "token_1"), left, served));
+  auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
+    while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  loop_.run_until_done(wait(loop_, left));
+  EXPECT_EQ(served, 2);
+  for (std::size_t i = 2; i < stored_cards_.bodies.size(); ++i) {
+    EXPECT_EQ(key_of(stored_cards_.bodies[i]), key_of(stored_cards_.bodies[1]));
+  }
+  EXPECT_EQ(run_removals(), 1U);
+  expect_balanced();
+}
+
+TEST_F(ResolveTest, NothingStaleIsDroppedThatCannotBeLogged) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  recorder_.refuse(true);
+  EXPECT_EQ(resolve(token, ask("pay_2", "acc_1", "token_1")).error().type,
+            ProblemType::audit_unavailable);
+  recorder_.refuse(false);
+  EXPECT_EQ(queued(), 0U);
+  EXPECT_EQ(given(resolve(token, ask("pay_2"))).processor_token, "token_1");
 }
 
 TEST_F(ResolveTest, ARefusalIsPassedOnAndNothingIsKept) {
@@ -300,12 +364,22 @@ TEST_F(ResolveTest, OpenIntentsAreClosedFromWhatIsKept) {
   audit::OpenIntent lost = intent;
   lost.resources[1] = "acc_2";
   lost.operation_id = crypto::new_operation_id(random_, clock_);
-  recorder_.open = {kept, lost};
+  audit::OpenIntent not_dropped = lost;
+  not_dropped.event_type = EventType::processor_token_delete;
+  recorder_.open = {kept, lost, not_dropped};
   recorder_.entries.clear();
   ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
-  ASSERT_EQ(recorder_.entries.size(), 2U);
+  ASSERT_EQ(recorder_.entries.size(), 3U);
   EXPECT_EQ(recorder_.entries[0].outcome, Outcome::done);
   EXPECT_EQ(recorder_.entries[1].outcome, Outcome::unknown);
+  EXPECT_EQ(recorder_.entries[2].outcome, Outcome::not_done);
+  recorder_.entries.clear();
+  ASSERT_TRUE(resolve(token, ask("pay_2", "acc_1", "token_1")));
+  const auto dropped = *std::ranges::find(recorder_.entries, EventType::processor_token_delete,
+                                          &audit::Entry::event_type);
+  recorder_.open = {dropped};
+  ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::done);
 }
 
 TEST_F(ResolveTest, NothingOfTheProcessorStandsInClear) {

@@ -31,6 +31,11 @@ constexpr std::string_view kKeepInstead =
     "UPDATE processor_tokens SET sealed = $3, operation_id = $4, created_at = $5"
     " WHERE token_id = $1 AND account_key = $2 AND operation_id = $6";
 constexpr std::string_view kTakeAll = "DELETE FROM processor_tokens WHERE token_id = $1";
+constexpr std::string_view kNameOperation =
+    "UPDATE cards SET operation_id = $2 WHERE token_id = $1 AND deleted_at IS NULL";
+constexpr std::string_view kTakeOne =
+    "DELETE FROM processor_tokens"
+    " WHERE token_id = $1 AND account_key = $2 AND operation_id = $3";
 constexpr std::string_view kHasUsed =
     "SELECT used_at FROM token_uses WHERE token_id = $1 AND payment_key = $2";
 constexpr std::string_view kUse =
@@ -138,6 +143,19 @@ async::Task<Result<ProcessorTokenStore::Kept>> ProcessorTokenStore::keep(
   if (kept) co_return Kept::kept;
   if (kept.error().code() != ErrorCode::conflict) co_return fail(kept.error());
   co_return kept.error().detail() == 0 ? Kept::changed : Kept::elsewhere;
+}
+
+async::Task<Result<bool>> ProcessorTokenStore::take(TokenId token, const ProcessorTokenRow& row,
+                                                    OperationId operation, const Removal& removal) {
+  std::vector<Statement> statements;
+  statements.push_back({kNameOperation, {Value::id(token), Value::id(operation)}, 1});
+  statements.push_back(
+      {kTakeOne, {Value::id(token), Value::digest(row.account), Value::id(row.operation)}, 1});
+  statements.push_back(queue_statement(removal));
+  const Result<std::vector<Rows>> taken = co_await database_.write(std::move(statements));
+  if (taken) co_return true;
+  if (taken.error().code() != ErrorCode::conflict) co_return fail(taken.error());
+  co_return false;
 }
 
 async::Task<Result<bool>> ProcessorTokenStore::has_used(TokenId token, PaymentKey payment) {

@@ -101,6 +101,11 @@ class ProcessorTokenStore final {
                                                std::span<const Removal> removals,
                                                std::int64_t now_us);
 
+  // Takes exactly this one from the card, in the name of `operation`, and queues its removal.
+  // False: it does not stand there any more.
+  [[nodiscard]] async::Task<Result<bool>> take(TokenId token, const ProcessorTokenRow& row,
+                                               OperationId operation, const Removal& removal);
+
   [[nodiscard]] async::Task<Result<bool>> has_used(TokenId token, PaymentKey payment);
   // Counts one use of the token for the payment, unless that is counted already. False: the token
   // has been used as often as it may, or was deleted.

@@ -99,7 +99,8 @@ class Vault final {
 
   // The processor token of a card at an account, for one payment, which counts one use of the token
   // however often it asks. It is the one of the last time, unless a verification code is held: then
-  // the card is put at the processor anew, with the code. `ticket` goes along. not_found,
+  // the card is put at the processor anew, with the code; or unless `request` says that this very
+  // one is stale: then it is dropped first. `ticket` goes along. not_found,
   // token_deleted, token_expired, token_used_up, and those of StoredCards::store.
   [[nodiscard]] async::Task<Answer<Resolved>> resolve(PublicToken token,
                                                       wire::ProcessorTokenRequest request,
@@ -142,6 +143,12 @@ class Vault final {
   async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
                                                         const std::string& merchant);
   struct Resolving;
+  async::Task<Answer<void>> drop_stale(const PublicToken& token,
+                                       const wire::ProcessorTokenRequest& request,
+                                       const Caller& caller);
+  [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
+                                   const wire::ProcessorTokenRequest& request,
+                                   const Caller& caller);
   async::Task<Answer<std::optional<wire::Problem>>> why_not(const CardStore::Found& found,
                                                             const std::string& payment);
   async::Task<Answer<Resolved>> give_cached(Resolving& work, const ProcessorTokenRow& cached);

@@ -31,7 +31,8 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
     done = found.card || found.tombstone;
   } else if (intent.event_type == EventType::token_delete) {
     done = found.tombstone && found.tombstone->operation == intent.operation_id;
-  } else if (intent.event_type == EventType::token_update) {
+  } else if (intent.event_type == EventType::token_update ||
+             intent.event_type == EventType::processor_token_delete) {
     const OperationId last = found.card        ? found.card->operation
                              : found.tombstone ? found.tombstone->operation
                                                : OperationId{};

@@ -27,8 +27,9 @@ constexpr int kKeepAttemptsMax = 3;
 
 }  // namespace
 
-// One resolve under way. `payment` binds the card at the processor to one payment when its
-// verification code goes along, which may not be sent twice.
+// One resolve under way. The idempotency key names the card as its last operation left it: a key
+// that the processor has answered with what it forgot since is never used again. The payment binds
+// it when a verification code goes along, which may not be sent twice.
 struct Vault::Resolving {
   const CardRow& row;
   const PublicToken& token;
@@ -42,7 +43,7 @@ struct Vault::Resolving {
 
   [[nodiscard]] std::string idempotency_key() const {
     crypto::Context context("strongroom/stored-card/1");
-    context.add(row.token_id.bytes).add(account).add(row.sealed.card.bytes());
+    context.add(row.token_id.bytes).add(account).add(row.operation.bytes);
     if (with_code) context.add(request.payment);
     return "card_" + base32(crypto::sha256(context.bytes()));
   }
@@ -51,15 +52,16 @@ struct Vault::Resolving {
 async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorTokenRequest request,
                                              std::string ticket, Caller caller) {
   if (!parts_.stored_cards.has(request.head.connector)) co_return refuse(kNoSuchConnector);
+  if (!request.stale.empty()) {
+    const Answer<void> dropped = co_await drop_stale(token, request, caller);
+    if (!dropped) co_return refuse(dropped.error());
+  }
   const Answer<CardStore::Found> found = co_await find(token, caller);
   if (!found) co_return refuse(found.error());
   const auto problem = co_await why_not(*found, request.payment);
   if (!problem) co_return refuse(problem.error());
 
-  audit::Entry mine = entry(EventType::processor_token_resolve, token, caller);
-  mine.resources.push_back(request.head.account_id);
-  mine.resources.push_back(request.payment);
-  mine.connector_id = request.head.connector;
+  audit::Entry mine = entry(EventType::processor_token_resolve, token, request, caller);
   if (*problem) {
     mine.outcome = Outcome::failed;
     const Result<void> recorded = co_await parts_.recorder.record(mine);
@@ -75,6 +77,49 @@ async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorT
     co_return co_await give_cached(work, **cached);
   }
   co_return co_await hand_over(work, *std::move(cached));
+}
+
+audit::Entry Vault::entry(EventType event, const PublicToken& token,
+                          const wire::ProcessorTokenRequest& request, const Caller& caller) {
+  audit::Entry with_account = entry(event, token, caller);
+  with_account.resources.push_back(request.head.account_id);
+  with_account.resources.push_back(request.payment);
+  with_account.connector_id = request.head.connector;
+  return with_account;
+}
+
+// Drops the card's processor token if it is the one that its processor does not know. It is removed
+// there all the same: where a new credential is of another account, the card is still at the old.
+async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
+                                            const wire::ProcessorTokenRequest& request,
+                                            const Caller& caller) {
+  const Answer<CardStore::Found> found = co_await find(token, caller);
+  if (!found) co_return refuse(found.error());
+  if (!found->card) co_return Answer<void>{};
+  const CardRow& row = *found->card;
+  const AccountKey account = account_key(row.token_id, request.head.account_id);
+  const auto stored = co_await parts_.processor_tokens.find(row.token_id, account);
+  if (!stored) co_return refuse(problem_of_database(stored.error()));
+  if (!*stored) co_return Answer<void>{};
+  const Answer<CardSealer> sealer = co_await open_sealer(row, caller.merchant);
+  if (!sealer) co_return refuse(sealer.error());
+  const Result<Removal> old = removal(*sealer, **stored);
+  if (!old) co_return refuse(problem_of_hsm(old.error()));
+  if (old->what.processor_token != request.stale) co_return Answer<void>{};
+
+  audit::Entry intent = entry(EventType::processor_token_delete, token, request, caller);
+  intent.phase = Phase::intent;
+  intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
+  const Result<void> recorded = co_await parts_.recorder.record(intent);
+  if (!recorded) co_return refuse(kAuditUnavailable);
+  const Result<bool> taken =
+      co_await parts_.processor_tokens.take(row.token_id, **stored, intent.operation_id, *old);
+  if (!taken) {
+    conclude_failed(intent, taken.error());
+    co_return refuse(problem_of_database(taken.error()));
+  }
+  conclude(intent, *taken ? Outcome::done : Outcome::not_done);  // not: another has dropped it
+  co_return Answer<void>{};
 }
 
 // Nothing, or what forbids the payment.
