@@ -107,6 +107,26 @@ def test_a_lost_refund_keeps_the_payment_busy_until_it_settles(shop, token):
     assert [refund["amount"] for refund in shop.charges()[0]["refunds"]] == [99]
 
 
+def test_a_card_that_the_processor_forgot_is_put_there_anew(deployment):
+    shop = Shop(deployment)
+    token = shop.token(usage_limit=2)
+    assert shop.pay(token).body["status"] == "captured"
+    deployment.stop_one("psp-sim")  # its books are gone
+    deployment.start_one("psp-sim")
+    paid = shop.pay(token)
+    assert (paid.status, paid.body["status"]) == (201, "captured"), paid.body
+    [charge] = shop.charges()
+    assert charge["amount_captured"] == 1099
+    assert shop.pay(token).problem == "token-used-up", "it was one use"
+    wait_until(lambda: phases(shop, "processor_token.delete") == [
+        ("intent", None), ("outcome", "done")], "the log tells what was dropped")
+    [dropped, _] = shop.entries(event_type="processor_token.delete")
+    assert dropped["gateway_token"] == token
+    assert [outcome for _, outcome in phases(shop, "payment.sale") if outcome] == [
+        "done", "failed", "done"]
+    assert shop.pay(shop.token()).body["status"] == "captured"
+
+
 def test_a_key_pays_once(shop, token):
     first = shop.pay(token, key="k")
     again = shop.pay(token, key='"k"')  # the same key, as a structured field

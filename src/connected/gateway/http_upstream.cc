@@ -131,10 +131,10 @@ std::string_view path_of(Operation operation) {
 
 }  // namespace
 
-async::Task<Answer<Resolved>> HttpVault::processor_token(Origin origin, std::string token,
-                                                         std::string account, std::string payment) {
-  const std::string target = "/v1/cards/" + token + "/processor-tokens";
-  const std::string body = wire::processor_token_request_json(account, payment);
+async::Task<Answer<Resolved>> HttpVault::processor_token(Origin origin, Resolve what) {
+  const std::string target = "/v1/cards/" + what.token + "/processor-tokens";
+  const std::string body =
+      wire::processor_token_request_json(what.account, what.payment, what.stale);
   const ClientRequest request = request_of(http::Method::post, target, std::move(origin), body);
   const Result<ClientResponse> response = co_await vaultd_.send(request);
   // Asking again changes nothing, so a lost answer is an absent one.

@@ -14,9 +14,7 @@ namespace strongroom::connected::gateway {
 class HttpVault final : public VaultClient {
  public:
   explicit HttpVault(http::Client& vaultd) noexcept : vaultd_(vaultd) {}
-  [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin origin, std::string token,
-                                                              std::string account,
-                                                              std::string payment) override;
+  [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin origin, Resolve what) override;
 
  private:
   http::Client& vaultd_;

@@ -69,10 +69,10 @@ class HttpUpstreamTest : public ::testing::Test {
     return wait(connectors_.look_up({.ticket = "t", .request_id = "", .source = ""}, "stripe",
                                     {"YWNj", "att_1", "pi_1"}));
   }
-  Answer<Resolved> resolve() {
+  Answer<Resolved> resolve(std::string stale = {}) {
     HttpVault vault(*vaultd_);
-    return wait(vault.processor_token({.ticket = "t", .request_id = "", .source = ""}, "tok_a",
-                                      "YWNj", "pay_a"));
+    return wait(vault.processor_token({.ticket = "t", .request_id = "", .source = ""},
+                                      {"tok_a", "YWNj", "pay_a", std::move(stale)}));
   }
 
   test::TemporaryDirectory folder_;
@@ -172,6 +172,9 @@ TEST_F(HttpUpstreamTest, TheVaultsWordsOnATokenArePassedOn) {
       200, R"({"processor_token":"AQECAwQCBnN0cmlwZQVhY2NfMUJCQkJCQkJCQkJCQgAWUohorh)"
            R"(rykhT8rZU3hGPv8Ph0-PUBKwoaH4a0TiHBcmtAyA","created":false})");
   EXPECT_TRUE(resolve());
+  EXPECT_EQ(body_, R"({"account":"YWNj","payment":"pay_a"})");
+  EXPECT_TRUE(resolve("b2xk"));
+  EXPECT_EQ(body_, R"({"account":"YWNj","payment":"pay_a","stale":"b2xk"})");
 }
 
 TEST_F(HttpUpstreamTest, ARefusedCardIsTheProcessorsWord) {

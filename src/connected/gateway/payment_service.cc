@@ -48,17 +48,18 @@ Problem problem_of_database(const Error& error) {
 }
 
 // The payment that `attempt` begins.
-PaymentRow first_row(const AttemptRow& attempt, const Account& account, PaymentRequest request) {
+PaymentRow first_row(const AttemptRow& attempt, const Account& account,
+                     const PaymentRequest& request) {
   return {.id = attempt.payment,
           .merchant = attempt.merchant,
           .currency = request.currency,
           .payment = payments::start(attempt.operation, attempt.amount),
-          .token = std::move(request.token),
+          .token = request.token,
           .initiator = request.initiator,
           .connector = account.connector,
           .account_id = account.id,
-          .reference = std::move(request.reference),
-          .metadata = std::move(request.metadata),
+          .reference = request.reference,
+          .metadata = request.metadata,
           .first_attempt = attempt.id,
           .processor_reference = {},
           .decline = {},
@@ -192,22 +193,31 @@ async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request)
   if (known->has_value()) co_return **std::move(known);
   const Answer<Account> account = co_await choose_account(call.merchant, request.connector);
   if (!account) co_return refuse(account.error());
-  const std::string id = payment_id(call.merchant, call.idempotency_key);
-  auto resolved =
-      co_await parts_.vault.processor_token(call.origin, request.token, account->sealed, id);
+  Resolve what{request.token, account->sealed, payment_id(call.merchant, call.idempotency_key)};
+  auto done = co_await pay_once(call, request, *account, what);
+  if (done && !done->has_value()) done = co_await pay_once(call, request, *account, what);
+  if (!done) co_return refuse(done.error());
+  co_return **std::move(done);
+}
+
+async::Task<Answer<std::optional<Done>>> PaymentService::pay_once(const Call& call,
+                                                                  const PaymentRequest& request,
+                                                                  const Account& account,
+                                                                  Resolve& what) {
+  auto resolved = co_await parts_.vault.processor_token(call.origin, what);
   if (!resolved) co_return refuse(resolved.error());
 
   const Operation operation = request.capture ? Operation::sale : Operation::authorize;
-  payments::AuthorizationRequest ask{.account = account->sealed,
+  payments::AuthorizationRequest ask{.account = account.sealed,
                                      .processor_token = std::move(resolved->processor_token),
                                      .money = {request.amount, request.currency},
                                      .reference = {},
                                      .idempotency_key = {},
                                      .initiator = request.initiator};
-  AttemptRow attempt = new_attempt(call, id, operation, request.amount);
+  AttemptRow attempt = new_attempt(call, what.payment, operation, request.amount);
   ask.reference = ask.idempotency_key = attempt.id;
   attempt.processor_token = ask.processor_token;
-  Done done{.payment = first_row(attempt, *account, std::move(request)), .attempt = {}};
+  Done done{.payment = first_row(attempt, account, request), .attempt = {}};
   done.attempt = std::move(attempt);
   // A card that the processor would not take is a payment that it refused; nothing is to be asked.
   if (ask.processor_token.empty()) {
@@ -218,15 +228,22 @@ async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request)
   const Answer<Begun> begin = co_await begun(stored, done.attempt);
   if (!begin) co_return refuse(begin.error());
   if (*begin != Begun::begun) {  // the same key, a moment earlier
-    auto other = co_await replay(std::move(call));
-    if (!other) co_return refuse(other.error());
-    if (other->has_value()) co_return **std::move(other);
-    co_return refuse(kRunning);
+    auto other = co_await replay(call);
+    if (other && !other->has_value()) co_return refuse(kRunning);
+    co_return other;
   }
   if (!done.attempt.open()) co_return done;
-  auto answer = co_await parts_.connectors.authorize(call.origin, account->connector, operation,
-                                                     std::move(ask));
-  co_return co_await finish(std::move(done), std::move(answer));
+  auto answer =
+      co_await parts_.connectors.authorize(call.origin, account.connector, operation, ask);
+  const bool again = what.stale.empty() && answer && is_processor_token_unknown(*answer);
+  if (again) {
+    const Result<bool> taken_back = co_await parts_.store.abandon(done.attempt);
+    what.stale = std::move(ask.processor_token);
+    if (taken_back && *taken_back) co_return std::optional<Done>{};
+  }
+  Answer<Done> finished = co_await finish(std::move(done), std::move(answer));
+  if (!finished) co_return refuse(finished.error());
+  co_return *std::move(finished);
 }
 
 async::Task<Answer<Done>> PaymentService::change(Call call, std::string payment,

@@ -83,6 +83,11 @@ class PaymentService final {
   // What the key was used for before; empty: nothing.
   async::Task<Answer<std::optional<Done>>> replay(Call call);
   async::Task<Answer<Account>> choose_account(std::string merchant, std::string connector);
+  // Resolves, stores the attempt, asks the connector. Empty: the processor does not know the
+  // processor token and has done nothing; the attempt is taken back, and `what` names the token as
+  // stale, which happens once.
+  async::Task<Answer<std::optional<Done>>> pay_once(const Call& call, const PaymentRequest& request,
+                                                    const Account& account, Resolve& what);
   AttemptRow new_attempt(const Call& call, const std::string& payment,
                          payments::Operation operation, std::int64_t amount);
   // Whether the attempt is stored, or the key was used by another request.

@@ -20,7 +20,19 @@ using testing::kMerchant;
 using testing::kOther;
 using wire::ProblemType;
 
-class PaymentServiceTest : public GatewayTest {};
+class PaymentServiceTest : public GatewayTest {
+ protected:
+  // Runs the statement while the next request is at the processor.
+  void meanwhile(std::string_view sql) {
+    processor_.meanwhile = [this, sql] {
+      async::spawn([](storage::Database& database, std::string_view text) -> async::Task<void> {
+        std::vector<storage::Statement> statements;
+        statements.push_back({.sql = text});
+        static_cast<void>(co_await database.write(std::move(statements)));
+      }(*database_, sql));
+    };
+  }
+};
 
 TEST_F(PaymentServiceTest, SaleTakesTheAmountOnce) {
   const auto done = pay("k1");
@@ -174,6 +186,42 @@ TEST_F(PaymentServiceTest, ARefusedDeclineLeavesThePaymentAndSaysWhy) {
   EXPECT_FALSE(second->payment.decline);
 }
 
+TEST_F(PaymentServiceTest, ACardThatTheProcessorForgotIsPutThereAnewAndPaysOnce) {
+  const std::string old = "sealed-tok_a-c2VhbGVk";
+  processor_.forgotten = {old};
+  const auto done = pay("k1");
+  ASSERT_TRUE(done);
+  EXPECT_EQ(status(done->payment.payment), "captured");
+  EXPECT_EQ(vault_.stale, (std::vector<std::string>{"", old}));
+  EXPECT_EQ(vault_.payments[0], vault_.payments[1]);  // one payment, one use
+  ASSERT_EQ(processor_.charges.size(), 1U);
+  EXPECT_EQ(processor_.charges[0].reference, done->attempt.id);
+  EXPECT_EQ(stored(done->payment.id).first_attempt, done->attempt.id);
+  EXPECT_EQ(count("SELECT count(*) FROM attempts"), 1);
+  EXPECT_TRUE(pay("k1")->replayed);
+}
+
+TEST_F(PaymentServiceTest, ACardThatTheProcessorForgetsAgainFails) {
+  processor_.forgotten = {"sealed-tok_a-c2VhbGVk", "anew-tok_a-c2VhbGVk"};
+  const auto done = pay("k1");
+  ASSERT_TRUE(done);
+  EXPECT_EQ(status(done->payment.payment), "failed");
+  EXPECT_EQ(done->payment.decline->code, payments::kProcessorTokenUnknown);
+  EXPECT_EQ(processor_.requests, 2);
+  EXPECT_EQ(count("SELECT count(*) FROM attempts"), 1);
+}
+
+// Only a definite answer, and an attempt that nobody else can settle any more, lead to a second.
+TEST_F(PaymentServiceTest, ALostAnswerOrALostAttemptIsNotTriedWithANewProcessorToken) {
+  processor_.forgotten = {"sealed-tok_a-c2VhbGVk"};
+  processor_.faults = {Fault::lost_after};
+  EXPECT_EQ(status(pay("k1")->payment.payment), "unknown");
+  EXPECT_EQ(processor_.requests, 1);
+  meanwhile("UPDATE attempts SET state = 'unknown'");  // as if another had found it lost
+  EXPECT_EQ(status(pay("k2")->payment.payment), "failed");
+  EXPECT_EQ(processor_.requests, 2);
+}
+
 TEST_F(PaymentServiceTest, WhatTheVaultRefusesLeavesNothing) {
   vault_.refuse = ProblemType::token_deleted;
   EXPECT_EQ(pay("k1").error().type, ProblemType::token_deleted);
@@ -232,15 +280,6 @@ TEST_F(PaymentServiceTest, ALostAnswerIsUnknownAndLocksThePayment) {
 }
 
 TEST_F(PaymentServiceTest, WhatCannotBeTakenBackOrStoredIsUnknown) {
-  const auto meanwhile = [this](std::string_view sql) {
-    processor_.meanwhile = [this, sql] {
-      async::spawn([](storage::Database& database, std::string_view text) -> async::Task<void> {
-        std::vector<storage::Statement> statements;
-        statements.push_back({.sql = text});
-        static_cast<void>(co_await database.write(std::move(statements)));
-      }(*database_, sql));
-    };
-  };
   meanwhile("UPDATE attempts SET state = 'unknown'");  // as if another had found it lost
   processor_.faults = {Fault::refused};
   const auto refused = pay("k1");

@@ -31,16 +31,23 @@ struct Resolved {
   payments::PayAnswer refusal{};
 };
 
+// What the vault is asked for a payment.
+struct Resolve {
+  std::string token;
+  std::string account;  // a sealed blob
+  std::string payment;  // asking again for the same one counts no further use
+  // A processor token of an earlier answer that the processor does not know: the vault drops it and
+  // puts the card there anew. Empty: none.
+  std::string stale{};
+};
+
 class VaultClient {
  public:
   virtual ~VaultClient() = default;
-  // The processor token of `token` at `account` (a sealed blob), for this payment: asking again for
-  // the same payment counts no further use. Problems: the vault's (not_found, token_deleted, ...),
-  // service_unavailable; nothing was charged with any.
+  // The processor token of a token at an account. Problems: the vault's (not_found, token_deleted,
+  // ...), service_unavailable; nothing was charged with any.
   [[nodiscard]] virtual async::Task<Answer<Resolved>> processor_token(Origin origin,
-                                                                      std::string token,
-                                                                      std::string account,
-                                                                      std::string payment) = 0;
+                                                                      Resolve what) = 0;
 };
 
 // ConnectorClient speaks to the connectord of each processor. A problem means that nothing reached

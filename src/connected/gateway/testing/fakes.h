@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,18 +48,19 @@ class MemoryRecorder final : public audit::Recorder {
 
 class FakeVault final : public VaultClient {
  public:
-  [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin, std::string token,
-                                                              std::string account,
-                                                              std::string payment) override {
-    payments.push_back(payment);
+  [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin, Resolve what) override {
+    payments.push_back(what.payment);
+    stale.push_back(what.stale);
     if (refuse) co_return std::unexpected(wire::Problem{.type = *refuse});
     if (refusal) co_return Resolved{{}, *refusal};
-    co_return Resolved{"sealed-" + token + "-" + account, {}};
+    co_return Resolved{(what.stale.empty() ? "sealed-" : "anew-") + what.token + "-" + what.account,
+                       {}};
   }
 
   std::optional<wire::ProblemType> refuse;
   std::optional<payments::PayAnswer> refusal;  // of the processor, to take the card
   std::vector<std::string> payments;           // that were asked for
+  std::vector<std::string> stale;              // that were named with each
 };
 
 // What happens to one request on its way.
@@ -78,7 +80,10 @@ class FakeProcessor final : public ConnectorClient {
       Origin origin, std::string, payments::Operation operation,
       payments::AuthorizationRequest request) override {
     note(origin, request.settle);
-    co_return serve(request.idempotency_key, [&] { return pay(operation, request); });
+    co_return serve(request.idempotency_key, [&] {
+      const bool forgot = forgotten.contains(request.processor_token);
+      return forgot ? payments::processor_token_unknown() : pay(operation, request);
+    });
   }
   [[nodiscard]] async::Task<Answer<payments::PayAnswer>> change(
       Origin origin, std::string, payments::Operation operation, std::string reference,
@@ -115,6 +120,7 @@ class FakeProcessor final : public ConnectorClient {
     std::vector<payments::LookUpAnswer::Refund> refunds{};
   };
   std::vector<Charge> charges;              // what really happened
+  std::set<std::string> forgotten;          // processor tokens that it does not know any more
   std::vector<Fault> faults;                // of the next requests, first come first served
   std::optional<payments::PayAnswer> next;  // the processor's own word, instead of an approval
   std::optional<payments::LookUpAnswer> look_up_answer;
