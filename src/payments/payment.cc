@@ -22,11 +22,38 @@ constexpr auto kViews = std::to_array<std::string_view>(
     {"absent", "authorized", "captured", "voided", "declined", "failed"});
 static_assert(kViews.size() == std::to_underlying(ProcessorView::Status::failed) + 1);
 
-constexpr Problem kOpen{ProblemType::payment_state,
-                        "another operation is under way or its outcome is not known yet"};
-constexpr Problem kStage{ProblemType::payment_state, "the payment's status does not allow this"};
-constexpr Problem kTooMuch{ProblemType::payment_state, "the amount is more than what is left",
-                           "#/amount"};
+// What is refused and where the payment stands: a problem holds literals only.
+struct Refusal {
+  Stage stage;
+  wire::Literal change;  // of a capture or void; empty: allowed
+  wire::Literal refund;
+};
+constexpr auto kRefusals = std::to_array<Refusal>(
+    {{Stage::none, "the payment has not been authorized yet", "nothing has been captured yet"},
+     {Stage::authorized, {}, "only what was captured can be refunded; the payment is authorized"},
+     {Stage::captured, "the payment is captured already: it can only be refunded", {}},
+     {Stage::partially_captured,
+      "the payment is partially_captured; an authorization is captured once, its rest is released",
+      {}},
+     {Stage::voided, "the payment is voided: nothing can be captured or voided any more",
+      "the payment is voided: nothing was captured"},
+     {Stage::partially_refunded, "the payment is partially_refunded: it can only be refunded", {}},
+     {Stage::refunded, "the payment is refunded: nothing can be captured or voided any more",
+      "the payment is refunded: nothing is left to refund"},
+     {Stage::declined, "the payment was declined: there is nothing to capture or void",
+      "the payment was declined: nothing was captured"},
+     {Stage::failed, "the payment failed: there is nothing to capture or void",
+      "the payment failed: nothing was captured"}});
+
+constexpr Problem kPending{ProblemType::payment_state,
+                           "the payment is pending: another operation on it is under way"};
+constexpr Problem kUnknown{ProblemType::payment_state,
+                           "the payment is unknown: another operation's answer was lost; wait until"
+                           " it has settled"};
+constexpr Problem kCapturesTooMuch{ProblemType::payment_state, "is more than was authorized",
+                                   "#/amount"};
+constexpr Problem kRefundsTooMuch{ProblemType::payment_state,
+                                  "is more than what is captured and not refunded yet", "#/amount"};
 constexpr Problem kNotPositive{ProblemType::invalid_value, "must be greater than zero", "#/amount"};
 constexpr Problem kVoidAmount{ProblemType::invalid_value, "a void releases all", "#/amount"};
 
@@ -49,6 +76,14 @@ bool allows(Stage stage, Operation operation) noexcept {
   if (operation == Operation::refund) return has_capture(stage) && stage != Stage::refunded;
   const bool first = operation == Operation::authorize || operation == Operation::sale;
   return !first && stage == Stage::authorized;
+}
+
+// REQUIRES: the stage does not allow it.
+Problem refusal(Stage stage, Operation operation) noexcept {
+  const auto* found = std::ranges::find(kRefusals, stage, &Refusal::stage);
+  SR_CHECK(found != kRefusals.end());
+  return {ProblemType::payment_state,
+          operation == Operation::refund ? found->refund : found->change};
 }
 
 std::int64_t left(const Payment& payment, Operation operation) noexcept {
@@ -175,10 +210,12 @@ std::expected<std::int64_t, Problem> can_begin(const Payment& payment, Operation
                                                std::optional<std::int64_t> amount) noexcept {
   if (amount && operation == Operation::void_) return std::unexpected(kVoidAmount);
   if (amount && *amount <= 0) return std::unexpected(kNotPositive);
-  if (payment.open) return std::unexpected(kOpen);
-  if (!allows(payment.stage, operation)) return std::unexpected(kStage);
+  if (payment.open) return std::unexpected(payment.open->lost ? kUnknown : kPending);
+  if (!allows(payment.stage, operation)) return std::unexpected(refusal(payment.stage, operation));
   const std::int64_t most = left(payment, operation);
-  if (amount && *amount > most) return std::unexpected(kTooMuch);
+  if (amount && *amount > most) {
+    return std::unexpected(operation == Operation::refund ? kRefundsTooMuch : kCapturesTooMuch);
+  }
   return amount.value_or(most);
 }
 

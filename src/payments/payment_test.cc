@@ -102,6 +102,24 @@ TEST(PaymentTest, CanBeginRefusesWhatTheRulesForbid) {
   }
 }
 
+TEST(PaymentTest, ARefusalNamesTheStatus) {
+  const Payment voided = conclude(begin(authorized(), Operation::void_, kAmount), approved);
+  const Payment sale = start(Operation::sale, kAmount);
+  for (const Payment& payment :
+       {sale, conclude(sale, unknown), conclude(sale, declined), conclude(sale, failed),
+        authorized(), voided, captured(), captured(400), refunded(400), refunded(kAmount)}) {
+    for (const Operation operation : {Operation::capture, Operation::void_, Operation::refund}) {
+      const auto allowed = can_begin(payment, operation, std::nullopt);
+      if (allowed) continue;
+      EXPECT_TRUE(allowed.error().detail.text().contains(status(payment)))
+          << status(payment) << ": " << allowed.error().detail.text();
+    }
+  }
+  EXPECT_EQ(can_begin(authorized(), Operation::capture, kAmount + 1).error().pointer.text(),
+            "#/amount");
+  EXPECT_EQ(can_begin(refunded(400), Operation::refund, 601).error().pointer.text(), "#/amount");
+}
+
 TEST(PaymentTest, SettleTakesTheStateThatTheProcessorShows) {
   const struct {
     Payment payment;
