@@ -47,7 +47,7 @@ constexpr auto kKinds = std::to_array<ProblemKind>({
     {looks_like_card_data, "looks-like-card-data", 422,
      "A field that must not hold card data looks as if it did."},
     {idempotency_mismatch, "idempotency-mismatch", 422,
-     "This Idempotency-Key was used with another body."},
+     "This Idempotency-Key was used with another request."},
     {rate_limited, "rate-limited", 429, "Too many requests."},
     {headers_too_large, "headers-too-large", 431, "The request's head is too large."},
     {internal, "internal", 500, "The service failed."},

@@ -29,6 +29,19 @@ constexpr Problem kRunning{
     ProblemType::idempotency_in_progress, "the first one is still under way", {}, kRetryAfterS};
 constexpr Problem kNoAccount{ProblemType::invalid_value,
                              "the merchant has no account at this connector", "#/connector"};
+constexpr Problem kNoSuchAccount{ProblemType::invalid_value,
+                                 "the merchant has no such account: see GET /v1/connector-accounts",
+                                 "#/connector_account"};
+constexpr Problem kOtherConnector{ProblemType::invalid_value,
+                                  "the account is at another connector than the one named",
+                                  "#/connector_account"};
+constexpr Problem kOtherBody{ProblemType::idempotency_mismatch,
+                             "the same path was asked with another body: take a new key, or send"
+                             " the first body again",
+                             "Idempotency-Key"};
+constexpr Problem kOtherPath{ProblemType::idempotency_mismatch,
+                             "it was sent to another path: take a new key for each operation",
+                             "Idempotency-Key"};
 
 std::unexpected<Problem> refuse(Problem problem) { return std::unexpected(problem); }
 
@@ -45,6 +58,21 @@ Problem problem_of_database(const Error& error) {
       log::error("core database refused", {{"error", error}});
       return {ProblemType::internal};
   }
+}
+
+Operation first_operation(const PaymentRequest& request) noexcept {
+  return request.capture ? Operation::sale : Operation::authorize;
+}
+
+bool begins_payment(Operation operation) noexcept {
+  return operation == Operation::authorize || operation == Operation::sale;
+}
+
+// What tells the request that used the key from this one.
+Problem mismatch(const AttemptRow& known, std::string_view payment, Operation operation) noexcept {
+  const bool both_begin = begins_payment(known.operation) && begins_payment(operation);
+  const bool same_path = known.payment == payment && (known.operation == operation || both_begin);
+  return same_path ? kOtherBody : kOtherPath;
 }
 
 // The payment that `attempt` begins.
@@ -113,7 +141,9 @@ void apply_lost(Done& done, const PayAnswer& answer, std::int64_t now_us, std::i
   done.attempt.updated_at_us = now_us;
 }
 
-async::Task<Answer<std::optional<Done>>> PaymentService::replay(Call call) {
+async::Task<Answer<std::optional<Done>>> PaymentService::replay(Call call,
+                                                                std::string payment_asked,
+                                                                Operation operation) {
   const auto known = co_await parts_.store.attempt_by_key(call.merchant, call.idempotency_key);
   if (!known) co_return refuse(problem_of_database(known.error()));
   std::optional<payments::IdempotencyRecord> record;
@@ -124,7 +154,7 @@ async::Task<Answer<std::optional<Done>>> PaymentService::replay(Call call) {
     case payments::IdempotencyDecision::first:
       co_return std::optional<Done>{};
     case payments::IdempotencyDecision::mismatch:
-      co_return refuse({ProblemType::idempotency_mismatch});
+      co_return refuse(mismatch(**known, payment_asked, operation));
     case payments::IdempotencyDecision::in_progress:
       co_return refuse(kRunning);
     case payments::IdempotencyDecision::replay:
@@ -188,12 +218,13 @@ async::Task<Answer<Begun>> PaymentService::begun(Result<Begun> result, const Att
 }
 
 async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request) {
-  auto known = co_await replay(call);
+  const std::string id = payment_id(call.merchant, call.idempotency_key);
+  auto known = co_await replay(call, id, first_operation(request));
   if (!known) co_return refuse(known.error());
   if (known->has_value()) co_return **std::move(known);
   const Answer<Account> account = co_await choose_account(call.merchant, request.connector);
   if (!account) co_return refuse(account.error());
-  Resolve what{request.token, account->sealed, payment_id(call.merchant, call.idempotency_key)};
+  Resolve what{request.token, account->sealed, id};
   auto done = co_await pay_once(call, request, *account, what);
   if (done && !done->has_value()) done = co_await pay_once(call, request, *account, what);
   if (!done) co_return refuse(done.error());
@@ -207,7 +238,7 @@ async::Task<Answer<std::optional<Done>>> PaymentService::pay_once(const Call& ca
   auto resolved = co_await parts_.vault.processor_token(call.origin, what);
   if (!resolved) co_return refuse(resolved.error());
 
-  const Operation operation = request.capture ? Operation::sale : Operation::authorize;
+  const Operation operation = first_operation(request);
   payments::AuthorizationRequest ask{.account = account.sealed,
                                      .processor_token = std::move(resolved->processor_token),
                                      .money = {request.amount, request.currency},
@@ -228,7 +259,7 @@ async::Task<Answer<std::optional<Done>>> PaymentService::pay_once(const Call& ca
   const Answer<Begun> begin = co_await begun(stored, done.attempt);
   if (!begin) co_return refuse(begin.error());
   if (*begin != Begun::begun) {  // the same key, a moment earlier
-    auto other = co_await replay(call);
+    auto other = co_await replay(call, what.payment, operation);
     if (other && !other->has_value()) co_return refuse(kRunning);
     co_return other;
   }
@@ -250,7 +281,7 @@ async::Task<Answer<Done>> PaymentService::change(Call call, std::string payment,
                                                  Operation operation,
                                                  std::optional<std::int64_t> amount) {
   for (int reads = 0; reads < kReadsMax; ++reads) {
-    auto known = co_await replay(call);
+    auto known = co_await replay(call, payment, operation);
     if (!known) co_return refuse(known.error());
     if (known->has_value()) co_return **std::move(known);
     Answer<PaymentRow> row = co_await this->payment(call.merchant, payment);

@@ -80,8 +80,10 @@ class PaymentService final {
   [[nodiscard]] async::Task<Answer<PaymentRow>> payment(std::string merchant, std::string id);
 
  private:
-  // What the key was used for before; empty: nothing.
-  async::Task<Answer<std::optional<Done>>> replay(Call call);
+  // What the key was used for before; empty: nothing. A mismatch says whether this is another
+  // path, `operation` on `payment`, or only another body.
+  async::Task<Answer<std::optional<Done>>> replay(Call call, std::string payment,
+                                                  payments::Operation operation);
   async::Task<Answer<Account>> choose_account(std::string merchant, std::string connector);
   // Resolves, stores the attempt, asks the connector. Empty: the processor does not know the
   // processor token and has done nothing; the attempt is taken back, and `what` names the token as

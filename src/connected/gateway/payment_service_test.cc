@@ -74,7 +74,28 @@ TEST_F(PaymentServiceTest, TheSameKeyWithAnotherRequestIsAMismatch) {
   const auto other = wait(service_->pay(call("k1", std::byte{2}), request()));
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().type, ProblemType::idempotency_mismatch);
+  EXPECT_TRUE(other.error().detail.text().contains("body"));
   EXPECT_EQ(processor_.requests, 1);
+}
+
+TEST_F(PaymentServiceTest, TheSameKeyOnAnotherPathIsSaidToBeThat) {
+  const std::string one = pay("k1")->payment.id;
+  const std::string two = pay("k2")->payment.id;
+  ASSERT_TRUE(change("r", one, Operation::refund, 400));
+  const auto other_path = [&](const Answer<Done>& answer) {
+    return !answer && answer.error().type == ProblemType::idempotency_mismatch &&
+           answer.error().detail.text().contains("path");
+  };
+  const auto ask = [&](std::string key, const std::string& payment, Operation operation) {
+    return wait(service_->change(call(std::move(key), std::byte{2}), payment, operation, 400));
+  };
+  EXPECT_TRUE(other_path(ask("k1", one, Operation::refund)));
+  EXPECT_TRUE(other_path(ask("r", two, Operation::refund)));
+  EXPECT_TRUE(other_path(ask("r", one, Operation::capture)));
+  EXPECT_TRUE(other_path(wait(service_->pay(call("r", std::byte{2}), request()))));
+  const auto another_body = ask("r", one, Operation::refund);
+  ASSERT_FALSE(another_body);
+  EXPECT_TRUE(another_body.error().detail.text().contains("body"));
 }
 
 TEST_F(PaymentServiceTest, TheSameKeyWhileTheFirstRunsIsInProgress) {
