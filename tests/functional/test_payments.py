@@ -198,6 +198,19 @@ def test_operators_see_accounts_and_replace_only_those(shop):
                                       shop.merchant.id) == listed
 
 
+def test_a_payment_names_the_account_that_it_goes_to(shop, token):
+    second = shop.deployment.add_account(shop.merchant.id, shop.credential)["account_id"]
+
+    def refuse_no_more():  # gatewayd may take a second to know a new account
+        paid = shop.pay(token, connector_account=second)
+        return paid if paid.status == 201 else None
+
+    paid = wait_until(refuse_no_more, "the account is known").body
+    assert (paid["status"], paid["connector_account"]) == ("captured", second)
+    assert shop.pay(token).body["connector_account"] == shop.account_id
+    assert shop.pay(token, connector_account="acc_none").pointer == "#/connector_account"
+
+
 def test_the_log_tells_a_payment_from_the_card_to_the_refund(shop, token):
     payment = shop.pay(token, capture=False).body["id"]
     shop.change(payment, "capture")

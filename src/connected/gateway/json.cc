@@ -54,11 +54,12 @@ std::string list_json(const std::vector<Item>& items, std::string_view next) {
 std::string to_json(const PaymentRow& row) {
   return fmt::format(
       R"({{"id":"{}","object":"payment","status":"{}","amount":{},"amount_captured":{},)"
-      R"("amount_refunded":{},"currency":"{}","token":"{}","connector":"{}","reference":{},)"
-      R"("metadata":{},"decline":{},"created_at":"{}","updated_at":"{}"}})",
+      R"("amount_refunded":{},"currency":"{}","token":"{}","connector":"{}",)"
+      R"("connector_account":"{}","reference":{},"metadata":{},"decline":{},"created_at":"{}","updated_at":"{}"}})",
       row.id, status(row.payment), row.payment.amount, row.payment.captured, row.payment.refunded,
-      row.currency.code(), row.token, row.connector, reference_json(row.reference), row.metadata,
-      decline_json(row.decline), rfc3339(row.created_at_us), rfc3339(row.updated_at_us));
+      row.currency.code(), row.token, row.connector, row.account_id, reference_json(row.reference),
+      row.metadata, decline_json(row.decline), rfc3339(row.created_at_us),
+      rfc3339(row.updated_at_us));
 }
 
 std::string to_json(const PaymentPage& page) {

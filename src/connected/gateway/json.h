@@ -10,7 +10,8 @@
 namespace strongroom::connected::gateway {
 
 // {"id":"pay_...","object":"payment","status","amount","amount_captured","amount_refunded",
-// "currency","token","connector","reference","metadata","decline","created_at","updated_at"}
+// "currency","token","connector","connector_account","reference","metadata","decline","created_at",
+// "updated_at"}
 [[nodiscard]] std::string to_json(const PaymentRow& payment);
 // {"object":"list","data":[...],"next":"<id to give as `after`>"|null}
 [[nodiscard]] std::string to_json(const PaymentPage& page);

@@ -176,14 +176,18 @@ async::Task<Answer<std::optional<Done>>> PaymentService::replay(Call call,
 }
 
 async::Task<Answer<Account>> PaymentService::choose_account(std::string merchant,
-                                                            std::string connector) {
+                                                            std::string connector,
+                                                            std::string account) {
   const auto accounts = co_await parts_.accounts.of_merchant(std::move(merchant));
   if (!accounts) co_return refuse(problem_of_database(accounts.error()));
-  for (const Account& account : *accounts) {
-    const bool wanted = connector.empty() || account.connector == connector;
-    if (wanted && parts_.connectors.has(account.connector)) co_return account;
+  for (const Account& one : *accounts) {
+    const bool fits = connector.empty() || one.connector == connector;
+    const bool wanted = account.empty() ? fits : one.id == account;
+    if (!wanted || !parts_.connectors.has(one.connector)) continue;
+    if (!fits) co_return refuse(kOtherConnector);
+    co_return one;
   }
-  co_return refuse(kNoAccount);
+  co_return refuse(account.empty() ? kNoAccount : kNoSuchAccount);
 }
 
 AttemptRow PaymentService::new_attempt(const Call& call, const std::string& payment,
@@ -222,7 +226,8 @@ async::Task<Answer<Done>> PaymentService::pay(Call call, PaymentRequest request)
   auto known = co_await replay(call, id, first_operation(request));
   if (!known) co_return refuse(known.error());
   if (known->has_value()) co_return **std::move(known);
-  const Answer<Account> account = co_await choose_account(call.merchant, request.connector);
+  const Answer<Account> account =
+      co_await choose_account(call.merchant, request.connector, request.account);
   if (!account) co_return refuse(account.error());
   Resolve what{request.token, account->sealed, id};
   auto done = co_await pay_once(call, request, *account, what);

@@ -26,6 +26,7 @@ struct PaymentRequest {
   bool capture = true;
   payments::Initiator initiator = payments::Initiator::customer;
   std::string connector;  // empty: the merchant's oldest account
+  std::string account{};  // acc_...; empty: the merchant's oldest at the connector
   std::string reference;
   std::string metadata;  // JSON object of texts
 };
@@ -68,8 +69,8 @@ class PaymentService final {
   };
   explicit PaymentService(Parts parts) noexcept : parts_(std::move(parts)) {}
 
-  // invalid_value: no account at this connector; not_found, token_deleted, token_expired,
-  // token_used_up: the vault's words on the token.
+  // invalid_value: no such account, or none at this connector; not_found, token_deleted,
+  // token_expired, token_used_up: the vault's words on the token.
   [[nodiscard]] async::Task<Answer<Done>> pay(Call call, PaymentRequest request);
   // `operation` is capture, void_ or refund; without an amount, all that is left. not_found,
   // payment_state, invalid_value.
@@ -84,7 +85,8 @@ class PaymentService final {
   // path, `operation` on `payment`, or only another body.
   async::Task<Answer<std::optional<Done>>> replay(Call call, std::string payment,
                                                   payments::Operation operation);
-  async::Task<Answer<Account>> choose_account(std::string merchant, std::string connector);
+  async::Task<Answer<Account>> choose_account(std::string merchant, std::string connector,
+                                              std::string account);
   // Resolves, stores the attempt, asks the connector. Empty: the processor does not know the
   // processor token and has done nothing; the attempt is taken back, and `what` names the token as
   // stale, which happens once.

@@ -312,6 +312,30 @@ TEST_F(PaymentServiceTest, WhatCannotBeTakenBackOrStoredIsUnknown) {
   EXPECT_EQ(status(charged->payment.payment), "unknown");
 }
 
+TEST_F(PaymentServiceTest, APaymentMayNameTheAccount) {
+  add_account(kMerchant, "acc_2", "stripe");
+  add_account(kOther, "acc_3", "stripe");
+  add_account(kMerchant, "acc_4", "unserved");
+  const auto at = [&](std::string key, std::string account, std::string connector) {
+    PaymentRequest wanted = request();
+    wanted.account = std::move(account);
+    wanted.connector = std::move(connector);
+    return pay(std::move(key), std::move(wanted));
+  };
+  EXPECT_EQ(at("k1", "", "")->payment.account_id, "acc_1");
+  EXPECT_EQ(at("k2", "acc_2", "")->payment.account_id, "acc_2");
+  EXPECT_EQ(at("k3", "acc_2", "stripe")->payment.account_id, "acc_2");
+  int key = 4;
+  for (const auto& [account, connector] : {std::pair("acc_2", "nmi"), std::pair("acc_3", ""),
+                                           std::pair("acc_4", ""), std::pair("acc_none", "")}) {
+    const auto refused = at("k" + std::to_string(key++), account, connector);
+    ASSERT_FALSE(refused) << account;
+    EXPECT_EQ(refused.error().type, ProblemType::invalid_value);
+    EXPECT_EQ(refused.error().pointer.text(), "#/connector_account");
+  }
+  EXPECT_EQ(processor_.charges.size(), 3U);
+}
+
 TEST_F(PaymentServiceTest, ManyAtOnceShareCommitsAndEachHasItsFate) {
   constexpr int kCount = 50;
   int left = kCount;

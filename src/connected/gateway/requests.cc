@@ -88,6 +88,16 @@ std::string read_connector(ObjectReader& reader) {
   return std::string(connector.value_or(""));
 }
 
+std::string read_account(ObjectReader& reader) {
+  const auto account = reader.text_or_none("#/connector_account", kWordLength);
+  if (account && looks_like_pan(*account)) {
+    reader.refuse({.type = ProblemType::looks_like_card_data, .pointer = "#/connector_account"});
+  } else if (account && !wire::is_account_id(*account)) {
+    refuse_value(reader, "must be an account's id", "#/connector_account");
+  }
+  return std::string(account.value_or(""));
+}
+
 std::string read_reference(ObjectReader& reader) {
   const auto reference = reader.text_or_none("#/reference", kReferenceLength);
   if (reference) check_text(reader, *reference, "#/reference");
@@ -136,6 +146,7 @@ Answer<PaymentRequest> parse_payment_request(const json::value& body) {
   const bool capture = reader.flag_or("#/capture", true);
   const Initiator initiator = read_initiator(reader);
   std::string connector = read_connector(reader);
+  std::string account = read_account(reader);
   std::string reference = read_reference(reader);
   std::string metadata = read_metadata(reader);
   if (const auto problem = reader.finish()) return std::unexpected(*problem);
@@ -145,6 +156,7 @@ Answer<PaymentRequest> parse_payment_request(const json::value& body) {
                         .capture = capture,
                         .initiator = initiator,
                         .connector = std::move(connector),
+                        .account = std::move(account),
                         .reference = std::move(reference),
                         .metadata = std::move(metadata)};
 }

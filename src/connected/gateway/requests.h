@@ -22,7 +22,8 @@ inline constexpr std::size_t kMetadataValueBytesMax = 500;
 // A body as JSON: it must be an object; an empty body is an empty one.
 [[nodiscard]] Answer<boost::json::value> parse_json_body(std::span<const std::byte> body);
 
-// {"amount","currency","token","capture"?,"initiator"?,"connector"?,"reference"?,"metadata"?}.
+// {"amount","currency","token","capture"?,"initiator"?,"connector"?,
+// "connector_account"?,"reference"?,"metadata"?}.
 // Problems: those of ObjectReader; looks_like_card_data in reference or metadata.
 [[nodiscard]] Answer<PaymentRequest> parse_payment_request(const boost::json::value& body);
 

@@ -44,13 +44,14 @@ TEST(PaymentRequestTest, ReadsAllOrTakesDefaults) {
   EXPECT_EQ(plain->initiator, payments::Initiator::customer);
   const auto full = parse_payment_request(json::parse(
       R"({"amount":9223372036854775807,"currency":"JPY","token":"tok_a","capture":false,
-          "initiator":"merchant","connector":"stripe","reference":"order 7",
-          "metadata":{"k":"v"}})"));
+          "initiator":"merchant","connector":"stripe","connector_account":"acc_1",
+          "reference":"order 7","metadata":{"k":"v"}})"));
   ASSERT_TRUE(full);
   EXPECT_EQ(full->currency.exponent(), 0);
   EXPECT_FALSE(full->capture);
   EXPECT_EQ(full->initiator, payments::Initiator::merchant);
   EXPECT_EQ(full->connector, "stripe");
+  EXPECT_EQ(full->account, "acc_1");
   EXPECT_EQ(full->reference, "order 7");
   EXPECT_EQ(full->metadata, R"({"k":"v"})");
 }
@@ -80,6 +81,8 @@ TEST(PaymentRequestTest, RefusesEachFault) {
       {with("capture", "1"), ProblemType::wrong_type},
       {with("initiator", "\"me\""), ProblemType::invalid_value},
       {with("connector", "\"Stripe\""), ProblemType::invalid_value},
+      {with("connector_account", "\"acc 1\""), ProblemType::invalid_value},
+      {with("connector_account", "\"4242424242424242\""), ProblemType::looks_like_card_data},
       {with("reference", "\"\""), ProblemType::invalid_value},
       {with("reference", "\"4242 4242 4242 4242\""), ProblemType::looks_like_card_data},
       {with("reference", "\"a\\u0007\""), ProblemType::invalid_value},
