@@ -36,6 +36,7 @@ def test_authorize_capture_a_part_and_refund(shop, token):
     first = shop.change(payment, "refunds", 200)
     assert (first.status, first.body["status"], first.body["amount"]) == (201, "succeeded", 200)
     assert shop.payment(payment)["status"] == "partially_refunded"
+    assert shop.client.get(f"/v1/payments/{payment}/refunds/{first.body['id']}").body == first.body
     rest = shop.change(payment, "refunds")
     assert (rest.status, rest.body["amount"]) == (201, 500)
     end = shop.payment(payment)

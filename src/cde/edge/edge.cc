@@ -144,12 +144,13 @@ void Edge::add_payment_routes(http::Router& router, http::Client& gatewayd) {
     Method method;
     std::string_view pattern;
   };
-  constexpr std::array<Public, 7> kPublic{{{Method::post, "/v1/payments"},
+  constexpr std::array<Public, 8> kPublic{{{Method::post, "/v1/payments"},
                                            {Method::get, "/v1/payments"},
                                            {Method::get, "/v1/payments/{id}"},
                                            {Method::post, "/v1/payments/{id}/capture"},
                                            {Method::post, "/v1/payments/{id}/void"},
                                            {Method::post, "/v1/payments/{id}/refunds"},
+                                           {Method::get, "/v1/payments/{id}/refunds/{refund}"},
                                            {Method::get, "/v1/connector-accounts"}}};
   for (const Public& route : kPublic) {
     router.add({.method = route.method,

@@ -351,4 +351,15 @@ async::Task<Answer<PaymentRow>> PaymentService::payment(std::string merchant, st
   co_return **std::move(row);
 }
 
+async::Task<Answer<Done>> PaymentService::refund(std::string merchant, std::string payment,
+                                                 std::string id) {
+  Answer<PaymentRow> row = co_await this->payment(merchant, std::move(payment));
+  if (!row) co_return refuse(row.error());
+  auto attempt = co_await parts_.store.attempt(std::move(merchant), std::move(id));
+  if (!attempt) co_return refuse(problem_of_database(attempt.error()));
+  const bool found = attempt->has_value() && (*attempt)->payment == row->id;
+  if (!found || (*attempt)->operation != Operation::refund) co_return refuse(kNoSuchRefund);
+  co_return Done{*std::move(row), **std::move(attempt)};
+}
+
 }  // namespace strongroom::connected::gateway

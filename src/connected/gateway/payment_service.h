@@ -47,6 +47,8 @@ struct Done {
 };
 
 inline constexpr wire::Problem kNoSuchPayment{wire::ProblemType::not_found, "no such payment"};
+inline constexpr wire::Problem kNoSuchRefund{wire::ProblemType::not_found,
+                                             "the payment has no such refund"};
 
 // How long a request may keep its attempt before the Settler takes it for lost. Above all time-outs
 // towards the connector.
@@ -79,6 +81,9 @@ class PaymentService final {
                                                  std::optional<std::int64_t> amount);
   // not_found, also for another merchant's.
   [[nodiscard]] async::Task<Answer<PaymentRow>> payment(std::string merchant, std::string id);
+  // A refund of that payment, as `attempt`; not_found.
+  [[nodiscard]] async::Task<Answer<Done>> refund(std::string merchant, std::string payment,
+                                                 std::string id);
 
  private:
   // What the key was used for before; empty: nothing. A mismatch says whether this is another

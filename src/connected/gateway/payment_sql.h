@@ -90,6 +90,9 @@ inline constexpr auto kSelectOlderText =
          "(SELECT created_at, id FROM payments WHERE merchant_id = $1 AND id = $2) "
          "ORDER BY created_at DESC, id DESC LIMIT $3");
 inline constexpr std::string_view kSelectOlder = view(kSelectOlderText);
+inline constexpr auto kSelectAttemptText =
+    join("SELECT ", kAttemptColumns, " FROM attempts WHERE merchant_id = $1 AND id = $2");
+inline constexpr std::string_view kSelectAttempt = view(kSelectAttemptText);
 inline constexpr auto kSelectAttemptByKeyText = join(
     "SELECT ", kAttemptColumns, " FROM attempts WHERE merchant_id = $1 AND idempotency_key = $2");
 inline constexpr std::string_view kSelectAttemptByKey = view(kSelectAttemptByKeyText);

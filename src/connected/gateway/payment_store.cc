@@ -187,6 +187,14 @@ async::Task<Result<PaymentPage>> PaymentStore::page(std::string merchant, std::s
   co_return page;
 }
 
+async::Task<Result<std::optional<AttemptRow>>> PaymentStore::attempt(std::string merchant,
+                                                                     std::string id) {
+  Statement statement{.sql = kSelectAttempt,
+                      .parameters = {Value::text(merchant), Value::text(id)}};
+  const auto rows = co_await database_.read(std::move(statement));
+  co_return read_one(rows, read_attempt);
+}
+
 async::Task<Result<std::optional<AttemptRow>>> PaymentStore::attempt_by_key(std::string merchant,
                                                                             std::string key) {
   Statement statement{.sql = kSelectAttemptByKey,

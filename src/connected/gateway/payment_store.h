@@ -57,8 +57,12 @@ class PaymentStore final {
   // Of this merchant: another's is not there.
   [[nodiscard]] async::Task<Result<std::optional<PaymentRow>>> payment(std::string merchant,
                                                                        std::string id);
-  // Those after the payment `after` (empty: from the newest).
-  [[nodiscard]] async::Task<Result<PaymentPage>> page(std::string merchant, std::string after);
+  // At most `limit`, which is at most kPageSizeMax, of those after the payment `after` (empty: from
+  // the newest).
+  [[nodiscard]] async::Task<Result<PaymentPage>> page(std::string merchant, std::string after,
+                                                      std::size_t limit = kPageSizeMax);
+  [[nodiscard]] async::Task<Result<std::optional<AttemptRow>>> attempt(std::string merchant,
+                                                                       std::string id);
   [[nodiscard]] async::Task<Result<std::optional<AttemptRow>>> attempt_by_key(std::string merchant,
                                                                               std::string key);
 

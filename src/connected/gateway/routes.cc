@@ -96,9 +96,13 @@ constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
 
 // Only what this process makes goes on to the database, so that a card number in the wrong place
 // ends here.
-std::optional<Problem> refuse_id(std::string_view id, const Problem& foreign) {
-  if (is_public_id(id, kPaymentPrefix)) return std::nullopt;
-  if (looks_like_pan(id)) return Problem{.type = ProblemType::looks_like_card_data};
+std::optional<Problem> refuse_id(std::string_view id, const Problem& foreign,
+                                 std::string_view prefix = kPaymentPrefix) {
+  if (is_public_id(id, prefix)) return std::nullopt;
+  if (looks_like_pan(id)) {
+    return Problem{.type = ProblemType::looks_like_card_data,
+                   .pointer = foreign.pointer.empty() ? wire::Literal("path") : foreign.pointer};
+  }
   return foreign;
 }
 
@@ -152,6 +156,23 @@ async::Task<Response> show_payment(RouteParts parts, Request& request) {
                                                                  std::string(request.parameter(0)));
   if (!row) co_return problem(request, row.error());
   co_return http::json_response(200, to_json(*row));
+}
+
+async::Task<Response> show_refund(RouteParts parts, Request& request) {
+  if (!may(request, kRead)) {
+    co_return co_await deny(parts, request, "GET /v1/payments/{id}/refunds/{refund}");
+  }
+  if (auto wrong = refuse_id(request.parameter(0), kNoSuchPayment)) {
+    co_return problem(request, *wrong);
+  }
+  if (auto wrong = refuse_id(request.parameter(1), kNoSuchRefund, kRefundPrefix)) {
+    co_return problem(request, *wrong);
+  }
+  const Answer<Done> done =
+      co_await parts.payments.refund(request.ticket()->merchant, std::string(request.parameter(0)),
+                                     std::string(request.parameter(1)));
+  if (!done) co_return problem(request, done.error());
+  co_return http::json_response(200, refund_json(*done));
 }
 
 async::Task<Response> list_payments(RouteParts parts, Request& request) {
@@ -236,6 +257,7 @@ void add_service_routes(http::Router& router, RouteParts parts) {
   add(Method::post, "/v1/payments/{id}/capture", capture);
   add(Method::post, "/v1/payments/{id}/void", void_payment);
   add(Method::post, "/v1/payments/{id}/refunds", refund);
+  add(Method::get, "/v1/payments/{id}/refunds/{refund}", show_refund);
   add(Method::get, "/v1/connector-accounts", list_own_accounts);
   router.on_denied(
       [parts](const Request& request, const Problem&) { return audit_denial(parts, request); });

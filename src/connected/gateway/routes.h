@@ -23,9 +23,9 @@ struct RouteParts {
 };
 
 // For the listener of services, edged with a ticket: POST and GET /v1/payments, GET
-// /v1/payments/{id}, POST /v1/payments/{id}/capture|void|refunds (scope payments:write; reading
-// payments:read), GET /v1/connector-accounts (payments:read). Every denial is audited before it is
-// answered.
+// /v1/payments/{id}, POST /v1/payments/{id}/capture|void|refunds, GET
+// /v1/payments/{id}/refunds/{refund} (scope payments:write; reading payments:read), GET
+// /v1/connector-accounts (payments:read). Every denial is audited before it is answered.
 void add_service_routes(http::Router& router, RouteParts parts);
 
 // For the admin socket: POST /v1/connector-accounts, GET /v1/connector-accounts?merchant=.

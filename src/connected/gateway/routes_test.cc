@@ -152,6 +152,7 @@ TEST_F(RoutesTest, APaymentFromAuthorizationToRefund) {
   EXPECT_EQ(refund.status, 201);
   EXPECT_EQ(text(refund, "status"), "succeeded");
   EXPECT_EQ(text(refund, "payment"), text(made, "id"));
+  EXPECT_EQ(get(path + "/refunds/" + text(refund, "id")).body, refund.body);
   const auto shown = get(path);
   EXPECT_EQ(shown.status, 200);
   EXPECT_EQ(text(shown, "status"), "refunded");
@@ -198,6 +199,19 @@ TEST_F(RoutesTest, AnotherMerchantsPaymentIsNotFound) {
   EXPECT_EQ(get("/v1/payments/pay_1").status, 404);
   EXPECT_EQ(slug(get("/v1/payments/4242424242424242")), "looks-like-card-data");
   EXPECT_EQ(get("/v1/payments", kOther).body, R"({"object":"list","data":[],"next":null})");
+}
+
+TEST_F(RoutesTest, ARefundIsFoundUnderItsPaymentAlone) {
+  const std::string one = "/v1/payments/" + text(post("/v1/payments", kSale, "k1"), "id");
+  const std::string two = "/v1/payments/" + text(post("/v1/payments", kSale, "k2"), "id");
+  const std::string refund = "/refunds/" + text(post(one + "/refunds", "{}", "r"), "id");
+  EXPECT_EQ(get(one + refund).status, 200);
+  EXPECT_EQ(get(two + refund).status, 404);
+  EXPECT_EQ(get(one + refund, kOther).status, 404);
+  EXPECT_EQ(get(one + "/refunds/re_aaaaaaaaaaaaaaaaaaaaaaaaaa").status, 404);
+  EXPECT_EQ(get(one + "/refunds/re_1").status, 404);
+  EXPECT_EQ(slug(get(one + "/refunds/4242424242424242")), "looks-like-card-data");
+  EXPECT_EQ(ask(http::Method::get, one + refund, "", "", ticket({"tokens:read"})).status, 403);
 }
 
 TEST_F(RoutesTest, RightsAreCheckedAndDenialsAudited) {
