@@ -2,6 +2,7 @@
 #include "http/message.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/encoding.h"
 #include "base/try.h"
@@ -103,6 +104,18 @@ std::string_view Request::traceparent() const noexcept {
   const bool shaped = text.starts_with("00") && is_lower_hex(trace) && is_lower_hex(parent) &&
                       is_lower_hex(text.substr(53));
   return shaped && !is_zeros(trace) && !is_zeros(parent) ? text : std::string_view{};
+}
+
+std::expected<std::size_t, wire::Problem> page_limit(const Request& request, std::size_t most) {
+  const std::optional<std::string> text = request.query_parameter("limit");
+  if (!text) return most;
+  std::size_t limit = 0;
+  const char* end = text->data() + text->size();
+  const auto [rest, error] = std::from_chars(text->data(), end, limit);
+  if (error == std::errc{} && rest == end && limit >= 1 && limit <= most) return limit;
+  // Every listing of ours gives 100 at most.
+  return std::unexpected(
+      wire::Problem{wire::ProblemType::invalid_value, "takes a number from 1 to 100", "?limit"});
 }
 
 Response json_response(int status, std::string body) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <span>
 #include <string>
@@ -109,6 +110,11 @@ struct Response {
   std::string body{};
   Delivery delivery = Delivery::whole;
 };
+
+// How many items of a listing the query asks for by `limit`: 1 to `most`, which it is without one.
+// invalid_value.
+[[nodiscard]] std::expected<std::size_t, wire::Problem> page_limit(const Request& request,
+                                                                   std::size_t most);
 
 [[nodiscard]] Response json_response(int status, std::string body);
 [[nodiscard]] Response problem_response(const wire::Problem& problem, std::string_view request_id);

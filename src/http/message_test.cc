@@ -34,6 +34,22 @@ TEST(RequestTest, QueryParameterDecodes) {
   EXPECT_EQ(parameter("a=b=c", "a"), "b=c");
 }
 
+TEST(RequestTest, PageLimitIsWithinItsBoundsOrRefused) {
+  const auto limit = [](std::string_view query) {
+    const Head head = head_with(query);
+    const Peer peer;
+    return page_limit(Request(head, {}, peer, "id"), 100);
+  };
+  EXPECT_EQ(limit(""), 100U);
+  EXPECT_EQ(limit("limit=1"), 1U);
+  EXPECT_EQ(limit("after=x&limit=100"), 100U);
+  for (const char* query : {"limit=0", "limit=101", "limit=-1", "limit=1.0", "limit=", "limit=ten",
+                            "limit=18446744073709551617", "limit=5%20"}) {
+    ASSERT_FALSE(limit(query)) << query;
+    EXPECT_EQ(limit(query).error().pointer.text(), "?limit");
+  }
+}
+
 TEST(RequestTest, QueryParameterIsEmptyWhenAbsentOrIllEncoded) {
   EXPECT_EQ(parameter("", "a"), std::nullopt);
   EXPECT_EQ(parameter("ab=1", "a"), std::nullopt);

@@ -180,6 +180,9 @@ def test_payments_are_listed_newest_first(shop, token):
     listed = shop.client.get("/v1/payments").body
     assert [payment["id"] for payment in listed["data"]] == made[::-1]
     assert listed["next"] is None
+    newest = shop.client.get("/v1/payments?limit=1").body
+    assert [payment["id"] for payment in newest["data"]] == [newest["next"]] == [made[2]]
+    assert shop.client.get("/v1/payments?limit=0").pointer == "?limit"
     older = shop.client.get(f"/v1/payments?after={made[1]}").body["data"]
     assert [payment["id"] for payment in older] == [made[0]]
     [account] = shop.client.get("/v1/connector-accounts").body["data"]

@@ -58,11 +58,12 @@ Result<std::optional<Item>> read_one(const Result<Rows>& rows, Result<Item> (*re
 }
 
 template <class Item>
-Result<Page<Item>> read_page(const Result<Rows>& rows, Result<Item> (*read)(const Row&)) {
+Result<Page<Item>> read_page(const Result<Rows>& rows, std::size_t limit,
+                             Result<Item> (*read)(const Row&)) {
   if (!rows) return fail(rows.error());
   Page<Item> page;
   for (const Row& row : *rows) {
-    if (page.items.size() == kPageSizeMax) {
+    if (page.items.size() == limit) {
       page.more = true;
       break;
     }
@@ -77,7 +78,8 @@ Result<void> written(const Result<std::vector<Rows>>& result) {
   return {};
 }
 
-Value page_limit() { return Value::integer(static_cast<std::int64_t>(kPageSizeMax) + 1); }
+// One more than is shown tells whether there are more.
+Value one_more(std::size_t limit) { return Value::integer(static_cast<std::int64_t>(limit) + 1); }
 
 }  // namespace
 
@@ -100,19 +102,19 @@ async::Task<Result<std::optional<Merchant>>> Directory::merchant(std::string id)
   co_return read_one(rows, read_merchant);
 }
 
-async::Task<Result<Page<Merchant>>> Directory::merchants(std::string after) {
+async::Task<Result<Page<Merchant>>> Directory::merchants(std::string after, std::size_t limit) {
   storage::Statement first{.sql =
                                "SELECT id, name, created_at, status FROM merchants "
                                "ORDER BY created_at, id LIMIT $1",
-                           .parameters = {page_limit()}};
+                           .parameters = {one_more(limit)}};
   storage::Statement next{
       .sql =
           "SELECT id, name, created_at, status FROM merchants WHERE (created_at, id) > "
           "(SELECT created_at, id FROM merchants WHERE id = $1) "
           "ORDER BY created_at, id LIMIT $2",
-      .parameters = {Value::text(after), page_limit()}};
+      .parameters = {Value::text(after), one_more(limit)}};
   const auto rows = co_await database_.read(std::move(after.empty() ? first : next));
-  co_return read_page(rows, read_merchant);
+  co_return read_page(rows, limit, read_merchant);
 }
 
 async::Task<Result<void>> Directory::add_key(ApiKey key, crypto::Sha256Digest hash) {
@@ -138,21 +140,22 @@ async::Task<Result<std::optional<ApiKey>>> Directory::key(std::string id) {
   co_return read_one(rows, read_key);
 }
 
-async::Task<Result<Page<ApiKey>>> Directory::keys(std::string merchant, std::string after) {
+async::Task<Result<Page<ApiKey>>> Directory::keys(std::string merchant, std::string after,
+                                                  std::size_t limit) {
   storage::Statement first{
       .sql =
           "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, "
           "created_by FROM api_keys WHERE merchant_id = $1 ORDER BY created_at, id LIMIT $2",
-      .parameters = {Value::text(merchant), page_limit()}};
+      .parameters = {Value::text(merchant), one_more(limit)}};
   storage::Statement next{
       .sql =
           "SELECT id, merchant_id, prefix, role, name, created_at, revoked_at, last_used_at, "
           "created_by FROM api_keys WHERE merchant_id = $1 AND (created_at, id) > "
           "(SELECT created_at, id FROM api_keys WHERE id = $2) "
           "ORDER BY created_at, id LIMIT $3",
-      .parameters = {Value::text(merchant), Value::text(after), page_limit()}};
+      .parameters = {Value::text(merchant), Value::text(after), one_more(limit)}};
   const auto rows = co_await database_.read(std::move(after.empty() ? first : next));
-  co_return read_page(rows, read_key);
+  co_return read_page(rows, limit, read_key);
 }
 
 async::Task<Result<void>> Directory::revoke_key(std::string id, std::int64_t now_us) {

@@ -54,13 +54,16 @@ class Directory {
   // Durable on return.
   [[nodiscard]] async::Task<Result<void>> add_merchant(Merchant merchant);
   [[nodiscard]] async::Task<Result<std::optional<Merchant>>> merchant(std::string id);
-  // Those after the merchant `after` (empty: from the first).
-  [[nodiscard]] async::Task<Result<Page<Merchant>>> merchants(std::string after);
+  // At most `limit`, which is at most kPageSizeMax, of those after the merchant `after` (empty:
+  // from the first).
+  [[nodiscard]] async::Task<Result<Page<Merchant>>> merchants(std::string after,
+                                                              std::size_t limit = kPageSizeMax);
 
   // Durable on return. `hash` is of the key's text.
   [[nodiscard]] async::Task<Result<void>> add_key(ApiKey key, crypto::Sha256Digest hash);
   [[nodiscard]] async::Task<Result<std::optional<ApiKey>>> key(std::string id);
-  [[nodiscard]] async::Task<Result<Page<ApiKey>>> keys(std::string merchant, std::string after);
+  [[nodiscard]] async::Task<Result<Page<ApiKey>>> keys(std::string merchant, std::string after,
+                                                       std::size_t limit = kPageSizeMax);
   // Durable on return. A key that was revoked before keeps its time.
   [[nodiscard]] async::Task<Result<void>> revoke_key(std::string id, std::int64_t now_us);
 

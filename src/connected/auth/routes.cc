@@ -11,6 +11,7 @@
 
 #include "base/encoding.h"
 #include "base/pan_scan.h"
+#include "base/try.h"
 #include "connected/auth/api_key.h"
 #include "connected/auth/json.h"
 #include "connected/auth/requests.h"
@@ -119,22 +120,27 @@ std::optional<Problem> refuse_id(std::string_view id, std::string_view prefix,
 }
 constexpr Problem kNoSuchKey{.type = ProblemType::not_found, .detail = "no such key"};
 constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
-                              .detail = "?after= must be the last answer's next"};
+                              .detail = "must be the last answer's next",
+                              .pointer = "?after"};
 
-// Where a listing goes on; empty for its beginning.
-Answer<std::string> page_start(const Request& request, std::string_view prefix) {
+// Where a listing goes on, empty for its beginning, and how far.
+struct Asked {
+  std::string after;
+  std::size_t limit;
+};
+Answer<Asked> page_asked(const Request& request, std::string_view prefix) {
   std::string after = request.query_parameter("after").value_or("");
-  if (after.empty()) return after;
-  if (auto wrong = refuse_id(after, prefix, kNoSuchPage)) {
-    return std::unexpected(*wrong);
+  if (!after.empty()) {
+    if (auto wrong = refuse_id(after, prefix, kNoSuchPage)) return std::unexpected(*wrong);
   }
-  return after;
+  SR_TRY(const std::size_t limit, http::page_limit(request, kPageSizeMax));
+  return Asked{.after = std::move(after), .limit = limit};
 }
 
 async::Task<Response> list_merchants(Parts parts, Request& request) {
-  const auto after = page_start(request, kMerchantPrefix);
-  if (!after) co_return problem(after.error(), request);
-  const auto result = co_await parts.directory.merchants(*after);
+  const auto asked = page_asked(request, kMerchantPrefix);
+  if (!asked) co_return problem(asked.error(), request);
+  const auto result = co_await parts.directory.merchants(asked->after, asked->limit);
   co_return page(result, request);
 }
 
@@ -149,12 +155,13 @@ async::Task<Response> list_keys(Parts parts, Request& request) {
   const std::string merchant = request.query_parameter("merchant").value_or("");
   if (!is_public_id(merchant, kMerchantPrefix)) {
     co_return problem(Problem{.type = ProblemType::invalid_value,
-                              .detail = "the query must name a merchant: ?merchant=mer_..."},
+                              .detail = "must name a merchant: ?merchant=mer_...",
+                              .pointer = "?merchant"},
                       request);
   }
-  const auto after = page_start(request, kKeyIdPrefix);
-  if (!after) co_return problem(after.error(), request);
-  const auto result = co_await parts.directory.keys(merchant, *after);
+  const auto asked = page_asked(request, kKeyIdPrefix);
+  if (!asked) co_return problem(asked.error(), request);
+  const auto result = co_await parts.directory.keys(merchant, asked->after, asked->limit);
   co_return page(result, request);
 }
 
@@ -192,9 +199,10 @@ async::Task<Response> list_own_keys(Parts parts, Request& request) {
   if (!may(request, "api-keys:read")) {
     co_return co_await deny(parts, request, "GET /v1/api-keys", ProblemType::not_allowed);
   }
-  const auto after = page_start(request, kKeyIdPrefix);
-  if (!after) co_return problem(after.error(), request);
-  const auto result = co_await parts.directory.keys(request.ticket()->merchant, *after);
+  const auto asked = page_asked(request, kKeyIdPrefix);
+  if (!asked) co_return problem(asked.error(), request);
+  const auto result =
+      co_await parts.directory.keys(request.ticket()->merchant, asked->after, asked->limit);
   co_return page(result, request);
 }
 

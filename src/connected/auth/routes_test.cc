@@ -238,6 +238,31 @@ TEST_F(RoutesTest, ListOfKeysNeedsAMerchant) {
   EXPECT_EQ(as_operator(http::Method::get, "/v1/api-keys?merchant=mer_1").status, 422);
 }
 
+TEST_F(RoutesTest, OneMerchantIsShownOrIsNotThere) {
+  const Merchant merchant = make_merchant();
+  const auto shown = as_operator(http::Method::get, "/v1/merchants/" + merchant.id);
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(object(shown).at("id").as_string(), merchant.id);
+  EXPECT_EQ(as_operator(http::Method::get, "/v1/merchants/mer_aaaaaaaaaaaaaaaaaaaaaaaaaa").status,
+            404);
+  EXPECT_EQ(as_operator(http::Method::get, "/v1/merchants/mer_1").status, 404);
+  EXPECT_EQ(as_operator(http::Method::get, "/v1/merchants/4242424242424242").status, 422);
+}
+
+TEST_F(RoutesTest, ListsGiveAsManyAsTheyAreAskedFor) {
+  const Merchant merchant = make_merchant("One");
+  make_merchant("Two");
+  make_key(merchant.id);
+  const auto one = object(as_operator(http::Method::get, "/v1/merchants?limit=1"));
+  EXPECT_EQ(one.at("data").as_array().size(), 1u);
+  EXPECT_EQ(one.at("next").as_string(), one.at("data").as_array()[0].at("id").as_string());
+  EXPECT_EQ(as_operator(http::Method::get, "/v1/merchants?limit=101").status, 422);
+  const Headers headers{{"Strongroom-Ticket", ticket_of(make_key(merchant.id))}};
+  const auto keys = as_service("edged", http::Method::get, "/v1/api-keys?limit=1", headers);
+  EXPECT_EQ(object(keys).at("data").as_array().size(), 1u);
+  EXPECT_EQ(as_service("edged", http::Method::get, "/v1/api-keys?limit=x", headers).status, 422);
+}
+
 TEST_F(RoutesTest, NothingIsServedBeforeRecovery) {
   const CreatedKey key = make_key(make_merchant().id);
   serving_ = false;

@@ -169,18 +169,19 @@ async::Task<Result<std::optional<PaymentRow>>> PaymentStore::payment(std::string
   co_return read_one(rows, read_payment);
 }
 
-async::Task<Result<PaymentPage>> PaymentStore::page(std::string merchant, std::string after) {
+async::Task<Result<PaymentPage>> PaymentStore::page(std::string merchant, std::string after,
+                                                    std::size_t limit) {
   Statement statement{.sql = kSelectNewest, .parameters = {Value::text(merchant)}};
   if (!after.empty()) {
     statement.sql = kSelectOlder;
     statement.parameters.push_back(Value::text(after));
   }
-  statement.parameters.push_back(Value::integer(static_cast<std::int64_t>(kPageSizeMax) + 1));
+  statement.parameters.push_back(Value::integer(static_cast<std::int64_t>(limit) + 1));
   const auto rows = co_await database_.read(std::move(statement));
   if (!rows) co_return fail(rows.error());
   PaymentPage page;
-  page.more = rows->size() > kPageSizeMax;
-  for (std::size_t i = 0; i < std::min(rows->size(), kPageSizeMax); ++i) {
+  page.more = rows->size() > limit;
+  for (std::size_t i = 0; i < std::min(rows->size(), limit); ++i) {
     SR_CO_TRY(PaymentRow row, read_payment((*rows)[i]));
     page.items.push_back(std::move(row));
   }

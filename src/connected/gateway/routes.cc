@@ -92,7 +92,8 @@ Response answered(int status, std::string body, const Done& done) {
 }
 
 constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
-                              .detail = "?after= must be the last answer's next"};
+                              .detail = "must be the last answer's next",
+                              .pointer = "?after"};
 
 // Only what this process makes goes on to the database, so that a card number in the wrong place
 // ends here.
@@ -183,7 +184,9 @@ async::Task<Response> list_payments(RouteParts parts, Request& request) {
       co_return problem(request, *wrong);
     }
   }
-  const auto page = co_await parts.store.page(request.ticket()->merchant, std::move(after));
+  const auto limit = http::page_limit(request, kPageSizeMax);
+  if (!limit) co_return problem(request, limit.error());
+  const auto page = co_await parts.store.page(request.ticket()->merchant, std::move(after), *limit);
   if (!page) co_return problem(request, {ProblemType::database_unavailable, "try again", {}, 1});
   co_return http::json_response(200, to_json(*page));
 }
@@ -204,8 +207,8 @@ async::Task<Response> list_own_accounts(RouteParts parts, Request& request) {
 async::Task<Response> list_accounts(RouteParts parts, Request& request) {
   std::string merchant = request.query_parameter("merchant").value_or("");
   if (!is_public_id(merchant, kMerchantPrefix)) {
-    co_return problem(
-        request, {ProblemType::invalid_value, "the query must name a merchant: ?merchant=mer_..."});
+    co_return problem(request, {ProblemType::invalid_value,
+                                "must name a merchant: ?merchant=mer_...", "?merchant"});
   }
   co_return co_await list_accounts_of(parts, request, std::move(merchant));
 }

@@ -241,7 +241,11 @@ TEST_F(RoutesTest, ListsGoOnWhereTheyEnded) {
   EXPECT_EQ(body.at("data").as_array()[0].at("id").as_string(), text(newest, "id"));
   const auto rest = json::parse(get("/v1/payments?after=" + text(newest, "id")).body);
   EXPECT_EQ(rest.at("data").as_array().size(), 1U);
+  const auto one = json::parse(get("/v1/payments?limit=1").body);
+  EXPECT_EQ(one.at("data").as_array().size(), 1U);
+  EXPECT_EQ(one.at("next").as_string(), text(newest, "id"));
   EXPECT_EQ(get("/v1/payments?after=pay_1").status, 422);
+  EXPECT_EQ(get("/v1/payments?limit=0").status, 422);
 }
 
 TEST_F(RoutesTest, NothingIsServedBeforeTheStartIsOver) {
