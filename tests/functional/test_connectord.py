@@ -9,7 +9,7 @@ import api
 import deployment as d
 import leak_scan
 from running_deployment import running, wait_until
-from stripe_account import CREDENTIAL, MERCHANT, OTHER, Stripe
+from stripe_account import CREDENTIAL, Stripe
 
 HOUR, DAY = 3600, 86400
 
@@ -83,12 +83,12 @@ def test_only_gatewayd_pays(stripe, identity):
 
 def test_the_merchant_is_the_tickets(stripe, token):
     reference = stripe.fresh()
-    assert stripe.sale(token, reference, stripe.ticket(OTHER)).status == 403
+    assert stripe.sale(token, reference, stripe.ticket(stripe.other)).status == 403
     assert stripe.sale(token, reference, stripe.ticket(scopes=["tokens:write"])).status == 403
     assert stripe.sale(token, reference, "not.a.ticket").status == 403
-    theirs = stripe.add_account(merchant=OTHER)["account"]
+    theirs = stripe.add_account(merchant=stripe.other)["account"]
     assert stripe.sale(token, reference, account=theirs).status == 403
-    assert stripe.sale(token, reference, stripe.ticket(OTHER), account=theirs).status == 403
+    assert stripe.sale(token, reference, stripe.ticket(stripe.other), account=theirs).status == 403
     assert stripe.charges(reference) == []
 
 
@@ -152,8 +152,8 @@ def test_nothing_of_the_processor_or_the_card_is_told(stripe):
 
 
 def test_accounts_are_entered_by_an_operator_with_a_good_credential(stripe):
-    def refused(credential, *more):
-        command = [d.BIN / "strongroom", "connector-accounts", "add", "--merchant", MERCHANT,
+    def refused(credential, *more, merchant=stripe.merchant):
+        command = [d.BIN / "strongroom", "connector-accounts", "add", "--merchant", merchant,
                    "--connector", "stripe", *more, "--dir", stripe.deployment.dir]
         done = subprocess.run([str(part) for part in command], input=credential, text=True,
                               capture_output=True, timeout=30)
@@ -164,7 +164,9 @@ def test_accounts_are_entered_by_an_operator_with_a_good_credential(stripe):
     assert "secret or restricted key" in refused("pk_test_functional_connectord")
     assert "--account-id takes" in refused(CREDENTIAL, "--account-id", "a b")
     entered = stripe.entries(event_type="connector_account.create")
-    assert entered and entered[-1]["unmapped"]["merchant_id"] in (MERCHANT, OTHER)
+    assert entered and entered[-1]["unmapped"]["merchant_id"] in (stripe.merchant, stripe.other)
+    assert "no such merchant" in refused(CREDENTIAL, merchant="mer_" + "a" * 26)
+    assert stripe.entries(event_type="connector_account.create") == entered, "nothing was sealed"
 
 
 def test_killed_in_flight_it_closes_its_intent_as_unknown_and_the_repeat_settles(stripe, token):

@@ -8,7 +8,7 @@ import pytest
 import leak_scan
 from checked_api import CheckedApi
 from running_deployment import running, wait_until
-from stripe_account import OTHER, VISA, Stripe
+from stripe_account import VISA, Stripe
 
 SOFT_DECLINE = "4000000000009995"  # insufficient_funds, at Stripe
 SCOPES = ["tokens:write", "tokens:read", "tokens:delete", "payments:write", "payments:read"]
@@ -139,8 +139,8 @@ def test_who_may_ask_and_for_whom(payer):
     token = payer.add(fresh_card())
     assert payer.resolve(token, identity="edged").status == 403
     assert payer.resolve(token, ticket=payer.ticket(scopes=["tokens:read"])).status == 403
-    assert payer.resolve(token, ticket=payer.ticket(OTHER, scopes=SCOPES)).status == 404
-    theirs = payer.add_account(merchant=OTHER)["account"]
+    assert payer.resolve(token, ticket=payer.ticket(payer.other, scopes=SCOPES)).status == 404
+    theirs = payer.add_account(merchant=payer.other)["account"]
     assert payer.resolve(token, account=theirs).status == 403
     assert payer.resolve(token, account="AAAA").status == 422
     assert payer.uses(token) <= 1

@@ -11,7 +11,6 @@ from checked_api import CheckedApi
 from running_deployment import wait_until
 from tickets import TicketKey, good_claims
 
-MERCHANT, OTHER = "mer_" + "a" * 26, "mer_" + "b" * 26
 CREDENTIAL = "sk_test_functional_connectord"
 VISA = "4242424242424242"
 
@@ -28,20 +27,21 @@ class Stripe:
         self._authority = Authority.of(deployment)
         self._files = {}
         self._count = 0
+        self.merchant, self.other = (deployment.new_merchant().id for _ in range(2))
         self.account = self.add_account()["account"]
         wait_until(lambda: self.look_up("att_none").status == 200, "the test's key is believed")
 
-    def add_account(self, *more, merchant=MERCHANT, credential=CREDENTIAL):
+    def add_account(self, *more, merchant=None, credential=CREDENTIAL):
         """What `strongroom connector-accounts add` answers."""
-        return self.deployment.add_account(merchant, credential, *more)
+        return self.deployment.add_account(merchant or self.merchant, credential, *more)
 
     def fresh(self, prefix="att"):
         self._count += 1
         return f"{prefix}_{time.time_ns()}x{self._count}"
 
-    def ticket(self, merchant=MERCHANT, ago=0, **changes):
+    def ticket(self, merchant=None, ago=0, **changes):
         now = int(time.time()) - ago
-        claims = good_claims(merchant, iat=now, exp=now + 60,
+        claims = good_claims(merchant or self.merchant, iat=now, exp=now + 60,
                              scopes=["payments:write", "payments:read"])
         return self.key.sign({**claims, **changes})
 

@@ -45,7 +45,10 @@ std::string fields_of(const boost::json::object& problem) {
 // Why the daemon refused, as one line.
 std::string reason(const boost::json::object& problem) {
   std::string text = member(problem, "title");
-  if (const std::string detail = member(problem, "detail"); detail != "-") text += ": " + detail;
+  if (const std::string detail = member(problem, "detail"); detail != "-") {
+    if (text.ends_with('.')) text.pop_back();
+    text += ": " + detail;
+  }
   if (const std::string fields = fields_of(problem); !fields.empty()) text += " (" + fields + ")";
   return text;
 }

@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kCredentialBytesMax = 2048;
 constexpr std::string_view kTarget = "/v1/connector-accounts";
 constexpr std::string_view kGateway = "gatewayd";
+constexpr std::string_view kDirectory = "authd";
 
 // While one lives, what is typed is not shown. Standard input may be no terminal.
 class Unechoed {
@@ -104,6 +105,15 @@ std::string_view wrong(const NewAccount& account) {
   return named ? "" : "--account-id takes 1 to 64 of A-Z a-z 0-9 _ -";
 }
 
+// Empty when authd knows the merchant, or when there is none here to ask.
+std::optional<int> refuse_unknown_merchant(const Context& context, const ConfigFile& file,
+                                           const std::string& merchant) {
+  if (!file.has_section(kDirectory)) return std::nullopt;
+  const auto found =
+      ask_admin(context, kDirectory, http::Method::get, fmt::format("/v1/merchants/{}", merchant));
+  return found ? std::nullopt : std::optional(found.error());
+}
+
 std::string list_target(const std::string& merchant) {
   return fmt::format("{}?merchant={}", kTarget, merchant);
 }
@@ -133,6 +143,7 @@ int add_connector_account(const Context& context, const NewAccount& account) {
   if (const std::string_view why = wrong(account); !why.empty()) return failed(kUsage, why);
   const auto file = ConfigFile::load(context.config_path());
   if (!file) return failed(kUsage, file.error().text());
+  if (const auto status = refuse_unknown_merchant(context, *file, account.merchant)) return *status;
   const bool keeps = file->has_section(kGateway);
   if (keeps) {
     if (const auto status = refuse_absent(context, account)) return *status;

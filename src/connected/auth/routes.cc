@@ -119,6 +119,7 @@ std::optional<Problem> refuse_id(std::string_view id, std::string_view prefix,
   return foreign;
 }
 constexpr Problem kNoSuchKey{.type = ProblemType::not_found, .detail = "no such key"};
+constexpr Problem kNoSuchMerchant{.type = ProblemType::not_found, .detail = "no such merchant"};
 constexpr Problem kNoSuchPage{.type = ProblemType::invalid_value,
                               .detail = "must be the last answer's next",
                               .pointer = "?after"};
@@ -142,6 +143,16 @@ async::Task<Response> list_merchants(Parts parts, Request& request) {
   if (!asked) co_return problem(asked.error(), request);
   const auto result = co_await parts.directory.merchants(asked->after, asked->limit);
   co_return page(result, request);
+}
+
+async::Task<Response> show_merchant(Parts parts, Request& request) {
+  if (auto wrong = refuse_id(request.parameter(0), kMerchantPrefix, kNoSuchMerchant)) {
+    co_return problem(*wrong, request);
+  }
+  const auto found = co_await parts.directory.merchant(std::string(request.parameter(0)));
+  if (!found) co_return problem(ProblemType::database_unavailable, request);
+  if (!found->has_value()) co_return problem(kNoSuchMerchant, request);
+  co_return object_response(200, to_json(**found));
 }
 
 async::Task<Response> create_key(Parts parts, Request& request) {
@@ -270,6 +281,7 @@ void add_operator_routes(http::Router& router, Parts parts) {
   };
   add(Method::post, "/v1/merchants", create_merchant);
   add(Method::get, "/v1/merchants", list_merchants);
+  add(Method::get, "/v1/merchants/{id}", show_merchant);
   add(Method::post, "/v1/api-keys", create_key);
   add(Method::get, "/v1/api-keys", list_keys);
   add(Method::post, "/v1/api-keys/{id}/revoke", revoke_key);

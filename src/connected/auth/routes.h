@@ -25,8 +25,8 @@ struct Parts {
 // of the ticket's merchant. Every denial is audited before it is answered.
 void add_service_routes(http::Router& router, Parts parts, Profile profile);
 
-// For the admin socket: POST and GET /v1/merchants, POST and GET /v1/api-keys (?merchant=),
-// POST /v1/api-keys/{id}/revoke.
+// For the admin socket: POST and GET /v1/merchants, GET /v1/merchants/{id}, POST and GET
+// /v1/api-keys (?merchant=), POST /v1/api-keys/{id}/revoke.
 void add_operator_routes(http::Router& router, Parts parts);
 
 }  // namespace strongroom::connected::auth
