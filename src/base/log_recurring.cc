@@ -1,4 +1,4 @@
-// Whoever moves the time of the next line writes this one: no lock, and one winner.
+// Whoever begins a second writes its first line: no lock, and one winner.
 #include "base/log_recurring.h"
 
 #include <chrono>
@@ -12,11 +12,13 @@ constexpr std::int64_t kIntervalUs = 1'000'000;
 
 std::optional<std::uint64_t> Recurring::admit(std::int64_t now_us) noexcept {
   std::int64_t next_us = next_us_.load(std::memory_order_relaxed);
-  if (now_us < next_us || !next_us_.compare_exchange_strong(next_us, now_us + kIntervalUs)) {
-    left_out_.fetch_add(1, std::memory_order_relaxed);
-    return std::nullopt;
+  if (now_us >= next_us && next_us_.compare_exchange_strong(next_us, now_us + kIntervalUs)) {
+    asked_.store(1, std::memory_order_relaxed);
+    return left_out_.exchange(0, std::memory_order_relaxed);
   }
-  return left_out_.exchange(0, std::memory_order_relaxed);
+  if (asked_.fetch_add(1, std::memory_order_relaxed) < per_second_) return 0;
+  left_out_.fetch_add(1, std::memory_order_relaxed);
+  return std::nullopt;
 }
 
 void Recurring::warn(Fields fields) noexcept {

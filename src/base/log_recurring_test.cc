@@ -23,6 +23,18 @@ TEST(LogRecurringTest, AdmitsOneLinePerSecondAndCountsTheOthers) {
   EXPECT_EQ(recurring.admit(kBegin + 99'000'000), std::optional<std::uint64_t>(0));
 }
 
+TEST(LogRecurringTest, AdmitsAsManyLinesPerSecondAsItIsTold) {
+  Recurring recurring("refused", 3);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(recurring.admit(kBegin + i), std::optional<std::uint64_t>(0));
+  EXPECT_EQ(recurring.admit(kBegin + 3), std::nullopt);
+  EXPECT_EQ(recurring.admit(kBegin + 999'999), std::nullopt);
+  EXPECT_EQ(recurring.admit(kBegin + 1'000'000), std::optional<std::uint64_t>(2));
+  EXPECT_EQ(recurring.admit(kBegin + 1'000'001), std::optional<std::uint64_t>(0));
+  EXPECT_EQ(recurring.admit(kBegin + 1'000'002), std::optional<std::uint64_t>(0));
+  EXPECT_EQ(recurring.admit(kBegin + 1'000'003), std::nullopt);
+}
+
 TEST(LogRecurringTest, AFloodIsAFewLines) {
   Recurring recurring("refused");
   testing::internal::CaptureStderr();

@@ -149,4 +149,8 @@ async::Task<Response> Router::dispatch(Request& request) {
   co_return co_await found.route->handler(request);
 }
 
+void Router::note(std::string_view request_id, const Response& response) {
+  if (response.status >= 400 && on_refused_) on_refused_(request_id, response);
+}
+
 }  // namespace strongroom::http

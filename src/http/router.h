@@ -44,11 +44,16 @@ class Router {
   // could not be written, and the answer becomes 503 audit_unavailable.
   using OnDenied = std::move_only_function<async::Task<bool>(const Request&, const wire::Problem&)>;
 
+  // Called with every answer of status 400 or more before it is sent, also where no route was
+  // sought for (`request_id` is what the client is told).
+  using OnRefused = std::move_only_function<void(std::string_view request_id, const Response&)>;
+
   // Of two routes that fit a request, the one added first serves it.
   // REQUIRES: no route of the same method and pattern yet; no empty identity; at most
   // Request::kParametersMax parts.
   void add(Route route);
   void on_denied(OnDenied hook) { on_denied_ = std::move(hook); }
+  void on_refused(OnRefused hook) { on_refused_ = std::move(hook); }
   // `verifier` outlives the router. REQUIRED before a route with `ticket` is served.
   void set_ticket_verifier(const TicketVerifier& verifier) noexcept { verifier_ = &verifier; }
 
@@ -58,6 +63,8 @@ class Router {
   // Finds the route, checks the peer and the ticket, and runs the handler. Every request gets an
   // answer: 404 not_found, 405 method_not_allowed with Allow, 403 not_allowed, or the handler's.
   [[nodiscard]] async::Task<Response> dispatch(Request& request);
+  // For the Server: tells the hook of `response`, which is about to be sent.
+  void note(std::string_view request_id, const Response& response);
 
  private:
   struct Match {
@@ -69,6 +76,7 @@ class Router {
 
   std::vector<Route> routes_;
   OnDenied on_denied_;
+  OnRefused on_refused_;
   const TicketVerifier* verifier_ = nullptr;
 };
 

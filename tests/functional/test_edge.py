@@ -1,5 +1,6 @@
 """What edged lets through: a client's own claims never get further, and a revoked key dies."""
 import datetime
+import json
 import time
 
 import pytest
@@ -173,3 +174,24 @@ def references(value):
         return
     for one in value:
         yield from references(one)
+
+
+REFUSED = {400: {"extra": [("Host", "another")]}, 401: {}, 404: {"path": "/v1/nowhere"}}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+def test_an_operator_finds_a_refused_request_by_its_id(deployment, status):
+    """Asked again where the log has that second's lines already: other tests are refused, too."""
+    door = doors.edged(deployment)
+    if status == 401:
+        door.credential = {}
+
+    def found():
+        answer = door.post(card(), **REFUSED[status])
+        assert answer.status == status
+        lines = [json.loads(line) for line in deployment.log_path("edged").read_text().splitlines()
+                 if answer.headers["strongroom-request-id"] in line]
+        return [(line["event"], line["status"], line["problem"]) for line in lines] == [
+            ("request refused", status, answer.problem)]
+
+    wait_until(found, "it is in the log")

@@ -89,6 +89,16 @@ Response problem(const Request& request, const Problem& what) {
   return response;
 }
 
+// The slug of the problem that our services answered; empty when it is none of ours.
+std::string_view slug_of(const Response& response) {
+  constexpr std::string_view kBegin = R"({"type":"urn:strongroom:problem:)";
+  std::string_view text = response.body;
+  if (!text.starts_with(kBegin)) return {};
+  text.remove_prefix(kBegin.size());
+  text = text.substr(0, text.find('"'));
+  return wire::problem_type_of(text) ? text : std::string_view{};
+}
+
 }  // namespace
 
 async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request) {
@@ -109,6 +119,10 @@ async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Req
 }
 
 void Edge::add_routes(http::Router& router) {
+  router.on_refused([this](std::string_view request_id, const Response& response) {
+    refused_.warn(
+        {{"request_id", request_id}, {"status", response.status}, {"problem", slug_of(response)}});
+  });
   const auto add = [&router](Method method, std::string_view pattern, http::Handler handler) {
     router.add({.method = method,
                 .pattern = pattern,

@@ -3,10 +3,12 @@
 // does not leave the CDE. What is not listed here does not go through.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "async/task.h"
+#include "base/log_recurring.h"
 #include "cde/edge/ticket_desk.h"
 #include "http/client.h"
 #include "http/router.h"
@@ -16,10 +18,13 @@ namespace strongroom::cde {
 // Belongs to one Loop; the clients outlive it.
 class Edge final {
  public:
+  static constexpr std::uint64_t kRefusalsLoggedPerSecond = 10;
+
   Edge(http::Client& authd, http::Client& vaultd)
       : tickets_(authd), authd_(authd), vaultd_(vaultd) {}
 
-  // Adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
+  // Has refused requests logged by id, so that an operator finds what a merchant asks about, and
+  // adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
   // `/healthz` and
   // `/openapi.json` answered here. `router` does not outlive the Edge.
   void add_routes(http::Router& router);
@@ -35,6 +40,7 @@ class Edge final {
   TicketDesk tickets_;
   http::Client& authd_;
   http::Client& vaultd_;
+  log::Recurring refused_{"request refused", kRefusalsLoggedPerSecond};
 };
 
 }  // namespace strongroom::cde

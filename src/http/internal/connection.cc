@@ -258,6 +258,7 @@ async::Task<bool> Connection::answer(std::span<std::byte> body) {
     co_await break_off(response.delivery);
     co_return false;
   }
+  server_->router.note(request.request_id(), response);
   const std::string text =
       response_text(std::move(response), head_.method, request.request_id(), closes());
   co_return co_await write(text);
@@ -267,7 +268,9 @@ async::Task<void> Connection::refuse(Problem problem) {
   ++server_->counters.requests_refused;
   timed_out_ = false;  // the answer has its own time
   const std::string id = new_request_id();
-  const std::string text = response_text(problem_response(problem, id), Method::get, id, true);
+  Response response = problem_response(problem, id);
+  server_->router.note(id, response);
+  const std::string text = response_text(std::move(response), Method::get, id, true);
   const bool written = co_await write(text);
   if (written) co_await linger();
 }
