@@ -16,11 +16,12 @@ namespace json = boost::json;
 using wire::Problem;
 using wire::ProblemType;
 
-constexpr Problem kMissing{ProblemType::idempotency_key_missing,
-                           "send an Idempotency-Key with what moves money"};
-constexpr Problem kSyntax{ProblemType::invalid_value,
-                          "Idempotency-Key takes 1 to 255 printable ASCII characters"};
-constexpr Problem kCard{ProblemType::looks_like_card_data, "a key must not hold a card number"};
+constexpr Problem kMissing{ProblemType::idempotency_key_missing, "send one with what moves money",
+                           "Idempotency-Key"};
+constexpr Problem kSyntax{ProblemType::invalid_value, "takes 1 to 255 printable ASCII characters",
+                          "Idempotency-Key"};
+constexpr Problem kCard{ProblemType::looks_like_card_data, "a key must not hold a card number",
+                        "Idempotency-Key"};
 
 bool is_printable(char c) noexcept { return c >= 0x20 && c <= 0x7e; }
 

@@ -218,6 +218,7 @@ def test_number_in_the_path_is_refused(door):
     for method in ("GET", "DELETE"):
         answer = refusal(door, b"", pan, method=method, path=path)
         assert (answer.status, answer.problem) == (422, "looks-like-card-data")
+        assert answer.pointer == "path"
 
 
 def test_number_in_an_unknown_path_is_not_repeated(door):
@@ -231,12 +232,14 @@ def test_number_in_the_idempotency_key_is_refused(door, key):
     pan = leak_scan.generate_pan()
     answer = refusal(door, {"card": card()}, pan, extra=[("Idempotency-Key", key.format(pan))])
     assert (answer.status, answer.problem) == (422, "looks-like-card-data")
+    assert answer.pointer == "Idempotency-Key"
 
 
 def test_number_in_the_query_is_refused(door):
     pan = leak_scan.generate_pan()
     answer = refusal(door, {"card": card()}, pan, path=f"{door.path}?number={pan}")
     assert (answer.status, answer.problem) == (422, "looks-like-card-data")
+    assert answer.pointer == "query"
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "", None,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/encoding.h"
@@ -22,9 +23,21 @@ using wire::ProblemType;
 constexpr Problem kNoAnswer{ProblemType::service_unavailable, "try again", {}, 1};
 constexpr Problem kOverloaded{ProblemType::overloaded, "try again", {}, 1};
 constexpr Problem kCardInQuery{ProblemType::looks_like_card_data,
-                               "a query must not hold a card number"};
-constexpr Problem kCardOutside{ProblemType::looks_like_card_data,
-                               "only a card's own routes take card numbers"};
+                               "a query must not hold a card number", "query"};
+constexpr Problem kCardInPath{ProblemType::looks_like_card_data,
+                              "a path must not hold a card number", "path"};
+// Which of its members is not told, for nobody here parses it.
+constexpr Problem kCardInBody{
+    ProblemType::looks_like_card_data,
+    "a text or number in it has 12 to 19 digits with a right check digit; only POST /v1/tokens"
+    " takes a card number",
+    "body"};
+constexpr Problem kCardInKey{
+    ProblemType::looks_like_card_data,
+    "it has 12 to 19 digits with a right check digit: take random letters and digits",
+    "Idempotency-Key"};
+constexpr Problem kCardInHead{ProblemType::looks_like_card_data,
+                              "a header field must not hold a card number"};
 
 // Content-Length is the client's own doing.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedRequestHeaders{{
@@ -55,11 +68,15 @@ http::ClientRequest upstream_request(const Request& request, std::string_view ta
   return upstream;
 }
 
-bool holds_pan(const Request& request, std::string_view target) {
-  return looks_like_pan(target) || looks_like_pan(as_text(request.body())) ||
-         std::ranges::any_of(kCopiedRequestHeaders, [&request](const auto& name) {
-           return looks_like_pan(request.header(name.first));
-         });
+// Where a card number stands in what would leave the CDE; empty: nowhere.
+std::optional<Problem> misplaced_pan(const Request& request, std::string_view target) {
+  if (looks_like_pan(target)) return kCardInPath;
+  if (looks_like_pan(as_text(request.body()))) return kCardInBody;
+  if (looks_like_pan(request.header("idempotency-key"))) return kCardInKey;
+  const bool in_head = std::ranges::any_of(kCopiedRequestHeaders, [&request](const auto& name) {
+    return looks_like_pan(request.header(name.first));
+  });
+  return in_head ? std::optional(kCardInHead) : std::nullopt;
 }
 
 // Our services answer in these types; anything else is passed on as bytes.
@@ -105,7 +122,11 @@ async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Req
   // Nobody reads the query of a card's route, but the client's own proxies log it: it must hear.
   if (looks_like_pan(request.query())) co_return problem(request, kCardInQuery);
   // Only vaultd is in the CDE: whoever is not must never see a card number, however misplaced.
-  if (&upstream != &vaultd_ && holds_pan(request, target)) co_return problem(request, kCardOutside);
+  if (&upstream != &vaultd_) {
+    if (const auto misplaced = misplaced_pan(request, target)) {
+      co_return problem(request, *misplaced);
+    }
+  }
   TicketDesk::Answer ticket = co_await tickets_.ticket(request.header("authorization"),
                                                        request.peer().source, request.request_id());
   if (!ticket) co_return problem(request, ticket.error());

@@ -44,10 +44,12 @@ Response problem(const Request& request, const Problem& what) {
 // The first thing that forbids the request before anything is looked at.
 std::optional<Problem> check(const Request& request, std::string_view scope) {
   if (looks_like_pan(request.header("idempotency-key"))) {
-    return Problem{ProblemType::looks_like_card_data, "a key must not hold a card number"};
+    return Problem{ProblemType::looks_like_card_data, "a key must not hold a card number",
+                   "Idempotency-Key"};
   }
   if (looks_like_pan(request.query())) {
-    return Problem{ProblemType::looks_like_card_data, "a query must not hold a card number"};
+    return Problem{ProblemType::looks_like_card_data, "a query must not hold a card number",
+                   "query"};
   }
   const http::Ticket& ticket = *request.ticket();
   const bool permitted =
@@ -60,7 +62,7 @@ Answer<PublicToken> token_of(const Request& request) {
   const std::string_view text = request.parameter(0);
   if (looks_like_pan(text)) {
     return std::unexpected(
-        Problem{ProblemType::looks_like_card_data, "a path must not hold a card number"});
+        Problem{ProblemType::looks_like_card_data, "a path must not hold a card number", "path"});
   }
   auto token = PublicToken::parse(text);
   if (!token) return std::unexpected(Problem{ProblemType::not_found, "no such token"});

@@ -115,7 +115,10 @@ async::Task<Response> create_merchant(Parts parts, Request& request) {
 std::optional<Problem> refuse_id(std::string_view id, std::string_view prefix,
                                  const Problem& foreign) {
   if (is_public_id(id, prefix)) return std::nullopt;
-  if (looks_like_pan(id)) return Problem{.type = ProblemType::looks_like_card_data};
+  if (looks_like_pan(id)) {
+    return Problem{.type = ProblemType::looks_like_card_data,
+                   .pointer = foreign.pointer.empty() ? wire::Literal("path") : foreign.pointer};
+  }
   return foreign;
 }
 constexpr Problem kNoSuchKey{.type = ProblemType::not_found, .detail = "no such key"};
