@@ -2,8 +2,6 @@
 // members, the card, the rest.
 #include "cde/card/token_request.h"
 
-#include <algorithm>
-#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serializer.hpp>
 #include <new>
@@ -12,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/pan_scan.h"
+#include "base/sensitive_member.h"
 #include "base/try.h"
 #include "cde/card/card_fields.h"
 #include "cde/card/secret_resource.h"
@@ -25,40 +24,6 @@ using wire::Problem;
 using wire::ProblemType;
 template <class T>
 using Parsed = std::expected<T, Problem>;
-
-// What may never be stored after authorization (PCI DSS 3.3.1) has these names, in any case and
-// with any separators. A code under another name cannot be told from three digits.
-constexpr std::array<std::string_view, 14> kSensitiveNames{
-    "cav", "cav2",     "csc",   "cvc",    "cvc2",   "cvv",       "cvv2",
-    "pin", "pinblock", "track", "track1", "track2", "trackdata", "securitycode"};
-// American Express's word for the code, and many a merchant's for a customer: the value tells.
-constexpr std::string_view kAmbiguousName = "cid";
-
-bool is_name(std::string_view key, std::string_view name) noexcept {
-  for (const char c : key) {
-    if (c == '_' || c == '-' || c == ' ' || c == '.') continue;
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (name.empty() || name.front() != lower) return false;
-    name.remove_prefix(1);
-  }
-  return name.empty();
-}
-
-// Three or four digits, and no letters.
-bool has_form_of_code(std::string_view value) noexcept {
-  std::size_t digits = 0;
-  for (const char c : value) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return false;
-    if (c >= '0' && c <= '9') ++digits;
-  }
-  return digits == 3 || digits == 4;
-}
-
-bool is_sensitive(std::string_view key, std::string_view value) noexcept {
-  return std::ranges::any_of(kSensitiveNames,
-                             [key](std::string_view name) { return is_name(key, name); }) ||
-         (is_name(key, kAmbiguousName) && has_form_of_code(value));
-}
 
 // Keys and values of metadata are texts of bounded size, and none may look like a card number.
 std::optional<Problem> check_metadata(const boost::json::object& metadata) {
@@ -75,7 +40,7 @@ std::optional<Problem> check_metadata(const boost::json::object& metadata) {
       return Problem{ProblemType::invalid_value,
                      "keys have 1 to 40 bytes, values at most 500 bytes", "#/metadata"};
     }
-    if (is_sensitive(key, value)) {
+    if (is_sensitive_member(key, value)) {
       return Problem{ProblemType::looks_like_card_data,
                      "metadata must not hold verification codes, PINs or tracks", "#/metadata"};
     }

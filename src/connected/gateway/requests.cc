@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "base/pan_scan.h"
+#include "base/sensitive_member.h"
 #include "base/try.h"
 #include "connected/gateway/ids.h"
 #include "wire/json.h"
@@ -119,7 +120,11 @@ std::string read_metadata(ObjectReader& reader) {
     const std::string_view key(member.key().data(), member.key().size());
     if (key.empty() || key.size() > kMetadataKeyBytesMax ||
         value->size() > kMetadataValueBytesMax) {
-      refuse_value(reader, "has a key or value of a length that is not allowed", "#/metadata");
+      refuse_value(reader, "keys have 1 to 40 bytes, values at most 500 bytes", "#/metadata");
+    }
+    if (is_sensitive_member(key, {value->data(), value->size()})) {
+      reader.refuse({ProblemType::looks_like_card_data,
+                     "must not hold verification codes, PINs or tracks", "#/metadata"});
     }
     check_text(reader, key, "#/metadata");
     check_text(reader, {value->data(), value->size()}, "#/metadata");

@@ -88,6 +88,7 @@ TEST(PaymentRequestTest, RefusesEachFault) {
       {with("reference", "\"a\\u0007\""), ProblemType::invalid_value},
       {with("reference", '"' + std::string(101, 'r') + '"'), ProblemType::invalid_value},
       {with("metadata", "[]"), ProblemType::wrong_type},
+      {with("metadata", "{\"Cvc\":\"737\"}"), ProblemType::looks_like_card_data},
       {with("metadata", "{\"a\":1}"), ProblemType::wrong_type},
       {with("metadata", "{\"\":\"\"}"), ProblemType::invalid_value},
       {with("metadata", "{\"a\":\"4242424242424242\"}"), ProblemType::looks_like_card_data},
