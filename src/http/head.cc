@@ -106,6 +106,18 @@ bool is_path_character(char c) noexcept {
          std::string_view("-._~!$&'()*+,;=:@%/").find(c) != std::string_view::npos;
 }
 
+// Every '%' begins an escape (RFC 3986 section 2.1).
+bool escapes_are_whole(std::string_view text) noexcept {
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3)) {
+    const std::string_view digits = text.substr(at + 1, 2);
+    const bool hexadecimal = std::ranges::all_of(digits, [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    });
+    if (digits.size() < 2 || !hexadecimal) return false;
+  }
+  return true;
+}
+
 // No empty segment but the last, and no dot segments: nobody on the way may read the path as
 // another.
 bool segments_are_plain(std::string_view path) noexcept {
@@ -131,7 +143,8 @@ bool split_target(std::string_view target, Head& head) noexcept {
     return is_path_character(c) || c == '?' || c == '[' || c == ']';
   };
   return std::ranges::all_of(head.path, is_path_character) &&
-         std::ranges::all_of(head.query, is_query_character) && segments_are_plain(head.path);
+         std::ranges::all_of(head.query, is_query_character) && segments_are_plain(head.path) &&
+         escapes_are_whole(target);
 }
 
 // A plain number: no sign, no list, no blanks (RFC 9110 section 8.6 tolerates a list of equal
@@ -221,7 +234,10 @@ std::expected<void, Problem> parse_head(std::string_view bytes, std::size_t fiel
   out.fields.clear();
   out.content_length = 0;
   out.expects_continue = false;
-  if (!lines_are_strict(bytes)) return refuse(ProblemType::malformed_request);
+  if (!lines_are_strict(bytes)) {
+    return refuse(ProblemType::malformed_request,
+                  "a head is lines of printable ASCII that end in CRLF");
+  }
 
   Parser parser(fields_max, out);
   error_code error;
@@ -234,7 +250,8 @@ std::expected<void, Problem> parse_head(std::string_view bytes, std::size_t fiel
   if (!method) return refuse(ProblemType::method_unknown);
   out.method = *method;
   if (!split_target(parser.target, out)) {
-    return refuse(ProblemType::malformed_request, "the target must be an absolute path");
+    return refuse(ProblemType::malformed_request,
+                  "the target must be an absolute path, percent-encoded where it must be");
   }
   out.close = !parser.keep_alive();
   return read_fields(out);

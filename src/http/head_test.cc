@@ -87,9 +87,10 @@ TEST(HeadTest, ParseRefusesOddRequestLines) {
 
 TEST(HeadTest, ParseRefusesTargetsThatTwoProgramsCouldReadDifferently) {
   for (const std::string_view target :
-       {"http://v/", "*",      "v:443", "",      "//",     "/a//b",     "/.",    "/..",
-        "/a/../b",   "/a/./b", "/a/..", "/a\\b", "/a#b",   "/a\"b",     "/<a>",  "/a|b",
-        "/a{b}",     "/a^b",   "/a`b",  "/?a#b", "/?a\\b", "/\xc3\xa9", "/?\xff"}) {
+       {"http://v/", "*",       "v:443",  "",      "//",    "/a//b",   "/.",
+        "/..",       "/a/../b", "/a/./b", "/a/..", "/a\\b", "/a#b",    "/a\"b",
+        "/<a>",      "/a|b",    "/a{b}",  "/a^b",  "/a`b",  "/?a#b",   "/?a\\b",
+        "/\xc3\xa9", "/?\xff",  "/%",     "/%4",   "/%4g",  "/?a=%zz", "/?%41%"}) {
     EXPECT_EQ(refusal(with_target(target)), ProblemType::malformed_request) << target;
   }
   for (const std::string_view target :

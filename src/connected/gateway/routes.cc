@@ -186,8 +186,16 @@ async::Task<Response> list_payments(RouteParts parts, Request& request) {
   }
   const auto limit = http::page_limit(request, kPageSizeMax);
   if (!limit) co_return problem(request, limit.error());
-  const auto page = co_await parts.store.page(request.ticket()->merchant, std::move(after), *limit);
+  const auto page = co_await parts.store.page(request.ticket()->merchant, after, *limit);
   if (!page) co_return problem(request, {ProblemType::database_unavailable, "try again", {}, 1});
+  if (page->items.empty() && !after.empty()) {  // behind the last one, or behind none
+    const Answer<PaymentRow> last =
+        co_await parts.payments.payment(request.ticket()->merchant, std::move(after));
+    if (!last) {
+      const bool unknown = last.error().type == ProblemType::not_found;
+      co_return problem(request, unknown ? kNoSuchPage : last.error());
+    }
+  }
   co_return http::json_response(200, to_json(*page));
 }
 

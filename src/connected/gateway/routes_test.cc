@@ -246,6 +246,9 @@ TEST_F(RoutesTest, ListsGoOnWhereTheyEnded) {
   EXPECT_EQ(one.at("next").as_string(), text(newest, "id"));
   EXPECT_EQ(get("/v1/payments?after=pay_1").status, 422);
   EXPECT_EQ(get("/v1/payments?limit=0").status, 422);
+  const std::string oldest = std::string(rest.at("data").as_array()[0].at("id").as_string());
+  EXPECT_EQ(json::parse(get("/v1/payments?after=" + oldest).body).at("data").as_array().size(), 0U);
+  EXPECT_EQ(get("/v1/payments?after=" + oldest, kOther).status, 422);
 }
 
 TEST_F(RoutesTest, NothingIsServedBeforeTheStartIsOver) {
