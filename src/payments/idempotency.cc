@@ -18,8 +18,11 @@ using wire::ProblemType;
 
 constexpr Problem kMissing{ProblemType::idempotency_key_missing, "send one with what moves money",
                            "Idempotency-Key"};
-constexpr Problem kSyntax{ProblemType::invalid_value, "takes 1 to 255 printable ASCII characters",
-                          "Idempotency-Key"};
+constexpr Problem kSyntax{
+    ProblemType::invalid_value,
+    "takes 1 to 255 printable ASCII characters; blanks, quotes and backslashes only"
+    " in a quoted string",
+    "Idempotency-Key"};
 constexpr Problem kCard{ProblemType::looks_like_card_data, "a key must not hold a card number",
                         "Idempotency-Key"};
 

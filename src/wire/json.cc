@@ -116,7 +116,11 @@ std::expected<json::value, Problem> parse(std::string_view text, json::storage_p
   const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
   const bool whole = !error && used == text.size() && parser.done();
   if (text.find('\\') != std::string_view::npos) wipe_stack_below();
-  if (!whole) return std::unexpected(Problem{.type = ProblemType::malformed_json});
+  static_assert(kJsonDepthMax == 16);
+  if (!whole) {
+    return std::unexpected(Problem{ProblemType::malformed_json,
+                                   "send one JSON text in UTF-8, at most 16 levels deep"});
+  }
 
   json::value value = parser.handler().stack.release();
   // Of two equal keys only the last is in the value, whatever lay below the first.

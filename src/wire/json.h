@@ -43,11 +43,13 @@ class Member {
   std::string_view key_;
 };
 
-// Length of a text in bytes, both ends included.
+// Length of a text in bytes, both ends included, and what is said of another one.
 struct TextLength {
   std::size_t min = 0;
   std::size_t max = 0;
+  Literal told{"has a length that is not allowed"};
 };
+inline constexpr Literal kOutOfRange{"is out of range"};
 
 // ObjectReader reads the members of one object and keeps the first problem: missing_field,
 // wrong_type, invalid_value (length or range), and at the end unknown_field. After a problem the
@@ -59,9 +61,12 @@ class ObjectReader {
 
   [[nodiscard]] std::string_view text(Member member, TextLength length);
   [[nodiscard]] std::optional<std::string_view> text_or_none(Member member, TextLength length);
-  [[nodiscard]] std::int64_t integer(Member member, std::int64_t min, std::int64_t max);
+  // `told` is said of a number beyond the bounds.
+  [[nodiscard]] std::int64_t integer(Member member, std::int64_t min, std::int64_t max,
+                                     Literal told = kOutOfRange);
   [[nodiscard]] std::optional<std::int64_t> integer_or_none(Member member, std::int64_t min,
-                                                            std::int64_t max);
+                                                            std::int64_t max,
+                                                            Literal told = kOutOfRange);
   [[nodiscard]] bool flag(Member member);
   [[nodiscard]] bool flag_or(Member member, bool fallback);
   // Null after a problem, or when an optional member is absent.
@@ -73,15 +78,16 @@ class ObjectReader {
   // Notes `problem` unless there is one already: for the checks that are the caller's own.
   void refuse(Problem problem) noexcept;
   [[nodiscard]] bool ok() const noexcept { return !problem_.has_value(); }
-  // The first problem of all, once every known member was read.
-  [[nodiscard]] std::optional<Problem> finish();
+  // The first problem of all, once every known member was read; `known` says which those are to
+  // who sent another.
+  [[nodiscard]] std::optional<Problem> finish(Literal known = {});
 
  private:
   const boost::json::value* find(Member member);
   const boost::json::value* require(Member member);
   std::string_view read_text(const boost::json::value& value, Member member, TextLength length);
   std::int64_t read_integer(const boost::json::value& value, Member member, std::int64_t min,
-                            std::int64_t max);
+                            std::int64_t max, Literal told);
   bool read_flag(const boost::json::value& value, Member member);
   const boost::json::object* read_object(const boost::json::value& value, Member member);
   const boost::json::array* read_array(const boost::json::value& value, Member member,

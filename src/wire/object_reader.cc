@@ -36,14 +36,14 @@ std::string_view ObjectReader::read_text(const json::value& value, Member member
     return {};
   }
   if (text->size() < length.min || text->size() > length.max) {
-    refuse({ProblemType::invalid_value, "has a length that is not allowed", member.pointer()});
+    refuse({ProblemType::invalid_value, length.told, member.pointer()});
     return {};
   }
   return {text->data(), text->size()};
 }
 
 std::int64_t ObjectReader::read_integer(const json::value& value, Member member, std::int64_t min,
-                                        std::int64_t max) {
+                                        std::int64_t max, Literal told) {
   // Numbers beyond int64 are integers of an impossible size; those with a fraction or an exponent
   // are none.
   if (!value.is_int64() && !value.is_uint64()) {
@@ -52,7 +52,7 @@ std::int64_t ObjectReader::read_integer(const json::value& value, Member member,
   }
   const std::int64_t* number = value.if_int64();
   if (number == nullptr || *number < min || *number > max) {
-    refuse({ProblemType::invalid_value, "is out of range", member.pointer()});
+    refuse({ProblemType::invalid_value, told, member.pointer()});
     return 0;
   }
   return *number;
@@ -96,16 +96,17 @@ std::optional<std::string_view> ObjectReader::text_or_none(Member member, TextLe
   return ok() ? std::optional(text) : std::nullopt;
 }
 
-std::int64_t ObjectReader::integer(Member member, std::int64_t min, std::int64_t max) {
+std::int64_t ObjectReader::integer(Member member, std::int64_t min, std::int64_t max,
+                                   Literal told) {
   const json::value* value = require(member);
-  return value == nullptr ? 0 : read_integer(*value, member, min, max);
+  return value == nullptr ? 0 : read_integer(*value, member, min, max, told);
 }
 
 std::optional<std::int64_t> ObjectReader::integer_or_none(Member member, std::int64_t min,
-                                                          std::int64_t max) {
+                                                          std::int64_t max, Literal told) {
   const json::value* value = find(member);
   if (value == nullptr || !ok()) return std::nullopt;
-  const std::int64_t number = read_integer(*value, member, min, max);
+  const std::int64_t number = read_integer(*value, member, min, max, told);
   return ok() ? std::optional(number) : std::nullopt;
 }
 
@@ -140,8 +141,8 @@ const json::array* ObjectReader::array_or_none(Member member, std::size_t size_m
   return value == nullptr || !ok() ? nullptr : read_array(*value, member, size_max);
 }
 
-std::optional<Problem> ObjectReader::finish() {
-  if (known_ != object_.size()) refuse({.type = ProblemType::unknown_field});
+std::optional<Problem> ObjectReader::finish(Literal known) {
+  if (known_ != object_.size()) refuse({.type = ProblemType::unknown_field, .detail = known});
   return problem_;
 }
 

@@ -17,7 +17,9 @@ namespace {
 using wire::ObjectReader;
 using wire::ProblemType;
 
-constexpr wire::TextLength kNameLength{.min = 1, .max = kNameBytesMax};
+static_assert(kNameBytesMax == 100);
+constexpr wire::TextLength kNameLength{
+    .min = 1, .max = kNameBytesMax, .told = "takes 1 to 100 bytes"};
 constexpr wire::TextLength kIdLength{.min = 1, .max = 64};
 
 // A name is shown to people and kept in clear: it must not smuggle a card number or a terminal's

@@ -27,7 +27,11 @@ using wire::ProblemType;
 
 constexpr std::int64_t kAmountMax = std::numeric_limits<std::int64_t>::max();
 constexpr wire::TextLength kWordLength{.min = 1, .max = 64};
-constexpr wire::TextLength kReferenceLength{.min = 1, .max = kReferenceTextBytesMax};
+static_assert(kReferenceTextBytesMax == 100);
+constexpr wire::TextLength kReferenceLength{
+    .min = 1, .max = kReferenceTextBytesMax, .told = "takes 1 to 100 bytes"};
+constexpr wire::Literal kAmountTold =
+    "takes a whole number of minor units, from 1 to 9223372036854775807";
 constexpr wire::TextLength kSealedLength{.min = 1, .max = wire::kSealedTextBytesMax};
 constexpr std::string_view kTokenPrefix = "tok_";
 constexpr std::string_view kMerchantPrefix = "mer_";
@@ -109,12 +113,12 @@ std::string read_metadata(ObjectReader& reader) {
   const json::object* metadata = reader.object_or_none("#/metadata");
   if (metadata == nullptr) return "{}";
   if (metadata->size() > kMetadataMembersMax) {
-    refuse_value(reader, "has too many members", "#/metadata");
+    refuse_value(reader, "takes at most 20 members", "#/metadata");
   }
   for (const auto& member : *metadata) {
     const json::string* value = member.value().if_string();
     if (value == nullptr) {
-      reader.refuse({ProblemType::wrong_type, "takes texts only", "#/metadata"});
+      reader.refuse({ProblemType::wrong_type, "every value must be a string", "#/metadata"});
       break;
     }
     const std::string_view key(member.key().data(), member.key().size());
@@ -145,7 +149,7 @@ Answer<json::value> parse_json_body(std::span<const std::byte> body) {
 
 Answer<PaymentRequest> parse_payment_request(const json::value& body) {
   ObjectReader reader(body.get_object());
-  const std::int64_t amount = reader.integer("#/amount", 1, kAmountMax);
+  const std::int64_t amount = reader.integer("#/amount", 1, kAmountMax, kAmountTold);
   const auto currency = read_currency(reader);
   std::string token = read_token(reader);
   const bool capture = reader.flag_or("#/capture", true);
@@ -154,7 +158,10 @@ Answer<PaymentRequest> parse_payment_request(const json::value& body) {
   std::string account = read_account(reader);
   std::string reference = read_reference(reader);
   std::string metadata = read_metadata(reader);
-  if (const auto problem = reader.finish()) return std::unexpected(*problem);
+  constexpr wire::Literal kMembers =
+      "takes amount, currency, token, capture, initiator, connector, connector_account, reference"
+      " and metadata";
+  if (const auto problem = reader.finish(kMembers)) return std::unexpected(*problem);
   return PaymentRequest{.amount = amount,
                         .currency = *currency,
                         .token = std::move(token),
@@ -170,8 +177,10 @@ Answer<std::optional<std::int64_t>> parse_change_request(const json::value& body
                                                          bool takes_amount) {
   ObjectReader reader(body.get_object());
   std::optional<std::int64_t> amount;
-  if (takes_amount) amount = reader.integer_or_none("#/amount", 1, kAmountMax);
-  if (const auto problem = reader.finish()) return std::unexpected(*problem);
+  if (takes_amount) amount = reader.integer_or_none("#/amount", 1, kAmountMax, kAmountTold);
+  const wire::Literal members = takes_amount ? wire::Literal("takes amount alone")
+                                             : wire::Literal("a void's body has no members");
+  if (const auto problem = reader.finish(members)) return std::unexpected(*problem);
   return amount;
 }
 

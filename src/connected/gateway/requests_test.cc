@@ -101,6 +101,7 @@ TEST(PaymentRequestTest, RefusesEachFault) {
     const auto request = parse_payment_request(row.body);
     ASSERT_FALSE(request) << json::serialize(row.body);
     EXPECT_EQ(request.error().type, row.type) << json::serialize(row.body);
+    EXPECT_FALSE(request.error().detail.empty() && request.error().pointer.empty());
   }
 }
 

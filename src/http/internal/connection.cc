@@ -171,8 +171,11 @@ async::Task<std::expected<void, Connection::Refusal>> Connection::read_head() {
 async::Task<std::expected<std::span<std::byte>, Connection::Refusal>> Connection::read_body() {
   using Outcome = std::expected<std::span<std::byte>, Refusal>;
   const std::size_t size = head_.content_length;
-  if (size > server_->router.body_bytes_max(head_)) {
-    co_return Outcome(std::unexpect, Problem{.type = ProblemType::too_large});
+  if (const std::size_t most = server_->router.body_bytes_max(head_); size > most) {
+    static_assert(kBodyBytesMax == std::size_t{16} << 10);
+    Problem problem{.type = ProblemType::too_large};
+    if (most == kBodyBytesMax) problem.detail = "at most 16 KiB (16,384 bytes)";
+    co_return Outcome(std::unexpect, problem);
   }
   const bool whole = buffer_.size() >= head_size_ + size;
   if (!whole) deadline_.arm(server_->limits.body_timeout);
