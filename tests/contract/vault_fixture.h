@@ -165,7 +165,7 @@ class VaultTest : public testing::Test {
   void make_vault(std::chrono::milliseconds commit_lag_max) {
     vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *processor_tokens_, stored_cards_,
                                                 *keys_, codes_, probes_, recorder_, random_, clock_,
-                                                commit_lag_max});
+                                                metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -232,6 +232,8 @@ class VaultTest : public testing::Test {
   SetClock clock_;
   crypto::SystemRandom random_;
   FakeRecorder recorder_{loop_};
+  Registry registry_;
+  VaultMetrics metrics_{registry_};
   CvcHolder codes_;
   ProbeGuard probes_{random_, kNewCardsMax};
   std::unique_ptr<storage::Database> database_;

@@ -382,6 +382,29 @@ TEST_F(ResolveTest, OpenIntentsAreClosedFromWhatIsKept) {
   EXPECT_EQ(recorder_.entries.back().outcome, Outcome::done);
 }
 
+TEST_F(ResolveTest, MetricsTellWhatResolvesCameTo) {
+  const auto count_of = [this](const std::string& result) {
+    const std::string line = "strongroom_resolve_seconds_count{result=\"" + result + "\"} ";
+    const std::string text = registry_.text();
+    return text.substr(text.find(line) + line.size(), 1);
+  };
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  ASSERT_TRUE(resolve(token, ask("pay_2")));
+  ASSERT_TRUE(resolve(token, ask("pay_3", "acc_1", "token_1")));
+  EXPECT_FALSE(resolve(token, ask("pay_4"), caller("mer_b")));
+  stored_cards_.problem = wire::Problem{ProblemType::service_unavailable, "no answer"};
+  EXPECT_FALSE(resolve(token, ask("pay_5", "acc_2")));
+  recorder_.refuse(true);
+  EXPECT_FALSE(resolve(token, ask("pay_6")));
+  EXPECT_EQ(count_of("created"), "2");
+  EXPECT_EQ(count_of("cached"), "1");
+  EXPECT_EQ(count_of("refused"), "1");
+  EXPECT_EQ(count_of("unknown"), "1");
+  EXPECT_EQ(count_of("unavailable"), "1");
+  EXPECT_THAT(registry_.text(), HasSubstr("strongroom_processor_tokens_stale_total 1"));
+}
+
 TEST_F(ResolveTest, NothingOfTheProcessorStandsInClear) {
   const PublicToken token = add();
   ASSERT_TRUE(resolve(token, ask("pay_1")));

@@ -29,7 +29,8 @@ class Service final : public service::Service {
       : shared_{.host = host,
                 .config = std::move(config),
                 .hsm = std::move(hsm),
-                .auditd_uid = auditd} {}
+                .auditd_uid = auditd,
+                .metrics = cde::VaultMetrics(host.metrics)} {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;

@@ -17,6 +17,7 @@
 #include "cde/vault/removal_job.h"
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/vault.h"
+#include "cde/vault/vault_metrics.h"
 #include "crypto/random.h"
 #include "http/ticket.h"
 #include "http/tls.h"
@@ -33,6 +34,7 @@ struct Shared {
   Config config;
   Hsm hsm;
   uid_t auditd_uid;
+  cde::VaultMetrics metrics;
   cde::CvcHolder codes{};
   SystemClock clock{};
   crypto::SystemRandom random{};

@@ -26,6 +26,7 @@
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/public_token.h"
 #include "cde/vault/stored_cards.h"
+#include "cde/vault/vault_metrics.h"
 #include "crypto/random.h"
 #include "wire/problem.h"
 #include "wire/processor_token.h"
@@ -77,6 +78,7 @@ struct VaultParts {
   audit::Recorder& recorder;
   crypto::Random& random;
   const Clock& clock;
+  VaultMetrics& metrics;
   // How long what a lost connection or a killed process sent to the database may still commit.
   std::chrono::milliseconds commit_lag_max{};
 };
@@ -143,6 +145,9 @@ class Vault final {
   async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
                                                         const std::string& merchant);
   struct Resolving;
+  async::Task<Answer<Resolved>> resolve_now(const PublicToken& token,
+                                            const wire::ProcessorTokenRequest& request,
+                                            const std::string& ticket, const Caller& caller);
   async::Task<Answer<void>> drop_stale(const PublicToken& token,
                                        const wire::ProcessorTokenRequest& request,
                                        const Caller& caller);

@@ -25,6 +25,19 @@ constexpr wire::Problem kNoSuchConnector{ProblemType::invalid_value,
                                          "no connector of this name is configured", "#/account"};
 constexpr int kKeepAttemptsMax = 3;
 
+ResolveResult result_of(const Answer<Resolved>& resolved) {
+  if (!resolved) {
+    const wire::Problem& problem = resolved.error();
+    if (problem.type == ProblemType::service_unavailable) return ResolveResult::unknown;
+    return problem.status() < 500 ? ResolveResult::refused : ResolveResult::unavailable;
+  }
+  if (const auto* refusal = std::get_if<StoreRefusal>(&*resolved)) {
+    return refusal->unknown ? ResolveResult::unknown : ResolveResult::refused;
+  }
+  const bool created = std::get<wire::ProcessorTokenAnswer>(*resolved).created;
+  return created ? ResolveResult::created : ResolveResult::cached;
+}
+
 }  // namespace
 
 // One resolve under way. The idempotency key names the card as its last operation left it: a key
@@ -51,6 +64,15 @@ struct Vault::Resolving {
 
 async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorTokenRequest request,
                                              std::string ticket, Caller caller) {
+  const Clockwork::time_point began = Clockwork::now();
+  Answer<Resolved> resolved = co_await resolve_now(token, request, ticket, caller);
+  parts_.metrics.count(result_of(resolved), Clockwork::now() - began);
+  co_return resolved;
+}
+
+async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
+                                                 const wire::ProcessorTokenRequest& request,
+                                                 const std::string& ticket, const Caller& caller) {
   if (!parts_.stored_cards.has(request.head.connector)) co_return refuse(kNoSuchConnector);
   if (!request.stale.empty()) {
     const Answer<void> dropped = co_await drop_stale(token, request, caller);
@@ -119,6 +141,7 @@ async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
     co_return refuse(problem_of_database(taken.error()));
   }
   conclude(intent, *taken ? Outcome::done : Outcome::not_done);  // not: another has dropped it
+  if (*taken) parts_.metrics.count_stale();
   co_return Answer<void>{};
 }
 

@@ -1,0 +1,31 @@
+#include "cde/vault/vault_metrics.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace strongroom::cde {
+namespace {
+
+constexpr std::array<std::string_view, 5> kResultNames{"cached", "created", "refused", "unknown",
+                                                       "unavailable"};
+static_assert(kResultNames.size() == std::to_underlying(ResolveResult::unavailable) + 1);
+
+}  // namespace
+
+VaultMetrics::VaultMetrics(Registry& registry)
+    : stale_(registry.counter("strongroom_processor_tokens_stale_total",
+                              "Processor tokens dropped because the processor forgot the card.")) {
+  for (std::size_t result = 0; result < kResults; ++result) {
+    durations_[result] =
+        &registry.histogram("strongroom_resolve_seconds", "Time of resolves, by what they came to.",
+                            duration_buckets_us(), {{"result", std::string(kResultNames[result])}});
+  }
+}
+
+void VaultMetrics::count(ResolveResult result, std::chrono::steady_clock::duration took) noexcept {
+  durations_[std::to_underlying(result)]->observe(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+}
+
+}  // namespace strongroom::cde

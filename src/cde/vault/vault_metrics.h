@@ -1,0 +1,37 @@
+// VaultMetrics: what became of the resolves, and how long they took, for /metrics.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/metrics.h"
+
+namespace strongroom::cde {
+
+// How a resolve ended.
+enum class ResolveResult : std::uint8_t {
+  cached,       // the processor token that was kept
+  created,      // the card was put at the processor
+  refused,      // by its token's state, or by the processor
+  unknown,      // the processor may have the card
+  unavailable,  // something that it takes was not there
+};
+
+// Made once, thread-safe.
+class VaultMetrics {
+ public:
+  explicit VaultMetrics(Registry& registry);
+
+  void count(ResolveResult result, std::chrono::steady_clock::duration took) noexcept;
+  // A processor token that its processor has forgotten.
+  void count_stale() noexcept { stale_.add(); }
+
+ private:
+  static constexpr std::size_t kResults = 5;
+  std::array<Histogram*, kResults> durations_{};  // their counts are the results' counts
+  Counter& stale_;
+};
+
+}  // namespace strongroom::cde
