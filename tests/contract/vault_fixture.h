@@ -61,7 +61,9 @@ class LossyDatabase final : public storage::Database {
   }
   async::Task<Result<std::vector<storage::Rows>>> write(
       std::vector<storage::Statement> statements) override {
-    return inner_.write(std::move(statements));
+    if (refused_writes == 0) co_return co_await inner_.write(std::move(statements));
+    --refused_writes;
+    co_return fail({ErrorCode::unavailable, "no connection"});
   }
   async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany& insert,
                                                  std::vector<storage::Row> rows) override {
@@ -86,6 +88,7 @@ class LossyDatabase final : public storage::Database {
     return inner_.insert_many(*held_insert_, std::move(held_));
   }
   std::vector<Fate> fates;
+  int refused_writes = 0;  // of the next ones
 
  private:
   storage::Database& inner_;

@@ -328,6 +328,33 @@ TEST_F(ResolveTest, ACardErasedUnderwayIsRemovedAtItsProcessor) {
   expect_balanced();
 }
 
+// The database goes away while the card is on its way: where no row can say what the processor has,
+// it shall not have it.
+TEST_F(ResolveTest, ACardThatCannotBeKeptIsRemovedAtItsProcessor) {
+  const PublicToken token = add();
+  stored_cards_.paused = true;
+  std::optional<Answer<Resolved>> answer;
+  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
+                std::optional<Answer<Resolved>>& out) -> async::Task<> {
+    out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
+  };
+  async::spawn(pay(*vault_, token, ask("pay_1"), answer));
+  auto until = [](async::Loop& loop, const auto& done) -> async::Task<> {
+    while (!done()) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  const auto handed = [this] { return !stored_cards_.bodies.empty(); };
+  loop_.run_until_done(until(loop_, handed));
+  lossy_->refused_writes = 1;
+  stored_cards_.paused = false;
+  const auto settled = [this] { return recorder_.entries.back().phase == Phase::outcome; };
+  loop_.run_until_done(until(loop_, settled));
+  EXPECT_EQ(answer->error().type, ProblemType::database_unavailable);
+  EXPECT_EQ(recorder_.entries.back().outcome, Outcome::not_done);
+  EXPECT_EQ(run_removals(), 1U);
+  EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
+  expect_balanced();
+}
+
 TEST_F(ResolveTest, RemovalIsRepeatedLaterAndGivenUpWithAnEntry) {
   const PublicToken token = add();
   ASSERT_TRUE(resolve(token, ask("pay_1")));

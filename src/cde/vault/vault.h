@@ -145,6 +145,11 @@ class Vault final {
   async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
                                                         const std::string& merchant);
   struct Resolving;
+  struct ProcessorTokenPlace {
+    TokenId token;
+    AccountKey account;
+    bool with_code;  // the processor has the card once more than without
+  };
   async::Task<Answer<Resolved>> resolve_now(const PublicToken& token,
                                             const wire::ProcessorTokenRequest& request,
                                             const std::string& ticket, const Caller& caller);
@@ -162,6 +167,9 @@ class Vault final {
   async::Task<Answer<void>> keep_processor_token(Resolving& work, const CardSealer& sealer,
                                                  std::optional<ProcessorTokenRow> cached,
                                                  AtProcessor what);
+  // The database did not take what is at the processor now: it is kept there if it was taken all the
+  // same, else queued for removal.
+  async::Task<void> settle_kept(audit::Entry intent, ProcessorTokenPlace place, Removal left_over);
   async::Task<Answer<void>> count_use(const Resolving& work);
   Result<Removal> removal(const CardSealer& sealer, const ProcessorTokenRow& row);
   Removal removal(AtProcessor what, std::string connector);
@@ -170,6 +178,8 @@ class Vault final {
                                  const PublicToken& token, const Caller& caller);
   async::Task<Result<audit::Outcome>> outcome_in_database(const audit::Entry& intent);
   async::Task<void> settle(audit::Entry intent);
+  // Until nothing of a lost connection's can commit any more.
+  [[nodiscard]] std::chrono::nanoseconds settle_interval() const;
   async::Task<Result<void>> wait_for_late_commits();
   [[nodiscard]] audit::Entry entry(audit::EventType event, const Caller& caller);
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,

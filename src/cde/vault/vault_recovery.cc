@@ -76,10 +76,13 @@ async::Task<Result<void>> Vault::wait_for_late_commits() {
   co_return Result<void>{};
 }
 
+std::chrono::nanoseconds Vault::settle_interval() const {
+  return std::max<std::chrono::nanoseconds>(parts_.commit_lag_max, kSettleStepMin);
+}
+
 async::Task<void> Vault::settle(audit::Entry intent) {
-  const auto interval = std::max<std::chrono::nanoseconds>(parts_.commit_lag_max, kSettleStepMin);
   for (;;) {
-    co_await parts_.loop.sleep_for(interval);
+    co_await parts_.loop.sleep_for(settle_interval());
     if (stopping_) co_return;
     const Result<Outcome> outcome = co_await outcome_in_database(intent);
     if (outcome) {

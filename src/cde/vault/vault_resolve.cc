@@ -263,8 +263,13 @@ async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const Car
                                                       AtProcessor what) {
   using Kept = ProcessorTokenStore::Kept;
   const TokenId id = work.row.token_id;
+  const ProcessorTokenPlace place{id, work.account, work.with_code};
   const Result<crypto::Sealed> sealed = sealer.seal_at_processor(parts_.random, work.account, what);
-  if (!sealed) co_return refuse(problem_of_hsm(sealed.error()));
+  Removal left_over = removal(std::move(what), work.request.head.connector);
+  if (!sealed) {
+    async::spawn(settle_kept(work.entry, place, std::move(left_over)));
+    co_return refuse(problem_of_hsm(sealed.error()));
+  }
   const ProcessorTokenRow row{work.account, *sealed, work.entry.operation_id};
   for (int attempt = 0; attempt < kKeepAttemptsMax; ++attempt) {
     std::vector<Removal> removals;
@@ -277,7 +282,7 @@ async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const Car
     const Result<Kept> kept = co_await parts_.processor_tokens.keep(
         id, work.row.operation, row, replaced, removals, parts_.clock.now_us());
     if (!kept) {
-      async::spawn(settle(work.entry));
+      async::spawn(settle_kept(work.entry, place, std::move(left_over)));
       co_return refuse(problem_of_database(kept.error()));
     }
     if (*kept == Kept::kept || (*kept == Kept::elsewhere && !work.with_code)) {
@@ -289,11 +294,34 @@ async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const Car
     if (!other) break;
     cached = *std::move(other);
   }
-  const Removal left_over = removal(std::move(what), work.request.head.connector);
   const Result<void> queued = co_await parts_.processor_tokens.queue(left_over);
-  if (!queued) log::error("a stored card could not be queued for removal");
-  conclude(work.entry, queued ? Outcome::not_done : Outcome::unknown);
+  if (queued) {
+    conclude(work.entry, Outcome::not_done);
+  } else {
+    async::spawn(settle_kept(work.entry, place, std::move(left_over)));
+  }
   co_return refuse(kOverloaded);  // the same request again finds the card as it is now
+}
+
+// Without a code, a later one in the account's place is the same card at the processor.
+async::Task<void> Vault::settle_kept(audit::Entry intent, ProcessorTokenPlace place,
+                                     Removal left_over) {
+  for (;;) {
+    co_await parts_.loop.sleep_for(settle_interval());
+    if (stopping_) co_return;
+    const auto stored = co_await parts_.processor_tokens.find(place.token, place.account);
+    if (!stored) continue;
+    const OperationId ours = intent.operation_id;
+    const bool kept = *stored && ((*stored)->operation == ours ||
+                                  (!place.with_code && (*stored)->operation > ours));
+    if (!kept) {
+      const Result<void> queued = co_await parts_.processor_tokens.queue(left_over);
+      const bool there = queued || queued.error().code() == ErrorCode::conflict;
+      if (!there) continue;
+    }
+    conclude(intent, kept ? Outcome::done : Outcome::not_done);
+    co_return;
+  }
 }
 
 Removal Vault::removal(AtProcessor what, std::string connector) {
