@@ -57,10 +57,12 @@ class LossyDatabase final : public storage::Database {
 
   explicit LossyDatabase(storage::Database& inner) : inner_(inner) {}
   async::Task<Result<storage::Rows>> read(storage::Statement statement) override {
+    ++reads;
     return inner_.read(std::move(statement));
   }
   async::Task<Result<std::vector<storage::Rows>>> write(
       std::vector<storage::Statement> statements) override {
+    ++writes;
     if (refused_writes == 0) co_return co_await inner_.write(std::move(statements));
     --refused_writes;
     co_return fail({ErrorCode::unavailable, "no connection"});
@@ -89,6 +91,8 @@ class LossyDatabase final : public storage::Database {
   }
   std::vector<Fate> fates;
   int refused_writes = 0;  // of the next ones
+  int reads = 0;
+  int writes = 0;
 
  private:
   storage::Database& inner_;
@@ -161,14 +165,16 @@ class VaultTest : public testing::Test {
     lossy_ = std::make_unique<LossyDatabase>(*database_);
     cards_ = std::make_unique<CardStore>(loop_, *lossy_);
     processor_tokens_ = std::make_unique<ProcessorTokenStore>(*lossy_);
+    payable_cards_ = std::make_unique<PayableCards>(loop_, *lossy_);
+    uses_ = std::make_unique<UsageTally>(loop_, *lossy_);
     keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
                   random_);
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *processor_tokens_, stored_cards_,
-                                                *keys_, codes_, probes_, recorder_, random_, clock_,
-                                                metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(
+        VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_,
+                   *keys_, codes_, probes_, recorder_, random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -243,6 +249,8 @@ class VaultTest : public testing::Test {
   std::unique_ptr<LossyDatabase> lossy_;
   std::unique_ptr<CardStore> cards_;
   std::unique_ptr<ProcessorTokenStore> processor_tokens_;
+  std::unique_ptr<PayableCards> payable_cards_;
+  std::unique_ptr<UsageTally> uses_;
   FakeStoredCards stored_cards_{loop_};
   std::optional<HsmKeyRing> keys_;
   std::unique_ptr<Vault> vault_;

@@ -57,7 +57,29 @@ class ResolveTest : public VaultTest {
     SR_CHECK(view);
     return view->token;
   }
-  std::int64_t uses(const PublicToken& token) { return look_up(token)->usage_count; }
+  std::int64_t uses(const PublicToken& token) {
+    SR_CHECK(loop_.run_until_done(uses_->flush()));
+    return look_up(token)->usage_count;
+  }
+  // Lets all of them resolve at once, each for a payment of its own; gives how many were served.
+  int resolve_at_once(const std::vector<std::pair<PublicToken, wire::ProcessorTokenRequest>>& all) {
+    int left = 0, served = 0;
+    auto one = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
+                  int& done) -> async::Task<> {
+      const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
+      if (resolved) ++done;
+      --open;
+    };
+    for (const auto& [token, what] : all) {
+      ++left;
+      async::spawn(one(*vault_, token, what, left, served));
+    }
+    auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
+      while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
+    };
+    loop_.run_until_done(wait(loop_, left));
+    return served;
+  }
   std::size_t run_removals() {
     RemovalJob job({loop_, *processor_tokens_, stored_cards_, recorder_, random_, clock_});
     return loop_.run_until_done(job.run_once());
@@ -125,22 +147,48 @@ TEST_F(ResolveTest, OnePaymentIsOneUseAndALimitHolds) {
   EXPECT_EQ(uses(token), 2);
 }
 
+// What asks at once is read together, and each gets its own: another token, another account, none.
+TEST_F(ResolveTest, ManyAtOnceShareAReadAndCostNoWrite) {
+  std::vector<std::pair<PublicToken, wire::ProcessorTokenRequest>> all;
+  std::vector<PublicToken> tokens;
+  for (const std::string& number : alike(3)) {
+    tokens.push_back(tokenize(request("", "", number))->token);
+    ASSERT_TRUE(resolve(tokens.back(), ask("pay_1", "acc_1")));
+    ASSERT_TRUE(resolve(tokens.back(), ask("pay_2", "acc_2")));
+  }
+  constexpr int kEach = 7;
+  for (int i = 0; i < kEach; ++i) {
+    for (const PublicToken& token : tokens) {
+      all.emplace_back(token, ask("pay_3", i % 2 == 0 ? "acc_1" : "acc_2"));
+    }
+    all.emplace_back(PublicToken::generate(random_), ask("pay_3"));
+  }
+  lossy_->reads = lossy_->writes = 0;
+  EXPECT_EQ(resolve_at_once(all), 3 * kEach);
+  EXPECT_EQ(lossy_->reads, 2);  // of at most 16
+  EXPECT_EQ(lossy_->writes, 0);
+  EXPECT_EQ(stored_cards_.bodies.size(), 6U);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    EXPECT_EQ(given(resolve(tokens[i], ask("pay_4", "acc_2"))).processor_token,
+              "token_" + std::to_string(2 * i + 2));
+    EXPECT_EQ(uses(tokens[i]), 2 + kEach + 1);
+  }
+  EXPECT_TRUE(rows("SELECT used_at FROM token_uses").empty());
+}
+
+TEST_F(ResolveTest, UsesThatCouldNotBeWrittenAreWrittenLater) {
+  const PublicToken token = add();
+  ASSERT_TRUE(resolve(token, ask("pay_1")));
+  lossy_->refused_writes = 1;
+  EXPECT_EQ(loop_.run_until_done(uses_->flush()).error().code(), ErrorCode::unavailable);
+  ASSERT_TRUE(resolve(token, ask("pay_2")));
+  EXPECT_EQ(uses(token), 2);
+  EXPECT_EQ(uses(token), 2);
+}
+
 TEST_F(ResolveTest, TwoPaymentsAtOnceDoNotPassALimitOfOne) {
   const PublicToken token = add("", R"(,"usage_limit":1)");
-  int left = 2, served = 0;
-  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
-                int& done) -> async::Task<> {
-    const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
-    if (resolved) ++done;
-    --open;
-  };
-  async::spawn(pay(*vault_, token, ask("pay_1"), left, served));
-  async::spawn(pay(*vault_, token, ask("pay_2"), left, served));
-  auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
-    while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
-  };
-  loop_.run_until_done(wait(loop_, left));
-  EXPECT_EQ(served, 1);
+  EXPECT_EQ(resolve_at_once({{token, ask("pay_1")}, {token, ask("pay_2")}}), 1);
   EXPECT_EQ(uses(token), 1);
   expect_balanced();
 }
@@ -210,20 +258,9 @@ TEST_F(ResolveTest, AStaleProcessorTokenIsDroppedAndTheCardHandedOverAnew) {
 TEST_F(ResolveTest, TwoWhoFindATokenStaleHandTheCardOverUnderOneKey) {
   const PublicToken token = add();
   ASSERT_TRUE(resolve(token, ask("pay_1")));
-  int left = 2, served = 0;
-  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
-                int& done) -> async::Task<> {
-    const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
-    if (resolved) ++done;
-    --open;
-  };
-  async::spawn(pay(*vault_, token, ask("pay_2", "acc_1", "token_1"), left, served));
-  async::spawn(pay(*vault_, token, ask("pay_3", "acc_1", "token_1"), left, served));
-  auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
-    while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
-  };
-  loop_.run_until_done(wait(loop_, left));
-  EXPECT_EQ(served, 2);
+  EXPECT_EQ(resolve_at_once({{token, ask("pay_2", "acc_1", "token_1")},
+                             {token, ask("pay_3", "acc_1", "token_1")}}),
+            2);
   for (std::size_t i = 2; i < stored_cards_.bodies.size(); ++i) {
     EXPECT_EQ(key_of(stored_cards_.bodies[i]), key_of(stored_cards_.bodies[1]));
   }
@@ -279,7 +316,7 @@ TEST_F(ResolveTest, DeletedExpiredAndForeignTokensDoNotPay) {
 }
 
 TEST_F(ResolveTest, EraseQueuesEveryProcessorTokenAndForgetsUses) {
-  const PublicToken token = add();
+  const PublicToken token = add("", R"(,"usage_limit":9)");
   ASSERT_TRUE(resolve(token, ask("pay_1", "acc_1")));
   ASSERT_TRUE(resolve(token, ask("pay_2", "acc_2")));
   ASSERT_TRUE(erase(token));
@@ -433,7 +470,7 @@ TEST_F(ResolveTest, MetricsTellWhatResolvesCameTo) {
 }
 
 TEST_F(ResolveTest, NothingOfTheProcessorStandsInClear) {
-  const PublicToken token = add();
+  const PublicToken token = add("", R"(,"usage_limit":9)");
   ASSERT_TRUE(resolve(token, ask("pay_1")));
   for (const char* sql : {"SELECT hex(account_key), hex(sealed) FROM processor_tokens",
                           "SELECT hex(payment_key) FROM token_uses"}) {

@@ -48,11 +48,15 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
       cards_(loop, *database_),
       processor_tokens_(*database_),
+      payable_cards_(loop, *database_),
+      uses_(loop, *database_),
       stored_cards_(connectors(loop, shared.config, client_tls)),
       keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
       vault_({.loop = loop,
               .cards = cards_,
               .processor_tokens = processor_tokens_,
+              .payable_cards = payable_cards_,
+              .uses = uses_,
               .stored_cards = stored_cards_,
               .keys = keys_,
               .codes = shared.codes,
@@ -87,6 +91,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(removals_.run());
   }
   async::spawn(watch_hsm());
+  async::spawn(uses_.run());
   co_return listener_.open(shared_.host.deployment, shared_.config.listen, shared_.config.tls);
 }
 
@@ -120,8 +125,10 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   vault_.stop();
   removals_.stop();
+  uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || removals_.busy()) co_await loop_.sleep_for(kStopStep);
+  while (asking_hsm_ || removals_.busy() || uses_.busy()) co_await loop_.sleep_for(kStopStep);
+  static_cast<void>(co_await uses_.flush());
   co_await stored_cards_.close();
   co_await audit_.close();
   co_await database_->close();

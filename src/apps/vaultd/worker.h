@@ -12,10 +12,12 @@
 #include "base/clock.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/payable_cards.h"
 #include "cde/vault/probe_guard.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/removal_job.h"
 #include "cde/vault/stored_cards.h"
+#include "cde/vault/usage_tally.h"
 #include "cde/vault/vault.h"
 #include "cde/vault/vault_metrics.h"
 #include "crypto/random.h"
@@ -66,6 +68,8 @@ class Worker final : public service::Worker {
   service::AuditLink audit_;
   cde::CardStore cards_;
   cde::ProcessorTokenStore processor_tokens_;
+  cde::PayableCards payable_cards_;
+  cde::UsageTally uses_;
   cde::HttpStoredCards stored_cards_;
   cde::HsmKeyRing keys_;
   cde::Vault vault_;

@@ -9,6 +9,7 @@
 
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
+#include "cde/vault/card_rows.h"
 
 namespace strongroom::cde {
 namespace {
@@ -67,42 +68,13 @@ constexpr std::array kInsertColumns{
 };
 constexpr storage::InsertMany kInsert{"cards", kInsertColumns, "token_id"};
 
-// What a look-up reads, in the order of enum ReadColumn.
-constexpr char kSelect[] =
-    "SELECT token_id, token_hash, merchant_index, merchant_index_version, fingerprint_version,"
-    " wrapped_dek, card_sealed, token_sealed, merchant_sealed, details_sealed, created_at,"
-    " expires_at, usage_count, usage_limit, deleted_at, operation_id FROM cards WHERE ";
-enum ReadColumn : std::size_t {
-  kTokenId,
-  kTokenHash,
-  kMerchantIndex,
-  kMerchantIndexVersion,
-  kFingerprintVersion,
-  kWrappedDek,
-  kCardSealed,
-  kTokenSealed,
-  kMerchantSealed,
-  kDetailsSealed,
-  kCreatedAt,
-  kExpiresAt,
-  kUsageCount,
-  kUsageLimit,
-  kDeletedAt,
-  kOperation,
-};
-
-// Two literals joined at compile time: statements stay literals, which keeps values out of them.
-template <std::size_t A, std::size_t B>
-consteval std::array<char, A + B - 1> join(const char (&a)[A], const char (&b)[B]) {
-  std::array<char, A + B - 1> joined{};
-  std::copy_n(a, A - 1, joined.begin());
-  std::copy_n(b, B, joined.begin() + A - 1);
-  return joined;
-}
-constexpr auto kSelectByOddFingerprint = join(kSelect, "fingerprint_odd = $1");
-constexpr auto kSelectByEvenFingerprint = join(kSelect, "fingerprint_even = $1");
-constexpr auto kSelectByToken = join(kSelect, "token_hash = $1");
-constexpr auto kSelectByTokenAndMerchant = join(kSelect, "token_hash = $1 AND merchant_index = $2");
+constexpr auto kSelectByOddFingerprint =
+    join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_odd = $1");
+constexpr auto kSelectByEvenFingerprint =
+    join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_even = $1");
+constexpr auto kSelectByToken = join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1");
+constexpr auto kSelectByTokenAndMerchant =
+    join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1 AND merchant_index = $2");
 
 constexpr std::string_view kReleaseExpired =
     "UPDATE cards SET fingerprint_odd = NULL, fingerprint_even = NULL"
@@ -158,56 +130,6 @@ Row to_row(const CardRow& card) {
   return row;
 }
 
-Result<std::optional<std::int64_t>> read_optional_integer(const Value& value) {
-  if (value.is_null()) return std::nullopt;
-  SR_TRY(const std::int64_t integer, value.integer());
-  return integer;
-}
-
-Result<std::optional<crypto::Sealed>> read_optional_sealed(const Value& value) {
-  if (value.is_null()) return std::nullopt;
-  SR_TRY(crypto::Sealed sealed, value.sealed());
-  return sealed;
-}
-
-Result<Tombstone> read_tombstone(const Row& row) {
-  SR_TRY(const TokenId token_id, row[kTokenId].id<TokenIdTag>());
-  SR_TRY(const std::int64_t deleted_at, row[kDeletedAt].integer());
-  SR_TRY(const OperationId operation, row[kOperation].id<OperationIdTag>());
-  return Tombstone{token_id, deleted_at, operation};
-}
-
-Result<CardRow> read_card(const Row& row) {
-  SR_TRY(const TokenId token_id, row[kTokenId].id<TokenIdTag>());
-  SR_TRY(const auto token_hash, row[kTokenHash].digest<64>());
-  SR_TRY(const auto merchant_index, row[kMerchantIndex].digest<32>());
-  SR_TRY(const std::int64_t merchant_index_version, row[kMerchantIndexVersion].integer());
-  SR_TRY(const std::int64_t fingerprint_version, row[kFingerprintVersion].integer());
-  SR_TRY(crypto::Sealed wrapped_dek, row[kWrappedDek].sealed());
-  SR_TRY(crypto::Sealed card, row[kCardSealed].sealed());
-  SR_TRY(crypto::Sealed token, row[kTokenSealed].sealed());
-  SR_TRY(crypto::Sealed merchant, row[kMerchantSealed].sealed());
-  SR_TRY(std::optional<crypto::Sealed> details, read_optional_sealed(row[kDetailsSealed]));
-  SR_TRY(const std::int64_t created_at, row[kCreatedAt].integer());
-  SR_TRY(const auto expires_at, read_optional_integer(row[kExpiresAt]));
-  SR_TRY(const std::int64_t usage_count, row[kUsageCount].integer());
-  SR_TRY(const auto usage_limit, read_optional_integer(row[kUsageLimit]));
-  SR_TRY(const OperationId operation, row[kOperation].id<OperationIdTag>());
-  return CardRow{
-      .token_id = token_id,
-      .token_hash = token_hash,
-      .merchant_index = merchant_index,
-      .merchant_index_version = static_cast<std::uint32_t>(merchant_index_version),
-      .fingerprint_version = static_cast<std::uint32_t>(fingerprint_version),
-      .wrapped_dek = std::move(wrapped_dek),
-      .sealed = {std::move(card), std::move(token), std::move(merchant), std::move(details)},
-      .created_at_us = created_at,
-      .expires_at_us = expires_at,
-      .usage_count = usage_count,
-      .usage_limit = usage_limit,
-      .operation = operation};
-}
-
 }  // namespace
 
 std::span<const storage::Migration> vault_migrations() noexcept { return kMigrations; }
@@ -256,15 +178,8 @@ async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<CardR
 
 async::Task<Result<CardStore::Found>> CardStore::find(Statement statement) {
   SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
-  Found found;
-  if (rows.empty()) co_return found;
-  const bool deleted = !rows.front()[kDeletedAt].is_null();
-  if (deleted) {
-    SR_CO_TRY(found.tombstone, read_tombstone(rows.front()));
-  } else {
-    SR_CO_TRY(found.card, read_card(rows.front()));
-  }
-  co_return found;
+  if (rows.empty()) co_return Found{};
+  co_return read_found(rows.front());
 }
 
 async::Task<Result<CardStore::Found>> CardStore::find_by_fingerprint(Fingerprint fingerprint,

@@ -22,10 +22,12 @@
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/payable_cards.h"
 #include "cde/vault/probe_guard.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/public_token.h"
 #include "cde/vault/stored_cards.h"
+#include "cde/vault/usage_tally.h"
 #include "cde/vault/vault_metrics.h"
 #include "crypto/random.h"
 #include "wire/problem.h"
@@ -71,6 +73,8 @@ struct VaultParts {
   async::Loop& loop;
   CardStore& cards;
   ProcessorTokenStore& processor_tokens;
+  PayableCards& payable_cards;
+  UsageTally& uses;
   StoredCards& stored_cards;
   KeyRing& keys;
   CvcHolder& codes;
@@ -99,11 +103,11 @@ class Vault final {
   // Erases the card; doing it again changes nothing. not_found.
   [[nodiscard]] async::Task<Answer<void>> erase(PublicToken token, Caller caller);
 
-  // The processor token of a card at an account, for one payment, which counts one use of the token
-  // however often it asks. It is the one of the last time, unless a verification code is held: then
-  // the card is put at the processor anew, with the code; or unless `request` says that this very
-  // one is stale: then it is dropped first. `ticket` goes along. not_found,
-  // token_deleted, token_expired, token_used_up, and those of StoredCards::store.
+  // The processor token of a card at an account, for one payment, which counts one use of the
+  // token: of one with a limit exactly one, however often it asks. It is the one of the last time,
+  // unless a verification code is held: then the card is put at the processor anew, with the code;
+  // or unless `request` says that this very one is stale: then it is dropped first. `ticket` goes
+  // along. not_found, token_deleted, token_expired, token_used_up, and those of StoredCards::store.
   [[nodiscard]] async::Task<Answer<Resolved>> resolve(PublicToken token,
                                                       wire::ProcessorTokenRequest request,
                                                       std::string ticket, Caller caller);
@@ -159,18 +163,19 @@ class Vault final {
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
                                    const wire::ProcessorTokenRequest& request,
                                    const Caller& caller);
+  async::Task<Answer<PayableCard>> find_payable(const PublicToken& token, const Caller& caller);
   async::Task<Answer<std::optional<wire::Problem>>> why_not(const CardStore::Found& found,
                                                             const std::string& payment);
   async::Task<Answer<Resolved>> give_cached(Resolving& work, const ProcessorTokenRow& cached);
-  async::Task<Answer<Resolved>> hand_over(Resolving& work, std::optional<ProcessorTokenRow> cached);
+  async::Task<Answer<Resolved>> hand_over(Resolving& work, const ProcessorTokenRow* cached);
   Answer<SecretBytes> stored_card_body(Resolving& work, const CardSealer& sealer);
   async::Task<Answer<void>> keep_processor_token(Resolving& work, const CardSealer& sealer,
                                                  std::optional<ProcessorTokenRow> cached,
                                                  AtProcessor what);
-  // The database did not take what is at the processor now: it is kept there if it was taken all the
-  // same, else queued for removal.
+  // The database did not take what is at the processor now: it is kept there if it was taken all
+  // the same, else queued for removal.
   async::Task<void> settle_kept(audit::Entry intent, ProcessorTokenPlace place, Removal left_over);
-  async::Task<Answer<void>> count_use(const Resolving& work);
+  async::Task<Answer<void>> count_use(Resolving& work);
   Result<Removal> removal(const CardSealer& sealer, const ProcessorTokenRow& row);
   Removal removal(AtProcessor what, std::string connector);
   async::Task<Answer<void>> record_denied(audit::Entry single);

@@ -53,6 +53,7 @@ struct Vault::Resolving {
   audit::Entry entry;
   std::optional<Cvc> code{};
   bool with_code = false;  // it went along
+  bool counted = false;    // the use of the token
 
   [[nodiscard]] std::string idempotency_key() const {
     crypto::Context context("strongroom/stored-card/1");
@@ -78,9 +79,10 @@ async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
     const Answer<void> dropped = co_await drop_stale(token, request, caller);
     if (!dropped) co_return refuse(dropped.error());
   }
-  const Answer<CardStore::Found> found = co_await find(token, caller);
-  if (!found) co_return refuse(found.error());
-  const auto problem = co_await why_not(*found, request.payment);
+  const Answer<PayableCard> payable = co_await find_payable(token, caller);
+  if (!payable) co_return refuse(payable.error());
+  const CardStore::Found& found = payable->found;
+  const auto problem = co_await why_not(found, request.payment);
   if (!problem) co_return refuse(problem.error());
 
   audit::Entry mine = entry(EventType::processor_token_resolve, token, request, caller);
@@ -90,15 +92,23 @@ async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
     if (!recorded) co_return refuse(kAuditUnavailable);
     co_return refuse(**problem);
   }
-  const CardRow& row = *found->card;
+  const CardRow& row = *found.card;
   const AccountKey account = account_key(row.token_id, request.head.account_id);
   Resolving work{row, token, request, ticket, caller, account, std::move(mine)};
-  auto cached = co_await parts_.processor_tokens.find(row.token_id, account);
-  if (!cached) co_return refuse(problem_of_database(cached.error()));
-  if (*cached && !parts_.codes.holds(row.token_id, Clockwork::now())) {
-    co_return co_await give_cached(work, **cached);
+  const ProcessorTokenRow* const cached = payable->at(account);
+  if (cached != nullptr && !parts_.codes.holds(row.token_id, Clockwork::now())) {
+    co_return co_await give_cached(work, *cached);
   }
-  co_return co_await hand_over(work, *std::move(cached));
+  co_return co_await hand_over(work, cached);
+}
+
+async::Task<Answer<PayableCard>> Vault::find_payable(const PublicToken& token,
+                                                     const Caller& caller) {
+  const Answer<BlindIndex> index = co_await merchant_index(caller.merchant);
+  if (!index) co_return refuse(index.error());
+  Result<PayableCard> card = co_await parts_.payable_cards.find(token.hash(), *index);
+  if (!card) co_return refuse(problem_of_database(card.error()));
+  co_return *std::move(card);
 }
 
 audit::Entry Vault::entry(EventType event, const PublicToken& token,
@@ -115,17 +125,15 @@ audit::Entry Vault::entry(EventType event, const PublicToken& token,
 async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
                                             const wire::ProcessorTokenRequest& request,
                                             const Caller& caller) {
-  const Answer<CardStore::Found> found = co_await find(token, caller);
-  if (!found) co_return refuse(found.error());
-  if (!found->card) co_return Answer<void>{};
-  const CardRow& row = *found->card;
-  const AccountKey account = account_key(row.token_id, request.head.account_id);
-  const auto stored = co_await parts_.processor_tokens.find(row.token_id, account);
-  if (!stored) co_return refuse(problem_of_database(stored.error()));
-  if (!*stored) co_return Answer<void>{};
+  const Answer<PayableCard> payable = co_await find_payable(token, caller);
+  if (!payable) co_return refuse(payable.error());
+  if (!payable->found.card) co_return Answer<void>{};
+  const CardRow& row = *payable->found.card;
+  const auto* const stored = payable->at(account_key(row.token_id, request.head.account_id));
+  if (stored == nullptr) co_return Answer<void>{};
   const Answer<CardSealer> sealer = co_await open_sealer(row, caller.merchant);
   if (!sealer) co_return refuse(sealer.error());
-  const Result<Removal> old = removal(*sealer, **stored);
+  const Result<Removal> old = removal(*sealer, *stored);
   if (!old) co_return refuse(problem_of_hsm(old.error()));
   if (old->what.processor_token != request.stale) co_return Answer<void>{};
 
@@ -135,7 +143,7 @@ async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
   const Result<bool> taken =
-      co_await parts_.processor_tokens.take(row.token_id, **stored, intent.operation_id, *old);
+      co_await parts_.processor_tokens.take(row.token_id, *stored, intent.operation_id, *old);
   if (!taken) {
     conclude_failed(intent, taken.error());
     co_return refuse(problem_of_database(taken.error()));
@@ -160,8 +168,15 @@ async::Task<Answer<std::optional<wire::Problem>>> Vault::why_not(const CardStore
   co_return kTokenUsedUp;
 }
 
-async::Task<Answer<void>> Vault::count_use(const Resolving& work) {
+// Where a limit decides, the use is durable before the processor token leaves, once per payment.
+async::Task<Answer<void>> Vault::count_use(Resolving& work) {
   const TokenId id = work.row.token_id;
+  if (std::exchange(work.counted, true)) co_return Answer<void>{};
+  if (!work.row.usage_limit) {
+    const bool again = !work.request.stale.empty();  // the payment has asked before
+    if (!again) parts_.uses.add(id);
+    co_return Answer<void>{};
+  }
   const Result<bool> counted = co_await parts_.processor_tokens.count_use(
       id, payment_key(id, work.request.payment), parts_.clock.now_us());
   if (!counted) co_return refuse(problem_of_database(counted.error()));
@@ -187,8 +202,7 @@ async::Task<Answer<Resolved>> Vault::give_cached(Resolving& work, const Processo
   co_return wire::ProcessorTokenAnswer{std::move(what->processor_token), false};
 }
 
-async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
-                                               std::optional<ProcessorTokenRow> cached) {
+async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work, const ProcessorTokenRow* cached) {
   work.entry.phase = Phase::intent;
   work.entry.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   const Result<void> recorded = co_await parts_.recorder.record(work.entry);
@@ -205,7 +219,7 @@ async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
   }
   work.code = parts_.codes.take(work.row.token_id, Clockwork::now());
   work.with_code = work.code.has_value();
-  if (cached && !work.code) {  // another payment took it
+  if (cached != nullptr && !work.code) {  // another payment took it
     conclude(work.entry, Outcome::not_done);
     co_return co_await give_cached(work, *cached);
   }
@@ -231,8 +245,10 @@ async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work,
   }
   std::string& processor_token = std::get<std::string>(*handed);
   AtProcessor what{work.request.account, processor_token};
+  std::optional<ProcessorTokenRow> replaced;
+  if (cached != nullptr) replaced = *cached;
   const Answer<void> kept =
-      co_await keep_processor_token(work, *sealer, std::move(cached), std::move(what));
+      co_await keep_processor_token(work, *sealer, std::move(replaced), std::move(what));
   if (!kept) co_return refuse(kept.error());
   co_return wire::ProcessorTokenAnswer{std::move(processor_token), true};
 }
