@@ -427,6 +427,7 @@ TEST_F(ResolveTest, OpenIntentsAreClosedFromWhatIsKept) {
   audit::OpenIntent kept = intent;
   audit::OpenIntent lost = intent;
   lost.resources[1] = "acc_2";
+  clock_.now += 1'000'000;  // ids of one millisecond have no order
   lost.operation_id = crypto::new_operation_id(random_, clock_);
   audit::OpenIntent not_dropped = lost;
   not_dropped.event_type = EventType::processor_token_delete;
