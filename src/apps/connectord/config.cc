@@ -32,8 +32,6 @@ void read_roles(ConfigSection& section, Config& config) {
 
 Processor read_processor(ConfigSection& section) {
   Processor processor;
-  // One processor is built in; the choice is for those to come.
-  static_cast<void>(section.choice("connector", {"stripe"}, "stripe"));
   if (auto host = parse_host(section.text("host"))) {
     processor.host = std::move(host->host);
     processor.port = host->port;
@@ -79,6 +77,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.listen = service::read_address(section, "listen");
   config.credentials = service::read_credentials(section);
   read_roles(section, config);
+  config.connector = section.choice("connector", {"stripe"}, "stripe");
   config.seal_key_path = section.path("seal_key");
   config.passphrase = section.secret("passphrase");
   config.processor = read_processor(section);

@@ -26,6 +26,7 @@ struct Processor {
 struct Config {
   service::Address listen;  // for services, mutual TLS
   service::Credentials credentials;
+  std::string connector;       // the processor: "stripe"
   bool stores = false;         // roles: serves vaultd
   bool pays = false;           // roles: serves gatewayd
   std::string seal_key_path;   // seal_key: the sealed file of the key `connector-seal`

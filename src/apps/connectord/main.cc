@@ -27,12 +27,11 @@ using service::start_failure;
 class Service final : public service::Service {
  public:
   Service(Host& host, Config config, cde::SealKeys keys, uid_t auditd)
-      : shared_{
-            .host = host,
-            .config = std::move(config),
-            .seal_keys = std::move(keys),
-            .auditd_uid = auditd,
-            .metrics = cde::ConnectorMetrics(host.metrics, cde::stripe::StripeConnector::kName)} {}
+      : shared_{.host = host,
+                .config = std::move(config),
+                .seal_keys = std::move(keys),
+                .auditd_uid = auditd,
+                .metrics = cde::ConnectorMetrics(host.metrics, shared_.config.connector)} {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;

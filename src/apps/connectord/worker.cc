@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "apps/connectord/connectors.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/try.h"
@@ -50,9 +51,10 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
-      connector_(loop, client_options(shared.config.processor, std::move(processor_tls))),
-      sealer_(std::string(connector_.name()), shared.seal_keys, shared.random),
-      service_({.connector = connector_,
+      connector_(make_connector(shared.config.connector, loop,
+                                client_options(shared.config.processor, std::move(processor_tls)))),
+      sealer_(std::string(connector_->name()), shared.seal_keys, shared.random),
+      service_({.connector = *connector_,
                 .sealer = sealer_,
                 .recorder = audit_.client(),
                 .random = shared.random,
@@ -70,7 +72,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
 }
 
 void Worker::add_admin_routes(http::Router& router) {
-  cde::add_account_routes(router, service_, connector_.name());
+  cde::add_account_routes(router, service_, connector_->name());
 }
 
 async::Task<Result<void>> Worker::start() {
@@ -94,7 +96,7 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   co_await listener_.drain();
   co_await audit_.close();
-  co_await connector_.close();
+  co_await connector_->close();
 }
 
 bool Worker::reload(const service::Deployment& deployment) {
@@ -105,7 +107,7 @@ bool Worker::reload(const service::Deployment& deployment) {
   if (!processor_tls) {
     log::warn("processor's CA not taken over", {{"error", processor_tls.error()}});
   } else {
-    connector_.set_tls(*processor_tls);
+    connector_->set_tls(*processor_tls);
   }
   const bool renewed = listener_.reload(deployment, known.credentials);
   return config && renewed && processor_tls;

@@ -8,10 +8,10 @@
 #include "apps/connectord/config.h"
 #include "async/loop.h"
 #include "base/clock.h"
+#include "cde/connectors/connector.h"
 #include "cde/connectors/connector_metrics.h"
 #include "cde/connectors/connector_service.h"
 #include "cde/connectors/sealer.h"
-#include "cde/connectors/stripe/stripe_connector.h"
 #include "crypto/random.h"
 #include "http/ticket.h"
 #include "service/audit_link.h"
@@ -54,7 +54,7 @@ class Worker final : public service::Worker {
   Shared& shared_;
   const std::size_t index_;
   service::AuditLink audit_;
-  cde::stripe::StripeConnector connector_;
+  std::unique_ptr<cde::Connector> connector_;
   cde::Sealer sealer_;
   cde::ConnectorService service_;
   service::InnerListener listener_;
