@@ -1,146 +1,11 @@
 // The contract suite of all connectors. A case says what a merchant must be able to rely on; what
 // really happened is asked of the processor's stand-in, not of the connector.
-#include "connector_contract.h"
-
-#include <gtest/gtest.h>
-
-#include <chrono>
-
-#include "base/encoding.h"
+#include "base/log.h"
+#include "connector_contract_fixture.h"
 #include "stripe_under_test.h"
 
 namespace strongroom::test {
 namespace {
-
-using namespace std::chrono_literals;
-using cde::CardFields;
-using cde::Change;
-using cde::Charge;
-using cde::LookUp;
-using cde::StoredCard;
-using payments::Currency;
-using payments::LookUpAnswer;
-using payments::Operation;
-using payments::OperationOutcome;
-using payments::PayAnswer;
-using Status = payments::ProcessorView::Status;
-
-constexpr std::chrono::milliseconds kPatience = 10s;
-constexpr std::chrono::milliseconds kImpatience = 700ms;  // what a fault makes a case wait
-constexpr std::int64_t kAmount = 1099;
-
-struct Named {
-  std::string_view name;
-  MakeConnectorUnderTest make;
-};
-
-class ConnectorContract : public testing::TestWithParam<Named> {
- public:
-  static void TearDownTestSuite() { under_test_.reset(); }
-
- protected:
-  void SetUp() override {
-    if (!under_test_) under_test_ = GetParam().make();
-    if (!under_test_) GTEST_SKIP() << "no stand-in of " << GetParam().name << " on this machine";
-    account_.emplace(under_test_->account());
-    patient_ = under_test_->connect(loop_, kPatience);
-  }
-  void TearDown() override {
-    if (patient_) loop_.run_until_done(patient_->close());
-    if (impatient_) loop_.run_until_done(impatient_->close());
-  }
-
-  // The connector that soon gives up, for cases with faults.
-  cde::Connector& impatient() {
-    if (!impatient_) impatient_ = under_test_->connect(loop_, kImpatience);
-    return *impatient_;
-  }
-  static std::string fresh(std::string_view prefix) {
-    static int count = 0;
-    static const auto start = std::chrono::steady_clock::now().time_since_epoch().count();
-    return std::string(prefix) + "_" + std::to_string(start % 1'000'000) + "_" +
-           std::to_string(++count);
-  }
-  static CardFields card(std::string_view number) {
-    return {*cde::Pan::parse(number), *cde::ExpiryDate::create(12, 2040), {}, {}};
-  }
-  StoredCard store(std::string_view number, const std::string& key, cde::Connector& connector) {
-    auto stored = loop_.run_until_done(connector.store(*account_, card(number), key));
-    EXPECT_TRUE(stored.has_value());
-    return stored ? *std::move(stored) : StoredCard{};
-  }
-  // A good card, stored once for the case.
-  const std::vector<std::string>& stored_card() {
-    if (ids_.empty()) ids_ = store(under_test_->good_number(), fresh("key"), *patient_).ids;
-    EXPECT_FALSE(ids_.empty());
-    return ids_;
-  }
-  PayAnswer pay(Operation operation, const std::string& reference, const std::string& key,
-                bool settle = false, cde::Connector* connector = nullptr,
-                std::int64_t amount = kAmount) {
-    const Charge charge{.card = stored_card(),
-                        .money = {amount, kUsd},
-                        .reference = reference,
-                        .idempotency_key = key,
-                        .initiator = payments::Initiator::customer,
-                        .settle = settle};
-    cde::Connector& used = connector == nullptr ? *patient_ : *connector;
-    auto answer =
-        loop_.run_until_done(operation == Operation::sale ? used.sale(*account_, charge)
-                                                          : used.authorize(*account_, charge));
-    EXPECT_TRUE(answer.has_value());
-    return answer ? *std::move(answer) : PayAnswer{};
-  }
-  PayAnswer change(Operation operation, const std::string& transaction,
-                   std::optional<std::int64_t> amount, const std::string& key, bool settle = false,
-                   cde::Connector* connector = nullptr) {
-    const Change asked{.processor_reference = transaction,
-                       .amount = amount,
-                       .currency = kUsd,
-                       .reference = key,
-                       .idempotency_key = key,
-                       .settle = settle};
-    cde::Connector& used = connector == nullptr ? *patient_ : *connector;
-    auto answer =
-        loop_.run_until_done(operation == Operation::capture ? used.capture(*account_, asked)
-                             : operation == Operation::void_ ? used.void_(*account_, asked)
-                                                             : used.refund(*account_, asked));
-    EXPECT_TRUE(answer.has_value());
-    return answer ? *std::move(answer) : PayAnswer{};
-  }
-  LookUpAnswer look_up(const LookUp& what) {
-    auto answer = loop_.run_until_done(patient_->look_up(*account_, what));
-    EXPECT_TRUE(answer.has_value());
-    return answer ? *std::move(answer) : LookUpAnswer{};
-  }
-  // An approved charge's transaction.
-  std::string approved(Operation operation, const std::string& reference) {
-    const PayAnswer answer = pay(operation, reference, reference);
-    EXPECT_EQ(answer.outcome, OperationOutcome::approved);
-    EXPECT_FALSE(answer.processor_reference.empty());
-    return answer.processor_reference;
-  }
-  // Runs `body` for each fault, before and after the effect.
-  template <class Body>
-  void with_each_fault(Body body) {
-    for (const Fault fault : kFaults) {
-      for (const bool after_effect : {false, true}) {
-        if (!after_effect && needs_effect(fault)) continue;
-        SCOPED_TRACE(std::string(name(fault)) + (after_effect ? ", after" : ", before") +
-                     " the effect");
-        body(fault, after_effect);
-      }
-    }
-  }
-
-  static inline const Currency kUsd = *Currency::parse("USD");
-  static inline std::unique_ptr<ConnectorUnderTest> under_test_;
-  async::Loop loop_;
-  std::optional<cde::Account> account_;
-  std::unique_ptr<cde::Connector> patient_;
-  std::unique_ptr<cde::Connector> impatient_;
-  std::vector<std::string> ids_;
-};
 
 TEST_P(ConnectorContract, AStoredCardPaysMoreThanOnce) {
   for (int i = 0; i < 3; ++i) {
@@ -198,6 +63,14 @@ TEST_P(ConnectorContract, VoidReleasesAndEndsIt) {
   EXPECT_NE(change(Operation::void_, sale, std::nullopt, fresh("void")).outcome,
             OperationOutcome::approved);
   EXPECT_EQ(under_test_->truth(taken).captured, kAmount);
+  EXPECT_EQ(under_test_->truth(taken).refunded, 0);
+  EXPECT_FALSE(under_test_->truth(taken).voided);
+  // And what is only held is voided, not refunded.
+  const std::string held = fresh("att");
+  const std::string authorization = approved(Operation::authorize, held);
+  EXPECT_NE(change(Operation::refund, authorization, std::nullopt, fresh("ref")).outcome,
+            OperationOutcome::approved);
+  EXPECT_FALSE(under_test_->truth(held).voided);
 }
 
 TEST_P(ConnectorContract, RefundsGiveBackPartByPartAndNoMore) {
@@ -215,6 +88,7 @@ TEST_P(ConnectorContract, RefundsGiveBackPartByPartAndNoMore) {
 }
 
 TEST_P(ConnectorContract, TheSameKeyActsOnce) {
+  if (!may_repeat()) GTEST_SKIP() << "nobody may repeat here";
   const std::string reference = fresh("att");
   const PayAnswer first = pay(Operation::sale, reference, "k" + reference);
   EXPECT_EQ(first.outcome, OperationOutcome::approved);
@@ -229,13 +103,53 @@ TEST_P(ConnectorContract, TheSameKeyActsOnce) {
   EXPECT_EQ(under_test_->truth(reference).refunded, 99);
 }
 
-TEST_P(ConnectorContract, AKeyWithAnotherRequestIsNeverAnApproval) {
+// As when the first answer is on its way yet: to look before one acts is not enough.
+TEST_P(ConnectorContract, TheSameKeyTwiceAtOnceActsOnce) {
+  if (!may_repeat()) GTEST_SKIP() << "nobody may repeat here";
+  stored_card();
   const std::string reference = fresh("att");
-  EXPECT_EQ(pay(Operation::sale, reference, reference).outcome, OperationOutcome::approved);
-  const std::string another = fresh("att");
-  EXPECT_NE(pay(Operation::sale, another, reference, false, nullptr, kAmount + 1).outcome,
+  const LookUp opening{.reference = reference};  // two connections, so that both go out together
+  ask_twice_at_once([&] { return patient_->look_up(*account_, opening); });
+  const Charge charge{.card = stored_card(),
+                      .money = {kAmount, kUsd},
+                      .reference = reference,
+                      .idempotency_key = reference};
+  ask_twice_at_once([&] { return patient_->sale(*account_, charge); });
+  EXPECT_EQ(under_test_->truth(reference).charges, 1);
+  const PayAnswer paid = pay(Operation::sale, reference, reference, true);
+  EXPECT_EQ(paid.outcome, OperationOutcome::approved);
+  const std::string key = fresh("ref");
+  const Change refund{.processor_reference = paid.processor_reference,
+                      .amount = 99,
+                      .currency = kUsd,
+                      .reference = key,
+                      .idempotency_key = key};
+  ask_twice_at_once([&] { return patient_->refund(*account_, refund); });
+  EXPECT_EQ(under_test_->truth(reference).refunded, 99);
+}
+
+TEST_P(ConnectorContract, AKeyWithAnotherRequestIsNeverAnApproval) {
+  if (!may_repeat()) GTEST_SKIP() << "nobody may repeat here";
+  const std::string reference = fresh("att");
+  const std::string transaction = approved(Operation::authorize, reference);
+  EXPECT_NE(pay(Operation::authorize, reference, reference, false, nullptr, kAmount + 1).outcome,
             OperationOutcome::approved);
-  EXPECT_EQ(under_test_->truth(another).charges, 0);
+  EXPECT_EQ(under_test_->truth(reference).charges, 1);
+  const std::string key = fresh("cap");
+  EXPECT_EQ(change(Operation::capture, transaction, 500, key).outcome, OperationOutcome::approved);
+  EXPECT_NE(change(Operation::capture, transaction, 600, key).outcome, OperationOutcome::approved);
+  EXPECT_EQ(under_test_->truth(reference).captured, 500);
+}
+
+TEST_P(ConnectorContract, AKeyIsItsMerchantsAndItsAccountsOwn) {
+  const std::string key = fresh("key");
+  const StoredCard first = store(under_test_->good_number(), key, *patient_);
+  account_->merchant += "2";
+  const StoredCard second = store(under_test_->good_number(), key, *patient_);
+  account_->id += "2";
+  const StoredCard third = store(under_test_->good_number(), key, *patient_);
+  EXPECT_NE(first.ids, second.ids);
+  EXPECT_NE(second.ids, third.ids);
 }
 
 TEST_P(ConnectorContract, ADeclineHasItsClassAndTakesNothing) {
@@ -258,77 +172,16 @@ TEST_P(ConnectorContract, ADeclineHasItsClassAndTakesNothing) {
     ASSERT_TRUE(declined.decline.has_value());
     EXPECT_EQ(declined.decline->decline_class, decline_class);
     EXPECT_EQ(under_test_->truth(reference).charges, 0);
+    const LookUpAnswer seen = look_up(
+        {.reference = reference, .processor_reference = declined.processor_reference, .age = 48h});
+    if (!declined.processor_reference.empty() || under_test_->can_search()) {
+      EXPECT_EQ(seen.outcome, OperationOutcome::declined);
+      EXPECT_EQ(seen.status, Status::declined);
+    }
+    if (!may_repeat()) continue;
     // A repeat hears the same: the key stands for it.
     EXPECT_EQ(pay(Operation::sale, reference, reference, true).outcome, OperationOutcome::declined);
   }
-}
-
-TEST_P(ConnectorContract, ALostAnswerToAChargeIsUnknownAndSettlesToOneCharge) {
-  for (const Operation operation : {Operation::sale, Operation::authorize}) {
-    with_each_fault([&](Fault fault, bool after_effect) {
-      stored_card();
-      const std::string reference = fresh("att");
-      under_test_->fail_next(Request::charge, fault, after_effect);
-      const PayAnswer lost = pay(operation, reference, reference, false, &impatient());
-      EXPECT_EQ(lost.outcome, OperationOutcome::unknown);
-      EXPECT_LE(under_test_->truth(reference).charges, 1);
-      const PayAnswer settled = pay(operation, reference, reference, true);
-      EXPECT_EQ(settled.outcome, OperationOutcome::approved);
-      EXPECT_EQ(under_test_->truth(reference).charges, 1);
-      EXPECT_EQ(
-          look_up({.reference = reference, .processor_reference = settled.processor_reference})
-              .status,
-          operation == Operation::sale ? Status::captured : Status::authorized);
-    });
-  }
-}
-
-TEST_P(ConnectorContract, ALostAnswerToAChangeIsUnknownAndSettlesToOneChange) {
-  with_each_fault([&](Fault fault, bool after_effect) {
-    const std::string held = fresh("att");
-    const std::string transaction = approved(Operation::authorize, held);
-    const std::string capture = fresh("cap");
-    under_test_->fail_next(Request::capture, fault, after_effect);
-    EXPECT_EQ(change(Operation::capture, transaction, 500, capture, false, &impatient()).outcome,
-              OperationOutcome::unknown);
-    EXPECT_EQ(change(Operation::capture, transaction, 500, capture, true).outcome,
-              OperationOutcome::approved);
-    EXPECT_EQ(under_test_->truth(held).captured, 500);
-
-    const std::string refund = fresh("ref");
-    under_test_->fail_next(Request::refund, fault, after_effect);
-    EXPECT_EQ(change(Operation::refund, transaction, 99, refund, false, &impatient()).outcome,
-              OperationOutcome::unknown);
-    EXPECT_EQ(change(Operation::refund, transaction, 99, refund, true).outcome,
-              OperationOutcome::approved);
-    EXPECT_EQ(under_test_->truth(held).refunded, 99);
-
-    const std::string other = fresh("att");
-    const std::string released = approved(Operation::authorize, other);
-    const std::string key = fresh("void");
-    under_test_->fail_next(Request::void_, fault, after_effect);
-    EXPECT_EQ(change(Operation::void_, released, std::nullopt, key, false, &impatient()).outcome,
-              OperationOutcome::unknown);
-    EXPECT_EQ(change(Operation::void_, released, std::nullopt, key, true).outcome,
-              OperationOutcome::approved);
-    EXPECT_TRUE(under_test_->truth(other).voided);
-  });
-}
-
-TEST_P(ConnectorContract, ALookUpSettlesWhatARepeatMayNot) {
-  with_each_fault([&](Fault fault, bool after_effect) {
-    stored_card();
-    const std::string reference = fresh("att");
-    under_test_->fail_next(Request::charge, fault, after_effect);
-    EXPECT_EQ(pay(Operation::sale, reference, reference, false, &impatient()).outcome,
-              OperationOutcome::unknown);
-    if (!under_test_->can_search()) return;
-    const LookUpAnswer found = look_up({.reference = reference, .age = std::chrono::hours(48)});
-    const bool happened = under_test_->truth(reference).charges == 1;
-    EXPECT_EQ(found.outcome, happened ? OperationOutcome::approved : OperationOutcome::failed);
-    EXPECT_EQ(found.status, happened ? Status::captured : Status::absent);
-    EXPECT_EQ(found.amount_captured, happened ? kAmount : 0);
-  });
 }
 
 TEST_P(ConnectorContract, WhatASearchDoesNotFindYetIsUnknown) {
@@ -376,23 +229,6 @@ TEST_P(ConnectorContract, LookUpShowsEveryStateAndRefund) {
   EXPECT_EQ(look_up({.reference = released, .processor_reference = gone}).status, Status::voided);
 }
 
-TEST_P(ConnectorContract, StoringSurvivesLostAnswers) {
-  with_each_fault([&](Fault fault, bool after_effect) {
-    for (const Request step : {Request::first_of_store, Request::last_of_store}) {
-      const std::string key = fresh("key");
-      under_test_->fail_next(step, fault, after_effect);
-      const StoredCard lost = store(under_test_->good_number(), key, impatient());
-      EXPECT_EQ(lost.outcome, OperationOutcome::unknown);
-      EXPECT_TRUE(lost.ids.empty());
-      const StoredCard again = store(under_test_->good_number(), key, *patient_);
-      ASSERT_EQ(again.outcome, OperationOutcome::approved);
-      ids_ = again.ids;
-      approved(Operation::sale, fresh("att"));
-      approved(Operation::sale, fresh("att"));
-    }
-  });
-}
-
 TEST_P(ConnectorContract, ARemovedCardPaysNoMore) {
   const std::vector<std::string> ids = stored_card();
   for (int i = 0; i < 2; ++i) {  // again: nothing changes
@@ -419,47 +255,78 @@ TEST_P(ConnectorContract, ARefusedCredentialIsAFailureOfConfiguration) {
   ASSERT_TRUE(failed.decline.has_value());
   EXPECT_EQ(failed.decline->decline_class, payments::DeclineClass::configuration);
   // Of an earlier try it says nothing.
+  if (!may_repeat()) return;
   EXPECT_EQ(pay(Operation::sale, reference, reference, true).outcome, OperationOutcome::unknown);
-}
-
-TEST_P(ConnectorContract, AProcessorThatIsNotThereIsAnErrorAndNoOutcome) {
-  const auto nowhere = under_test_->connect_to_nobody(loop_);
-  const std::string reference = fresh("att");
-  const Charge charge{.card = stored_card(),
-                      .money = {kAmount, kUsd},
-                      .reference = reference,
-                      .idempotency_key = reference,
-                      .initiator = payments::Initiator::customer,
-                      .settle = false};
-  const auto answer = loop_.run_until_done(nowhere->sale(*account_, charge));
-  ASSERT_FALSE(answer.has_value());
-  EXPECT_EQ(answer.error().code(), ErrorCode::unavailable);
-  EXPECT_FALSE(
-      loop_.run_until_done(nowhere->store(*account_, card(under_test_->good_number()), reference))
-          .has_value());
-  EXPECT_FALSE(
-      loop_.run_until_done(nowhere->look_up(*account_, {.reference = reference})).has_value());
-  loop_.run_until_done(nowhere->close());
 }
 
 TEST_P(ConnectorContract, AmountsFollowTheCurrencysMinorUnit) {
   for (const std::string_view code : {"USD", "JPY", "KWD"}) {
     SCOPED_TRACE(code);
+    const Currency currency = *Currency::parse(code);
     const std::string reference = fresh("att");
     const Charge charge{.card = stored_card(),
-                        .money = {5000, *Currency::parse(code)},
+                        .money = {5000, currency},
                         .reference = reference,
                         .idempotency_key = reference,
                         .initiator = payments::Initiator::merchant,
                         .settle = false};
-    const auto answer = loop_.run_until_done(patient_->sale(*account_, charge));
-    ASSERT_TRUE(answer.has_value());
-    ASSERT_EQ(answer->outcome, OperationOutcome::approved);
-    EXPECT_EQ(under_test_->truth(reference).captured, 5000);
-    EXPECT_EQ(look_up({.reference = reference, .processor_reference = answer->processor_reference})
-                  .amount_captured,
-              5000);
+    const PayAnswer held = sound(loop_.run_until_done(patient_->authorize(*account_, charge)));
+    ASSERT_EQ(held.outcome, OperationOutcome::approved);
+    EXPECT_EQ(under_test_->truth(reference).authorized, 5000);
+    const auto move = [&](Operation operation, std::int64_t amount) {
+      return change(operation, held.processor_reference, amount, fresh("chg"), false, nullptr,
+                    currency);
+    };
+    EXPECT_EQ(move(Operation::capture, 1230).outcome, OperationOutcome::approved);
+    EXPECT_EQ(under_test_->truth(reference).captured, 1230);
+    EXPECT_EQ(move(Operation::refund, 450).outcome, OperationOutcome::approved);
+    EXPECT_EQ(under_test_->truth(reference).refunded, 450);
+    const LookUpAnswer seen =
+        look_up({.reference = reference, .processor_reference = held.processor_reference});
+    EXPECT_EQ(seen.amount, 5000);
+    EXPECT_EQ(seen.amount_captured, 1230);
+    EXPECT_EQ(seen.amount_refunded, 450);
   }
+}
+
+TEST_P(ConnectorContract, ACredentialIsOfItsFormAndProfile) {
+  const auto check = [this](std::string_view credential, Profile profile) {
+    const Result<void> checked = patient_->check_credential(as_bytes(credential), profile);
+    return checked ? std::optional<ErrorCode>() : checked.error().code();
+  };
+  const std::string_view sound = as_text(account_->credential.reveal());
+  EXPECT_EQ(check(sound, Profile::demo), std::nullopt);
+  EXPECT_EQ(check(sound, Profile::production), ErrorCode::permission_denied);
+  for (const std::string& wrong : {std::string(), std::string("x"), std::string(sound) + "\r\nX: y",
+                                   std::string(sound) + '\0'}) {
+    EXPECT_EQ(check(wrong, Profile::demo), ErrorCode::invalid_argument);
+  }
+}
+
+TEST_P(ConnectorContract, ACardWithCodeAndNameIsStored) {
+  CardFields full = card(under_test_->good_number());
+  full.cvc = *cde::Cvc::parse("123");
+  full.name = *SecretBytes::copy_of(as_bytes("O\"Brien & S\xc3\xb8n <50%> \\ +=\t{}"));
+  ids_ = store(std::move(full), under_test_->good_number(), fresh("key"), *patient_).ids;
+  approved(Operation::sale, fresh("att"));
+}
+
+TEST_P(ConnectorContract, NothingOfACardIsLogged) {
+  log::set_level(log::Level::debug);
+  testing::internal::CaptureStderr();
+  const std::string number(under_test_->good_number());
+  store(number, fresh("key"), *patient_);
+  for (const Fault fault : {Fault::garbage, Fault::unavailable, Fault::reset}) {
+    under_test_->fail_next(Request::first_of_store, fault, true);
+    store(number, fresh("key"), *patient_);
+  }
+  for (const auto& declined : under_test_->declined_when_stored()) {
+    store(declined.number, fresh("key"), *patient_);
+  }
+  const std::string told = testing::internal::GetCapturedStderr();
+  log::set_level(log::Level::info);
+  EXPECT_EQ(told.find(number), std::string::npos);
+  EXPECT_EQ(told.find("\"masked\":true"), std::string::npos);
 }
 
 TEST_P(ConnectorContract, NothingStaysInTheSecretArena) {
@@ -467,7 +334,11 @@ TEST_P(ConnectorContract, NothingStaysInTheSecretArena) {
   const std::size_t before = secret_memory_used_bytes();
   ids_.clear();
   approved(Operation::sale, fresh("att"));
-  EXPECT_EQ(secret_memory_used_bytes(), before);
+  // A stand-in in this process may hold the last request for a moment yet.
+  for (int i = 0; i < 1000 && secret_memory_used_bytes() > before; ++i) {
+    loop_.run_until_done(loop_.sleep_for(1ms));
+  }
+  EXPECT_LE(secret_memory_used_bytes(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stripe, ConnectorContract,
