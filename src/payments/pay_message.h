@@ -84,7 +84,9 @@ struct LookUpRequest {
 [[nodiscard]] std::string target_of(const LookUpRequest& request);
 
 // Answer to a look-up. outcome `unknown`: it could not be found out now, the rest says nothing.
-// Else `status` is what the processor shows; absent (null in JSON): it knows no such payment.
+// Else it is how the charge came out, and `status` what the processor shows: `approved` of one that
+// is authorized, captured or voided now, `declined` with its decline, `failed` of one that failed
+// or is absent (null in JSON): the processor knows no such payment.
 struct LookUpAnswer {
   struct Refund {
     std::string reference;            // of the refund's attempt; empty: not made through us

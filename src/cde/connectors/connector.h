@@ -3,13 +3,17 @@
 // to write one; tests/contract/connector_contract.h is the suite that each must pass.
 //
 // What every call keeps:
-// - An error means that nothing reached the processor: unavailable (not there), exhausted (too much
-//   waits already), permission_denied (it is not who it must be), invalid_argument (this processor
-//   has no form for what is asked). Whatever may have reached it is an answer, with its outcome.
+// - An error means that nothing of effect reached the processor: unavailable (not there), exhausted
+//   (too much waits already), permission_denied (it is not who it must be), invalid_argument (this
+//   processor has no form for what is asked: connectord makes it the outcome `failed`). Whatever
+//   may have had its effect is an answer, with its outcome.
 // - `approved` is said only of an answer that is whole, well-formed and about this very request.
 //   Silence, an answer cut off, too large, garbled or about something else, and every sign that the
 //   processor itself does not know, are `unknown`.
-// - The same idempotency key never has its effect twice, within idempotency_window().
+// - The same idempotency key never has its effect twice, within idempotency_window(): with `settle`
+//   or without, and also while the first request is still on its way. A key is one operation's of
+//   one merchant's account, and a payment's or change's key comes with the same reference always;
+//   with another amount or card it is never `approved`.
 // - Nothing of an answer but decline codes and the processor's ids leaves the connector: no body
 //   reaches a log.
 #pragma once
@@ -46,7 +50,8 @@ struct StoredCard {
 struct Charge {
   const std::vector<std::string>& card;  // ids of a StoredCard
   payments::Money money;                 // minor > 0
-  std::string_view reference;            // payments::is_reference; a look-up must find it
+  std::string_view reference;            // payments::is_reference, this charge's alone; a look-up
+                                         // must find it
   std::string_view idempotency_key;
   // Who began it: the schemes' rules for stored credentials (customer- or merchant-initiated).
   payments::Initiator initiator = payments::Initiator::customer;
@@ -55,9 +60,11 @@ struct Charge {
   bool settle = false;
 };
 
-// Change captures, voids or refunds a transaction. It borrows; all of it outlives the call.
+// Change captures, voids or refunds a transaction. It borrows; all of it outlives the call. One
+// capture per authorization: the rest is released. What was taken is not voided, and what is only
+// held is not refunded, also where the processor has one word for both.
 struct Change {
-  std::string_view processor_reference;  // of the charge
+  std::string_view processor_reference;  // of the charge; payments::is_processor_reference
   std::optional<std::int64_t> amount{};  // minor units; none: all that is left. Never with a void
   payments::Currency currency;
   std::string_view reference;  // of this change; a look-up shows a refund's
@@ -81,7 +88,7 @@ class Connector {
   // The connector's name in blobs, instances and the audit log: "stripe".
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   // How long the processor is sure to know an idempotency key; beyond it a repeat could charge
-  // again.
+  // again, and connectord lets nobody repeat. Zero: it knows none, and only look-ups settle.
   [[nodiscard]] virtual std::chrono::seconds idempotency_window() const noexcept = 0;
   // invalid_argument: not a credential of this processor; permission_denied: not one for `profile`
   // (demo takes test credentials only, production live ones only).
@@ -93,14 +100,17 @@ class Connector {
   [[nodiscard]] virtual async::Task<Result<StoredCard>> store(const Account& account,
                                                               CardFields card,
                                                               std::string_view idempotency_key) = 0;
-  // Takes it away again: approved also when it was gone already. unknown: try again.
+  // Takes it away again: approved also when it was gone already; anything else is tried again.
   [[nodiscard]] virtual async::Task<Result<payments::OperationOutcome>> remove(
       const Account& account, const std::vector<std::string>& ids) = 0;
 
+  // The answer's reference is the charge's, always with approved. A stored card that the processor
+  // does not know: payments::processor_token_unknown().
   [[nodiscard]] virtual async::Task<Result<payments::PayAnswer>> authorize(
       const Account& account, const Charge& charge) = 0;
   [[nodiscard]] virtual async::Task<Result<payments::PayAnswer>> sale(const Account& account,
                                                                       const Charge& charge) = 0;
+  // Here, too, the reference is the charge's.
   [[nodiscard]] virtual async::Task<Result<payments::PayAnswer>> capture(const Account& account,
                                                                          const Change& change) = 0;
   [[nodiscard]] virtual async::Task<Result<payments::PayAnswer>> void_(const Account& account,
@@ -108,7 +118,8 @@ class Connector {
   // The answer's reference is the refund's own.
   [[nodiscard]] virtual async::Task<Result<payments::PayAnswer>> refund(const Account& account,
                                                                         const Change& change) = 0;
-  // What the processor shows of a charge and its refunds; changes nothing.
+  // What the processor shows of a charge and its refunds; changes nothing. Absence makes gatewayd
+  // settle that nothing happened: a look-up that failed is `unknown`, never absent.
   [[nodiscard]] virtual async::Task<Result<payments::LookUpAnswer>> look_up(const Account& account,
                                                                             const LookUp& what) = 0;
 
