@@ -114,18 +114,23 @@ class RunningDeployment(d.Deployment):
         return [entry for entry in audit_journal.entries(self.dir / "audit")
                 if unmapped.items() <= entry["unmapped"].items()]
 
-    def vault_rows(self, query):
-        """What the vault's database answers to `query`; bytes as bytes."""
-        url = self.state()["databases"]["vault"]
+    def connect(self, database):
+        """A reading connection to the database `vault`, `auth` or `core`."""
+        url = self.state()["databases"][database]
         if url.startswith("sqlite:"):
-            opened = sqlite3.connect(f"file:{url.removeprefix('sqlite:')}?mode=ro", uri=True)
-        else:
-            opened = psycopg2.connect(url)
-        with contextlib.closing(opened) as connection:
+            return sqlite3.connect(f"file:{url.removeprefix('sqlite:')}?mode=ro", uri=True)
+        return psycopg2.connect(url)
+
+    def rows(self, database, query):
+        """What it answers to `query`; bytes as bytes."""
+        with contextlib.closing(self.connect(database)) as connection:
             cursor = connection.cursor()
             cursor.execute(query)
             return [tuple(bytes(value) if isinstance(value, memoryview) else value
                           for value in row) for row in cursor.fetchall()]
+
+    def vault_rows(self, query):
+        return self.rows("vault", query)
 
     def written(self):
         """All that the processes have said, and the audit log."""
