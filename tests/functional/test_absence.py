@@ -3,13 +3,13 @@ goes on by itself when the part is back. Nothing was done that the log does not 
 """
 import contextlib
 import datetime
-import os
 import signal
 import time
 
 import pytest
 
 import leak_scan
+from held import frozen
 from running_deployment import running, wait_until
 
 # The longest wait of a request: a turn, a connection, an answer (docs/pan-existence.md, place 2).
@@ -58,32 +58,6 @@ def postgres_stopped(deployment):
         yield
     finally:
         deployment.processes["postgres"] = deployment.postgres.start()
-
-
-def frozen_pids(process):
-    """The process and its children: PostgreSQL serves in them."""
-    pids, found = [process.pid], []
-    while pids:
-        pid = pids.pop()
-        found.append(pid)
-        children = f"/proc/{pid}/task/{pid}/children"
-        with contextlib.suppress(OSError), open(children) as file:
-            pids += map(int, file.read().split())
-    return found
-
-
-@contextlib.contextmanager
-def frozen(deployment, instance):
-    """`instance` is there and answers nothing."""
-    pids = frozen_pids(deployment.processes[instance])
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def assert_unavailable(answer, *problems):
