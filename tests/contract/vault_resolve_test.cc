@@ -81,7 +81,8 @@ class ResolveTest : public VaultTest {
     return served;
   }
   std::size_t run_removals() {
-    RemovalJob job({loop_, *processor_tokens_, stored_cards_, recorder_, random_, clock_});
+    RemovalJob job(
+        {loop_, *processor_tokens_, stored_cards_, recorder_, random_, clock_, metrics_});
     return loop_.run_until_done(job.run_once());
   }
   std::size_t queued() { return rows("SELECT tries FROM removals").size(); }
@@ -404,9 +405,11 @@ TEST_F(ResolveTest, RemovalIsRepeatedLaterAndGivenUpWithAnEntry) {
   stored_cards_.remove_fails = true;
   EXPECT_EQ(run_removals(), 0U);
   EXPECT_EQ(queued(), 1U);
+  EXPECT_THAT(registry_.text(), HasSubstr("strongroom_removals_queued 1"));
   clock_.now += std::chrono::microseconds(RemovalJob::kGiveUpAfter).count();
   EXPECT_EQ(run_removals(), 0U);
   EXPECT_EQ(queued(), 0U);
+  EXPECT_THAT(registry_.text(), HasSubstr("strongroom_removals_queued 0"));
   EXPECT_EQ(recorder_.entries.back().event_type, EventType::processor_token_revoke);
   EXPECT_EQ(recorder_.entries.back().outcome, Outcome::failed);
 }

@@ -71,7 +71,8 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                  .stored_cards = stored_cards_,
                  .recorder = audit_.client(),
                  .random = shared.random,
-                 .clock = shared.clock}),
+                 .clock = shared.clock,
+                 .metrics = shared.metrics}),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {

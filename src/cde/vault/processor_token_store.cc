@@ -51,6 +51,7 @@ constexpr std::string_view kQueue =
 constexpr std::string_view kDue =
     "SELECT removal_id, connector, account, processor_token, queued_at, tries FROM removals"
     " WHERE try_at <= $1 ORDER BY try_at LIMIT $2";
+constexpr std::string_view kQueued = "SELECT CAST(count(*) AS bigint) FROM removals";
 constexpr std::string_view kDrop = "DELETE FROM removals WHERE removal_id = $1";
 constexpr std::string_view kPostpone =
     "UPDATE removals SET tries = tries + 1, try_at = $2 WHERE removal_id = $1";
@@ -191,6 +192,12 @@ async::Task<Result<std::vector<Removal>>> ProcessorTokenStore::due(std::int64_t 
     due.push_back(std::move(removal));
   }
   co_return due;
+}
+
+async::Task<Result<std::int64_t>> ProcessorTokenStore::queued() {
+  Statement statement{kQueued};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  co_return rows.front()[0].integer();
 }
 
 async::Task<Result<void>> ProcessorTokenStore::drop(RemovalId id) {

@@ -116,6 +116,7 @@ class ProcessorTokenStore final {
   // Up to `count_max` of what is due, the longest waiting first.
   [[nodiscard]] async::Task<Result<std::vector<Removal>>> due(std::int64_t now_us,
                                                               std::int64_t count_max);
+  [[nodiscard]] async::Task<Result<std::int64_t>> queued();  // how many, due or not
   [[nodiscard]] async::Task<Result<void>> drop(RemovalId id);
   [[nodiscard]] async::Task<Result<void>> postpone(RemovalId id, std::int64_t until_us);
 

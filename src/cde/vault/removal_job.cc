@@ -33,6 +33,8 @@ async::Task<std::size_t> RemovalJob::run_once() {
     const bool gone = co_await remove(removal);
     if (gone) ++removed;
   }
+  const auto queued = co_await parts_.store.queued();
+  if (queued) parts_.metrics.set_removals_queued(*queued);
   co_return removed;
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/stored_cards.h"
+#include "cde/vault/vault_metrics.h"
 #include "crypto/random.h"
 
 namespace strongroom::cde {
@@ -32,6 +33,7 @@ class RemovalJob final {
     audit::Recorder& recorder;
     crypto::Random& random;
     const Clock& clock;
+    VaultMetrics& metrics;
   };
   explicit RemovalJob(Parts parts) : parts_(parts) {}
 

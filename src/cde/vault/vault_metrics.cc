@@ -15,7 +15,9 @@ static_assert(kResultNames.size() == std::to_underlying(ResolveResult::unavailab
 
 VaultMetrics::VaultMetrics(Registry& registry)
     : stale_(registry.counter("strongroom_processor_tokens_stale_total",
-                              "Processor tokens dropped because the processor forgot the card.")) {
+                              "Processor tokens dropped because the processor forgot the card.")),
+      removals_(registry.gauge("strongroom_removals_queued",
+                               "Stored cards that their processors are still to forget.")) {
   for (std::size_t result = 0; result < kResults; ++result) {
     durations_[result] =
         &registry.histogram("strongroom_resolve_seconds", "Time of resolves, by what they came to.",

@@ -1,4 +1,5 @@
-// VaultMetrics: what became of the resolves, and how long they took, for /metrics.
+// VaultMetrics: what became of the resolves, how long they took, and what processors are still to
+// forget, for /metrics.
 #pragma once
 
 #include <array>
@@ -27,11 +28,13 @@ class VaultMetrics {
   void count(ResolveResult result, std::chrono::steady_clock::duration took) noexcept;
   // A processor token that its processor has forgotten.
   void count_stale() noexcept { stale_.add(); }
+  void set_removals_queued(std::int64_t count) noexcept { removals_.set(count); }
 
  private:
   static constexpr std::size_t kResults = 5;
   std::array<Histogram*, kResults> durations_{};  // their counts are the results' counts
   Counter& stale_;
+  Gauge& removals_;
 };
 
 }  // namespace strongroom::cde
