@@ -74,7 +74,8 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                 .connectors = connectors_,
                 .random = shared.random,
                 .clock = shared.clock,
-                .metrics = shared.metrics}),
+                .metrics = shared.metrics,
+                .instance = shared.host.deployment.instance}),
       listener_(loop, std::move(verifier)) {
   add_service_routes(listener_.router(), parts());
 }
@@ -109,7 +110,7 @@ async::Task<Result<void>> Worker::recover() {
   if (!known || index_ != 0) co_return known;
   SR_CO_CHECK_OK(co_await desk_.recover());
   const auto lost =
-      co_await store_.lose_pending(shared_.host.deployment.instance, shared_.clock.now_us());
+      co_await store_.lose_open(shared_.host.deployment.instance, shared_.clock.now_us());
   if (!lost) co_return fail(lost.error());
   if (*lost > 0) log::warn("payments of an earlier run are unknown", {{"count", *lost}});
   co_return co_await audit_.record_start();

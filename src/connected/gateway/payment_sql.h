@@ -102,7 +102,7 @@ inline constexpr auto kSelectDueText =
          " FROM attempts WHERE next_at > 0 AND next_at <= $1 ORDER BY next_at LIMIT $2");
 inline constexpr std::string_view kSelectDue = view(kSelectDueText);
 inline constexpr std::string_view kClaim =
-    "UPDATE attempts SET next_at = $3 WHERE id = $1 AND next_at = $2 RETURNING id";
+    "UPDATE attempts SET next_at = $3, owner = $4 WHERE id = $1 AND next_at = $2 RETURNING id";
 inline constexpr std::string_view kSelectUnsettled =
     "SELECT CAST(count(*) AS bigint), CAST(coalesce(min(created_at), 0) AS bigint) "
     "FROM attempts WHERE next_at > 0 AND state = 'unknown'";
@@ -111,8 +111,9 @@ inline constexpr std::string_view kLosePendingPayments =
     "UPDATE payments SET open_lost = 1 WHERE open_attempt <> '' AND id IN "
     "(SELECT payment_id FROM attempts WHERE next_at > 0 AND state = 'pending' AND owner = $1) "
     "RETURNING id";
-inline constexpr std::string_view kLosePendingAttempts =
-    "UPDATE attempts SET state = 'unknown', next_at = $2 "
-    "WHERE next_at > 0 AND state = 'pending' AND owner = $1 RETURNING id";
+// Also those that it had claimed to settle them.
+inline constexpr std::string_view kLoseOpenAttempts =
+    "UPDATE attempts SET state = 'unknown', next_at = $2 WHERE next_at > 0 AND owner = $1 "
+    "RETURNING id";
 
 }  // namespace strongroom::connected::gateway

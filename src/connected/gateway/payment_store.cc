@@ -218,11 +218,12 @@ async::Task<Result<std::vector<AttemptRow>>> PaymentStore::due(std::int64_t now_
   co_return attempts;
 }
 
-async::Task<Result<bool>> PaymentStore::claim(const AttemptRow& attempt, std::int64_t until_us) {
+async::Task<Result<bool>> PaymentStore::claim(const AttemptRow& attempt, std::string owner,
+                                              std::int64_t until_us) {
   std::vector<Statement> statements;
   statements.push_back({.sql = kClaim,
                         .parameters = {Value::text(attempt.id), Value::integer(attempt.next_at_us),
-                                       Value::integer(until_us)}});
+                                       Value::integer(until_us), Value::text(owner)}});
   const auto written = co_await database_.write(std::move(statements));
   if (!written) co_return fail(written.error());
   co_return !written->front().empty();
@@ -238,12 +239,11 @@ async::Task<Result<Unsettled>> PaymentStore::unsettled() {
   co_return unsettled;
 }
 
-async::Task<Result<std::size_t>> PaymentStore::lose_pending(std::string owner,
-                                                            std::int64_t now_us) {
+async::Task<Result<std::size_t>> PaymentStore::lose_open(std::string owner, std::int64_t now_us) {
   std::vector<Statement> statements;
   statements.push_back({.sql = kLosePendingPayments, .parameters = {Value::text(owner)}});
   statements.push_back(
-      {.sql = kLosePendingAttempts, .parameters = {Value::text(owner), Value::integer(now_us)}});
+      {.sql = kLoseOpenAttempts, .parameters = {Value::text(owner), Value::integer(now_us)}});
   const auto written = co_await database_.write(std::move(statements));
   if (!written) co_return fail(written.error());
   co_return written->back().size();

@@ -68,12 +68,12 @@ class PaymentStore final {
 
   // Open attempts whose time to be settled has come; at most kDueMax, the most overdue first.
   [[nodiscard]] async::Task<Result<std::vector<AttemptRow>>> due(std::int64_t now_us);
-  // Takes a due attempt until `until_us`. False: another instance has.
-  [[nodiscard]] async::Task<Result<bool>> claim(const AttemptRow& attempt, std::int64_t until_us);
+  // Takes a due attempt for `owner` until `until_us`. False: another instance has.
+  [[nodiscard]] async::Task<Result<bool>> claim(const AttemptRow& attempt, std::string owner,
+                                                std::int64_t until_us);
   [[nodiscard]] async::Task<Result<Unsettled>> unsettled();
-  // Turns what an earlier run of `owner` left pending into unknown, due at once; gives how many.
-  [[nodiscard]] async::Task<Result<std::size_t>> lose_pending(std::string owner,
-                                                              std::int64_t now_us);
+  // Turns what an earlier run of `owner` left open into unknown, due at once; gives how many.
+  [[nodiscard]] async::Task<Result<std::size_t>> lose_open(std::string owner, std::int64_t now_us);
 
  private:
   // Two statements that belong together; each tells by a returned row that it took effect.

@@ -81,7 +81,8 @@ async::Task<Result<bool>> Settler::settle(AttemptRow attempt) {
   const std::int64_t now_us = parts_.clock.now_us();
   // Claimed for as long as asking may take, so that no second instance asks meanwhile, and nothing
   // is lost if this one dies over it.
-  SR_CO_TRY(const bool claimed, co_await parts_.store.claim(attempt, now_us + kPendingUs));
+  SR_CO_TRY(const bool claimed,
+            co_await parts_.store.claim(attempt, parts_.instance, now_us + kPendingUs));
   if (!claimed) co_return false;
   attempt.next_at_us = now_us + kPendingUs;
   SR_CO_TRY(auto payment, co_await parts_.store.payment(attempt.merchant, attempt.payment));

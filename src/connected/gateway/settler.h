@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "async/loop.h"
 #include "async/task.h"
@@ -38,8 +40,9 @@ class Settler final {
     crypto::Random& random;
     const Clock& clock;
     SettlerMetrics metrics;
+    std::string instance;  // owner of the attempts that are being settled here
   };
-  explicit Settler(Parts parts) noexcept : parts_(parts) {}
+  explicit Settler(Parts parts) noexcept : parts_(std::move(parts)) {}
 
   // Settles what is due, once; gives how many attempts are settled now.
   [[nodiscard]] async::Task<Result<std::size_t>> settle_due();

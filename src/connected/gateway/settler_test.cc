@@ -160,14 +160,27 @@ TEST_F(SettlerTest, ARestartFindsItsOwnPendingAttempts) {
   EXPECT_EQ(status_of(id), "pending");
   close_database();
   open_database();
-  EXPECT_EQ(wait(store_->lose_pending("another", clock_.now)), 0U);
+  EXPECT_EQ(wait(store_->lose_open("another", clock_.now)), 0U);
   EXPECT_EQ(status_of(id), "pending");
-  EXPECT_EQ(wait(store_->lose_pending("gatewayd", clock_.now)), 1U);
+  EXPECT_EQ(wait(store_->lose_open("gatewayd", clock_.now)), 1U);
   EXPECT_EQ(status_of(id), "unknown");
   EXPECT_EQ(settle(1, 0), 1);
   EXPECT_EQ(status_of(id), "captured");
   EXPECT_EQ(processor_.last_ticket, "old ticket");
-  EXPECT_EQ(wait(store_->lose_pending("gatewayd", clock_.now)), 0U);
+  EXPECT_EQ(wait(store_->lose_open("gatewayd", clock_.now)), 0U);
+}
+
+TEST_F(SettlerTest, ARestartTakesUpWhatItHadClaimed) {
+  processor_.faults = {Fault::lost_after};
+  const auto done = pay("k1");
+  clock_.now += kHourUs;
+  const auto due = wait(store_->due(clock_.now));
+  ASSERT_EQ(wait(store_->claim(due->front(), "another", clock_.now + kPendingUs)), true);
+  EXPECT_EQ(wait(store_->lose_open("gatewayd", clock_.now)), 0U);
+  EXPECT_EQ(settle(1, 0), 0);
+  EXPECT_EQ(wait(store_->lose_open("another", clock_.now)), 1U);
+  EXPECT_EQ(settle(1, 0), 1);
+  EXPECT_EQ(status_of(done->payment.id), "captured");
 }
 
 TEST_F(SettlerTest, OneInstanceClaimsAnAttempt) {
@@ -176,8 +189,8 @@ TEST_F(SettlerTest, OneInstanceClaimsAnAttempt) {
   clock_.now += kHourUs;
   const auto due = wait(store_->due(clock_.now));
   ASSERT_EQ(due->size(), 1U);
-  EXPECT_EQ(wait(store_->claim(due->front(), clock_.now + 1)), true);
-  EXPECT_EQ(wait(store_->claim(due->front(), clock_.now + 2)), false);
+  EXPECT_EQ(wait(store_->claim(due->front(), "gatewayd", clock_.now + 1)), true);
+  EXPECT_EQ(wait(store_->claim(due->front(), "another", clock_.now + 2)), false);
 }
 
 TEST_F(SettlerTest, AnOutcomeIsConcludedOnce) {

@@ -62,7 +62,8 @@ class GatewayTest : public ::testing::Test {
                                     .clock = clock_,
                                     .metrics = {.unknown = metrics_.gauge("unknown", "-"),
                                                 .oldest_age_seconds = metrics_.gauge("age", "-"),
-                                                .settled = metrics_.counter("settled", "-")}});
+                                                .settled = metrics_.counter("settled", "-")},
+                                    .instance = "gatewayd"});
   }
   void close_database() {
     if (!database_) return;
