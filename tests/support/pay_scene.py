@@ -161,10 +161,11 @@ class Scene:
         for operation in self.operations:
             wait_until(operation.settle, f"{operation.name} is settled", SETTLED_SECONDS)
             operation.close()
-            assert operation.told["status"] == operation.end
-        told = [operation.told for operation in self.operations]
-        books.assert_agree(self.deployment, told)
-        assert len(told) == len({body["id"] for body in told})
+        told = {operation.name: operation.told for operation in self.operations}
+        books.assert_agree(self.deployment, told.values())
+        for operation in self.operations:
+            assert operation.told["status"] == operation.end, (operation.name, operation.told)
+        assert len({body["id"] for body in told.values()}) == len(told), told
 
 
 @contextlib.contextmanager
