@@ -25,16 +25,16 @@ void write_value(const Gauge& gauge, prometheus::ClientMetric& out) {
 }
 
 void write_value(const Histogram& histogram, prometheus::ClientMetric& out) {
-  const auto& [bounds, unit] = histogram.buckets();
+  const auto& [bounds, per_unit] = histogram.buckets();
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     below += histogram.count(i);
-    out.histogram.bucket.push_back({below, static_cast<double>(bounds[i]) * unit});
+    out.histogram.bucket.push_back({below, static_cast<double>(bounds[i]) / per_unit});
   }
   below += histogram.count(bounds.size());
   out.histogram.bucket.push_back({below, std::numeric_limits<double>::infinity()});
   out.histogram.sample_count = below;
-  out.histogram.sample_sum = static_cast<double>(histogram.sum()) * unit;
+  out.histogram.sample_sum = static_cast<double>(histogram.sum()) / per_unit;
 }
 
 template <class Families>
@@ -58,7 +58,7 @@ void collect(const Families& families, prometheus::MetricType type,
 Buckets duration_buckets_us() {
   return {.bounds = {50, 100, 200, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 50'000, 100'000,
                      200'000, 500'000, 1'000'000, 2'000'000, 5'000'000, 10'000'000},
-          .unit = 1e-6};
+          .per_unit = 1e6};
 }
 
 Buckets batch_buckets() { return {.bounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}}; }

@@ -46,10 +46,11 @@ class alignas(64) Gauge {
 };
 
 // Buckets are the upper bounds (included, ascending) of a histogram in the unit that is observed,
-// and what one such unit is in the unit that the name of the metric promises.
+// and how many such units are one of the unit that the name of the metric promises (a quotient is
+// shown as 0.0001, where a product with 1e-6 would be 9.99...e-05).
 struct Buckets {
   std::vector<std::int64_t> bounds;
-  double unit = 1;
+  double per_unit = 1;
 };
 // For durations observed in microseconds and shown in seconds: 50 us to 10 s.
 [[nodiscard]] Buckets duration_buckets_us();

@@ -28,13 +28,14 @@ TEST(MetricsTest, WritesCountersAndGauges) {
 TEST(MetricsTest, WritesHistogramsInTheirUnit) {
   Registry registry;
   Histogram& histogram = registry.histogram("wait_seconds", "Waiting time.",
-                                            {.bounds = {500, 1'000'000}, .unit = 1e-6});
+                                            {.bounds = {100, 500, 1'000'000}, .per_unit = 1e6});
   for (const std::int64_t us : {0, 500, 501, 1'000'000, 1'000'001}) histogram.observe(us);
   EXPECT_EQ(registry.text(),
             "# HELP wait_seconds Waiting time.\n"
             "# TYPE wait_seconds histogram\n"
             "wait_seconds_count 5\n"
             "wait_seconds_sum 2.001002\n"
+            "wait_seconds_bucket{le=\"0.0001\"} 1\n"
             "wait_seconds_bucket{le=\"0.0005\"} 2\n"
             "wait_seconds_bucket{le=\"1\"} 4\n"
             "wait_seconds_bucket{le=\"+Inf\"} 5\n");
