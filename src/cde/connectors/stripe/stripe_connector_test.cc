@@ -628,6 +628,7 @@ TEST_F(StripeConnectorTest, CredentialsAreOfTheProfile) {
   EXPECT_TRUE(check("rk_live_1234567890", Profile::production).has_value());
   EXPECT_EQ(check("sk_live_1234567890", Profile::demo).error().code(),
             ErrorCode::permission_denied);
+  EXPECT_EQ(check("sk_live_1", Profile::demo).error().code(), ErrorCode::permission_denied);
   EXPECT_EQ(check("rk_test_1234567890", Profile::production).error().code(),
             ErrorCode::permission_denied);
   for (const std::string_view text :

@@ -69,13 +69,13 @@ Result<void> StripeConnector::check_credential(std::span<const std::byte> creden
   const std::string_view text = as_text(credential);
   const bool test = text.starts_with("sk_test_") || text.starts_with("rk_test_");
   const bool live = text.starts_with("sk_live_") || text.starts_with("rk_live_");
+  if ((test || live) && live != (profile == Profile::production)) {
+    return fail({ErrorCode::permission_denied,
+                 "the demo profile takes test keys only, the production profile live ones only"});
+  }
   if ((!test && !live) || text.size() < kCredentialSizeMin || text.size() > kCredentialSizeMax ||
       !std::ranges::all_of(text, is_credential_character)) {
     return fail({ErrorCode::invalid_argument, "must be a secret or restricted key of Stripe's"});
-  }
-  if (live != (profile == Profile::production)) {
-    return fail({ErrorCode::permission_denied,
-                 "the demo profile takes test keys only, the production profile live ones only"});
   }
   return {};
 }
