@@ -59,6 +59,8 @@ struct SecretReference {
 [[nodiscard]] Result<SecretReference> parse_secret_reference(std::string_view text,
                                                              const std::string& folder,
                                                              Profile profile);
+// The reference as it is shown to an operator: "file PATH", "variable NAME".
+[[nodiscard]] std::string text_of(const SecretReference& reference);
 // The secret, at most 64 KiB, as read_secret_file reads it; not_found when the variable is not set.
 [[nodiscard]] Result<SecretBytes> resolve_secret(const SecretReference& reference);
 

@@ -49,6 +49,11 @@ Result<SecretReference> parse_secret_reference(std::string_view text, const std:
   return fail({ErrorCode::invalid_argument, "a secret is given as file:PATH or env:NAME:"});
 }
 
+std::string text_of(const SecretReference& reference) {
+  const bool file = reference.kind == SecretReference::Kind::file;
+  return (file ? "file " : "variable ") + reference.where;
+}
+
 Result<SecretBytes> resolve_secret(const SecretReference& reference) {
   if (reference.kind == SecretReference::Kind::file) {
     return read_secret_file(reference.where, kSecretSizeMax);

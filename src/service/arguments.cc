@@ -41,6 +41,7 @@ EXIT STATUS
     1    --check-sandbox found something that was not denied
     2    did not start: usage, configuration, PIN, module, port in use, schema; the reason is the
          last line on standard error
+    3    was cut off: what was under way did not end within ten seconds of SIGTERM
 )";
 
 bool belongs_to(std::string_view instance, std::string_view name) {

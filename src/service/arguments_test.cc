@@ -51,7 +51,8 @@ TEST(ArgumentsTest, HelpAndVersionEndTheRunWell) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(status_of({"--help"}), 0);
   const std::string help = testing::internal::GetCapturedStdout();
-  for (const char* heading : {"NAME", "SYNOPSIS", "OPTIONS", "SIGNALS", "EXIT STATUS", "a test"}) {
+  for (const char* heading :
+       {"NAME", "SYNOPSIS", "OPTIONS", "SIGNALS", "EXIT STATUS", "\n    3 ", "a test"}) {
     EXPECT_NE(help.find(heading), std::string::npos) << heading;
   }
   testing::internal::CaptureStdout();

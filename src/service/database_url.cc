@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <system_error>
 
 namespace strongroom::service {
 namespace {
@@ -128,6 +129,15 @@ DatabaseUrl database_url(const Deployment& deployment, ConfigSection& section,
                    {ErrorCode::invalid_argument, "must be sqlite:PATH or a postgresql:// URI"});
   }
   return {};
+}
+
+Start<void> require_folder(const DatabaseUrl& url) {
+  std::error_code error;
+  if (url.sqlite_folder.empty() || std::filesystem::exists(url.sqlite_folder, error)) return {};
+  return start_failure(url.sqlite_folder,
+                       {ErrorCode::not_found,
+                        "no such folder for the database; was the deployment moved? Then mend"
+                        " `database` in its configuration"});
 }
 
 }  // namespace strongroom::service

@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "service/deployment.h"
+#include "service/start_error.h"
 
 namespace strongroom::service {
 
@@ -28,5 +29,8 @@ struct DatabaseUrl {
 // passfile or a client certificate stands for it.
 [[nodiscard]] DatabaseUrl database_url(const Deployment& deployment, ConfigSection& section,
                                        std::string_view key);
+
+// That SQLite's folder is there; the sandbox could not say which path it missed.
+[[nodiscard]] Start<void> require_folder(const DatabaseUrl& url);
 
 }  // namespace strongroom::service

@@ -202,6 +202,11 @@ Result<void> require_free(const Address& where) {
       static_cast<std::uint32_t>(reason)));
 }
 
+std::string text_of(const Credentials& credentials) {
+  return fmt::format("certificate {} and key {}", credentials.certificate_path,
+                     credentials.key_path);
+}
+
 Credentials read_credentials(ConfigSection& section) {
   Credentials credentials;
   credentials.certificate_path = section.path("certificate");

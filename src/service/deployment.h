@@ -82,6 +82,8 @@ struct Credentials {
   std::string key_path;
 };
 [[nodiscard]] Credentials read_credentials(ConfigSection& section);
+// Both files' names, for who could not read one of them.
+[[nodiscard]] std::string text_of(const Credentials& credentials);
 
 // TLS of one instance, read from the files now. Call again on SIGHUP and hand the new context to
 // Server::set_tls or Client::set_tls. invalid_argument, not_found, permission_denied (also for a

@@ -135,8 +135,37 @@ def test_bad_address(made, daemon, address):
 
 
 def test_softhsm_in_production_says_what_to_set(made):
-    said = reason(made, "vaultd", ('profile = "demo"', 'profile = "production"'))
-    assert "SoftHSM is no hardware" in said and 'hsm_assurance = "software" in [hsm]' in said
+    said = reason(made, "vaultd", ('profile = "demo"', 'profile = "production"'),
+                  ('hsm_assurance = "software"', 'hsm_assurance = "hardware"'))
+    assert "SoftHSM is no hardware" in said
+    assert said.endswith("""set hsm_assurance = "software" in [hsm] beside 'module'""")
+
+
+@pytest.mark.parametrize("daemon, before", [
+    ("authd", "secrets/authd.passphrase"), ("auditd", "secrets/auditd.passphrase"),
+    ("vaultd", "secrets/hsm.pin"), ("gatewayd", "tls/gatewayd/gatewayd.key"),
+    ("edged", "tls/edged/public.key"), ("authd", "data/authd/ticket.sealed"),
+])
+def test_an_absent_file_is_named(made, daemon, before):
+    said = reason(made, daemon, (before, "nowhere/it"))
+    assert str(made.dir / "nowhere/it") in said
+
+
+@pytest.mark.parametrize("daemon", ["authd", "gatewayd", "vaultd"])
+def test_the_folder_of_a_moved_database_is_named(made, daemon):
+    said = reason(made, daemon, (f"sqlite:data/{daemon}/", "sqlite:/nowhere/data/"))
+    assert said.startswith(f"{daemon}: /nowhere/data: ") and "moved" in said
+
+
+def test_the_folder_of_a_moved_token_is_named(made):
+    conf = made.dir / "hsm/moved.conf"
+    conf.write_text("directories.tokendir = /nowhere/hsm/tokens\n")
+    said = reason(made, "vaultd", ("hsm/softhsm2.conf", "hsm/moved.conf"))
+    assert said.startswith("vaultd: /nowhere/hsm/tokens: ") and "moved" in said
+
+
+def test_connectord_asks_which_one_it_is(made):
+    assert "connectord-NAME by '--instance'" in reason(made, "connectord")
 
 
 @pytest.mark.parametrize("daemon", ["vaultd", "edged", "authd"])

@@ -137,7 +137,8 @@ class Service final : public service::Service {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("[auditd] passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("[auditd] passphrase: " + text_of(config.passphrase), passphrase.error());
   const auto seed = crypto::read_sealed_file(config.checkpoint_key_path, *passphrase, kPurpose);
   if (!seed) return start_failure(config.checkpoint_key_path, seed.error());
   auto signer = crypto::Ed25519Signer::from_seed(*seed);
@@ -171,7 +172,8 @@ Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("[auditd] passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("[auditd] passphrase: " + text_of(config.passphrase), passphrase.error());
   const auto signer = make_checkpoint_key(config, *passphrase);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
   const std::string vkey = vkey_text(host.deployment, *signer);

@@ -76,14 +76,16 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
+  SR_CHECK_OK(service::require_folder(config.database));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("[authd] passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("[authd] passphrase: " + text_of(config.passphrase), passphrase.error());
   auto signer = connected::auth::load_ticket_signer(config.ticket_key_path, *passphrase);
   if (!signer) return start_failure(config.ticket_key_path, signer.error());
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
-  if (!tls) return start_failure("[authd] certificate and key", tls.error());
+  if (!tls) return start_failure("[authd] " + text_of(config.credentials), tls.error());
   return std::make_unique<Service>(host, std::move(config), *std::move(signer), *auditd);
 }
 
@@ -97,7 +99,8 @@ Start<void> migrate(Host& host) {
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("[authd] passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("[authd] passphrase: " + text_of(config.passphrase), passphrase.error());
   crypto::SystemRandom random;
   const TicketKeyFiles files{.sealed_path = config.ticket_key_path,
                              .public_path = host.deployment.ticket_keys_path};

@@ -73,6 +73,11 @@ Result<service::Address> parse_host(std::string_view text) {
 
 ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section(deployment.section));
+  if (deployment.instance == deployment.program && !section.has("listen")) {
+    section.refuse("--instance", {ErrorCode::invalid_argument,
+                                  "which [connectord.NAME] to run is not said: give connectord-NAME"
+                                  " by"});
+  }
   Config config;
   config.listen = service::read_address(section, "listen");
   config.credentials = service::read_credentials(section);

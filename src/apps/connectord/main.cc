@@ -99,13 +99,14 @@ Result<std::vector<std::string>> look_up(const std::string& name) {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("passphrase: " + text_of(config.passphrase), passphrase.error());
   auto keys = cde::load_seal_keys(config.seal_key_path, *passphrase);
   if (!keys) return start_failure(config.seal_key_path, keys.error());
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
-  if (!tls) return start_failure("certificate and key", tls.error());
+  if (!tls) return start_failure(text_of(config.credentials), tls.error());
   const auto processor_tls = load_processor_tls(config.processor);
   if (!processor_tls) return start_failure(config.processor.ca_path, processor_tls.error());
   if (needs_look_up(config.processor)) {
@@ -119,7 +120,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase) return start_failure("passphrase", passphrase.error());
+  if (!passphrase)
+    return start_failure("passphrase: " + text_of(config.passphrase), passphrase.error());
   crypto::SystemRandom random;
   const auto made = cde::make_seal_key(config.seal_key_path, *passphrase, random);
   if (!made) return start_failure(config.seal_key_path, made.error());

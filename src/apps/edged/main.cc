@@ -62,7 +62,7 @@ class Service final : public service::Service {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   if (auto tls = service::load_public_tls(config.public_tls); !tls) {
-    return start_failure("[edged] public certificate and key", tls.error());
+    return start_failure("[edged] public " + text_of(config.public_tls), tls.error());
   }
   return std::make_unique<Service>(host, std::move(config));
 }

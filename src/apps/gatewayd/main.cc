@@ -85,8 +85,9 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
+  SR_CHECK_OK(service::require_folder(config.database));
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
-  if (!tls) return start_failure("[gatewayd] certificate and key", tls.error());
+  if (!tls) return start_failure("[gatewayd] " + text_of(config.credentials), tls.error());
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   return std::make_unique<Service>(host, std::move(config), *auditd);

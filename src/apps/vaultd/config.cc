@@ -12,7 +12,7 @@ namespace {
 constexpr Error kSoftwareInProduction{
     ErrorCode::permission_denied,
     "SoftHSM is no hardware, which the production profile asks for; to run on it all the same, and "
-    "have every report say so, set hsm_assurance = \"software\" in [hsm]"};
+    "have every report say so, set hsm_assurance = \"software\" in [hsm] beside"};
 
 ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section("hsm"));

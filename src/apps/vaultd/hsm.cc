@@ -1,9 +1,14 @@
 // Opening and initializing the HSM.
 #include "apps/vaultd/hsm.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <system_error>
 #include <utility>
 
+#include "base/file.h"
 #include "base/try.h"
 
 namespace strongroom::vaultd {
@@ -13,12 +18,34 @@ using service::Start;
 using service::start_failure;
 
 constexpr std::size_t kQueueMax = 4096;
+constexpr std::size_t kConfBytesMax = 64 * 1024;
 constexpr Error kNoSoPin{ErrorCode::invalid_argument, "a blank token needs so_pin"};
 constexpr Error kNoToken{ErrorCode::not_found, "no such token, and no blank slot to make it in"};
 
+// Without its folder SoftHSM says only that a call failed.
+Start<void> require_token_folder(const std::string& softhsm_conf) {
+  const auto text = read_file(softhsm_conf, kConfBytesMax);
+  if (!text) return start_failure(softhsm_conf, text.error());
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("directories.tokendir")) continue;
+    const std::string folder = line.substr(std::min(line.find_first_of('/'), line.size()));
+    std::error_code error;
+    if (folder.empty() || std::filesystem::exists(folder, error)) continue;
+    return start_failure(folder, {ErrorCode::not_found,
+                                  "no such folder for SoftHSM's token; was the deployment moved?"
+                                  " Then mend directories.tokendir in its softhsm_conf"});
+  }
+  return {};
+}
+
 Start<std::unique_ptr<pkcs11::Module>> load_module(const HsmConfig& config) {
   // SoftHSM finds its configuration, and with it its tokens, by this variable alone.
-  if (!config.softhsm_conf.empty()) ::setenv("SOFTHSM2_CONF", config.softhsm_conf.c_str(), 1);
+  if (!config.softhsm_conf.empty()) {
+    SR_CHECK_OK(require_token_folder(config.softhsm_conf));
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread runs yet
+    ::setenv("SOFTHSM2_CONF", config.softhsm_conf.c_str(), 1);
+  }
   auto module = pkcs11::Module::load(config.module);
   if (!module) return start_failure(config.module, module.error());
   return *std::move(module);
@@ -26,7 +53,7 @@ Start<std::unique_ptr<pkcs11::Module>> load_module(const HsmConfig& config) {
 
 Start<std::unique_ptr<pkcs11::Token>> open_token(pkcs11::Module& module, const HsmConfig& config) {
   auto pin = resolve_secret(config.pin);
-  if (!pin) return start_failure("[hsm] pin", pin.error());
+  if (!pin) return start_failure("[hsm] pin: " + text_of(config.pin), pin.error());
   auto token = pkcs11::Token::open(module, config.token, *std::move(pin));
   if (!token) return start_failure("HSM token", token.error());
   return *std::move(token);
@@ -35,9 +62,12 @@ Start<std::unique_ptr<pkcs11::Token>> open_token(pkcs11::Module& module, const H
 Start<void> make_token(pkcs11::Module& module, pkcs11::SlotId slot, const HsmConfig& config) {
   const auto so_pin =
       config.so_pin ? resolve_secret(*config.so_pin) : Result<SecretBytes>(fail(kNoSoPin));
-  if (!so_pin) return start_failure("[hsm] so_pin", so_pin.error());
+  if (!so_pin) {
+    const std::string where = config.so_pin ? ": " + text_of(*config.so_pin) : "";
+    return start_failure("[hsm] so_pin" + where, so_pin.error());
+  }
   const auto pin = resolve_secret(config.pin);
-  if (!pin) return start_failure("[hsm] pin", pin.error());
+  if (!pin) return start_failure("[hsm] pin: " + text_of(config.pin), pin.error());
   const auto made = pkcs11::Token::initialize(module, slot, config.token, *so_pin, *pin);
   if (!made) return start_failure("HSM token", made.error());
   return {};

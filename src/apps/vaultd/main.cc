@@ -78,11 +78,12 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
+  SR_CHECK_OK(service::require_folder(config.database));
   SR_TRY(Hsm hsm, Hsm::open(config.hsm, config.workers));
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.tls);
-  if (!tls) return start_failure("[vaultd] certificate and key", tls.error());
+  if (!tls) return start_failure("[vaultd] " + text_of(config.tls), tls.error());
   return std::make_unique<Service>(host, std::move(config), std::move(hsm), *auditd);
 }
 
