@@ -139,6 +139,11 @@ class Deployment:
         import tomllib
         return tomllib.loads(self.config.read_text())
 
+    def _database_url(self, url):
+        """As the configuration has it, but with an absolute path."""
+        scheme, _, path = url.partition(":")
+        return f"sqlite:{self.dir / path}" if scheme == "sqlite" else url
+
     def simulator_address(self):
         """Where connectord-stripe looks for its processor: (host, port)."""
         host, _, port = self.settings()["connectord"]["stripe"]["host"].rpartition(":")
@@ -227,9 +232,9 @@ class Deployment:
             "audit_public_key": (self.dir / config["auditd"]["public_key"]).read_text().strip(),
             "audit_dir": str(self.dir / "audit"),
             "psp_sim": {"url": f"https://127.0.0.1:{self.simulator_address()[1]}"},
-            "databases": {"vault": config["vaultd"]["database"],
-                          "auth": config["authd"]["database"],
-                          "core": config["gatewayd"]["database"]},
+            "databases": {name: self._database_url(config[daemon]["database"])
+                          for name, daemon in (("vault", "vaultd"), ("auth", "authd"),
+                                               ("core", "gatewayd"))},
             "processes": {name: {"pid": process.pid, "log": str(self.log_path(name))}
                           for name, process in processes.items()},
         }

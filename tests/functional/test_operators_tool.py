@@ -133,6 +133,17 @@ def test_init_takes_back_what_it_made_when_a_step_fails(tmp_path):
     assert run(deployment, "init").returncode == OK
 
 
+def test_production_on_softhsm_is_asked_for_before_anything_is_made(tmp_path):
+    deployment = Deployment(tmp_path / "dir")
+    done = run(deployment, "init", "--profile", "production")
+    assert done.returncode == USAGE and "--hsm-assurance software" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not deployment.dir.exists()
+
+
+def test_demo_says_that_its_hsm_is_software(made):
+    assert tomllib.loads(made.config.read_text())["hsm"]["hsm_assurance"] == "software"
+
+
 def test_init_uses_the_ports_it_is_given(tmp_path):
     deployment = Deployment(tmp_path / "dir")
     assert run(deployment, "init", "--port-base", "41230").returncode == OK
@@ -276,6 +287,17 @@ def test_refusals_name_the_member(running, name, said):
     assert "(merchant)" in done.stderr
 
 
+@pytest.mark.parametrize("words, said", [
+    (("frobnicate",), "no such command: frobnicate (see strongroom --help)"),
+    (("merchants", "frobnicate"), "no such command: frobnicate (see strongroom merchants --help)"),
+    (("merchants",), "a command is missing (see strongroom merchants --help)"),
+    ((), "a command is missing (see strongroom --help)"),
+])
+def test_unknown_commands_are_named(words, said):
+    done = subprocess.run([BIN / "strongroom", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (USAGE, f"strongroom: {said}\n")
+
+
 def test_help_of_a_key_tells_the_default_role():
     done = subprocess.run([BIN / "strongroom", "api-keys", "create", "--help"],
                           capture_output=True, text=True)
@@ -355,6 +377,7 @@ def test_verify_finds_a_flipped_byte_and_names_its_place(fresh):
     stop(start(fresh, "auditd"))
     good = run(fresh, "audit", "verify")
     assert good.returncode == OK and good.stdout.startswith("intact\n")
+    assert "in 1 segment, 1 log, 1 checkpoint verified" in good.stdout
     assert "not yet signed for" not in good.stdout
     flip_journal_byte(fresh)
     bad = run(fresh, "audit", "verify")
@@ -378,7 +401,9 @@ def test_verify_believes_only_the_key_it_is_given(fresh, made):
     other = run(fresh, "audit", "verify", "--vkey", made.dir / "public/audit.vkey")
     assert other.returncode == CHECK_FAILED
     (fresh.dir / "nonsense").write_text("no key")
-    assert run(fresh, "audit", "verify", "--vkey", fresh.dir / "nonsense").returncode == USAGE
+    nonsense = run(fresh, "audit", "verify", "--vkey", fresh.dir / "nonsense")
+    assert nonsense.returncode == USAGE
+    assert nonsense.stderr == f"strongroom: {fresh.dir / 'nonsense'}: not a verifier key\n"
     assert run(fresh, "audit", "verify", "--vkey", fresh.dir / "absent").returncode == USAGE
 
 

@@ -7,7 +7,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdint>
 #include <expected>
+#include <string>
+#include <string_view>
 
 #include "audit/verify.h"
 #include "base/clock.h"
@@ -87,20 +90,26 @@ void print_bad(const audit::BadPlace& bad) {
   }
 }
 
+std::string count(std::uint64_t number, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", number, number == 1 ? one : many);
+}
+
 void print(const audit::VerifyReport& report) {
   if (report.bad) {
     print_bad(*report.bad);
   } else {
     fmt::print("intact\n");
   }
-  fmt::print("  {} entries in {} segments, {} logs, {} checkpoints verified\n", report.entries,
-             report.segments, report.logs, report.checkpoints);
+  fmt::print("  {} in {}, {}, {} verified\n", count(report.entries, "entry", "entries"),
+             count(report.segments, "segment", "segments"), count(report.logs, "log", "logs"),
+             count(report.checkpoints, "checkpoint", "checkpoints"));
   fmt::print(
-      "  {} entries newer than their log's last checkpoint{}\n", report.unsigned_entries,
+      "  {} newer than their log's last checkpoint{}\n",
+      count(report.unsigned_entries, "entry", "entries"),
       report.unsigned_entries == 0
           ? ""
           : ": checked, but not yet signed for; a running auditd signs within a second or two");
-  fmt::print("  {} intents without an outcome\n", report.open_intent_count);
+  fmt::print("  {} without an outcome\n", count(report.open_intent_count, "intent", "intents"));
   for (const auto& intent : report.open_intents) {
     fmt::print("    {} of {}, sequence {}\n", audit::name(intent.event_type), intent.instance,
                intent.sequence);
@@ -125,7 +134,8 @@ int verify_audit_log(const Context& context, const std::string& vkey_path) {
   if (!report) {
     const int status =
         report.error().code() == ErrorCode::invalid_argument ? kUsage : kNotReachable;
-    return failed(status, fmt::format("{}: {}", paths->directory, report.error().what()));
+    const std::string& at_fault = status == kUsage ? path : paths->directory;
+    return failed(status, fmt::format("{}: {}", at_fault, report.error().what()));
   }
   if (context.json) {
     fmt::print("{}\n", boost::json::serialize(to_json(*report)));

@@ -40,7 +40,7 @@ module = {module}
 token = "strongroom"              # label of the token
 pin = "file:secrets/hsm.pin"
 so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
-hsm_assurance = {assurance}         # software: production goes without a hardware module
+hsm_assurance = {assurance}         # of the module; production takes SoftHSM only as "software"
 {softhsm}inline = {fast}                     # on the worker's own thread: for a fast module
 copy_keys = {fast}                  # session copies of keys at start: 2.5 times faster on SoftHSM
 sessions = 2                      # when not inline: threads that wait for the module
@@ -167,8 +167,8 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string database_text(const std::string& url, const InitPlan& plan, std::string_view file) {
-  return quoted(url.empty() ? fmt::format("sqlite:{}/data/{}", plan.options.directory, file) : url);
+std::string database_text(const std::string& url, std::string_view file) {
+  return quoted(url.empty() ? fmt::format("sqlite:data/{}", file) : url);
 }
 
 }  // namespace
@@ -178,6 +178,14 @@ Result<InitPlan> make_plan(InitOptions options) {
       options.trust_domain.find_first_not_of(kTrustDomainCharacters) != std::string::npos) {
     return fail({ErrorCode::invalid_argument, "--trust-domain takes a-z, 0-9, '.', '-' and '_'"});
   }
+  const bool soft_hsm = options.hsm_module.contains("softhsm");
+  if (soft_hsm && options.profile == "production" && options.hsm_assurance != "software") {
+    return fail(
+        {ErrorCode::invalid_argument,
+         "the production profile wants --hsm-module of a hardware module; to go without one,"
+         " and have every report say so, give --hsm-assurance software"});
+  }
+  if (options.hsm_assurance.empty()) options.hsm_assurance = soft_hsm ? "software" : "hardware";
   SR_TRY(const auto ports, choose_ports(options.port_base));
   InitPlan plan{.options = std::move(options),
                 .edged_port = ports[0],
@@ -186,7 +194,7 @@ Result<InitPlan> make_plan(InitOptions options) {
                 .stripe_port = ports[3],
                 .gatewayd_port = ports[4],
                 .simulator_port = ports[5]};
-  plan.soft_hsm = plan.options.hsm_module.contains("softhsm");
+  plan.soft_hsm = soft_hsm;
   return plan;
 }
 
@@ -205,11 +213,9 @@ std::string configuration_text(const InitPlan& plan) {
       fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
       fmt::arg("vaultd", plan.vaultd_port), fmt::arg("stripe", plan.stripe_port),
       fmt::arg("gatewayd", plan.gatewayd_port), fmt::arg("processor", processor),
-      fmt::arg("vault_database",
-               database_text(plan.options.vault_database, plan, "vaultd/vault.db")),
-      fmt::arg("auth_database", database_text(plan.options.auth_database, plan, "authd/auth.db")),
-      fmt::arg("core_database",
-               database_text(plan.options.core_database, plan, "gatewayd/core.db")),
+      fmt::arg("vault_database", database_text(plan.options.vault_database, "vaultd/vault.db")),
+      fmt::arg("auth_database", database_text(plan.options.auth_database, "authd/auth.db")),
+      fmt::arg("core_database", database_text(plan.options.core_database, "gatewayd/core.db")),
       fmt::arg("uid", ::geteuid()));
 }
 

@@ -19,8 +19,9 @@ struct InitOptions {
   std::string auth_database{};
   std::string core_database{};
   std::string hsm_module = "/usr/lib/softhsm/libsofthsm2.so";
-  std::string hsm_assurance =
-      "hardware";  // or "software": production goes without a hardware module
+  // "hardware" or "software"; empty: what the module's name tells, which production does not take
+  // for consent to go without hardware.
+  std::string hsm_assurance{};
   std::optional<std::uint16_t>
       port_base{};  // edged and the others from here on; free ports if none
 };
@@ -36,8 +37,8 @@ struct InitPlan {
   bool soft_hsm = true;              // the module keeps its token in DIR/hsm
 };
 
-// unavailable: no free ports; invalid_argument: port_base leaves no room, or trust_domain has other
-// characters than SPIFFE allows (a-z 0-9 . - _).
+// unavailable: no free ports; invalid_argument: port_base leaves no room, trust_domain has other
+// characters than SPIFFE allows (a-z 0-9 . - _), or production would run on SoftHSM unasked.
 [[nodiscard]] Result<InitPlan> make_plan(InitOptions options);
 
 // The text of strongroom.toml: every key a daemon reads, with a comment.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "apps/strongroom/audit_command.h"
 #include "apps/strongroom/connector_accounts.h"
@@ -69,7 +70,7 @@ void add_init(CLI::App& app, Invocation& in) {
   init->add_option("--hsm-module", in.init.hsm_module, "PKCS#11 module; SoftHSM by default")
       ->type_name("FILE");
   init->add_option("--hsm-assurance", in.init.hsm_assurance,
-                   "hardware, or software: production on SoftHSM")
+                   "hardware, or software: lets production run on SoftHSM")
       ->check(CLI::IsMember({"hardware", "software"}));
   init->add_option("--port-base", in.init.port_base, "first of six ports; else free ones")
       ->type_name("N");
@@ -132,6 +133,23 @@ void add_audit(CLI::App& app, Invocation& in) {
       ->type_name("FILE");
 }
 
+// CLI11 looks for a command before it looks at the words that are none.
+std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* within = &app;
+  std::string name = "strongroom";
+  for (auto chosen = within->get_subcommands(); !chosen.empty();
+       chosen = within->get_subcommands()) {
+    within = chosen.front();
+    name += " " + within->get_name();
+  }
+  const bool wants_command = !within->get_subcommands({}).empty();
+  if (!wants_command) return error.what();
+  const std::vector<std::string> words = app.remaining(true);
+  const std::string why =
+      words.empty() ? "a command is missing" : fmt::format("no such command: {}", words.front());
+  return fmt::format("{} (see {} --help)", why, name);
+}
+
 int run(int argc, char** argv) {
   Invocation in;
   in.context.directory = default_directory();
@@ -151,7 +169,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return failed(kUsage, error.what());
+    return failed(kUsage, what_is_wrong(app, error));
   }
   return in.command();
 }
