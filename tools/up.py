@@ -106,6 +106,10 @@ def up(arguments):
             and (arguments.db == "postgres") != deployment.postgres.exists()):
         raise d.DeploymentError(f"{deployment.dir} was made with another database than "
                                 f"{arguments.db}: leave --db out, or choose another --dir")
+    if deployment.exists() and deployment.settings()["deployment"].get("profile") != "demo":
+        raise d.DeploymentError(f"{deployment.dir} is of the production profile, which ./dev up"
+                                " does not run: start its daemons by your service manager"
+                                " (docs/operating.md)")
     if running_supervisor(deployment):
         print(f"already running in {deployment.dir}")
         return 0

@@ -281,3 +281,11 @@ def test_sandbox_takes_test_cards_only(sandbox):
     live = leak_scan.generate_pan("453914")
     answer = sandbox.client().post("/v1/tokens", {"card": card(live)})
     assert answer.status == 422 and answer.pointer == "#/card/number"
+
+
+def test_a_production_deployment_is_not_run_by_up(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/strongroom.toml").write_text('[deployment]\nprofile = "production"\n')
+    done = dev("up", tmp_path)
+    assert done.returncode == 1 and "production profile" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["etc"]
