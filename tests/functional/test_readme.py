@@ -65,3 +65,12 @@ def test_line_that_is_not_printed_in_its_place_is_named(lines, missing):
 def test_session_is_held_to_its_outputs():
     assert shown("x\n# {\"a\":...}\n# 200\n  # indented\ny # beside\n") == ['{"a":...}', "200"]
     assert len(shown(session())) > 15
+
+
+def test_session_says_in_one_line_that_nothing_runs(tmp_path):
+    first = session().partition('call "$url')[0]
+    done = subprocess.run(["bash", "-c", first + "call /healthz"], cwd=README.parent, text=True,
+                          env={**os.environ, "STRONGROOM_DIR": str(tmp_path)},
+                          timeout=SESSION_SECONDS, capture_output=True)
+    assert done.returncode != 0 and done.stdout == ""
+    assert done.stderr == f"nothing runs in {tmp_path}: ./dev up --detach starts it\n"
