@@ -35,23 +35,24 @@ struct Statement {
   std::optional<std::uint64_t> expect_rows{};  // rows it must affect (SELECT: give), else conflict
 };
 
-// InsertMany adds rows to `table` and leaves out those that break a unique index (ON CONFLICT DO
-// NOTHING). Members are literals or refer to some. Callers whose batches may share keys give the
-// rows in the order of that key: two batches with opposite orders wait for each other until
-// PostgreSQL ends one (conflict).
-struct InsertMany {
-  std::string_view table;
-  std::span<const Column> columns;
-  std::string_view returning;  // the column that tells the caller which rows went in
+// ManySql is one SQL statement for any number of rows. "{given}" in `sql` stands for them where a
+// table may stand: a table named `given` with these columns, as in
+//   INSERT INTO uses (id, at) SELECT id, at FROM {given} WHERE true ON CONFLICT DO NOTHING
+//   UPDATE cards SET note = given.note FROM {given} WHERE card_id = given.id RETURNING card_id
+// PostgreSQL works all rows off as one; SQLite, where a statement costs little, row by row. So a
+// statement must not depend on what it does for its other rows, and answers with rows in any order.
+// Both members refer to literals.
+struct ManySql {
+  std::string_view sql;
+  std::span<const Column> given;
 };
 
-// UpdateMany sets columns of the rows of `table` that have the given keys and fulfill `where`.
-struct UpdateMany {
-  std::string_view table;
-  Column key;
-  std::span<const Column> set;
-  std::string_view
-      where{};  // a further condition on the row, e.g. "deleted_at IS NULL"; may be empty
+// A ManySql with its rows; each has the values of the columns. Callers whose batches may touch the
+// same stored rows give these in one order: two batches with opposite orders wait for each other
+// until PostgreSQL ends one (conflict).
+struct ManyStatement {
+  ManySql many;
+  std::vector<Row> rows;
 };
 
 // The unavailable that means a full disk: it lasts until somebody makes room.
@@ -86,15 +87,10 @@ class Database {
   [[nodiscard]] virtual async::Task<Result<std::vector<Rows>>> write(
       std::vector<Statement> statements) = 0;
 
-  // Inserts `rows` (values in the order of `insert.columns`) with one statement, durable on return.
-  // Gives the `returning` column of the rows that went in, in any order.
-  [[nodiscard]] virtual async::Task<Result<Rows>> insert_many(const InsertMany& insert,
-                                                              std::vector<Row> rows) = 0;
-
-  // Updates with one statement, durable on return. Each row is the key, then the values of
-  // `update.set`; no key twice. Gives how many rows changed.
-  [[nodiscard]] virtual async::Task<Result<std::uint64_t>> update_many(const UpdateMany& update,
-                                                                       std::vector<Row> rows) = 0;
+  // read() and write() for many rows at once. A statement without rows gives none.
+  [[nodiscard]] virtual async::Task<Result<Rows>> read_many(ManyStatement statement) = 0;
+  [[nodiscard]] virtual async::Task<Result<std::vector<Rows>>> write_many(
+      std::vector<ManyStatement> statements) = 0;
 
   // True while calls can be served; for /readyz.
   [[nodiscard]] virtual bool ready() const = 0;
@@ -105,6 +101,10 @@ class Database {
   // Lets calls under way end, refuses new ones (unavailable) and disconnects. Call it once.
   [[nodiscard]] virtual async::Task<void> close() = 0;
 };
+
+// write_many() of one statement.
+[[nodiscard]] async::Task<Result<Rows>> write_rows(Database& database, ManySql many,
+                                                   std::vector<Row> rows);
 
 struct Options {
   // "sqlite:/path/to/file" (made with mode 0600 when absent), or a libpq URI ("postgresql://...").

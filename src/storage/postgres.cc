@@ -18,11 +18,10 @@ PostgresCommand command_of(const Statement& statement) {
   return command;
 }
 
-Result<PostgresCommand> command_of(std::string sql, std::span<const Column> columns,
-                                   std::span<const Row> rows) {
-  PostgresCommand command{std::move(sql), {}};
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    SR_TRY(PostgresParameter array, encode_array(columns[i].type, rows, i));
+Result<PostgresCommand> command_of(const ManyStatement& statement) {
+  PostgresCommand command{arrays_sql(statement.many), {}};
+  for (std::size_t i = 0; i < statement.many.given.size(); ++i) {
+    SR_TRY(PostgresParameter array, encode_array(statement.many.given[i].type, statement.rows, i));
     command.parameters.push_back(std::move(array));
   }
   return command;
@@ -54,24 +53,31 @@ class PostgresDatabase final : public Database {
     co_return rows;
   }
 
-  async::Task<Result<Rows>> insert_many(const InsertMany& insert, std::vector<Row> rows) override {
-    if (rows.empty()) co_return Rows{};
-    auto command = command_of(insert_arrays_sql(insert), insert.columns, rows);
-    auto answer = co_await write_one(std::move(command));
-    if (!answer) co_return fail(answer.error());
-    co_return std::move(answer->rows);
+  async::Task<Result<Rows>> read_many(ManyStatement statement) override {
+    if (statement.rows.empty()) co_return Rows{};
+    std::vector<PostgresCommand> commands{};
+    SR_CO_TRY(commands.emplace_back(), command_of(statement));
+    auto answers = co_await reader_->run(std::move(commands), false);
+    if (!answers) co_return fail(answers.error());
+    co_return std::move(answers->front().rows);
   }
 
-  async::Task<Result<std::uint64_t>> update_many(const UpdateMany& update,
-                                                 std::vector<Row> rows) override {
-    if (rows.empty()) co_return std::uint64_t{0};
-    std::vector<Column> columns{};
-    columns.push_back(update.key);
-    columns.insert(columns.end(), update.set.begin(), update.set.end());
-    auto command = command_of(update_arrays_sql(update), columns, rows);
-    auto answer = co_await write_one(std::move(command));
-    if (!answer) co_return fail(answer.error());
-    co_return answer->affected;
+  async::Task<Result<std::vector<Rows>>> write_many(
+      std::vector<ManyStatement> statements) override {
+    std::vector<Rows> rows(statements.size());
+    std::vector<PostgresCommand> commands{};
+    for (const ManyStatement& statement : statements) {
+      if (statement.rows.empty()) continue;
+      SR_CO_TRY(commands.emplace_back(), command_of(statement));
+    }
+    if (commands.empty()) co_return rows;
+    auto answers = co_await writer().run(std::move(commands), true);
+    if (!answers) co_return fail(answers.error());
+    auto answer = answers->begin();
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+      if (!statements[i].rows.empty()) rows[i] = std::move((answer++)->rows);
+    }
+    co_return rows;
   }
 
   bool ready() const override {
@@ -85,15 +91,6 @@ class PostgresDatabase final : public Database {
   }
 
  private:
-  async::Task<Result<Answer>> write_one(Result<PostgresCommand> command) {
-    if (!command) co_return fail(command.error());
-    std::vector<PostgresCommand> commands{};
-    commands.push_back(*std::move(command));
-    auto answers = co_await writer().run(std::move(commands), true);
-    if (!answers) co_return fail(answers.error());
-    co_return std::move(answers->front());
-  }
-
   // The connection with the least to do among those that would take a call.
   PostgresConnection& writer() {
     const auto rank = [](const auto& connection) {

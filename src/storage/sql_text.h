@@ -1,5 +1,5 @@
-// The SQL of insert_many and update_many: for PostgreSQL one statement over arrays, so that a
-// single prepared statement serves every number of rows; for SQLite the statement of one row.
+// The two texts of a ManySql: for PostgreSQL one statement over arrays, so that a single prepared
+// statement serves every number of rows; for SQLite the statement of one row.
 #pragma once
 
 #include <string>
@@ -8,14 +8,9 @@
 
 namespace strongroom::storage {
 
-// $1 is the array of the first column's values, and so on.
-[[nodiscard]] std::string insert_arrays_sql(const InsertMany& insert);
-// $1 is the first column's value, and so on.
-[[nodiscard]] std::string insert_row_sql(const InsertMany& insert);
-
-// $1 is the array of keys, $2 that of the first set column's values, and so on.
-[[nodiscard]] std::string update_arrays_sql(const UpdateMany& update);
-// $1 is the key, $2 the first set column's value, and so on.
-[[nodiscard]] std::string update_row_sql(const UpdateMany& update);
+// $1 is the array of the first given column's values, and so on.
+[[nodiscard]] std::string arrays_sql(const ManySql& many);
+// $1 is the first given column's value, and so on.
+[[nodiscard]] std::string row_sql(const ManySql& many);
 
 }  // namespace strongroom::storage

@@ -35,13 +35,12 @@ Result<std::vector<Rows>> run_all(SqliteConnection& connection,
   return all;
 }
 
-Result<Answer> run_each(SqliteConnection& connection, const std::string& sql,
-                        const std::vector<Row>& rows) {
-  Answer all;
-  for (const Row& row : rows) {
+Result<Rows> run_many(SqliteConnection& connection, const ManyStatement& statement) {
+  const std::string sql = row_sql(statement.many);
+  Rows all;
+  for (const Row& row : statement.rows) {
     SR_TRY(Answer answer, connection.run(sql, row));
-    all.affected += answer.affected;
-    std::ranges::move(answer.rows, std::back_inserter(all.rows));
+    std::ranges::move(answer.rows, std::back_inserter(all));
   }
   return all;
 }
@@ -77,19 +76,27 @@ class SqliteDatabase final : public Database {
     co_return rows;
   }
 
-  async::Task<Result<Rows>> insert_many(const InsertMany& insert, std::vector<Row> rows) override {
-    const std::string sql = insert_row_sql(insert);
-    auto answer = co_await write_each(sql, rows);
-    if (!answer) co_return fail(answer.error());
-    co_return std::move(answer->rows);
+  async::Task<Result<Rows>> read_many(ManyStatement statement) override {
+    Rows rows;
+    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
+      SR_TRY(rows, run_many(connection, statement));
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await reader_.run(std::move(work)));
+    co_return rows;
   }
 
-  async::Task<Result<std::uint64_t>> update_many(const UpdateMany& update,
-                                                 std::vector<Row> rows) override {
-    const std::string sql = update_row_sql(update);
-    auto answer = co_await write_each(sql, rows);
-    if (!answer) co_return fail(answer.error());
-    co_return answer->affected;
+  async::Task<Result<std::vector<Rows>>> write_many(
+      std::vector<ManyStatement> statements) override {
+    std::vector<Rows> rows(statements.size());
+    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
+      for (std::size_t i = 0; i < statements.size(); ++i) {
+        SR_TRY(rows[i], run_many(connection, statements[i]));
+      }
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
+    co_return rows;
   }
 
   bool ready() const override { return writer_.ready() && reader_.ready(); }
@@ -102,17 +109,6 @@ class SqliteDatabase final : public Database {
   }
 
  private:
-  async::Task<Result<Answer>> write_each(const std::string& sql, const std::vector<Row>& rows) {
-    Answer answer;
-    if (rows.empty()) co_return answer;
-    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
-      SR_TRY(answer, run_each(connection, sql, rows));
-      return {};
-    };
-    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
-    co_return answer;
-  }
-
   SqliteFile file_;
   std::unique_ptr<SqliteCheckpointer> checkpointer_;
   SqliteWorker writer_;

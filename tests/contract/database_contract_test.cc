@@ -19,7 +19,7 @@ class DatabaseContractTest : public DatabaseTest {
     ASSERT_TRUE(created.has_value()) << created.error().what();
   }
   Result<Rows> insert(std::vector<Row> rows) {
-    return run(database_->insert_many(kInsertCards, std::move(rows)));
+    return run(write_rows(*database_, kInsertCards, std::move(rows)));
   }
   std::int64_t cards() { return number("SELECT COUNT(*) FROM card"); }
 };
@@ -160,7 +160,7 @@ TEST_P(DatabaseContractTest, RefusedSqlIsInvalidArgument) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM card"), 0);
 }
 
-TEST_P(DatabaseContractTest, InsertManyLeavesConflictingRowsOut) {
+TEST_P(DatabaseContractTest, ManyRowsGoInButForConflictingOnes) {
   ASSERT_TRUE(insert({card(1, 1)}));
   std::vector<Row> rows;
   for (std::uint64_t i = 1; i <= 64; ++i) rows.push_back(card(100 + i, i));
@@ -172,7 +172,7 @@ TEST_P(DatabaseContractTest, InsertManyLeavesConflictingRowsOut) {
   EXPECT_EQ(cards(), 64);
 }
 
-TEST_P(DatabaseContractTest, InsertManyTakesNullsAndNoRows) {
+TEST_P(DatabaseContractTest, ManyRowsMayHoldNullsOrBeNone) {
   EXPECT_EQ(insert({})->size(), 0U);
   const auto row = [](std::uint64_t id) {
     return Row{Value::id(card_id(id)), Value::null(), Value::null(), Value::integer(-5)};
@@ -181,7 +181,7 @@ TEST_P(DatabaseContractTest, InsertManyTakesNullsAndNoRows) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM card WHERE fingerprint IS NULL"), 2);
 }
 
-TEST_P(DatabaseContractTest, InsertManyIsOneStatement) {
+TEST_P(DatabaseContractTest, ManyRowsAreOneStatement) {
   std::vector<Row> rows{card(1, 1), card(2, 2)};
   rows.back()[3] = Value::null();  // NOT NULL
   EXPECT_EQ(code_of(insert(std::move(rows))), ErrorCode::conflict);
@@ -190,19 +190,68 @@ TEST_P(DatabaseContractTest, InsertManyIsOneStatement) {
   EXPECT_EQ(insert({card(1, 1)})->size(), 1U);
 }
 
-TEST_P(DatabaseContractTest, UpdateManyChangesTheRowsThatFulfillTheCondition) {
+constexpr Column kNewUses[] = {{"id", ColumnType::bytes}, {"new_uses", ColumnType::integer}};
+constexpr ManySql kSetUses{
+    "UPDATE card SET uses = given.new_uses FROM {given} WHERE card_id = given.id"
+    " AND note IS NOT NULL RETURNING card_id",
+    kNewUses};
+constexpr ManySql kReadUses{
+    "SELECT card_id, uses FROM card JOIN {given} ON card_id = given.id"
+    " AND uses >= given.new_uses",
+    kNewUses};
+
+std::vector<Row> uses_of(std::initializer_list<std::uint64_t> ids) {
+  std::vector<Row> rows;
+  for (const std::uint64_t id : ids) {
+    rows.push_back({Value::id(card_id(id)), Value::integer(static_cast<std::int64_t>(10 * id))});
+  }
+  return rows;
+}
+
+TEST_P(DatabaseContractTest, ManyRowsAreChangedReadAndDeleted) {
   ASSERT_TRUE(insert({card(1, 1), card(2, 2), card(3, 3)}));
   ASSERT_TRUE(write("UPDATE card SET note = NULL WHERE card_id = $1", {Value::id(card_id(2))}));
-  static constexpr Column kSet[] = {{"uses", ColumnType::integer}, {"note", ColumnType::text}};
-  constexpr UpdateMany kUpdate{"card", {"card_id", ColumnType::bytes}, kSet, "note IS NOT NULL"};
-  std::vector<Row> rows;
-  for (std::uint64_t i = 1; i <= 4; ++i) {
-    rows.push_back({Value::id(card_id(i)), Value::integer(static_cast<std::int64_t>(10 * i)),
-                    Value::text("set")});
-  }
-  EXPECT_EQ(run(database_->update_many(kUpdate, std::move(rows))), 2U);
-  EXPECT_EQ(number("SELECT CAST(SUM(uses) AS bigint) FROM card WHERE note = 'set'"), 40);
-  EXPECT_EQ(run(database_->update_many(kUpdate, {})), 0U);
+  EXPECT_EQ(run(write_rows(*database_, kSetUses, uses_of({1, 2, 3, 4})))->size(), 2U);
+  EXPECT_EQ(number("SELECT CAST(SUM(uses) AS bigint) FROM card"), 40);
+
+  const auto found = run(database_->read_many({kReadUses, uses_of({4, 3, 2})}));
+  ASSERT_TRUE(found.has_value());
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->at(0)[0].id<CardIdTag>().value(), card_id(3));
+  EXPECT_EQ(found->at(0)[1].integer(), 30);
+  EXPECT_EQ(run(database_->read_many({kReadUses, {}}))->size(), 0U);
+
+  constexpr ManySql kDrop{
+      "DELETE FROM card WHERE card_id IN (SELECT given.id FROM {given}) RETURNING card_id",
+      kNewUses};
+  EXPECT_EQ(run(write_rows(*database_, kDrop, uses_of({2, 3, 7})))->size(), 2U);
+  EXPECT_EQ(cards(), 1);
+}
+
+TEST_P(DatabaseContractTest, StatementsOfManyRowsAreOneTransaction) {
+  const auto both = [&](std::vector<Row> cards, std::vector<Row> uses) {
+    std::vector<ManyStatement> statements;
+    statements.push_back({kInsertCards, std::move(cards)});
+    statements.push_back({kReadUses, {}});
+    statements.push_back({kSetUses, std::move(uses)});
+    return run(database_->write_many(std::move(statements)));
+  };
+  const auto written = both({card(1, 1), card(2, 2)}, uses_of({2}));
+  ASSERT_TRUE(written.has_value());
+  ASSERT_EQ(written->size(), 3U);
+  EXPECT_EQ(written->at(0).size(), 2U);
+  EXPECT_EQ(written->at(1).size(), 0U);
+  EXPECT_EQ(written->at(2).size(), 1U);  // sees what the first one did
+  std::vector<Row> refused = uses_of({1});
+  refused.front()[1] = Value::null();  // NOT NULL
+  EXPECT_EQ(code_of(both({card(3, 3)}, std::move(refused))), ErrorCode::conflict);
+  EXPECT_EQ(cards(), 2);
+}
+
+TEST_P(DatabaseContractTest, ManyRowsCannotBeChangedByReading) {
+  ASSERT_TRUE(insert({card(1, 1)}));
+  EXPECT_EQ(code_of(run(database_->read_many({kSetUses, uses_of({1})}))),
+            ErrorCode::invalid_argument);
 }
 
 TEST_P(DatabaseContractTest, EachOfAThousandCallsHasItsOwnFate) {

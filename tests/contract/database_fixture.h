@@ -92,7 +92,10 @@ inline constexpr Column kCardColumns[] = {{"card_id", ColumnType::bytes},
                                           {"fingerprint", ColumnType::bytes},
                                           {"note", ColumnType::text},
                                           {"uses", ColumnType::integer}};
-inline constexpr InsertMany kInsertCards{"card", kCardColumns, "card_id"};
+inline constexpr ManySql kInsertCards{
+    "INSERT INTO card(card_id, fingerprint, note, uses) SELECT card_id, fingerprint, note, uses"
+    " FROM {given} WHERE true ON CONFLICT DO NOTHING RETURNING card_id",
+    kCardColumns};
 
 inline Row card(std::uint64_t id, std::uint64_t fingerprint) {
   return {Value::id(card_id(id)), Value::digest(digest_of(fingerprint)), Value::text("a note"),

@@ -52,7 +52,7 @@ class PostgresRecoveryTest : public DatabaseTest {
     co_await loop_.sleep_for(milliseconds(20));
   }
   Result<Rows> insert(std::uint64_t id) {
-    return run(database_->insert_many(kInsertCards, {card(id, id)}));
+    return run(write_rows(*database_, kInsertCards, {card(id, id)}));
   }
 };
 
@@ -163,7 +163,7 @@ TEST_P(PostgresRecoveryTest, OppositeOrdersEndInConflictNotInAHang) {
   run_together(2, [&](std::size_t i) -> async::Task<void> {
     std::vector<Row> rows{};
     for (std::uint64_t n = 0; n < 2000; ++n) rows.push_back(card(i == 0 ? n : 1999 - n, n));
-    const auto outcome = co_await database_->insert_many(kInsertCards, std::move(rows));
+    const auto outcome = co_await write_rows(*database_, kInsertCards, std::move(rows));
     inserted += outcome ? 1 : 0;
     EXPECT_TRUE(outcome || outcome.error().code() == ErrorCode::conflict);
   });

@@ -23,7 +23,7 @@ class SqliteRecoveryTest : public DatabaseTest {
  protected:
   fs::path file() const { return folder_ / "test.db"; }
   Result<Rows> insert(std::uint64_t id) {
-    return run(database_->insert_many(kInsertCards, {card(id, id)}));
+    return run(write_rows(*database_, kInsertCards, {card(id, id)}));
   }
 };
 
@@ -127,7 +127,7 @@ TEST_P(SqliteFullDiskTest, EachCallOfAGroupHearsIt) {
   run_together(30, [&](std::size_t i) -> async::Task<void> {
     std::vector<Row> rows{};
     rows.push_back(card(i + 2, i + 2));
-    const auto inserted = co_await database_->insert_many(kInsertCards, std::move(rows));
+    const auto inserted = co_await write_rows(*database_, kInsertCards, std::move(rows));
     if (!inserted && is_disk_full(inserted.error())) ++refused;
   });
   EXPECT_EQ(refused, 30);
@@ -209,7 +209,7 @@ TEST_P(SqliteRecoveryTest, LogIsCopiedAndStaysBounded) {
     row[2] = Value::text(note);
     std::vector<Row> rows;
     rows.push_back(std::move(row));
-    ASSERT_TRUE(run(database_->insert_many(kInsertCards, std::move(rows))));
+    ASSERT_TRUE(run(write_rows(*database_, kInsertCards, std::move(rows))));
   }
   EXPECT_LT(fs::file_size(file().string() + "-wal"), 36U << 20);  // 40 MB went through it
   close_database();

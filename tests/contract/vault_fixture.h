@@ -67,27 +67,25 @@ class LossyDatabase final : public storage::Database {
     --refused_writes;
     co_return fail({ErrorCode::unavailable, "no connection"});
   }
-  async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany& insert,
-                                                 std::vector<storage::Row> rows) override {
+  async::Task<Result<storage::Rows>> read_many(storage::ManyStatement statement) override {
+    return inner_.read_many(std::move(statement));
+  }
+  async::Task<Result<std::vector<storage::Rows>>> write_many(
+      std::vector<storage::ManyStatement> statements) override {
     const Fate fate = fates.empty() ? Fate::passes : fates.front();
     if (!fates.empty()) fates.erase(fates.begin());
-    if (fate == Fate::passes) co_return co_await inner_.insert_many(insert, std::move(rows));
+    if (fate == Fate::passes) co_return co_await inner_.write_many(std::move(statements));
     if (fate == Fate::refused) co_return fail({ErrorCode::unavailable, "no connection"});
     if (fate == Fate::disk_full) co_return fail(storage::kDiskFull);
-    held_ = std::move(rows);
-    held_insert_ = &insert;
+    held_ = std::move(statements);
     co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
-  }
-  async::Task<Result<std::uint64_t>> update_many(const storage::UpdateMany& update,
-                                                 std::vector<storage::Row> rows) override {
-    return inner_.update_many(update, std::move(rows));
   }
   bool ready() const override { return inner_.ready(); }
   bool has_room() const override { return inner_.has_room(); }
   async::Task<void> close() override { return inner_.close(); }
 
-  async::Task<Result<storage::Rows>> let_go() {
-    return inner_.insert_many(*held_insert_, std::move(held_));
+  async::Task<Result<std::vector<storage::Rows>>> let_go() {
+    return inner_.write_many(std::move(held_));
   }
   std::vector<Fate> fates;
   int refused_writes = 0;  // of the next ones
@@ -96,8 +94,7 @@ class LossyDatabase final : public storage::Database {
 
  private:
   storage::Database& inner_;
-  std::vector<storage::Row> held_;
-  const storage::InsertMany* held_insert_ = nullptr;
+  std::vector<storage::ManyStatement> held_;
 };
 
 // A connector in memory: what was handed over, and what it says.

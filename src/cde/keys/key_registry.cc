@@ -23,7 +23,11 @@ constexpr std::array kColumns{
     Column{"check_value", ColumnType::text},
     Column{"registered_at", ColumnType::integer},
 };
-constexpr storage::InsertMany kInsert{"key_versions", kColumns, "name"};
+constexpr storage::ManySql kInsert{
+    "INSERT INTO key_versions(name, version, check_value, registered_at)"
+    " SELECT name, version, check_value, registered_at FROM {given}"
+    " WHERE true ON CONFLICT DO NOTHING",
+    kColumns};
 constexpr std::string_view kSelect =
     "SELECT check_value FROM key_versions WHERE name = $1 AND version = $2";
 constexpr Error kOtherKey{ErrorCode::conflict,
@@ -48,7 +52,7 @@ async::Task<Result<void>> check_registered(storage::Database& database, const Va
                     Value::text(hex(key.check_value)), Value::integer(clock.now_us())});
   }
   SR_CO_TRY([[maybe_unused]] const storage::Rows added,
-            co_await database.insert_many(kInsert, std::move(rows)));
+            co_await storage::write_rows(database, kInsert, std::move(rows)));
   for (const auto& [name, key] : named) {
     std::vector<Value> parameters{Value::text(name), Value::integer(key.version)};
     storage::Statement select{kSelect, std::move(parameters)};

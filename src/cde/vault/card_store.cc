@@ -66,7 +66,13 @@ constexpr std::array kInsertColumns{
     Column{"usage_limit", ColumnType::integer},
     Column{"operation_id", ColumnType::bytes},
 };
-constexpr storage::InsertMany kInsert{"cards", kInsertColumns, "token_id"};
+constexpr storage::ManySql kInsert{
+    "INSERT INTO cards(token_id, token_hash, merchant_index, merchant_index_version,"
+    " fingerprint_odd, fingerprint_even, fingerprint_version, wrapped_dek, kek_version,"
+    " card_sealed, token_sealed, merchant_sealed, details_sealed, created_at, expires_at,"
+    " usage_count, usage_limit, operation_id)"
+    " SELECT * FROM {given} WHERE true ON CONFLICT DO NOTHING RETURNING token_id",
+    kInsertColumns};
 
 constexpr auto kSelectByOddFingerprint =
     join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_odd = $1");
@@ -151,7 +157,7 @@ async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<CardR
   for (const std::size_t i : order) rows.push_back(to_row(cards[i]));
 
   std::vector<Result<bool>> fates(cards.size(), Result<bool>(false));
-  const Result<Rows> inserted = co_await database_.insert_many(kInsert, std::move(rows));
+  const Result<Rows> inserted = co_await storage::write_rows(database_, kInsert, std::move(rows));
   if (inserted) {
     std::set<TokenId> went_in;
     for (const Row& row : *inserted) {
@@ -170,7 +176,7 @@ async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<CardR
   for (std::size_t i = 0; i < cards.size(); ++i) {
     std::vector<Row> single;
     single.push_back(to_row(cards[i]));
-    const Result<Rows> alone = co_await database_.insert_many(kInsert, std::move(single));
+    const Result<Rows> alone = co_await storage::write_rows(database_, kInsert, std::move(single));
     fates[i] = alone ? Result<bool>(!alone->empty()) : Result<bool>(fail(alone.error()));
   }
   co_return fates;

@@ -184,12 +184,11 @@ class LateDatabase final : public storage::Database {
     sent_ = std::move(statements);
     co_return fail(answer);
   }
-  async::Task<Result<storage::Rows>> insert_many(const storage::InsertMany&,
-                                                 std::vector<storage::Row>) override {
+  async::Task<Result<storage::Rows>> read_many(storage::ManyStatement) override {
     co_return fail({ErrorCode::unavailable, "not used"});
   }
-  async::Task<Result<std::uint64_t>> update_many(const storage::UpdateMany&,
-                                                 std::vector<storage::Row>) override {
+  async::Task<Result<std::vector<storage::Rows>>> write_many(
+      std::vector<storage::ManyStatement>) override {
     co_return fail({ErrorCode::unavailable, "not used"});
   }
   [[nodiscard]] bool ready() const override { return true; }
