@@ -104,6 +104,29 @@ TEST(BatcherTest, GathersTheNextBatchWhileOneIsUnderWay) {
   EXPECT_EQ(tally.good, 4);
 }
 
+Task<void> submit_in_turn(Batcher<int, int>& batcher, Tally& tally, Loop& loop) {
+  int none = 3;
+  co_await submit_one(batcher, 1, tally, none, loop);
+  co_await submit_one(batcher, 2, tally, none, loop);
+  loop.stop();
+}
+
+TEST(BatcherTest, KeepsItsPace) {
+  constexpr std::chrono::milliseconds kPace(50);
+  Loop loop;
+  Recorder recorder{loop, {}};
+  Batcher<int, int> batcher(
+      loop, {.batch_max = 8, .queue_max = 100, .in_flight_max = 1, .pace = kPace},
+      [&](std::vector<int> items) { return recorder.flush(std::move(items)); });
+  Tally tally;
+  const auto start = std::chrono::steady_clock::now();
+  spawn(submit_in_turn(batcher, tally, loop));
+  loop.run();
+  EXPECT_GE(std::chrono::steady_clock::now() - start, kPace);
+  EXPECT_EQ(recorder.sizes, (std::vector<std::size_t>{1, 1}));
+  EXPECT_EQ(tally.good, 2);
+}
+
 TEST(BatcherTest, RefusesWhenItsQueueIsFull) {
   Loop loop;
   Recorder recorder{loop, {}};

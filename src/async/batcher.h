@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <deque>
@@ -23,6 +24,9 @@ struct BatcherLimits {
   std::size_t batch_max = 64;     // items of one flush
   std::size_t queue_max = 4096;   // items waiting; more are refused with `exhausted`
   std::size_t in_flight_max = 1;  // flushes under way at once
+  // Least time from one flush to the next: where a flush costs much and ends soon, batches would
+  // else be small under load. What arrives after a rest goes out at once.
+  std::chrono::microseconds pace{0};
 };
 
 // A Batcher belongs to its Loop and outlives every submit() under way.
@@ -73,14 +77,27 @@ class Batcher {
   void start() {
     if (starting_ || waiting_.empty() || in_flight_ >= limits_.in_flight_max) return;
     starting_ = true;
+    if (!due()) {
+      spawn(start_later());
+      return;
+    }
     loop_.post([this] {
       starting_ = false;
       spawn(work_off(take_batch()));
     });
   }
 
+  bool due() const { return SteadyClock::now() >= next_flush_; }
+
+  Task<void> start_later() {
+    co_await loop_.sleep_for(next_flush_ - SteadyClock::now());
+    starting_ = false;
+    co_await work_off(take_batch());
+  }
+
   std::vector<Slot*> take_batch() {
     ++in_flight_;
+    if (limits_.pace.count() > 0) next_flush_ = SteadyClock::now() + limits_.pace;
     const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), limits_.batch_max));
     std::vector<Slot*> slots(waiting_.begin(), waiting_.begin() + count);
     waiting_.erase(waiting_.begin(), waiting_.begin() + count);
@@ -99,9 +116,15 @@ class Batcher {
       slots[i]->outcome.emplace(std::move(outcomes[i]));
     --in_flight_;
     // What has gathered meanwhile goes out before this batch's waiters are busy with their answers.
-    if (!starting_ && !waiting_.empty()) spawn(work_off(take_batch()));
+    if (due() && !starting_ && !waiting_.empty()) {
+      spawn(work_off(take_batch()));
+    } else {
+      start();
+    }
     for (Slot* slot : slots) slot->waiter.resume();
   }
+
+  using SteadyClock = std::chrono::steady_clock;
 
   Loop& loop_;
   BatcherLimits limits_;
@@ -109,6 +132,7 @@ class Batcher {
   std::deque<Slot*> waiting_;
   std::size_t in_flight_ = 0;
   bool starting_ = false;
+  SteadyClock::time_point next_flush_{};
 };
 
 }  // namespace strongroom::async

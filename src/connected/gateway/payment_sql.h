@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "connected/gateway/rows.h"
+#include "storage/database.h"
 
 namespace strongroom::connected::gateway {
 
@@ -24,58 +25,176 @@ constexpr std::string_view view(const std::array<char, N>& text) {
   return {text.data(), N - 1};
 }
 
-inline constexpr auto kInsertAttemptText = join(
-    "INSERT INTO attempts (", kAttemptColumns,
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21) ON CONFLICT DO NOTHING RETURNING id");
-inline constexpr std::string_view kInsertAttempt = view(kInsertAttemptText);
+using storage::Column;
+using storage::ColumnType;
 
+// kPaymentColumns and kAttemptColumns, for given rows.
+inline constexpr auto kPaymentGiven = std::to_array<Column>({
+    {"id", ColumnType::text},
+    {"merchant_id", ColumnType::text},
+    {"currency", ColumnType::text},
+    {"amount", ColumnType::integer},
+    {"amount_captured", ColumnType::integer},
+    {"amount_refunded", ColumnType::integer},
+    {"stage", ColumnType::text},
+    {"open_attempt", ColumnType::text},
+    {"open_operation", ColumnType::text},
+    {"open_amount", ColumnType::integer},
+    {"open_lost", ColumnType::integer},
+    {"token", ColumnType::text},
+    {"initiator", ColumnType::text},
+    {"connector", ColumnType::text},
+    {"account_id", ColumnType::text},
+    {"reference", ColumnType::text},
+    {"metadata", ColumnType::text},
+    {"first_attempt", ColumnType::text},
+    {"processor_reference", ColumnType::text},
+    {"decline_class", ColumnType::text},
+    {"decline_code", ColumnType::text},
+    {"version", ColumnType::integer},
+    {"created_at", ColumnType::integer},
+    {"updated_at", ColumnType::integer},
+});
+inline constexpr auto kAttemptGiven = std::to_array<Column>({
+    {"id", ColumnType::text},
+    {"merchant_id", ColumnType::text},
+    {"idempotency_key", ColumnType::text},
+    {"fingerprint", ColumnType::bytes},
+    {"payment_id", ColumnType::text},
+    {"operation", ColumnType::text},
+    {"amount", ColumnType::integer},
+    {"state", ColumnType::text},
+    {"owner", ColumnType::text},
+    {"ticket", ColumnType::text},
+    {"processor_token", ColumnType::text},
+    {"tries", ColumnType::integer},
+    {"next_at", ColumnType::integer},
+    {"created_at", ColumnType::integer},
+    {"updated_at", ColumnType::integer},
+    {"stage_after", ColumnType::text},
+    {"captured_after", ColumnType::integer},
+    {"refunded_after", ColumnType::integer},
+    {"decline_class", ColumnType::text},
+    {"decline_code", ColumnType::text},
+    {"processor_reference", ColumnType::text},
+});
+
+// A change is two statements; where its first one returns rows, these are the attempts for which it
+// took effect, and the second does nothing for others.
+struct ChangeSql {
+  storage::ManySql first;
+  storage::ManySql second;
+};
+
+inline constexpr auto kInsertAttempt =
+    join("INSERT INTO attempts (", kAttemptColumns, ") SELECT ", kAttemptColumns,
+         " FROM {given} WHERE true ON CONFLICT DO NOTHING RETURNING id");
 // Only beside its first attempt.
-inline constexpr auto kInsertPaymentText = join(
-    "INSERT INTO payments (", kPaymentColumns,
-    ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21, $22, $23, $24 WHERE EXISTS (SELECT 1 FROM attempts WHERE id = $18) "
-    "RETURNING id");
-inline constexpr std::string_view kInsertPayment = view(kInsertPaymentText);
+inline constexpr auto kInsertPayment =
+    join("INSERT INTO payments (", kPaymentColumns, ") SELECT ", kPaymentColumns,
+         " FROM {given} WHERE EXISTS (SELECT 1 FROM attempts "
+         "WHERE attempts.id = given.first_attempt) RETURNING first_attempt");
+inline constexpr ChangeSql kBeginPayment{{view(kInsertAttempt), kAttemptGiven},
+                                         {view(kInsertPayment), kPaymentGiven}};
 
+inline constexpr auto kOpenGiven = std::to_array<Column>({
+    {"payment", ColumnType::text},
+    {"read_version", ColumnType::integer},
+    {"attempt", ColumnType::text},
+    {"opening", ColumnType::text},
+    {"opening_amount", ColumnType::integer},
+    {"opened_at", ColumnType::integer},
+});
 inline constexpr std::string_view kOpenPayment =
-    "UPDATE payments SET open_attempt = $3, open_operation = $4, open_amount = $5, open_lost = 0, "
-    "decline_class = '', decline_code = '', version = version + 1, updated_at = $6 "
-    "WHERE id = $1 AND version = $2 AND open_attempt = '' RETURNING id";
-// Only when the payment was opened for it.
-inline constexpr auto kInsertAttemptOfOpenText = join(
-    "INSERT INTO attempts (", kAttemptColumns,
-    ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21 WHERE EXISTS (SELECT 1 FROM payments WHERE id = $5 AND open_attempt = $1) "
-    "RETURNING id");
-inline constexpr std::string_view kInsertAttemptOfOpen = view(kInsertAttemptOfOpenText);
+    "UPDATE payments SET open_attempt = given.attempt, open_operation = given.opening, "
+    "open_amount = given.opening_amount, open_lost = 0, decline_class = '', decline_code = '', "
+    "version = version + 1, updated_at = given.opened_at FROM {given} "
+    "WHERE id = given.payment AND version = given.read_version AND open_attempt = '' "
+    "RETURNING open_attempt";
+// Only when the payment was opened for it. A key that is in use refuses it, and with it the batch.
+inline constexpr auto kInsertAttemptOfOpen =
+    join("INSERT INTO attempts (", kAttemptColumns, ") SELECT ", kAttemptColumns,
+         " FROM {given} WHERE EXISTS (SELECT 1 FROM payments "
+         "WHERE payments.id = given.payment_id AND payments.open_attempt = given.id)");
+inline constexpr ChangeSql kBeginOperation{{kOpenPayment, kOpenGiven},
+                                           {view(kInsertAttemptOfOpen), kAttemptGiven}};
 
+inline constexpr auto kConcludeAttemptGiven = std::to_array<Column>({
+    {"attempt", ColumnType::text},
+    {"new_state", ColumnType::text},
+    {"stage", ColumnType::text},
+    {"captured", ColumnType::integer},
+    {"refunded", ColumnType::integer},
+    {"class", ColumnType::text},
+    {"code", ColumnType::text},
+    {"new_reference", ColumnType::text},
+    {"at", ColumnType::integer},
+});
 inline constexpr std::string_view kConcludeAttempt =
-    "UPDATE attempts SET state = $2, stage_after = $3, captured_after = $4, refunded_after = $5, "
-    "decline_class = $6, decline_code = $7, processor_reference = $8, updated_at = $9, "
-    "ticket = '', processor_token = '', next_at = 0 WHERE id = $1 AND next_at > 0 RETURNING id";
+    "UPDATE attempts SET state = given.new_state, stage_after = given.stage, "
+    "captured_after = given.captured, refunded_after = given.refunded, "
+    "decline_class = given.class, decline_code = given.code, "
+    "processor_reference = given.new_reference, updated_at = given.at, "
+    "ticket = '', processor_token = '', next_at = 0 FROM {given} "
+    "WHERE id = given.attempt AND state IN ('pending', 'unknown') RETURNING id";
+inline constexpr auto kConcludePaymentGiven = std::to_array<Column>({
+    {"payment", ColumnType::text},
+    {"attempt", ColumnType::text},
+    {"captured", ColumnType::integer},
+    {"refunded", ColumnType::integer},
+    {"new_stage", ColumnType::text},
+    {"new_reference", ColumnType::text},
+    {"class", ColumnType::text},
+    {"code", ColumnType::text},
+    {"at", ColumnType::integer},
+});
 inline constexpr std::string_view kConcludePayment =
-    "UPDATE payments SET amount_captured = $3, amount_refunded = $4, stage = $5, "
-    "open_attempt = '', open_operation = '', open_amount = 0, open_lost = 0, "
-    "processor_reference = $6, decline_class = $7, decline_code = $8, updated_at = $9 "
-    "WHERE id = $1 AND open_attempt = $2 RETURNING id";
+    "UPDATE payments SET amount_captured = given.captured, amount_refunded = given.refunded, "
+    "stage = given.new_stage, open_attempt = '', open_operation = '', open_amount = 0, "
+    "open_lost = 0, processor_reference = given.new_reference, decline_class = given.class, "
+    "decline_code = given.code, updated_at = given.at FROM {given} "
+    "WHERE id = given.payment AND open_attempt = given.attempt";
+inline constexpr ChangeSql kConclude{{kConcludeAttempt, kConcludeAttemptGiven},
+                                     {kConcludePayment, kConcludePaymentGiven}};
 
+inline constexpr auto kLoseAttemptGiven = std::to_array<Column>({
+    {"attempt", ColumnType::text},
+    {"new_tries", ColumnType::integer},
+    {"settle_at", ColumnType::integer},
+    {"at", ColumnType::integer},
+});
 inline constexpr std::string_view kLoseAttempt =
-    "UPDATE attempts SET state = 'unknown', tries = $2, next_at = $3, updated_at = $4 "
-    "WHERE id = $1 AND next_at > 0 RETURNING id";
+    "UPDATE attempts SET state = 'unknown', tries = given.new_tries, next_at = given.settle_at, "
+    "updated_at = given.at FROM {given} WHERE id = given.attempt AND state IN ('pending', "
+    "'unknown') RETURNING id";
+inline constexpr auto kLosePaymentGiven = std::to_array<Column>({
+    {"payment", ColumnType::text},
+    {"attempt", ColumnType::text},
+    {"new_reference", ColumnType::text},
+    {"at", ColumnType::integer},
+});
 inline constexpr std::string_view kLosePayment =
-    "UPDATE payments SET open_lost = 1, processor_reference = $3, updated_at = $4 "
-    "WHERE id = $1 AND open_attempt = $2 RETURNING id";
+    "UPDATE payments SET open_lost = 1, processor_reference = given.new_reference, "
+    "updated_at = given.at FROM {given} WHERE id = given.payment AND open_attempt = given.attempt";
+inline constexpr ChangeSql kLose{{kLoseAttempt, kLoseAttemptGiven},
+                                 {kLosePayment, kLosePaymentGiven}};
 
+inline constexpr auto kDropGiven =
+    std::to_array<Column>({{"payment", ColumnType::text}, {"attempt", ColumnType::text}});
 inline constexpr std::string_view kDropAttempt =
-    "DELETE FROM attempts WHERE id = $1 AND state = 'pending' RETURNING id";
+    "DELETE FROM attempts WHERE state = 'pending' AND id IN (SELECT attempt FROM {given}) "
+    "RETURNING id";
+// The one whose open attempt is gone.
 inline constexpr std::string_view kDropPayment =
-    "DELETE FROM payments WHERE id = $1 AND open_attempt = $2 "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE id = $2) RETURNING id";
+    "DELETE FROM payments WHERE id IN (SELECT payment FROM {given}) AND open_attempt <> '' "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.id = payments.open_attempt)";
 inline constexpr std::string_view kClosePayment =
     "UPDATE payments SET open_attempt = '', open_operation = '', open_amount = 0, open_lost = 0 "
-    "WHERE id = $1 AND open_attempt = $2 "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE id = $2) RETURNING id";
+    "FROM {given} WHERE id = given.payment AND open_attempt = given.attempt "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.id = given.attempt)";
+inline constexpr ChangeSql kAbandonPayment{{kDropAttempt, kDropGiven}, {kDropPayment, kDropGiven}};
+inline constexpr ChangeSql kAbandonOperation{{kDropAttempt, kDropGiven},
+                                             {kClosePayment, kDropGiven}};
 
 inline constexpr auto kSelectPaymentText =
     join("SELECT ", kPaymentColumns, " FROM payments WHERE merchant_id = $1 AND id = $2");
@@ -93,9 +212,13 @@ inline constexpr std::string_view kSelectOlder = view(kSelectOlderText);
 inline constexpr auto kSelectAttemptText =
     join("SELECT ", kAttemptColumns, " FROM attempts WHERE merchant_id = $1 AND id = $2");
 inline constexpr std::string_view kSelectAttempt = view(kSelectAttemptText);
-inline constexpr auto kSelectAttemptByKeyText = join(
-    "SELECT ", kAttemptColumns, " FROM attempts WHERE merchant_id = $1 AND idempotency_key = $2");
-inline constexpr std::string_view kSelectAttemptByKey = view(kSelectAttemptByKeyText);
+inline constexpr auto kKeyGiven =
+    std::to_array<Column>({{"of_merchant", ColumnType::text}, {"with_key", ColumnType::text}});
+inline constexpr auto kSelectAttemptsByKeyText =
+    join("SELECT ", kAttemptColumns,
+         " FROM attempts JOIN {given} ON merchant_id = given.of_merchant "
+         "AND idempotency_key = given.with_key");
+inline constexpr storage::ManySql kSelectAttemptsByKey{view(kSelectAttemptsByKeyText), kKeyGiven};
 
 inline constexpr auto kSelectDueText =
     join("SELECT ", kAttemptColumns,

@@ -1,7 +1,11 @@
-// Writing payments: each change is two guarded statements, and a batch of changes one transaction.
+// Writing payments: each change is a row for two guarded statements, and a batch of changes one
+// transaction.
 #include "connected/gateway/payment_store.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -17,8 +21,11 @@ using storage::Rows;
 using storage::Statement;
 using storage::Value;
 
-// Natural batching: two batches under way keep both writer connections busy.
-constexpr async::BatcherLimits kLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
+// A commit and its statements cost nearly the same for one row as for many.
+constexpr async::BatcherLimits kLimits{.batch_max = 64,
+                                       .queue_max = 4096,
+                                       .in_flight_max = 1,
+                                       .pace = std::chrono::microseconds(2000)};
 
 std::string_view class_of(const std::optional<payments::Decline>& decline) {
   return decline ? name(decline->decline_class) : std::string_view{};
@@ -36,129 +43,152 @@ Result<std::optional<Record>> read_one(const Result<Rows>& rows,
   return std::optional<Record>(std::move(record));
 }
 
-// A batch fails as a whole when one of its statements is refused.
+// A batch fails as a whole when one of its rows is refused.
 bool one_spoils_all(const Error& error) {
   return error.code() == ErrorCode::conflict || error.code() == ErrorCode::invalid_argument;
 }
 
 }  // namespace
 
-PaymentStore::PaymentStore(async::Loop& loop, storage::Database& database)
-    : database_(database), changes_(loop, kLimits, [this](std::vector<Change> changes) {
-        return write(std::move(changes));
-      }) {}
+enum class PaymentStore::Kind : std::uint8_t {
+  begin_payment,
+  begin_operation,
+  conclude,
+  lose,
+  abandon_payment,
+  abandon_operation,
+};
 
-async::Task<std::vector<Result<PaymentStore::Changed>>> PaymentStore::write(
-    std::vector<Change> changes) {
+namespace {
+
+// By PaymentStore::Kind.
+constexpr std::array kKinds{kBeginPayment, kBeginOperation, kConclude,
+                            kLose,         kAbandonPayment, kAbandonOperation};
+
+}  // namespace
+
+PaymentStore::PaymentStore(async::Loop& loop, storage::Database& database)
+    : database_(database),
+      changes_(loop, kLimits,
+               [this](std::vector<Change> changes) { return write(std::move(changes)); }),
+      lookups_(loop, kLimits, [this](std::vector<Key> keys) { return look_up(std::move(keys)); }) {}
+
+// Each kind is two statements, whatever the number of its changes. True: the change took effect.
+async::Task<std::vector<Result<bool>>> PaymentStore::write(std::vector<Change> changes) {
+  // What a statement does to one attempt twice in one batch is not defined.
+  std::set<std::string_view> attempts;
+  for (const Change& change : changes) attempts.insert(change.attempt);
+  if (attempts.size() < changes.size()) co_return co_await write_apart(std::move(changes));
   // In the order of payments, so that two batches never wait for each other's rows crosswise.
-  std::vector<std::size_t> order(changes.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(
-      order, {}, [&](std::size_t i) { return std::pair(std::string_view(changes[i].payment), i); });
-  std::vector<Statement> statements;
-  statements.reserve(2 * changes.size());
-  for (const std::size_t i : order) {
-    statements.push_back(changes[i].first);
-    statements.push_back(changes[i].second);
+  std::vector<Change*> order;
+  for (Change& change : changes) order.push_back(&change);
+  std::ranges::stable_sort(order, {}, [](const Change* change) { return change->payment; });
+  std::vector<storage::ManyStatement> statements{};
+  for (const ChangeSql& sql : kKinds) {
+    statements.push_back({sql.first, {}});
+    statements.push_back({sql.second, {}});
   }
-  std::vector<Result<Changed>> fates(changes.size(), Result<Changed>(Changed{}));
-  const auto written = co_await database_.write(std::move(statements));
-  if (written) {
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      fates[order[i]] = Changed{!(*written)[2 * i].empty(), !(*written)[2 * i + 1].empty()};
+  for (const Change* change : order) {
+    const auto at = 2 * static_cast<std::size_t>(change->kind);
+    statements[at].rows.push_back(change->first);
+    statements[at + 1].rows.push_back(change->second);
+  }
+  const auto written = co_await database_.write_many(std::move(statements));
+  if (!written) {
+    if (changes.size() > 1 && one_spoils_all(written.error())) {
+      co_return co_await write_apart(std::move(changes));
     }
-    co_return fates;
+    co_return std::vector<Result<bool>>(changes.size(), fail(written.error()));
   }
-  if (changes.size() == 1 || !one_spoils_all(written.error())) {
-    std::ranges::fill(fates, Result<Changed>(fail(written.error())));
-    co_return fates;
+  std::set<std::string_view> took_effect;
+  for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+    for (const Row& row : (*written)[2 * kind]) {
+      if (const auto attempt = row[0].text()) took_effect.insert(*attempt);
+    }
   }
-  for (std::size_t i = 0; i < changes.size(); ++i) {  // so that each has its own fate
-    std::vector<Change> alone;
-    alone.push_back(std::move(changes[i]));
-    std::vector<Result<Changed>> fate = co_await write(std::move(alone));
-    fates[i] = fate.front();
+  std::vector<Result<bool>> fates;
+  for (const Change& change : changes) fates.emplace_back(took_effect.contains(change.attempt));
+  co_return fates;
+}
+
+// One by one, so that each has its own fate.
+async::Task<std::vector<Result<bool>>> PaymentStore::write_apart(std::vector<Change> changes) {
+  std::vector<Result<bool>> fates;
+  for (Change& change : changes) {
+    std::vector<Change> alone{};
+    alone.push_back(std::move(change));
+    std::vector<Result<bool>> fate = co_await write(std::move(alone));
+    fates.push_back(std::move(fate.front()));
   }
   co_return fates;
 }
 
 async::Task<Result<Begun>> PaymentStore::begin_payment(PaymentRow payment, AttemptRow attempt) {
-  Change change{.payment = payment.id,
-                .first = {.sql = kInsertAttempt, .parameters = to_row(attempt)},
-                .second = {.sql = kInsertPayment, .parameters = to_row(payment)}};
-  const Result<Changed> changed = co_await changes_.submit(std::move(change));
-  if (!changed) co_return fail(changed.error());
-  if (!changed->first) co_return Begun::key_known;
-  // The payment's id comes from the key, which was free.
-  if (!changed->second) co_return fail({ErrorCode::corrupt, "a payment without its attempt"});
-  co_return Begun::begun;
+  Change change{.kind = Kind::begin_payment,
+                .payment = payment.id,
+                .attempt = attempt.id,
+                .first = to_row(attempt),
+                .second = to_row(payment)};
+  const Result<bool> begun = co_await changes_.submit(std::move(change));
+  if (!begun) co_return fail(begun.error());
+  co_return *begun ? Begun::begun : Begun::key_known;
 }
 
 async::Task<Result<Begun>> PaymentStore::begin_operation(PaymentRow payment, AttemptRow attempt) {
-  Change change{
-      .payment = payment.id,
-      .first = {.sql = kOpenPayment,
-                .parameters = {Value::text(payment.id), Value::integer(payment.version),
-                               Value::text(attempt.id), Value::text(name(attempt.operation)),
-                               Value::integer(attempt.amount),
-                               Value::integer(attempt.created_at_us)}},
-      .second = {.sql = kInsertAttemptOfOpen, .parameters = to_row(attempt)}};
-  const Result<Changed> changed = co_await changes_.submit(std::move(change));
+  Change change{.kind = Kind::begin_operation,
+                .payment = payment.id,
+                .attempt = attempt.id,
+                .first = {Value::text(payment.id), Value::integer(payment.version),
+                          Value::text(attempt.id), Value::text(name(attempt.operation)),
+                          Value::integer(attempt.amount), Value::integer(attempt.created_at_us)},
+                .second = to_row(attempt)};
+  const Result<bool> begun = co_await changes_.submit(std::move(change));
   // The key is in use: its unique index has refused the attempt, and with it the opening.
-  if (!changed && changed.error().code() == ErrorCode::conflict) co_return Begun::key_known;
-  if (!changed) co_return fail(changed.error());
-  co_return changed->first && changed->second ? Begun::begun : Begun::moved;
-}
-
-async::Task<Result<bool>> PaymentStore::close(Change change) {
-  const Result<Changed> changed = co_await changes_.submit(std::move(change));
-  if (!changed) co_return fail(changed.error());
-  co_return changed->first;
+  if (!begun && begun.error().code() == ErrorCode::conflict) co_return Begun::key_known;
+  if (!begun) co_return fail(begun.error());
+  co_return *begun ? Begun::begun : Begun::moved;
 }
 
 async::Task<Result<bool>> PaymentStore::conclude(PaymentRow payment, AttemptRow attempt) {
   const payments::Payment& after = payment.payment;
   Change change{
+      .kind = Kind::conclude,
       .payment = payment.id,
-      .first = {.sql = kConcludeAttempt,
-                .parameters = {Value::text(attempt.id), Value::text(name(attempt.state)),
-                               Value::text(name(after.stage)), Value::integer(after.captured),
-                               Value::integer(after.refunded),
-                               Value::text(class_of(attempt.decline)),
-                               Value::text(code_of(attempt.decline)),
-                               Value::text(attempt.processor_reference),
-                               Value::integer(attempt.updated_at_us)}},
-      .second = {
-          .sql = kConcludePayment,
-          .parameters = {
-              Value::text(payment.id), Value::text(attempt.id), Value::integer(after.captured),
-              Value::integer(after.refunded), Value::text(name(after.stage)),
-              Value::text(payment.processor_reference), Value::text(class_of(payment.decline)),
-              Value::text(code_of(payment.decline)), Value::integer(payment.updated_at_us)}}};
-  co_return co_await close(std::move(change));
+      .attempt = attempt.id,
+      .first = {Value::text(attempt.id), Value::text(name(attempt.state)),
+                Value::text(name(after.stage)), Value::integer(after.captured),
+                Value::integer(after.refunded), Value::text(class_of(attempt.decline)),
+                Value::text(code_of(attempt.decline)), Value::text(attempt.processor_reference),
+                Value::integer(attempt.updated_at_us)},
+      .second = {Value::text(payment.id), Value::text(attempt.id), Value::integer(after.captured),
+                 Value::integer(after.refunded), Value::text(name(after.stage)),
+                 Value::text(payment.processor_reference), Value::text(class_of(payment.decline)),
+                 Value::text(code_of(payment.decline)), Value::integer(payment.updated_at_us)}};
+  co_return co_await changes_.submit(std::move(change));
 }
 
 async::Task<Result<bool>> PaymentStore::lose(PaymentRow payment, AttemptRow attempt) {
-  Change change{.payment = payment.id,
-                .first = {.sql = kLoseAttempt,
-                          .parameters = {Value::text(attempt.id), Value::integer(attempt.tries),
-                                         Value::integer(attempt.next_at_us),
-                                         Value::integer(attempt.updated_at_us)}},
-                .second = {.sql = kLosePayment,
-                           .parameters = {Value::text(payment.id), Value::text(attempt.id),
-                                          Value::text(payment.processor_reference),
-                                          Value::integer(payment.updated_at_us)}}};
-  co_return co_await close(std::move(change));
+  Change change{
+      .kind = Kind::lose,
+      .payment = payment.id,
+      .attempt = attempt.id,
+      .first = {Value::text(attempt.id), Value::integer(attempt.tries),
+                Value::integer(attempt.next_at_us), Value::integer(attempt.updated_at_us)},
+      .second = {Value::text(payment.id), Value::text(attempt.id),
+                 Value::text(payment.processor_reference), Value::integer(payment.updated_at_us)}};
+  co_return co_await changes_.submit(std::move(change));
 }
 
 async::Task<Result<bool>> PaymentStore::abandon(AttemptRow attempt) {
   const bool first = attempt.operation == payments::Operation::authorize ||
                      attempt.operation == payments::Operation::sale;
-  Change change{.payment = attempt.payment,
-                .first = {.sql = kDropAttempt, .parameters = {Value::text(attempt.id)}},
-                .second = {.sql = first ? kDropPayment : kClosePayment,
-                           .parameters = {Value::text(attempt.payment), Value::text(attempt.id)}}};
-  co_return co_await close(std::move(change));
+  const Row row{Value::text(attempt.payment), Value::text(attempt.id)};
+  Change change{.kind = first ? Kind::abandon_payment : Kind::abandon_operation,
+                .payment = attempt.payment,
+                .attempt = attempt.id,
+                .first = row,
+                .second = row};
+  co_return co_await changes_.submit(std::move(change));
 }
 
 async::Task<Result<std::optional<PaymentRow>>> PaymentStore::payment(std::string merchant,
@@ -198,10 +228,26 @@ async::Task<Result<std::optional<AttemptRow>>> PaymentStore::attempt(std::string
 
 async::Task<Result<std::optional<AttemptRow>>> PaymentStore::attempt_by_key(std::string merchant,
                                                                             std::string key) {
-  Statement statement{.sql = kSelectAttemptByKey,
-                      .parameters = {Value::text(merchant), Value::text(key)}};
-  const auto rows = co_await database_.read(std::move(statement));
-  co_return read_one(rows, read_attempt);
+  Key wanted{std::move(merchant), std::move(key)};
+  co_return co_await lookups_.submit(std::move(wanted));
+}
+
+async::Task<std::vector<Result<PaymentStore::Known>>> PaymentStore::look_up(std::vector<Key> keys) {
+  storage::ManyStatement statement{kSelectAttemptsByKey, {}};
+  for (const Key& key : keys) {
+    statement.rows.push_back({Value::text(key.merchant), Value::text(key.key)});
+  }
+  const auto rows = co_await database_.read_many(std::move(statement));
+  if (!rows) co_return std::vector<Result<Known>>(keys.size(), fail(rows.error()));
+  std::vector<Result<Known>> known(keys.size(), Known{});
+  for (const Row& row : *rows) {
+    const Result<AttemptRow> attempt = read_attempt(row);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (row[1].text() != keys[i].merchant || row[2].text() != keys[i].key) continue;
+      known[i] = attempt ? Result<Known>(*attempt) : Result<Known>(fail(attempt.error()));
+    }
+  }
+  co_return known;
 }
 
 async::Task<Result<std::vector<AttemptRow>>> PaymentStore::due(std::int64_t now_us) {

@@ -63,6 +63,7 @@ class PaymentStore final {
                                                       std::size_t limit = kPageSizeMax);
   [[nodiscard]] async::Task<Result<std::optional<AttemptRow>>> attempt(std::string merchant,
                                                                        std::string id);
+  // Look-ups that are under way together share a statement.
   [[nodiscard]] async::Task<Result<std::optional<AttemptRow>>> attempt_by_key(std::string merchant,
                                                                               std::string key);
 
@@ -76,22 +77,29 @@ class PaymentStore final {
   [[nodiscard]] async::Task<Result<std::size_t>> lose_open(std::string owner, std::int64_t now_us);
 
  private:
-  // Two statements that belong together; each tells by a returned row that it took effect.
+  enum class Kind : std::uint8_t;
+  // A row for each of the two statements of its kind.
   struct Change {
+    Kind kind;
     std::string payment;  // the order in which batches take rows
-    storage::Statement first;
-    storage::Statement second;
+    std::string attempt;
+    storage::Row first;
+    storage::Row second;
   };
-  struct Changed {
-    bool first = false;
-    bool second = false;
+  struct Key {
+    std::string merchant;
+    std::string key;
   };
-  using Changes = async::Batcher<Change, Changed>;
-  async::Task<std::vector<Result<Changed>>> write(std::vector<Change> changes);
-  async::Task<Result<bool>> close(Change change);
+  using Changes = async::Batcher<Change, bool>;
+  using Known = std::optional<AttemptRow>;
+  using Lookups = async::Batcher<Key, Known>;
+  async::Task<std::vector<Result<bool>>> write(std::vector<Change> changes);
+  async::Task<std::vector<Result<bool>>> write_apart(std::vector<Change> changes);
+  async::Task<std::vector<Result<Known>>> look_up(std::vector<Key> keys);
 
   storage::Database& database_;
   Changes changes_;
+  Lookups lookups_;
 };
 
 }  // namespace strongroom::connected::gateway
