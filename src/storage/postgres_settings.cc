@@ -56,12 +56,14 @@ Result<PostgresSettings> postgres_settings(const Options& options, PostgresAcces
   settings["target_session_attrs"] = "primary";
   settings["client_encoding"] = "UTF8";
   settings["fallback_application_name"] = "strongroom";
-  // A plan made while a table was small stays when the table has grown: never one that reads all of
-  // it where an index leads to the row.
+  // One plan per statement, made when it is first needed; no compiling it, which costs more than
+  // any of ours. It may have been made while a table was small: never one that reads all of it
+  // where an index leads to the row.
   const auto timeout_ms = options.statement_timeout.count();
   settings["options"] += fmt::format(
       " -c statement_timeout={} -c idle_in_transaction_session_timeout={} -c synchronous_commit=on"
-      " -c default_transaction_read_only={} -c client_min_messages=error -c enable_seqscan=off",
+      " -c default_transaction_read_only={} -c client_min_messages=error -c enable_seqscan=off"
+      " -c plan_cache_mode=force_generic_plan -c jit=off",
       timeout_ms, 2 * timeout_ms, access == PostgresAccess::read ? "on" : "off");
   return settings;
 }

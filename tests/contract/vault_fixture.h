@@ -49,7 +49,7 @@ class FakeRecorder final : public audit::Recorder {
   bool refuse_ = false;
 };
 
-// A database that loses connections: per insert, in order, a fate. A held insert answers
+// A database that loses connections: per write_many, in order, a fate. A held one answers
 // unknown_outcome and commits when let go, as a server does that works on without its client.
 class LossyDatabase final : public storage::Database {
  public:
@@ -68,10 +68,12 @@ class LossyDatabase final : public storage::Database {
     co_return fail({ErrorCode::unavailable, "no connection"});
   }
   async::Task<Result<storage::Rows>> read_many(storage::ManyStatement statement) override {
+    ++reads;
     return inner_.read_many(std::move(statement));
   }
   async::Task<Result<std::vector<storage::Rows>>> write_many(
       std::vector<storage::ManyStatement> statements) override {
+    ++writes;
     const Fate fate = fates.empty() ? Fate::passes : fates.front();
     if (!fates.empty()) fates.erase(fates.begin());
     if (fate == Fate::passes) co_return co_await inner_.write_many(std::move(statements));

@@ -166,7 +166,7 @@ TEST_F(ResolveTest, ManyAtOnceShareAReadAndCostNoWrite) {
   }
   lossy_->reads = lossy_->writes = 0;
   EXPECT_EQ(resolve_at_once(all), 3 * kEach);
-  EXPECT_EQ(lossy_->reads, 2);  // of at most 16
+  EXPECT_EQ(lossy_->reads, 1);
   EXPECT_EQ(lossy_->writes, 0);
   EXPECT_EQ(stored_cards_.bodies.size(), 6U);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -180,7 +180,7 @@ TEST_F(ResolveTest, ManyAtOnceShareAReadAndCostNoWrite) {
 TEST_F(ResolveTest, UsesThatCouldNotBeWrittenAreWrittenLater) {
   const PublicToken token = add();
   ASSERT_TRUE(resolve(token, ask("pay_1")));
-  lossy_->refused_writes = 1;
+  lossy_->fates = {LossyDatabase::Fate::refused};
   EXPECT_EQ(loop_.run_until_done(uses_->flush()).error().code(), ErrorCode::unavailable);
   ASSERT_TRUE(resolve(token, ask("pay_2")));
   EXPECT_EQ(uses(token), 2);

@@ -1,10 +1,11 @@
-// Statements of a few widths, each prepared once: what is short of one repeats its last token.
+// One statement for the cards of a batch.
 #include "cde/vault/payable_cards.h"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
-#include <string_view>
+#include <set>
 #include <utility>
 
 #include "base/try.h"
@@ -15,31 +16,23 @@ namespace {
 
 using storage::Row;
 using storage::Rows;
-using storage::Statement;
 using storage::Value;
 
 // After kCardColumns; null where no processor has the card.
-constexpr char kMore[] =
-    ", account_key, sealed, put_by FROM cards LEFT JOIN (SELECT token_id AS owner, account_key,"
-    " sealed, operation_id AS put_by FROM processor_tokens) AS stored ON owner = token_id"
-    " WHERE token_hash IN ";
+constexpr auto kFindText =
+    join("SELECT ", kCardColumns,
+         ", account_key, sealed, put_by FROM cards JOIN {given} ON token_hash = given.asked"
+         " LEFT JOIN (SELECT token_id AS owner, account_key, sealed, operation_id AS put_by"
+         " FROM processor_tokens) AS stored ON owner = token_id");
 enum StoredColumn : std::size_t { kAccountKey = kCardColumnCount, kSealed, kPutBy };
+constexpr std::array kGiven{storage::Column{"asked", storage::ColumnType::bytes}};
+constexpr storage::ManySql kFind{kFindText.data(), kGiven};
 
-constexpr auto kFindOne = join("SELECT ", kCardColumns, kMore, "($1)");
-constexpr auto kFindFour = join("SELECT ", kCardColumns, kMore, "($1, $2, $3, $4)");
-constexpr auto kFindSixteen = join("SELECT ", kCardColumns, kMore,
-                                   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-                                   " $15, $16)");
-struct Find {
-  std::size_t width;
-  std::string_view sql;
-};
-constexpr std::array kFinds{Find{1, kFindOne.data()}, Find{4, kFindFour.data()},
-                            Find{16, kFindSixteen.data()}};
-
-// Natural batching (docs/performance.md).
-constexpr async::BatcherLimits kLimits{
-    .batch_max = kFinds.back().width, .queue_max = 4096, .in_flight_max = 2};
+// A statement costs nearly the same for one card as for many.
+constexpr async::BatcherLimits kLimits{.batch_max = 64,
+                                       .queue_max = 4096,
+                                       .in_flight_max = 2,
+                                       .pace = std::chrono::microseconds(2000)};
 
 Result<ProcessorTokenRow> read_stored(const Row& row) {
   SR_TRY(const auto account, row[kAccountKey].digest<32>());
@@ -66,13 +59,13 @@ async::Task<Result<PayableCard>> PayableCards::find(crypto::Sha3Digest512 token_
 }
 
 async::Task<std::vector<Result<PayableCard>>> PayableCards::find_batch(std::vector<Asked> asked) {
-  const Find& find = *std::ranges::lower_bound(kFinds, asked.size(), {}, &Find::width);
-  Statement statement{find.sql};
-  for (std::size_t i = 0; i < find.width; ++i) {
-    const Asked& one = asked[std::min(i, asked.size() - 1)];
-    statement.parameters.push_back(Value::digest(one.token_hash));
+  std::set<crypto::Sha3Digest512> token_hashes;  // payments of one card ask for it once
+  for (const Asked& one : asked) token_hashes.insert(one.token_hash);
+  storage::ManyStatement statement{kFind, {}};
+  for (const auto& token_hash : token_hashes) {
+    statement.rows.push_back({Value::digest(token_hash)});
   }
-  const Result<Rows> rows = co_await database_.read(std::move(statement));
+  const Result<Rows> rows = co_await database_.read_many(std::move(statement));
   std::vector<Result<PayableCard>> cards;
   cards.reserve(asked.size());
   for (const Asked& one : asked) {

@@ -1,8 +1,8 @@
-// Writing is a transaction of a few dozen tokens, in their order, so that two tallies never wait
+// Writing is a statement for a few dozen tokens, in their order, so that two tallies never wait
 // for each other's rows crosswise.
 #include "cde/vault/usage_tally.h"
 
-#include <string_view>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -12,12 +12,17 @@
 namespace strongroom::cde {
 namespace {
 
-using storage::Statement;
+using storage::Column;
+using storage::ColumnType;
 using storage::Value;
 
 constexpr std::size_t kTokensPerCommit = 64;
-constexpr std::string_view kAddUses =
-    "UPDATE cards SET usage_count = usage_count + $2 WHERE token_id = $1 AND deleted_at IS NULL";
+constexpr std::array kGiven{Column{"counted", ColumnType::bytes},
+                            Column{"uses", ColumnType::integer}};
+constexpr storage::ManySql kAddUses{
+    "UPDATE cards SET usage_count = usage_count + given.uses FROM {given}"
+    " WHERE token_id = given.counted AND deleted_at IS NULL",
+    kGiven};
 
 }  // namespace
 
@@ -33,12 +38,12 @@ async::Task<Result<void>> UsageTally::flush() {
   Counts counts = std::exchange(counts_, {});
   full_ = false;
   while (!counts.empty()) {
-    std::vector<Statement> statements;
+    std::vector<storage::Row> rows;
     auto end = counts.begin();
-    for (; end != counts.end() && statements.size() < kTokensPerCommit; ++end) {
-      statements.push_back({kAddUses, {Value::id(end->first), Value::integer(end->second)}});
+    for (; end != counts.end() && rows.size() < kTokensPerCommit; ++end) {
+      rows.push_back({Value::id(end->first), Value::integer(end->second)});
     }
-    const auto written = co_await database_.write(std::move(statements));
+    const auto written = co_await storage::write_rows(database_, kAddUses, std::move(rows));
     if (!written) {
       // What may have been written is not written again: a use less, rather than one too many.
       const bool open = written.error().code() == ErrorCode::unknown_outcome;
