@@ -3,7 +3,12 @@ directly by the load generator.
 """
 
 import dataclasses
+import http.client
+import json
+import ssl
 import statistics
+
+import psycopg2
 
 import machine
 import report
@@ -31,7 +36,9 @@ def measure(plan):
         pids = {name: process.pid for name, process in supervisor.processes.items()}
         loadgen = Loadgen(deployment, pids)
         loadgen.run("edge", 0.5, plan, mix="sale")  # caches and connections
-        rounds = [one_round(number, loadgen, plan) for number in range(1, plan.rounds + 1)]
+        counters = Counters(deployment)
+        rounds = [one_round(number, loadgen, counters, plan)
+                  for number in range(1, plan.rounds + 1)]
         rate = statistics.median(figures["sale"]["requests_per_second"] for figures in rounds) / 2
         say(f"open model at {rate:.0f}/s")
         opened = loadgen.run("edge", plan.seconds, plan, mix="sale", rate=rate)
@@ -39,8 +46,39 @@ def measure(plan):
     return {"rounds": rounds, "open": opened}
 
 
-def one_round(number, loadgen, plan):
-    figures = {"sale": loadgen.run("edge", plan.seconds, plan, mix="sale"),
+class Counters:
+    """What can be counted beside sales: transactions that write, requests to the processor."""
+
+    def __init__(self, deployment):
+        self._database = psycopg2.connect(deployment.state()["databases"]["core"])
+        self._database.autocommit = True
+        host, port = deployment.simulator_address()
+        trust = ssl.create_default_context(cafile=deployment.dir / "tls/ca/ca.crt")
+        self._processor = http.client.HTTPSConnection(host, port, context=trust)
+
+    def read(self):
+        """So far: (payments, transactions that wrote to any database, requests about charges)."""
+        with self._database.cursor() as cursor:
+            cursor.execute("SELECT (SELECT count(*) FROM payments),"
+                           " pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+            payments, transactions = cursor.fetchone()
+        self._processor.request("GET", "/_sim/requests")
+        by_route = json.load(self._processor.getresponse())["by_route"]
+        requests = sum(count for route, count in by_route.items()
+                       if "/v1/payment_intents" in route)  # not the handing over of new cards
+        return payments, transactions, requests
+
+    def per_sale(self, before):
+        payments, transactions, requests = (after - start for after, start
+                                            in zip(self.read(), before))
+        return {"transactions": transactions / payments, "requests": requests / payments}
+
+
+def one_round(number, loadgen, counters, plan):
+    before = counters.read()
+    sale = loadgen.run("edge", plan.seconds, plan, mix="sale")
+    sale["per_sale"] = counters.per_sale(before)
+    figures = {"sale": sale,
                "processor": loadgen.run("processor", plan.seconds, plan, mix="sale")}
     say(f"round {number}: " + ", ".join(
         f"{name} {run['requests_per_second']:.0f}/s" for name, run in figures.items()))
@@ -61,6 +99,10 @@ def rows(result, plan):
     for name in ("p50", "p90", "p99"):
         latency = spread("sale", lambda run, name=name: run["latency_us"][name] / 1000)
         yield f"latency {name}, ms", latency.text(".2f"), ""
+    writing = spread("sale", lambda run: run["per_sale"]["transactions"])
+    yield "transactions that write, both databases, per sale", writing.text(".2f"), "<= 2"
+    asked = spread("sale", lambda run: run["per_sale"]["requests"])
+    yield "requests to the processor, per sale", asked.text(".3f"), "1"
     for process in rounds[0]["sale"]["cpu_us"]:
         used = spread("sale", lambda run, process=process: run["cpu_us"][process])
         yield f"CPU of {process}, us per sale", used.text(".1f"), ""

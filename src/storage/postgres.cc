@@ -46,6 +46,7 @@ class PostgresDatabase final : public Database {
     std::vector<Rows> rows;
     if (statements.empty()) co_return rows;
     std::vector<PostgresCommand> commands{};
+    commands.reserve(statements.size());
     for (const Statement& statement : statements) commands.push_back(command_of(statement));
     auto answers = co_await writer().run(std::move(commands), true);
     if (!answers) co_return fail(answers.error());
@@ -66,6 +67,7 @@ class PostgresDatabase final : public Database {
       std::vector<ManyStatement> statements) override {
     std::vector<Rows> rows(statements.size());
     std::vector<PostgresCommand> commands{};
+    commands.reserve(statements.size());
     for (const ManyStatement& statement : statements) {
       if (statement.rows.empty()) continue;
       SR_CO_TRY(commands.emplace_back(), command_of(statement));
