@@ -81,9 +81,11 @@ async::Task<std::vector<Result<bool>>> PaymentStore::write(std::vector<Change> c
   if (attempts.size() < changes.size()) co_return co_await write_apart(std::move(changes));
   // In the order of payments, so that two batches never wait for each other's rows crosswise.
   std::vector<Change*> order;
+  order.reserve(changes.size());
   for (Change& change : changes) order.push_back(&change);
   std::ranges::stable_sort(order, {}, [](const Change* change) { return change->payment; });
   std::vector<storage::ManyStatement> statements{};
+  statements.reserve(2 * kKinds.size());
   for (const ChangeSql& sql : kKinds) {
     statements.push_back({sql.first, {}});
     statements.push_back({sql.second, {}});
@@ -107,6 +109,7 @@ async::Task<std::vector<Result<bool>>> PaymentStore::write(std::vector<Change> c
     }
   }
   std::vector<Result<bool>> fates;
+  fates.reserve(changes.size());
   for (const Change& change : changes) fates.emplace_back(took_effect.contains(change.attempt));
   co_return fates;
 }
@@ -114,6 +117,7 @@ async::Task<std::vector<Result<bool>>> PaymentStore::write(std::vector<Change> c
 // One by one, so that each has its own fate.
 async::Task<std::vector<Result<bool>>> PaymentStore::write_apart(std::vector<Change> changes) {
   std::vector<Result<bool>> fates;
+  fates.reserve(changes.size());
   for (Change& change : changes) {
     std::vector<Change> alone{};
     alone.push_back(std::move(change));
