@@ -58,6 +58,7 @@ Result<SecretBytes> resolve_secret(const SecretReference& reference) {
   if (reference.kind == SecretReference::Kind::file) {
     return read_secret_file(reference.where, kSecretSizeMax);
   }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing changes the environment
   const char* value = std::getenv(reference.where.c_str());
   if (value == nullptr) return fail({ErrorCode::not_found, "environment variable is not set"});
   return SecretBytes::copy_of(as_bytes(value));
@@ -196,7 +197,8 @@ std::map<std::string, std::string> ConfigSection::table(std::string_view key) {
 ConfigSection ConfigSection::subsection(std::string_view key) {
   const bool present = find_as<ConfigNode::Table>(key, kNotTable) != nullptr;
   const std::string prefix = name_.empty() ? "" : name_ + ".";
-  return {*context_, prefix + std::string(key), present ? *find(key) : kNoTable};
+  const ConfigNode* node = present ? find(key) : nullptr;
+  return {*context_, prefix + std::string(key), node != nullptr ? *node : kNoTable};
 }
 
 ConfigResult<void> ConfigSection::finish() {

@@ -8,7 +8,7 @@
 
 namespace strongroom::storage {
 
-Result<std::unique_ptr<Database>> open(async::Loop& loop, Options options) {
+Result<std::unique_ptr<Database>> open(async::Loop& loop, const Options& options) {
   return options.url.starts_with("sqlite:") ? open_sqlite(loop, options)
                                             : open_postgres(loop, options);
 }

@@ -122,6 +122,6 @@ struct Options {
 // Calls made while it tries wait for the outcome; while it rests between attempts they get
 // unavailable. `loop` outlives it. invalid_argument: the URL is not understood, or would go without
 // TLS.
-[[nodiscard]] Result<std::unique_ptr<Database>> open(async::Loop& loop, Options options);
+[[nodiscard]] Result<std::unique_ptr<Database>> open(async::Loop& loop, const Options& options);
 
 }  // namespace strongroom::storage
