@@ -103,7 +103,8 @@ def test_state_names_what_figures_depend_on():
 def a_sale(rate):
     return {"requests_per_second": rate, "loadgen_cpu_us_per_request": 20.0,
             "latency_us": {"p50": 4000, "p90": 6000, "p99": 9000, "p99_9": 12000, "max": 15000},
-            "cpu_us": {"gatewayd": 80.0, "psp-sim": 40.0}}
+            "cpu_us": {"gatewayd": 80.0, "psp-sim": 40.0},
+            "per_sale": {"transactions": 0.2, "requests": 1.0}}
 
 
 @pytest.mark.parametrize("rates, judged", [((2500, 1000, 2000), "reached"),
@@ -114,4 +115,5 @@ def test_sales_are_judged_by_their_median(rates, judged):
     rows = list(pay_bench.rows(result, pay_bench.Plan()))
     assert rows[0][2] == f">= 2000: {judged}"
     assert ("CPU of gatewayd, us per sale", "80.0 (80.0 to 80.0)", "") in rows
+    assert ("requests to the processor, per sale", "1.000 (1.000 to 1.000)", "1") in rows
     assert "4.00 / 9.00 / 12.00 / 15.00" in rows[-1][1]
