@@ -83,7 +83,9 @@ async::Task<std::vector<Result<bool>>> PaymentStore::write(std::vector<Change> c
   std::vector<Change*> order;
   order.reserve(changes.size());
   for (Change& change : changes) order.push_back(&change);
-  std::ranges::stable_sort(order, {}, [](const Change* change) { return change->payment; });
+  std::ranges::sort(order, {}, [](const Change* change) {
+    return std::pair(std::string_view(change->payment), std::string_view(change->attempt));
+  });
   std::vector<storage::ManyStatement> statements{};
   statements.reserve(2 * kKinds.size());
   for (const ChangeSql& sql : kKinds) {
