@@ -26,12 +26,13 @@ using service::start_failure;
 
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config, cde::SealKeys keys, uid_t auditd)
+  Service(Host& host, Config config, cde::SealKeys keys, uid_t auditd,
+          const cde::ConnectorMetrics& metrics)
       : shared_{.host = host,
                 .config = std::move(config),
                 .seal_keys = std::move(keys),
                 .auditd_uid = auditd,
-                .metrics = cde::ConnectorMetrics(host.metrics, shared_.config.connector)} {}
+                .metrics = metrics} {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
@@ -114,7 +115,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
     if (!addresses) return start_failure(config.processor.host, addresses.error());
     config.processor.addresses = *std::move(addresses);
   }
-  return std::make_unique<Service>(host, std::move(config), *std::move(keys), *auditd);
+  const cde::ConnectorMetrics metrics(host.metrics, config.connector);
+  return std::make_unique<Service>(host, std::move(config), *std::move(keys), *auditd, metrics);
 }
 
 Start<void> init(Host& host) {
