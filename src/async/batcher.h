@@ -1,6 +1,7 @@
 // Batcher: natural batching, one mechanism for database, journal and audit client. What arrives
 // while a batch is under way is the next batch; an idle batcher flushes what one turn of its loop
-// has brought, so batching adds no latency and needs no timer. Each item has its own fate.
+// has brought, so batching adds no latency and needs no timer, unless its owner sets a pace. Each
+// item has its own fate.
 #pragma once
 
 #include <algorithm>

@@ -57,46 +57,31 @@ class SqliteDatabase final : public Database {
         reader_(loop, file_, SqliteAccess::read, options.requests_max, {}) {}
 
   async::Task<Result<Rows>> read(Statement statement) override {
-    Rows rows;
-    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
-      SR_TRY(rows, run_one(connection, statement));
-      return {};
-    };
-    SR_CO_CHECK_OK(co_await reader_.run(std::move(work)));
-    co_return rows;
+    const auto work = [&](SqliteConnection& connection) { return run_one(connection, statement); };
+    co_return co_await run<Rows>(reader_, work);
   }
 
   async::Task<Result<std::vector<Rows>>> write(std::vector<Statement> statements) override {
-    std::vector<Rows> rows;
-    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
-      SR_TRY(rows, run_all(connection, statements));
-      return {};
-    };
-    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
-    co_return rows;
+    const auto work = [&](SqliteConnection& connection) { return run_all(connection, statements); };
+    co_return co_await run<std::vector<Rows>>(writer_, work);
   }
 
   async::Task<Result<Rows>> read_many(ManyStatement statement) override {
-    Rows rows;
-    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
-      SR_TRY(rows, run_many(connection, statement));
-      return {};
-    };
-    SR_CO_CHECK_OK(co_await reader_.run(std::move(work)));
-    co_return rows;
+    const auto work = [&](SqliteConnection& connection) { return run_many(connection, statement); };
+    co_return co_await run<Rows>(reader_, work);
   }
 
   async::Task<Result<std::vector<Rows>>> write_many(
       std::vector<ManyStatement> statements) override {
-    std::vector<Rows> rows(statements.size());
-    SqliteWorker::Work work = [&](SqliteConnection& connection) -> Result<void> {
-      for (std::size_t i = 0; i < statements.size(); ++i) {
-        SR_TRY(rows[i], run_many(connection, statements[i]));
+    const auto work = [&](SqliteConnection& connection) -> Result<std::vector<Rows>> {
+      std::vector<Rows> all;
+      for (const ManyStatement& statement : statements) {
+        SR_TRY(Rows rows, run_many(connection, statement));
+        all.push_back(std::move(rows));
       }
-      return {};
+      return all;
     };
-    SR_CO_CHECK_OK(co_await writer_.run(std::move(work)));
-    co_return rows;
+    co_return co_await run<std::vector<Rows>>(writer_, work);
   }
 
   bool ready() const override { return writer_.ready() && reader_.ready(); }
@@ -109,6 +94,18 @@ class SqliteDatabase final : public Database {
   }
 
  private:
+  // What `work` gives for the worker's connection.
+  template <class T, class MakeT>
+  static async::Task<Result<T>> run(SqliteWorker& worker, const MakeT& work) {
+    T given;
+    SqliteWorker::Work assign = [&](SqliteConnection& connection) -> Result<void> {
+      SR_TRY(given, work(connection));
+      return {};
+    };
+    SR_CO_CHECK_OK(co_await worker.run(std::move(assign)));
+    co_return given;
+  }
+
   SqliteFile file_;
   std::unique_ptr<SqliteCheckpointer> checkpointer_;
   SqliteWorker writer_;

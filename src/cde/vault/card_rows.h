@@ -2,8 +2,6 @@
 // only.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 
 #include "base/result.h"
@@ -36,16 +34,6 @@ enum CardColumn : std::size_t {
   kOperation,
   kCardColumnCount,
 };
-
-// Literals joined at compile time, with a closing NUL: statements stay literals, which keeps values
-// out of them.
-template <std::size_t... N>
-consteval auto join(const char (&... parts)[N]) {
-  std::array<char, (... + (N - 1)) + 1> joined{};
-  char* end = joined.data();
-  ((end = std::copy_n(parts, N - 1, end)), ...);
-  return joined;
-}
 
 // The card, or what is left of it, in a row that begins with kCardColumns.
 [[nodiscard]] Result<CardStore::Found> read_found(const storage::Row& row);

@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
 #include "cde/vault/card_rows.h"
+#include "storage/sql_literal.h"
 
 namespace strongroom::cde {
 namespace {
@@ -75,12 +76,13 @@ constexpr storage::ManySql kInsert{
     kInsertColumns};
 
 constexpr auto kSelectByOddFingerprint =
-    join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_odd = $1");
+    storage::join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_odd = $1");
 constexpr auto kSelectByEvenFingerprint =
-    join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_even = $1");
-constexpr auto kSelectByToken = join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1");
-constexpr auto kSelectByTokenAndMerchant =
-    join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1 AND merchant_index = $2");
+    storage::join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_even = $1");
+constexpr auto kSelectByToken =
+    storage::join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1");
+constexpr auto kSelectByTokenAndMerchant = storage::join(
+    "SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1 AND merchant_index = $2");
 
 constexpr std::string_view kReleaseExpired =
     "UPDATE cards SET fingerprint_odd = NULL, fingerprint_even = NULL"

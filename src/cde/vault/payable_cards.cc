@@ -10,6 +10,7 @@
 
 #include "base/try.h"
 #include "cde/vault/card_rows.h"
+#include "storage/sql_literal.h"
 
 namespace strongroom::cde {
 namespace {
@@ -19,11 +20,11 @@ using storage::Rows;
 using storage::Value;
 
 // After kCardColumns; null where no processor has the card.
-constexpr auto kFindText =
-    join("SELECT ", kCardColumns,
-         ", account_key, sealed, put_by FROM cards JOIN {given} ON token_hash = given.asked"
-         " LEFT JOIN (SELECT token_id AS owner, account_key, sealed, operation_id AS put_by"
-         " FROM processor_tokens) AS stored ON owner = token_id");
+constexpr auto kFindText = storage::join(
+    "SELECT ", kCardColumns,
+    ", account_key, sealed, put_by FROM cards JOIN {given} ON token_hash = given.asked"
+    " LEFT JOIN (SELECT token_id AS owner, account_key, sealed, operation_id AS put_by"
+    " FROM processor_tokens) AS stored ON owner = token_id");
 enum StoredColumn : std::size_t { kAccountKey = kCardColumnCount, kSealed, kPutBy };
 constexpr std::array kGiven{storage::Column{"asked", storage::ColumnType::bytes}};
 constexpr storage::ManySql kFind{kFindText.data(), kGiven};

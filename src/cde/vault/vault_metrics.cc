@@ -1,3 +1,4 @@
+// Registering, with the names that /metrics has for results.
 #include "cde/vault/vault_metrics.h"
 
 #include <string>

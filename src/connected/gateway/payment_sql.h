@@ -2,31 +2,19 @@
 // payment_store.cc only.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
 #include <string_view>
 
 #include "connected/gateway/rows.h"
 #include "storage/database.h"
+#include "storage/sql_literal.h"
 
 namespace strongroom::connected::gateway {
 
-// Literals joined at compile time, with a closing NUL that the view leaves out.
-template <std::size_t... N>
-consteval auto join(const char (&... parts)[N]) {
-  std::array<char, (... + (N - 1)) + 1> joined{};
-  char* end = joined.data();
-  ((end = std::copy_n(parts, N - 1, end)), ...);
-  return joined;
-}
-template <std::size_t N>
-constexpr std::string_view view(const std::array<char, N>& text) {
-  return {text.data(), N - 1};
-}
-
 using storage::Column;
 using storage::ColumnType;
+using storage::join;
+using storage::view;
 
 // kPaymentColumns and kAttemptColumns, for given rows.
 inline constexpr auto kPaymentGiven = std::to_array<Column>({
