@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 namespace strongroom::service {
 
 StartError::StartError(std::string_view where, const Error& error)
@@ -11,5 +13,12 @@ StartError::StartError(std::string_view where, const Error& error)
                 : fmt::format("{}: {} ({:#x})", where, error.what(), error.detail())) {}
 
 StartError::StartError(const ConfigError& error) : text_(error.text()) {}
+
+Start<SecretBytes> read_passphrase(std::string_view section, const SecretReference& reference) {
+  auto passphrase = resolve_secret(reference);
+  if (passphrase) return *std::move(passphrase);
+  return start_failure(fmt::format("[{}] passphrase: {}", section, text_of(reference)),
+                       passphrase.error());
+}
 
 }  // namespace strongroom::service

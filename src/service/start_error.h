@@ -31,4 +31,9 @@ inline std::unexpected<StartError> start_failure(std::string_view where, const E
   return std::unexpected<StartError>(std::in_place, where, error);
 }
 
+// The passphrase that opens a daemon's sealed file, or the failure, which names the file or the
+// variable that it should be in. `section` is the deployment's.
+[[nodiscard]] Start<SecretBytes> read_passphrase(std::string_view section,
+                                                 const SecretReference& reference);
+
 }  // namespace strongroom::service

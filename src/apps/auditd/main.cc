@@ -136,10 +136,9 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("[auditd] passphrase: " + text_of(config.passphrase), passphrase.error());
-  const auto seed = crypto::read_sealed_file(config.checkpoint_key_path, *passphrase, kPurpose);
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
+  const auto seed = crypto::read_sealed_file(config.checkpoint_key_path, passphrase, kPurpose);
   if (!seed) return start_failure(config.checkpoint_key_path, seed.error());
   auto signer = crypto::Ed25519Signer::from_seed(*seed);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
@@ -171,10 +170,9 @@ Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
 
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("[auditd] passphrase: " + text_of(config.passphrase), passphrase.error());
-  const auto signer = make_checkpoint_key(config, *passphrase);
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
+  const auto signer = make_checkpoint_key(config, passphrase);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
   const std::string vkey = vkey_text(host.deployment, *signer);
   const auto written = write_file_durable(config.public_key_path, as_bytes(vkey), kReadableByAll);

@@ -77,10 +77,9 @@ class Service final : public service::Service {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   SR_CHECK_OK(service::require_folder(config.database));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("[authd] passphrase: " + text_of(config.passphrase), passphrase.error());
-  auto signer = connected::auth::load_ticket_signer(config.ticket_key_path, *passphrase);
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
+  auto signer = connected::auth::load_ticket_signer(config.ticket_key_path, passphrase);
   if (!signer) return start_failure(config.ticket_key_path, signer.error());
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
@@ -98,13 +97,12 @@ Start<void> migrate(Host& host) {
 
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("[authd] passphrase: " + text_of(config.passphrase), passphrase.error());
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
   crypto::SystemRandom random;
   const TicketKeyFiles files{.sealed_path = config.ticket_key_path,
                              .public_path = host.deployment.ticket_keys_path};
-  if (auto made = connected::auth::make_ticket_key(files, *passphrase, random); !made) {
+  if (auto made = connected::auth::make_ticket_key(files, passphrase, random); !made) {
     return start_failure(files.sealed_path, made.error());
   }
   return migrate(host);

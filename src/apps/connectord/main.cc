@@ -99,10 +99,9 @@ Result<std::vector<std::string>> look_up(const std::string& name) {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("passphrase: " + text_of(config.passphrase), passphrase.error());
-  auto keys = cde::load_seal_keys(config.seal_key_path, *passphrase);
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
+  auto keys = cde::load_seal_keys(config.seal_key_path, passphrase);
   if (!keys) return start_failure(config.seal_key_path, keys.error());
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
@@ -121,11 +120,10 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto passphrase = resolve_secret(config.passphrase);
-  if (!passphrase)
-    return start_failure("passphrase: " + text_of(config.passphrase), passphrase.error());
+  SR_TRY(const SecretBytes passphrase,
+         service::read_passphrase(host.deployment.section, config.passphrase));
   crypto::SystemRandom random;
-  const auto made = cde::make_seal_key(config.seal_key_path, *passphrase, random);
+  const auto made = cde::make_seal_key(config.seal_key_path, passphrase, random);
   if (!made) return start_failure(config.seal_key_path, made.error());
   return {};
 }
