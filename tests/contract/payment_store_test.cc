@@ -264,6 +264,45 @@ TEST_P(PaymentStoreTest, ManyAtOnceHaveTheirOwnFates) {
   EXPECT_EQ(read_back("pay_0").open_attempt, "");
 }
 
+// What one batch holds of one attempt: only the first takes effect, and the other hears so.
+TEST_P(PaymentStoreTest, ConcludingTwiceAtOnceTakesEffectOnce) {
+  const AttemptRow first = attempt("att_1", "pay_1", Operation::sale, 1000);
+  const PaymentRow row = payment("pay_1", first);
+  ASSERT_EQ(run(store_->begin_payment(row, first)), Begun::begun);
+  int effects = 0;
+  run_together(2, [&](std::size_t i) -> async::Task<void> {
+    PaymentRow after = row;
+    after.payment = conclude(row.payment, OperationOutcome::approved);
+    after.processor_reference = i == 0 ? "pi_0" : "pi_1";
+    AttemptRow closed = first;
+    closed.state = AttemptState::approved;
+    const auto result = co_await store_->conclude(after, closed);
+    EXPECT_TRUE(result.has_value());
+    if (result && *result) effects += 1 + static_cast<int>(i);
+  });
+  ASSERT_TRUE(effects == 1 || effects == 2) << effects;
+  EXPECT_EQ(read_back("pay_1").processor_reference, effects == 1 ? "pi_0" : "pi_1");
+}
+
+// Keys are their merchants' own, also where one statement looks them up.
+TEST_P(PaymentStoreTest, LookUpsThatShareAStatementFindTheirOwn) {
+  for (const std::string name : {"a", "b"}) {
+    AttemptRow first = attempt("att_" + name, "pay_" + name, Operation::sale, 1000, "key");
+    first.merchant = "mer_" + name;
+    PaymentRow row = payment("pay_" + name, first);
+    row.merchant = first.merchant;
+    ASSERT_EQ(run(store_->begin_payment(row, first)), Begun::begun);
+  }
+  std::vector<std::string> found(4);
+  run_together(4, [&](std::size_t i) -> async::Task<void> {
+    std::string merchant = i == 1 ? "mer_b" : i == 2 ? "mer_c" : "mer_a";
+    const auto attempt =
+        co_await store_->attempt_by_key(std::move(merchant), i == 3 ? "yek" : "key");
+    found[i] = attempt && attempt->has_value() ? (*attempt)->id : "none";
+  });
+  EXPECT_EQ(found, (std::vector<std::string>{"att_a", "att_b", "none", "none"}));
+}
+
 TEST_P(PaymentStoreTest, AccountsAreReplacedButNeverChangeConnector) {
   const SystemClock clock;
   AccountStore accounts(*database_, clock);

@@ -74,11 +74,25 @@ class ResolveTest : public VaultTest {
       ++left;
       async::spawn(one(*vault_, token, what, left, served));
     }
-    auto wait = [](async::Loop& loop, const int& open) -> async::Task<> {
-      while (open > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
-    };
-    loop_.run_until_done(wait(loop_, left));
+    run_until([&left] { return left == 0; });
     return served;
+  }
+  // Begins a payment whose card stands at the connector, which has not answered yet.
+  void pay_until_handed_over(const PublicToken& token, std::optional<Answer<Resolved>>& answer) {
+    stored_cards_.paused = true;
+    auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
+                  std::optional<Answer<Resolved>>& out) -> async::Task<> {
+      out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
+    };
+    async::spawn(pay(*vault_, token, ask("pay_1"), answer));
+    run_until([this] { return !stored_cards_.bodies.empty(); });
+  }
+  template <class Done>
+  void run_until(const Done& done) {
+    auto wait = [](async::Loop& loop, const Done& over) -> async::Task<> {
+      while (!over()) co_await loop.sleep_for(std::chrono::milliseconds(1));
+    };
+    loop_.run_until_done(wait(loop_, done));
   }
   std::size_t run_removals() {
     RemovalJob job(
@@ -344,22 +358,12 @@ TEST_F(ResolveTest, ANewerExpiryPutsTheCardThereAnew) {
 // The card is erased while it is on its way to the processor: it must not stay there.
 TEST_F(ResolveTest, ACardErasedUnderwayIsRemovedAtItsProcessor) {
   const PublicToken token = add();
-  stored_cards_.paused = true;
   std::optional<Answer<Resolved>> answer;
-  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
-                std::optional<Answer<Resolved>>& out) -> async::Task<> {
-    out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
-  };
-  async::spawn(pay(*vault_, token, ask("pay_1"), answer));
-  auto until = [](async::Loop& loop, const auto& done) -> async::Task<> {
-    while (!done()) co_await loop.sleep_for(std::chrono::milliseconds(1));
-  };
-  const auto handed = [this] { return !stored_cards_.bodies.empty(); };
-  loop_.run_until_done(until(loop_, handed));
+  pay_until_handed_over(token, answer);
   ASSERT_TRUE(erase(token));
   stored_cards_.paused = false;
   const auto answered = [&answer] { return answer.has_value(); };
-  loop_.run_until_done(until(loop_, answered));
+  run_until(answered);
   EXPECT_FALSE(*answer);
   EXPECT_EQ(run_removals(), 1U);
   EXPECT_THAT(stored_cards_.removed, ElementsAre("token_1"));
@@ -370,22 +374,12 @@ TEST_F(ResolveTest, ACardErasedUnderwayIsRemovedAtItsProcessor) {
 // it shall not have it.
 TEST_F(ResolveTest, ACardThatCannotBeKeptIsRemovedAtItsProcessor) {
   const PublicToken token = add();
-  stored_cards_.paused = true;
   std::optional<Answer<Resolved>> answer;
-  auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
-                std::optional<Answer<Resolved>>& out) -> async::Task<> {
-    out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
-  };
-  async::spawn(pay(*vault_, token, ask("pay_1"), answer));
-  auto until = [](async::Loop& loop, const auto& done) -> async::Task<> {
-    while (!done()) co_await loop.sleep_for(std::chrono::milliseconds(1));
-  };
-  const auto handed = [this] { return !stored_cards_.bodies.empty(); };
-  loop_.run_until_done(until(loop_, handed));
+  pay_until_handed_over(token, answer);
   lossy_->refused_writes = 1;
   stored_cards_.paused = false;
   const auto settled = [this] { return recorder_.entries.back().phase == Phase::outcome; };
-  loop_.run_until_done(until(loop_, settled));
+  run_until(settled);
   EXPECT_EQ(answer->error().type, ProblemType::database_unavailable);
   EXPECT_EQ(recorder_.entries.back().outcome, Outcome::not_done);
   EXPECT_EQ(run_removals(), 1U);
