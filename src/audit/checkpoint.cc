@@ -3,9 +3,7 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <charconv>
-
+#include "audit/lines.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -13,14 +11,6 @@ namespace strongroom::audit {
 namespace {
 
 constexpr Error kNotCheckpoint{ErrorCode::invalid_argument, "not a checkpoint"};
-
-// Takes the next line, without its newline, off `text`; empty at the end.
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
 
 }  // namespace
 
@@ -32,18 +22,11 @@ Result<Checkpoint> parse_checkpoint_text(std::string_view text) {
   if (!text.ends_with('\n')) return fail(kNotCheckpoint);
   Checkpoint checkpoint;
   checkpoint.origin = take_line(text);
-  const std::string_view size = take_line(text);
-  const auto [end, error] =
-      std::from_chars(size.data(), size.data() + size.size(), checkpoint.size);
-  const bool canonical = size == "0" || !size.starts_with('0');
-  if (error != std::errc{} || end != size.data() + size.size() || !canonical) {
-    return fail(kNotCheckpoint);
-  }
-  const auto root = parse_base64(take_line(text));
-  if (checkpoint.origin.empty() || !root || root->size() != checkpoint.root.size()) {
-    return fail(kNotCheckpoint);
-  }
-  std::ranges::copy(*root, checkpoint.root.begin());
+  const auto size = parse_decimal(take_line(text));
+  const auto root = parse_hash(take_line(text));
+  if (checkpoint.origin.empty() || !size || !root) return fail(kNotCheckpoint);
+  checkpoint.size = *size;
+  checkpoint.root = *root;
   while (!text.empty()) {
     if (take_line(text).empty()) return fail(kNotCheckpoint);
   }

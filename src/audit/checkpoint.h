@@ -16,6 +16,7 @@ struct Checkpoint {
   std::string origin;
   std::uint64_t size = 0;
   Hash root{};
+  [[nodiscard]] TreeHead head() const { return {size, root}; }
   bool operator==(const Checkpoint&) const = default;
 };
 

@@ -4,35 +4,18 @@
 
 #include <gtest/gtest.h>
 
+#include "audit/testing/golden.h"
 #include "base/encoding.h"
 
 namespace strongroom::audit {
 namespace {
 
-constexpr std::string_view kOrigin = "vault.example/audit";
-constexpr std::string_view kVkey =
-    "vault.example/audit+99f33cb1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
-constexpr std::string_view kCheckpoint =
-    "vault.example/audit\n4\nAB4F1h9ssDJBpWo5eoMnN/MVZtbrtaBLrGa3kPjJhNM=\n\n"
-    "\xE2\x80\x94 vault.example/audit "
-    "mfM8sUF7e9tQBQi4GHCcTOLMRnB487/OKavxcWu7rcl9xYGe8nPeJ2ms4iJooDToEAbB+11fPkE6dX69q/"
-    "8+njLDMg8=\n";
-constexpr std::string_view kWitnessLine =
-    "\xE2\x80\x94 witness.example/w1 "
-    "IDJKvgAAAABlU/"
-    "EA0pCmKp3VlZeIiyTOVxE5W1c+Eee7NzFZS+itA5CeNuMUIl01qkZVYC0mu9FUsmGwujxAmbX4E93qmUB"
-    "IfFJsBg==\n";
-
-crypto::Ed25519Signer golden_signer() {
-  std::array<std::byte, 32> seed;
-  for (std::size_t i = 0; i < seed.size(); ++i) seed[i] = static_cast<std::byte>(i);
-  return *crypto::Ed25519Signer::from_seed(*SecretBytes::copy_of(seed));
-}
-
-const std::vector<std::string>& golden_entries() {
-  static const std::vector<std::string> entries{"a", "bc", "", R"({"event":"token.create"})"};
-  return entries;
-}
+using testing::golden_entries;
+using testing::golden_signer;
+using testing::kCheckpoint;
+using testing::kOrigin;
+using testing::kVkey;
+using testing::kWitnessLine;
 
 MerkleTree golden_tree(std::size_t size) {
   MerkleTree tree;

@@ -23,6 +23,15 @@ Hash node_hash(const Hash& left, const Hash& right) {
   return crypto::sha256(input);
 }
 
+Hash joined_root(std::span<const Hash> complete) {
+  if (complete.empty()) return crypto::sha256({});
+  Hash root = complete.back();
+  for (auto left = complete.rbegin() + 1; left != complete.rend(); ++left) {
+    root = node_hash(*left, root);
+  }
+  return root;
+}
+
 void MerkleTree::append(const Hash& leaf) {
   Hash node = leaf;
   for (std::uint64_t bits = size_; (bits & 1U) != 0; bits >>= 1U) {
@@ -31,15 +40,6 @@ void MerkleTree::append(const Hash& leaf) {
   }
   complete_.push_back(node);
   ++size_;
-}
-
-Hash MerkleTree::root() const {
-  if (complete_.empty()) return crypto::sha256({});
-  Hash root = complete_.back();
-  for (auto left = complete_.rbegin() + 1; left != complete_.rend(); ++left) {
-    root = node_hash(*left, root);
-  }
-  return root;
 }
 
 }  // namespace strongroom::audit

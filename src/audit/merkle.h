@@ -17,6 +17,16 @@ using Hash = crypto::Sha256Digest;
 [[nodiscard]] Hash leaf_hash_of_input(std::span<const std::byte> leaf_input);
 // SHA-256(0x01 || left || right).
 [[nodiscard]] Hash node_hash(const Hash& left, const Hash& right);
+// The root over complete subtrees that stand side by side, given their roots, largest first;
+// SHA-256 of nothing when there are none.
+[[nodiscard]] Hash joined_root(std::span<const Hash> complete);
+
+// What a checkpoint says of a tree.
+struct TreeHead {
+  std::uint64_t size = 0;
+  Hash root{};
+  bool operator==(const TreeHead&) const = default;
+};
 
 // A tree that only grows: the roots of its complete subtrees, largest first, one per set bit of
 // size().
@@ -25,7 +35,8 @@ class MerkleTree {
   void append(const Hash& leaf);
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   // MTH of the leaves so far; SHA-256 of nothing for the empty tree.
-  [[nodiscard]] Hash root() const;
+  [[nodiscard]] Hash root() const { return joined_root(complete_); }
+  [[nodiscard]] TreeHead head() const { return {size_, root()}; }
 
  private:
   std::uint64_t size_ = 0;
