@@ -13,15 +13,14 @@
 namespace strongroom::audit {
 namespace {
 
-constexpr std::byte kEd25519{0x01};
 constexpr std::string_view kDash = "\xE2\x80\x94 ";  // em dash, space
 constexpr std::size_t kKeyIdBytes = 4;
 constexpr Error kNotNote{ErrorCode::invalid_argument, "not a signed note"};
 constexpr Error kNotKey{ErrorCode::invalid_argument, "not a verifier key"};
 
-std::vector<std::byte> typed_key(const crypto::Ed25519PublicKey& public_key) {
-  std::vector<std::byte> bytes{kEd25519};
-  append_bytes(bytes, public_key);
+std::vector<std::byte> typed_key(const NoteKey& key) {
+  std::vector<std::byte> bytes{static_cast<std::byte>(key.type)};
+  append_bytes(bytes, key.public_key);
   return bytes;
 }
 
@@ -52,20 +51,20 @@ bool is_key_name(std::string_view name) noexcept {
 
 std::uint32_t NoteKey::id() const {
   crypto::Sha256 hash;
-  hash.update(as_bytes(name)).update(as_bytes("\n")).update(typed_key(public_key));
+  hash.update(as_bytes(name)).update(as_bytes("\n")).update(typed_key(*this));
   return read_u32be(hash.finish());
 }
 
 std::string NoteKey::text() const {
-  return fmt::format("{}+{:08x}+{}", name, id(), base64(typed_key(public_key)));
+  return fmt::format("{}+{:08x}+{}", name, id(), base64(typed_key(*this)));
 }
 
-Result<NoteKey> NoteKey::parse(std::string_view vkey) {
+Result<NoteKey> NoteKey::parse(std::string_view vkey, NoteKeyType type) {
   const std::size_t first = vkey.find('+');
   if (first == std::string_view::npos || !is_key_name(vkey.substr(0, first))) return fail(kNotKey);
   const std::string_view rest =
       vkey.substr(first + 1);  // hex8 "+" base64, which may hold a "+" too
-  NoteKey key{std::string(vkey.substr(0, first)), {}};
+  NoteKey key{std::string(vkey.substr(0, first)), {}, type};
   std::array<std::byte, kKeyIdBytes> id{};
   constexpr std::size_t kHexSize = 2 * kKeyIdBytes;
   if (rest.size() <= kHexSize || rest[kHexSize] != '+' ||
@@ -73,7 +72,8 @@ Result<NoteKey> NoteKey::parse(std::string_view vkey) {
     return fail(kNotKey);
   }
   const auto typed = parse_base64(rest.substr(kHexSize + 1));
-  if (!typed || typed->size() != 1 + key.public_key.size() || typed->front() != kEd25519) {
+  if (!typed || typed->size() != 1 + key.public_key.size() ||
+      typed->front() != static_cast<std::byte>(type)) {
     return fail(kNotKey);
   }
   std::copy(typed->begin() + 1, typed->end(), key.public_key.begin());
@@ -99,34 +99,44 @@ Result<Note> parse_note(std::string_view bytes) {
   return note;
 }
 
+std::string signature_line(const NoteKey& key, std::span<const std::byte> signature) {
+  std::vector<std::byte> blob;
+  append_u32be(blob, key.id());
+  append_bytes(blob, signature);
+  return fmt::format("{}{} {}\n", kDash, key.name, base64(blob));
+}
+
 std::string sign_note(std::string_view text, std::string_view name,
                       const crypto::Ed25519Signer& signer) {
   SR_CHECK(text.ends_with('\n') && is_key_name(name));
   const NoteKey key{std::string(name), signer.public_key()};
-  std::vector<std::byte> blob;
-  append_u32be(blob, key.id());
-  append_bytes(blob, signer.sign(as_bytes(text)));
-  return fmt::format("{}\n{}{} {}\n", text, kDash, name, base64(blob));
+  return fmt::format("{}\n{}", text, signature_line(key, signer.sign(as_bytes(text))));
 }
 
 NoteVerifier::NoteVerifier(NoteKey key, crypto::Ed25519Verifier verifier)
     : key_(std::move(key)), key_id_(key_.id()), verifier_(std::move(verifier)) {}
 
 Result<NoteVerifier> NoteVerifier::create(NoteKey key) {
+  if (key.type != NoteKeyType::ed25519) return fail(kNotKey);
   SR_TRY(crypto::Ed25519Verifier verifier, crypto::Ed25519Verifier::create(key.public_key));
   return NoteVerifier(std::move(key), std::move(verifier));
 }
 
-Result<void> NoteVerifier::verify(const Note& note) const {
-  bool seen = false;
+Result<std::size_t> NoteVerifier::count(const Note& note) const {
+  std::size_t seen = 0;
   for (const NoteSignature& signature : note.signatures) {
     if (signature.name != key_.name || signature.key_id != key_id_) continue;
     if (!verifier_.verify(as_bytes(note.text), signature.signature)) {
       return fail({ErrorCode::permission_denied, "signature of the note does not verify"});
     }
-    seen = true;
+    ++seen;
   }
-  if (!seen) return fail({ErrorCode::permission_denied, "note is not signed by the key"});
+  return seen;
+}
+
+Result<void> NoteVerifier::verify(const Note& note) const {
+  SR_TRY(const std::size_t seen, count(note));
+  if (seen == 0) return fail({ErrorCode::permission_denied, "note is not signed by the key"});
   return {};
 }
 
