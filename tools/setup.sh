@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# setup [--tests]: installs the Debian packages of tools/packages.txt that are missing or too old,
-# and Node where there is none; with --tests also, from npm, the processor's own client, with which
-# a test drives psp-sim. The only place that installs anything; where all is there it does nothing,
-# in well under a second. Starts no service.
+# setup [--web | --tests]: installs the Debian packages of tools/packages.txt that are missing or
+# too old, and Node where there is none; with --web also, from npm, what builds the pages of web/;
+# with --tests that and the processor's own client, with which a test drives psp-sim. The only place
+# that installs anything; where all is there it does nothing, in well under a second. Starts no
+# service.
 source "$(dirname "$0")/lib.sh"
 help_if_asked "$@"
-tests=no
+from_npm=()
 case "${1:-}" in
   '') ;;
-  --tests) tests=yes ;;
+  --web) from_npm=(web/proof) ;;
+  --tests) from_npm=(web/proof tests/stripe_sdk) ;;
   *) die "unknown argument '$1'" ;;
 esac
 
@@ -53,17 +55,17 @@ install_packages() {
   "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
-# What package-lock.json pins, and no script of it. One test needs it, so its absence stops nothing.
-install_sdk() {
-  local sdk=tests/stripe_sdk
-  local stamp=$sdk/node_modules/.installed-from
-  if cmp -s $stamp $sdk/package-lock.json; then return 0; fi
-  echo "setup: installing $sdk"
-  if timeout 60 npm ci --prefix $sdk --ignore-scripts --no-audit --no-fund --silent \
+# What package-lock.json pins, and no script of it. Little needs it, so its absence stops nothing
+# here: whatever needs it says so.
+install_from_npm() {
+  local stamp=$1/node_modules/.installed-from
+  if cmp -s "$stamp" "$1/package-lock.json"; then return 0; fi
+  echo "setup: installing what $1 needs from npm"
+  if timeout 60 npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --silent \
       --fetch-retries=0 </dev/null; then
-    cp $sdk/package-lock.json $stamp
+    cp "$1/package-lock.json" "$stamp"
   else
-    echo "setup: npm failed; the test of $sdk will be skipped" >&2
+    echo "setup: npm failed for $1" >&2
   fi
 }
 
@@ -75,4 +77,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} -eq 0 ] || die "still missing or too old: ${missing[*]}"
 fi
-if [ "$tests" = yes ]; then install_sdk; fi
+for folder in "${from_npm[@]}"; do install_from_npm "$folder"; done

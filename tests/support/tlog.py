@@ -122,7 +122,8 @@ def parse_note(data):
 
 
 def signatures_of(note, key):
-    return [signature for name, id, signature in note.signatures if (name, id) == (key.name, key.id)]
+    ours = (key.name, key.id)
+    return [signature for name, id, signature in note.signatures if (name, id) == ours]
 
 
 def verify_note(note, key):
@@ -390,7 +391,7 @@ def verify_proof(data, entry, key, witnesses=()):
 
 
 def recorded_checkpoint(entry):
-    """The checkpoint of another log that an entry `log.checkpoint` of the operator's log records."""
+    """The checkpoint of another log, as an entry `log.checkpoint` of the operator's log has it."""
     record = json.loads(entry)
     require(record["unmapped"]["event_type"] == "log.checkpoint", "not an entry log.checkpoint")
     return Checkpoint(record["resources"][0]["uid"], record["unmapped"]["tree_size"],

@@ -1,0 +1,130 @@
+"""The page that checks proofs, in a real browser, from a file, with nothing to talk to."""
+import re
+import subprocess
+
+import pytest
+
+import deployment as d
+import golden_log as golden
+import tlog
+from browser import chromium
+from running_deployment import wait_until
+
+BUILD_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The built page; a machine that cannot build it fails its tests, by npm's own words."""
+    done = subprocess.run([d.ROOT / "tools/web.sh"], capture_output=True, text=True,
+                          timeout=BUILD_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return d.ROOT / "build/web/proof/index.html"
+
+
+@pytest.fixture(scope="module")
+def browser(page):
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def opened(browser, page):
+    """The page as new, in a browser that then must not have complained."""
+    browser.get(page.as_uri())
+    verdict(browser, "Not checked yet")
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def verdict(browser, expected):
+    """The page's judgment once it is `expected`, and why."""
+    element = browser.find_element("id", "verdict")
+    wait_until(lambda: element.text.startswith(f"{expected}\n"), f"the verdict '{expected}'")
+    return element.text.split("\n", 1)[1]
+
+
+def give(browser, *paths):
+    browser.find_element("id", "files").send_keys("\n".join(map(str, paths)))
+
+
+def paste(browser, *keys):
+    browser.find_element("id", "keys").send_keys("\n".join(keys))
+
+
+def facts(browser):
+    """Per proof what the page says of it: {term: text}."""
+    return [dict(zip([term.text for term in finding.find_elements("tag name", "dt")],
+                     [text.text for text in finding.find_elements("tag name", "dd")]))
+            for finding in browser.find_elements("class name", "finding")]
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def proof(tmp_path):
+    """The golden log's proof file and entry."""
+    leaves = [tlog.leaf_hash(entry) for entry in golden.ENTRIES]
+    paths = tmp_path / "vault-3.tlog-proof", tmp_path / "vault-3.json"
+    paths[0].write_bytes(golden.proof_file(3, leaves))
+    paths[1].write_bytes(golden.ENTRIES[3])
+    return paths
+
+
+def test_unit_tests_of_the_page_pass(page):
+    done = subprocess.run(["npm", "test", "--silent"], cwd=d.ROOT / "web/proof", text=True,
+                          capture_output=True, timeout=BUILD_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_page_is_one_file_that_may_load_and_send_nothing(page):
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+    text = page.read_text()
+    policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert not re.search(r"""\b(src|href)=["']|@import|url\(|fetch\(|XMLHttp|WebSocket""", text)
+    assert set(re.findall("https?://[^ \"'`]*", text)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_proof_is_shown_with_its_cosignature(opened, proof):
+    give(opened, *proof)
+    assert verdict(opened, "Not checked yet") == "Please give the log's key."
+    paste(opened, golden.VKEY, golden.WITNESS)
+    assert "Entry 3 of vault.example/audit is exactly the one given" in verdict(opened, "Proven")
+    [told] = facts(opened)
+    assert told["Log"] == "vault.example/audit" and told["Entry"].startswith("3, in a log of 4")
+    assert told["Signed by"] == "vault.example/audit, key 99f33cb1: verified"
+    assert told["Cosigned by"] == "witness.example/w1, on 2023-11-14 22:13:20 UTC: verified"
+    boxes = [box.text for box in opened.find_elements("css selector", ".picture g")]
+    assert [box.split("\n")[0] for box in boxes] == [
+        "entry 2", "entries 0\u20131", "entry 3", "entries 2\u20133", "entries 0\u20133"]
+    assert len(opened.find_elements("css selector", ".path li")) == 2
+
+
+@pytest.mark.parametrize("damaged, why", [
+    ("entry", "the hashes lead from it to another root than the signed one"),
+    ("hash", "is not canonical base64|another root"),
+    ("size", "signature of the checkpoint does not verify"),
+    ("signature", "signature of the checkpoint does not verify")])
+def test_flipped_byte_is_not_proven(opened, proof, damaged, why):
+    text = proof[0].read_bytes()
+    place = {"entry": 5, "hash": text.index(b"index 3\n") + 10, "size": text.index(b"\n4\n") + 1,
+             "signature": text.index(b" mfM8") + 20}[damaged]
+    flip(proof[damaged == "entry"], place)
+    give(opened, *proof)
+    paste(opened, golden.VKEY)
+    assert re.search(why, verdict(opened, "Not proven"))
+
+
+def test_wrong_key_is_not_proof(opened, proof):
+    give(opened, *proof)
+    other = tlog.Key("vault.example/audit", golden.WITNESS_KEY.public)
+    paste(opened, other.text)
+    assert "signed by another key than the ones given" in verdict(opened, "Not proven")
+    opened.find_element("id", "again").click()
+    verdict(opened, "Not checked yet")
+    assert facts(opened) == []

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { check, type GivenFile } from "./check";
+import { ENTRIES, KEY, PROOF, WITNESS, bytesOf, keyText, proofText, rootOf } from "./golden";
+import { leafHash, toBase64, type Bytes } from "./tlog";
+
+const file = (name: string, content: string | Bytes): GivenFile =>
+  ({ name, bytes: typeof content === "string" ? bytesOf(content) : content });
+const PROOF_FILE = file("vault-2.tlog-proof", PROOF);
+const ENTRY_FILE = file("vault-2.json", ENTRIES[2]!);
+
+test("proof, entry and key are found by what they hold", async () => {
+  const report = await check([file("x", ENTRIES[2]!), file("k", `${KEY}\n`), file("p", PROOF)], "");
+  expect(report.state).toBe("proven");
+  expect(report.findings[0]!.cosigners).toEqual([{ name: "witness.example/w1", time: undefined }]);
+});
+
+test("a witness's key checks its cosignature", async () => {
+  const report = await check([PROOF_FILE, ENTRY_FILE], `${KEY}\n${WITNESS}\n`);
+  expect(report.findings[0]!.cosigners).toEqual([
+    { name: "witness.example/w1", time: 1_700_000_000 }]);
+});
+
+test.each([
+  ["everything", [], "", ["a proof file (.tlog-proof)", "its entry (.json)", "the log's key"]],
+  ["its key", [PROOF_FILE, ENTRY_FILE], "", ["the log's key"]],
+  ["its entry", [PROOF_FILE], KEY, ["its entry (.json)"]],
+])("what lacks %s waits", async (_, files, keys, missing) => {
+  const report = await check(files, keys);
+  expect(report).toMatchObject({ state: "waiting", missing });
+});
+
+test("an entry that was changed is refused", async () => {
+  const report = await check([PROOF_FILE, file("vault-2.json", "b")], KEY);
+  expect(report.state).toBe("refused");
+  expect(report.findings[0]!.why).toContain("not entry 2 of the log");
+});
+
+test("a checkpoint that was changed is refused", async () => {
+  const report = await check([file("p", PROOF.replace("\n4\n", "\n5\n")), ENTRY_FILE], KEY);
+  expect(report.findings[0]!.why).toContain("signature of the checkpoint does not verify");
+});
+
+test("a text that is no key is refused", async () => {
+  await expect(check([], "my key")).rejects.toThrow("not a verifier key");
+});
+
+test("the operator's entry that records a log's checkpoint stands for it", async () => {
+  const entries = ["one", "two", "three"].map(bytesOf);
+  const [merchant, operator] = ["a.example/auditd/mer_1/2026", "a.example/auditd/operator/2026"];
+  const root = toBase64(await rootOf(await Promise.all(entries.map(leafHash))));
+  const record = (size: number) => bytesOf(JSON.stringify({
+    resources: [{ uid: merchant }],
+    unmapped: { event_type: "log.checkpoint", tree_size: size, tree_root: root },
+  }));
+  for (const size of [3, 4]) {
+    const report = await check([
+      file("mer_1-2026-1.tlog-proof", await proofText(merchant, entries, 1)),
+      file("mer_1-2026-1.json", entries[1]!),
+      file("operator-2026-1.tlog-proof", await proofText(operator, [entries[0]!, record(size)], 1)),
+      file("operator-2026-1.json", record(size)),
+    ], await keyText(operator));
+    expect(report.state).toBe("proven");
+    expect(report.findings[0]!.recordedBy?.file)
+      .toBe(size === 3 ? "operator-2026-1.tlog-proof" : undefined);
+  }
+});

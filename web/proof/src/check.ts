@@ -1,0 +1,136 @@
+// From the files that somebody gave to what they prove together.
+import * as tlog from "./tlog";
+
+export interface GivenFile {
+  name: string;
+  bytes: tlog.Bytes;
+}
+
+export type Kind = "proof" | "key" | "entry";
+export type State = "proven" | "waiting" | "refused";
+
+export interface Cosigner {
+  name: string;
+  time?: number; // POSIX seconds; undefined: its key was not given, so it was not checked
+}
+
+// What one proof file shows.
+export interface Finding {
+  file: string;
+  state: State;
+  why?: string; // unless proven: what is missing or wrong
+  proof?: tlog.Proof; // undefined when it could not be read
+  key?: tlog.Key; // the log's, once the signature was verified
+  cosigners: Cosigner[];
+  entryFile?: string;
+  entry?: tlog.Bytes;
+  steps: tlog.Step[];
+  recordedBy?: Finding; // the proof of an entry, in another log, that records this checkpoint
+}
+
+export interface Report {
+  state: State;
+  missing: string[]; // what to give next
+  findings: Finding[];
+}
+
+const text = (bytes: tlog.Bytes): string => new TextDecoder().decode(bytes);
+const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
+
+export function kindOf(file: GivenFile): Kind {
+  if (tlog.isProof(text(file.bytes))) return "proof";
+  return /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\s*$/.test(text(file.bytes)) ? "key" : "entry";
+}
+
+function refuse(finding: Finding, error: unknown): Finding {
+  if (!(error instanceof tlog.Refused)) throw error;
+  return { ...finding, state: "refused", why: error.message };
+}
+
+// Checks all but the entry.
+async function open(file: GivenFile, keys: tlog.Key[]): Promise<Finding> {
+  let finding: Finding = { file: file.name, state: "waiting", cosigners: [], steps: [] };
+  try {
+    const proof = tlog.parseProof(text(file.bytes));
+    finding = { ...finding, proof };
+    if (!keys.some(({ type }) => type === tlog.ED25519)) {
+      return { ...finding, why: "the log's key is missing" };
+    }
+    const key = await tlog.verifyCheckpoint(proof, keys);
+    const witnesses = new Map(proof.note.signatures
+      .filter(({ name, id }) => name !== key.name || id !== key.id)
+      .map(({ name, id }) => [name, keys.find((given) => given.name === name && given.id === id)]));
+    const cosigners: Cosigner[] = [];
+    for (const [name, witness] of witnesses) {
+      cosigners.push({ name, time: witness && await tlog.verifyCosignature(proof.note, witness) });
+    }
+    return { ...finding, key, cosigners };
+  } catch (error) {
+    return refuse(finding, error);
+  }
+}
+
+async function stepsOf(finding: Finding, entry: GivenFile): Promise<Finding> {
+  try {
+    const steps = await tlog.verifyInclusion(finding.proof!, entry.bytes);
+    return { ...finding, state: "proven", entryFile: entry.name, entry: entry.bytes, steps };
+  } catch (error) {
+    return refuse(finding, error);
+  }
+}
+
+// The proof with the entry that it is of. An entry of the same name, and else one that fits no
+// other proof, is what was meant: that it does not fit is news.
+async function withEntry(finding: Finding, entries: GivenFile[],
+                         used: Set<string>): Promise<Finding> {
+  if (!finding.key) return finding;
+  const tried: [GivenFile, Finding][] = [];
+  for (const entry of entries) tried.push([entry, await stepsOf(finding, entry)]);
+  const fits = tried.find(([, { state }]) => state === "proven");
+  const meant = fits ?? tried.find(([{ name }]) => stem(name) === stem(finding.file)) ??
+    tried.find(([{ name }]) => !used.has(name));
+  return meant?.[1] ?? { ...finding, why: `its entry, ${finding.proof!.index}, is missing` };
+}
+
+async function entriesInUse(findings: Finding[], entries: GivenFile[]): Promise<Set<string>> {
+  const used = new Set<string>();
+  for (const finding of findings.filter(({ key }) => key)) {
+    for (const entry of entries) {
+      if ((await stepsOf(finding, entry)).state === "proven") used.add(entry.name);
+    }
+  }
+  return used;
+}
+
+function linkRecords(findings: Finding[]) {
+  for (const record of findings.filter(({ entry }) => entry)) {
+    const recorded = tlog.recordedCheckpoint(record.entry!);
+    const told = recorded && findings.find(({ proof, state }) =>
+      state === "proven" && tlog.sameCheckpoint(proof!.checkpoint, recorded));
+    if (told) told.recordedBy = record;
+  }
+}
+
+export async function check(files: GivenFile[], keyLines: string): Promise<Report> {
+  const ofKind = (kind: Kind) => files.filter((file) => kindOf(file) === kind);
+  const lines = [keyLines, ...ofKind("key").map(({ bytes }) => text(bytes))]
+    .flatMap((given) => given.split("\n")).filter((line) => line.trim() !== "");
+  const keys: tlog.Key[] = [];
+  for (const line of lines) keys.push(await tlog.parseKey(line));
+  const entries = ofKind("entry");
+  const opened: Finding[] = [];
+  for (const file of ofKind("proof")) opened.push(await open(file, keys));
+  const used = await entriesInUse(opened, entries);
+  const findings: Finding[] = [];
+  for (const finding of opened) findings.push(await withEntry(finding, entries, used));
+  linkRecords(findings);
+  const missing = [
+    findings.length === 0 && "a proof file (.tlog-proof)",
+    entries.length === 0 && "its entry (.json)",
+    !keys.some(({ type }) => type === tlog.ED25519) && "the log's key",
+  ].filter((what) => what !== false);
+  const states = findings.map(({ state }) => state);
+  const state = states.includes("refused") ? "refused"
+    : missing.length > 0 || states.includes("waiting") ? "waiting" : "proven";
+  return { state, missing, findings };
+}
