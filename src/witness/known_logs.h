@@ -1,0 +1,24 @@
+// The logs that a witness cosigns: a text file with a line `log <vkey>` each, as C2SP's tlog-policy
+// writes it. Empty lines and those that begin with `#` say nothing.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/note.h"
+#include "base/result.h"
+
+namespace strongroom::witness {
+
+inline constexpr std::size_t kKnownLogsBytesMax = std::size_t{1} << 20;
+
+// The keys, in the file's order. A key's name is its log's origin; a log may have several keys.
+// invalid_argument (detail: the line) for any other line.
+[[nodiscard]] Result<std::vector<audit::NoteKey>> parse_known_logs(std::string_view text);
+
+// `text` with a line for `key` at its end, unless it knows that key.
+[[nodiscard]] std::string with_log(std::string text, const audit::NoteKey& key);
+
+}  // namespace strongroom::witness

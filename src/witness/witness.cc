@@ -1,0 +1,158 @@
+// The folder around the judgment.
+#include "witness/witness.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "audit/checkpoint.h"
+#include "audit/lines.h"
+#include "audit/note.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+#include "crypto/hash.h"
+#include "witness/known_logs.h"
+
+namespace strongroom::witness {
+
+using audit::WitnessStatus;
+
+namespace {
+
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+constexpr std::string_view kSize = "text/x.tlog.size";
+constexpr mode_t kOwnerOnly = 0600;
+constexpr int kUnavailable = 503;
+constexpr Error kNotState{ErrorCode::corrupt, "state of the witness is damaged"};
+
+Answer refusal(WitnessStatus status, std::string_view why) {
+  return {.status = std::to_underlying(status),
+          .content_type = kPlain,
+          .body = fmt::format("{}\n", why)};
+}
+
+// The log's note with those of its signatures that were checked, and the witness's own.
+std::string cosigned_note(const audit::Note& note, const std::vector<audit::NoteVerifier>& keys,
+                          std::string_view cosignature) {
+  std::string text = note.text + "\n";
+  for (const audit::NoteVerifier& key : keys) {
+    for (const audit::NoteSignature& signature : note.signatures) {
+      if (signature.name == key.key().name && signature.key_id == key.key().id()) {
+        text += audit::signature_line(key.key(), signature.signature);
+      }
+    }
+  }
+  return text + std::string(cosignature);
+}
+
+}  // namespace
+
+Witness::Witness(std::string folder, FileLock lock, crypto::Ed25519Signer signer,
+                 audit::CosignatureVerifier verifier, const Clock& clock)
+    : folder_(std::move(folder)),
+      lock_(std::move(lock)),
+      signer_(std::move(signer)),
+      verifier_(std::move(verifier)),
+      clock_(&clock) {}
+
+Result<Witness> Witness::open(std::string folder, std::string name, crypto::Ed25519Signer signer,
+                              const Clock& clock) {
+  if (!audit::is_key_name(name)) {
+    return fail({ErrorCode::invalid_argument, "a witness cannot have this name"});
+  }
+  SR_TRY(audit::CosignatureVerifier verifier,
+         audit::CosignatureVerifier::create({.name = std::move(name),
+                                             .public_key = signer.public_key(),
+                                             .type = audit::NoteKeyType::cosignature}));
+  SR_TRY(FileLock lock, FileLock::acquire(folder + "/state/lock"));
+  return Witness(std::move(folder), std::move(lock), std::move(signer), std::move(verifier), clock);
+}
+
+Answer Witness::add_checkpoint(std::string_view body) {
+  const auto request = audit::parse_add_checkpoint(body);
+  if (!request) return refusal(WitnessStatus::malformed, request.error().what());
+  auto answered = answer(*request);
+  if (answered) return *std::move(answered);
+  log::error("a checkpoint is not judged", {{"error", answered.error()}});
+  return {.status = kUnavailable,
+          .content_type = kPlain,
+          .body = fmt::format("{}\n", answered.error().what())};
+}
+
+Result<Answer> Witness::answer(const audit::AddCheckpoint& request) {
+  SR_TRY(const audit::WitnessedLog log, read_log(request.checkpoint.origin));
+  const WitnessStatus status = audit::judge(request, log.keys.empty() ? nullptr : &log);
+  switch (status) {
+    case WitnessStatus::cosigned:
+      return cosign(request, log);
+    case WitnessStatus::malformed:
+      return refusal(status, "the old size is above the checkpoint's");
+    case WitnessStatus::not_signed:
+      return refusal(status, "no known key of this log has signed it");
+    case WitnessStatus::unknown_log:
+      return refusal(status, "this witness does not know the log");
+    case WitnessStatus::not_the_last:
+      return Answer{.status = std::to_underlying(status),
+                    .content_type = kSize,
+                    .body = fmt::format("{}\n", log.last_cosigned.size)};
+    case WitnessStatus::inconsistent:
+      break;
+  }
+  return refusal(WitnessStatus::inconsistent,
+                 "the checkpoint does not continue the one that was cosigned last");
+}
+
+Result<Answer> Witness::cosign(const audit::AddCheckpoint& request,
+                               const audit::WitnessedLog& log) {
+  constexpr std::int64_t kMicroseconds = 1'000'000;
+  const std::string line = audit::cosign(request.note.text, clock_->now_us() / kMicroseconds,
+                                         verifier_.key().name, signer_);
+  const std::string note = cosigned_note(request.note, log.keys, line);
+  if (const auto readable = audit::parse_note(note); !readable) {
+    return refusal(WitnessStatus::malformed, "the checkpoint has no room for a cosignature");
+  }
+  const std::string path =
+      fmt::format("{}/state/{}", folder_, origin_hash(request.checkpoint.origin));
+  SR_CHECK_OK(write_file_durable(path, as_bytes(note), kOwnerOnly));
+  return Answer{
+      .status = std::to_underlying(WitnessStatus::cosigned), .content_type = kPlain, .body = line};
+}
+
+Result<std::string> Witness::checkpoint(std::string_view hash) const {
+  crypto::Sha256Digest digest;
+  if (!parse_hex(hash, digest)) return fail({ErrorCode::not_found, "not the hash of an origin"});
+  SR_TRY(std::string text,
+         read_file(fmt::format("{}/state/{}", folder_, hash), audit::kNoteBytesMax));
+  // Somebody else may have put it there.
+  const auto note = audit::parse_note(text);
+  if (!note) return fail(kNotState);
+  const auto time = verifier_.newest_s(*note);
+  if (!time || !*time) return fail(kNotState);
+  return text;
+}
+
+Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
+  SR_TRY(const std::string known, read_file(known_logs_path(folder_), kKnownLogsBytesMax));
+  SR_TRY(std::vector<audit::NoteKey> keys, parse_known_logs(known));
+  audit::WitnessedLog log;
+  for (audit::NoteKey& key : keys) {
+    if (key.name != origin) continue;
+    SR_TRY(audit::NoteVerifier verifier, audit::NoteVerifier::create(std::move(key)));
+    log.keys.push_back(std::move(verifier));
+  }
+  const auto newest = checkpoint(origin_hash(origin));
+  if (!newest && newest.error().code() == ErrorCode::not_found) return log;
+  if (!newest) return std::unexpected(newest.error());
+  SR_TRY(const audit::Note note, audit::parse_note(*newest));
+  SR_TRY(const audit::Checkpoint cosigned, audit::parse_checkpoint_text(note.text));
+  if (cosigned.origin != origin) return fail(kNotState);
+  log.last_cosigned = cosigned.head();
+  return log;
+}
+
+std::string known_logs_path(const std::string& folder) { return folder + "/etc/logs"; }
+
+std::string origin_hash(std::string_view origin) { return hex(crypto::sha256(as_bytes(origin))); }
+
+}  // namespace strongroom::witness

@@ -1,0 +1,71 @@
+// Witness: cosigns the checkpoints of logs that others keep (C2SP tlog-witness v1.0.0), so that no
+// such log can show one history here and another there, or take back what it has shown. It sees
+// sizes and hashes, never an entry. Of each log it keeps the newest checkpoint that it cosigned.
+//
+// Its folder:
+//   etc/logs                     the logs that it knows (known_logs.h); read at each request
+//   state/<hex SHA-256(origin)>  the newest checkpoint of that log as it was answered: the log's
+//                                signatures and the witness's own
+//   state/lock                   held by the one process that works there
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/cosignature.h"
+#include "audit/witness.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/result.h"
+#include "crypto/signer.h"
+
+namespace strongroom::witness {
+
+// The answer to an add-checkpoint request: an HTTP status, and its body.
+struct Answer {
+  int status = 0;
+  std::string_view content_type;
+  std::string body;  // cosignature lines (200), the last size (409), else why not
+};
+
+// One thread: a request is judged and its state durable before the next is looked at, for two that
+// ran into one another could roll each other back. Every call waits for the disk.
+class Witness {
+ public:
+  // `name` is the witness's own, of its key; `clock` outlives it. conflict: another process works
+  // in `folder`; not_found, permission_denied, unavailable; invalid_argument: no key may be named
+  // so.
+  [[nodiscard]] static Result<Witness> open(std::string folder, std::string name,
+                                            crypto::Ed25519Signer signer, const Clock& clock);
+
+  [[nodiscard]] const audit::NoteKey& key() const noexcept { return verifier_.key(); }
+  // Every answer of the protocol; 503 when the folder cannot be read or written, or holds something
+  // else than was left there: a state that is lost must not look like a log's beginning.
+  [[nodiscard]] Answer add_checkpoint(std::string_view body);
+  // The newest checkpoint of the log whose origin has this SHA-256, in lower-case hex. not_found:
+  // none was cosigned, or it is no such hash; corrupt, unavailable.
+  [[nodiscard]] Result<std::string> checkpoint(std::string_view origin_hash) const;
+
+ private:
+  Witness(std::string folder, FileLock lock, crypto::Ed25519Signer signer,
+          audit::CosignatureVerifier verifier, const Clock& clock);
+  [[nodiscard]] Result<audit::WitnessedLog> read_log(std::string_view origin) const;
+  [[nodiscard]] Result<Answer> answer(const audit::AddCheckpoint& request);
+  [[nodiscard]] Result<Answer> cosign(const audit::AddCheckpoint& request,
+                                      const audit::WitnessedLog& log);
+
+  std::string folder_;
+  FileLock lock_;
+  crypto::Ed25519Signer signer_;
+  audit::CosignatureVerifier verifier_;
+  const Clock* clock_;
+};
+
+// Where `folder` keeps the logs that its witness knows.
+[[nodiscard]] std::string known_logs_path(const std::string& folder);
+// The lower-case hex SHA-256 of an origin, by which monitors name a log.
+[[nodiscard]] std::string origin_hash(std::string_view origin);
+
+}  // namespace strongroom::witness

@@ -1,0 +1,183 @@
+// Every answer of the protocol, and that a witness never forgets what it has cosigned.
+#include "witness/witness.h"
+
+#include "witness/testing/witness_fixture.h"
+
+namespace strongroom::witness {
+namespace {
+
+using audit::testing::golden_signer;
+using audit::testing::kCheckpoint;
+using audit::testing::kOrigin;
+using audit::testing::kWitnessLine;
+
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+
+TEST_F(WitnessTest, AnswersWithTheCosignatureOfTheGoldenVectors) {
+  auto witness = open();
+  ASSERT_TRUE(witness);
+  EXPECT_EQ(witness->key().text(), audit::testing::kWitnessVkey);
+  const Answer answer = witness->add_checkpoint(audit::add_checkpoint_body(0, {}, kCheckpoint));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.content_type, kPlain);
+  EXPECT_EQ(answer.body, kWitnessLine);
+  EXPECT_EQ(witness->checkpoint(origin_hash(kOrigin)).value(),
+            std::string(kCheckpoint) + std::string(kWitnessLine));
+}
+
+TEST_F(WitnessTest, GivesEveryAnswer) {
+  auto witness = open();
+  ASSERT_TRUE(witness);
+  const auto status = [&](const std::string& text) { return witness->add_checkpoint(text).status; };
+  EXPECT_EQ(status("old 0\n"), 400);
+  const std::string stranger =
+      audit::sign_checkpoint({"other.example/log", 1, heads_[1].root}, golden_signer());
+  EXPECT_EQ(status(audit::add_checkpoint_body(0, {}, stranger)), 404);
+  const std::string by_stranger = audit::sign_checkpoint({std::string(kOrigin), 1, heads_[1].root},
+                                                         audit::testing::witness_signer());
+  EXPECT_EQ(status(audit::add_checkpoint_body(0, {}, by_stranger)), 403);
+  EXPECT_EQ(status(body(0, 4)), 200);
+  EXPECT_EQ(status(body(4, 7)), 200);
+  EXPECT_EQ(status(body(8, 7)), 400);
+  const Answer conflict = witness->add_checkpoint(body(4, 9));
+  EXPECT_EQ(conflict.status, 409);
+  EXPECT_EQ(conflict.content_type, "text/x.tlog.size");
+  EXPECT_EQ(conflict.body, "7\n");
+  EXPECT_EQ(status(audit::add_checkpoint_body(7, {}, note(9))), 422);
+  EXPECT_EQ(status(body(7, 9)), 200);
+}
+
+TEST_F(WitnessTest, AnswersTheSameCheckpointAgainWithANewTime) {
+  auto witness = open();
+  const Answer first = witness->add_checkpoint(body(0, 4));
+  clock_.now_s += 60;
+  const Answer again = witness->add_checkpoint(body(4, 4));
+  EXPECT_EQ(again.status, 200);
+  EXPECT_NE(again.body, first.body);
+  const auto kept = audit::parse_note(witness->checkpoint(origin_hash(kOrigin)).value()).value();
+  const auto verifier = audit::CosignatureVerifier::create(witness->key()).value();
+  EXPECT_EQ(verifier.newest_s(kept).value(), clock_.now_s);
+}
+
+TEST_F(WitnessTest, RemembersAcrossItsOwnEnd) {
+  for (std::uint64_t size = 0; size < kEntries; ++size) {
+    auto witness = open();
+    ASSERT_TRUE(witness);
+    EXPECT_EQ(witness->add_checkpoint(body(size, size + 1)).status, 200) << size;
+  }
+  auto witness = open();
+  // The answer to the last one was lost with the process that gave it.
+  const Answer again = witness->add_checkpoint(body(kEntries - 1, kEntries));
+  EXPECT_EQ(again.status, 409);
+  EXPECT_EQ(again.body, std::to_string(kEntries) + "\n");
+  EXPECT_EQ(witness->add_checkpoint(body(kEntries, kEntries)).status, 200);
+}
+
+TEST_F(WitnessTest, KeepsTheLogsApart) {
+  const std::string other = "other.example/log";
+  const audit::NoteKey key{other, golden_signer().public_key()};
+  write("etc/logs", "log " + std::string(audit::testing::kVkey) + "\nlog " + key.text() + "\n");
+  auto witness = open();
+  EXPECT_EQ(witness->add_checkpoint(body(0, 9)).status, 200);
+  const std::string first = audit::sign_checkpoint({other, 3, heads_[3].root}, golden_signer());
+  EXPECT_EQ(witness->add_checkpoint(audit::add_checkpoint_body(0, {}, first)).status, 200);
+  EXPECT_NE(witness->checkpoint(origin_hash(other)).value(),
+            witness->checkpoint(origin_hash(kOrigin)).value());
+}
+
+TEST_F(WitnessTest, KnowsALogFromTheNextRequestOn) {
+  write("etc/logs", "");
+  auto witness = open();
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 404);
+  write("etc/logs", "log " + std::string(audit::testing::kVkey) + "\n");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+}
+
+TEST_F(WitnessTest, DropsSignaturesThatItDidNotCheck) {
+  auto witness = open();
+  const Answer answer = witness->add_checkpoint(
+      audit::add_checkpoint_body(0, {}, note(4) + std::string(kWitnessLine)));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(witness->checkpoint(origin_hash(kOrigin)).value(), note(4) + answer.body);
+}
+
+TEST_F(WitnessTest, RefusesWhatItCouldNotReadAgain) {
+  auto witness = open();
+  const std::string text = audit::checkpoint_text({std::string(kOrigin), 4, heads_[4].root});
+  const std::size_t room = audit::kNoteBytesMax - note(4).size();
+  const std::string filled =
+      audit::sign_note(text + std::string(room - 1, 'x') + "\n", kOrigin, golden_signer());
+  ASSERT_TRUE(audit::parse_note(filled));
+  EXPECT_EQ(witness->add_checkpoint(audit::add_checkpoint_body(0, {}, filled)).status, 400);
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+}
+
+TEST_F(WitnessTest, DoesNotAnswerBeforeItsStateIsKept) {
+  auto witness = open();
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+  fs::rename(folder_ + "/state", folder_ + "/gone");
+  fs::create_directory_symlink(folder_ + "/nowhere", folder_ + "/state");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
+  fs::remove(folder_ + "/state");
+  fs::rename(folder_ + "/gone", folder_ + "/state");
+  EXPECT_EQ(witness->add_checkpoint(body(4, 5)).status, 200);
+}
+
+TEST_F(WitnessTest, DoesNotTakeDamageForABeginning) {
+  auto witness = open();
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+  const std::string kept = witness->checkpoint(origin_hash(kOrigin)).value();
+  std::string other_size = kept;
+  other_size.replace(kept.find("\n4\n"), 3, "\n3\n");
+  for (const std::string& damaged :
+       {std::string(), std::string("x"), note(4), other_size, kept.substr(0, kept.size() - 1)}) {
+    write("state/" + origin_hash(kOrigin), damaged);
+    EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503) << damaged;
+    EXPECT_FALSE(witness->checkpoint(origin_hash(kOrigin))) << damaged;
+  }
+  write("state/" + origin_hash(kOrigin), kept);
+  EXPECT_EQ(witness->add_checkpoint(body(4, 5)).status, 200);
+}
+
+TEST_F(WitnessTest, DoesNotTakeAnotherLogsStateForThisOnes) {
+  auto witness = open();
+  const std::string other = "other.example/log";
+  const audit::NoteKey key{other, golden_signer().public_key()};
+  write("etc/logs", "log " + std::string(audit::testing::kVkey) + "\nlog " + key.text() + "\n");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+  fs::copy(state_path(), folder_ + "/state/" + origin_hash(other));
+  const std::string first = audit::sign_checkpoint({other, 5, heads_[5].root}, golden_signer());
+  EXPECT_EQ(witness->add_checkpoint(audit::add_checkpoint_body(4, {}, first)).status, 503);
+}
+
+TEST_F(WitnessTest, DoesNotJudgeWithAFileOfLogsThatItCannotRead) {
+  auto witness = open();
+  write("etc/logs", "log me\n");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
+  fs::remove(folder_ + "/etc/logs");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
+}
+
+TEST_F(WitnessTest, GivesNoCheckpointOfWhatItHasNotCosigned) {
+  auto witness = open();
+  for (const std::string& hash : {origin_hash(kOrigin), std::string("x"), std::string(64, 'g'),
+                                  std::string("../etc/logs"), std::string(64, 'A')}) {
+    EXPECT_EQ(witness->checkpoint(hash).error().code(), ErrorCode::not_found) << hash;
+  }
+}
+
+TEST_F(WitnessTest, OpensOnceAndUnderANameThatAKeyMayHave) {
+  {
+    auto first = open();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(open().error().code(), ErrorCode::conflict);
+  }
+  EXPECT_TRUE(open());
+  EXPECT_EQ(Witness::open(folder_, "two words", golden_signer(), clock_).error().code(),
+            ErrorCode::invalid_argument);
+  fs::remove_all(folder_ + "/state");
+  EXPECT_EQ(open().error().code(), ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace strongroom::witness
