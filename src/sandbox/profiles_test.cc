@@ -21,6 +21,7 @@
 #include "sandbox/probe.h"
 #include "sandbox/psp_sim.h"
 #include "sandbox/vaultd.h"
+#include "sandbox/witness.h"
 
 namespace strongroom::sandbox {
 namespace {
@@ -268,6 +269,32 @@ TEST_F(ProfilesTest, PspSimServesItsListenerAndDoesNothingElse) {
               findings.expect(
                   ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno == EAGAIN,
                   "accept");
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, WitnessServesItsListenerAndRemembers) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const int listener = bind_tcp(own_port_);
+              findings.expect(listener >= 0 && ::listen(listener, 1) == 0 &&
+                                  ::fcntl(listener, F_SETFL, O_NONBLOCK) == 0,
+                              "listen before");
+              const auto entered = enter_witness({.config_folder = folder_ / "etc",
+                                                  .credential_paths = {folder_ / "tls"},
+                                                  .state_folder = folder_ / "db"});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              expect_readable(findings, "etc/strongroom.toml");
+              expect_readable(findings, "tls/cert.pem");
+              expect_writable(findings, "db");
+              findings.expect(!read_file(folder_ / "keys/ticket.key", 64), "read its key");
+              for (const char* name : {"etc", "tls", "keys"}) expect_unwritable(findings, name);
+              findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
+              findings.expect(
+                  ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno == EAGAIN,
+                  "accept");
+              expect_no_unix_sockets(findings);
               expect_threads(findings);
             }),
             "");

@@ -15,6 +15,7 @@
 #include "apps/strongroom/init.h"
 #include "apps/strongroom/man_formatter.h"
 #include "apps/strongroom/status.h"
+#include "apps/strongroom/witness_command.h"
 #include "base/pan_scan.h"
 #include "service/version.h"
 
@@ -31,9 +32,10 @@ namespace {
 struct Invocation {
   Context context;
   InitOptions init;
-  std::string merchant, name, id, vkey;
+  std::string merchant, name, id, vkey, file;
   std::string role = "merchant_admin";
   NewAccount account;
+  NewWitness witness;
   std::function<int()> command;
 };
 
@@ -133,6 +135,45 @@ void add_audit(CLI::App& app, Invocation& in) {
       ->type_name("FILE");
 }
 
+// A command of a witness, whose folder is no deployment's.
+CLI::App* add_to_witness(CLI::App& witness, Invocation& in, const char* name,
+                         const char* description, std::function<int()> run) {
+  CLI::App* command = add(witness, in, name, description, std::move(run));
+  command->get_option("--dir")->required()->description("the witness's folder");
+  return command;
+}
+
+void add_witness(CLI::App& app, Invocation& in) {
+  CLI::App* witness = app.add_subcommand("witness", "cosign logs that others keep");
+  witness->require_subcommand(1);
+  CLI::App* init = add_to_witness(*witness, in, "init", "make a witness: its key and its folder",
+                                  [&in] { return init_witness(in.context, in.witness); });
+  init->add_option("--name", in.witness.name, "of its key, as witness.example/w1")
+      ->type_name("NAME")
+      ->required();
+  CLI::Option* listen =
+      init->add_option("--listen", in.witness.listen, "where it serves")->type_name("ADDRESS:PORT");
+  CLI::Option* certificate =
+      init->add_option("--certificate", in.witness.certificate, "shown to the logs; PEM")
+          ->type_name("FILE");
+  CLI::Option* key =
+      init->add_option("--key", in.witness.key, "of the certificate; PEM")->type_name("FILE");
+  listen->needs(certificate)->needs(key);
+  certificate->needs(listen);
+  key->needs(listen);
+  CLI::App* add_log =
+      add_to_witness(*witness, in, "add-log", "cosign this log from now on, also while it runs",
+                     [&in] { return add_witnessed_log(in.context, in.vkey); });
+  add_log->add_option("vkey", in.vkey, "the log's verifier key")->type_name("VKEY")->required();
+  add_to_witness(*witness, in, "run", "serve /add-checkpoint until a signal comes",
+                 [&in] { return run_witness(in.context); });
+  CLI::App* cosign = add_to_witness(*witness, in, "cosign", "answer a request from a carried file",
+                                    [&in] { return cosign_file(in.context, in.file); });
+  cosign->add_option("file", in.file, "an add-checkpoint request")->type_name("FILE")->required();
+  add_to_witness(*witness, in, "show", "its key, and how much of each log it has cosigned",
+                 [&in] { return show_witness(in.context); });
+}
+
 // CLI11 looks for a command before it looks at the words that are none.
 std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* within = &app;
@@ -165,6 +206,7 @@ int run(int argc, char** argv) {
   add_api_keys(app, in);
   add_connector_accounts(app, in);
   add_audit(app, in);
+  add_witness(app, in);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
