@@ -1,6 +1,7 @@
 // Denials: how a server writes what it refused. Whoever floods a listener without credentials must
 // not flood the audit log with it, so such denials become one entry per source and minute, with a
-// count (design: Audit entry; PCI DSS 10.2.1.4, 10.3.3).
+// count; who proved who they are gets an entry each, until they flood it too (design: Audit entry;
+// PCI DSS 10.2.1.4, 10.3.3).
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,7 @@ namespace strongroom::audit {
 
 inline constexpr std::int64_t kDenialWindowUs = 60'000'000;
 inline constexpr std::size_t kDenialSourcesMax = 4096;  // further ones are counted together
+inline constexpr std::size_t kDenialsOfUserMax = 10;  // entries of a user in a minute; then a count
 
 struct Denial {
   std::string source_ip;    // empty: this host
@@ -35,9 +37,10 @@ class Denials {
   Denials(const Denials&) = delete;
   Denials& operator=(const Denials&) = delete;
 
-  // Call it before the refusal is answered. A denial with a user is an entry of its own, as is the
-  // first of its source in a minute: durable on return. Later ones are counted and written when the
-  // minute ends. unavailable: not written, so the answer must be audit_unavailable.
+  // Call it before the refusal is answered. The first of a source in a minute is an entry of its
+  // own, as are the first kDenialsOfUserMax of a user from there: durable on return. Later ones are
+  // counted and written when the minute ends. unavailable: not written, so the answer must be
+  // audit_unavailable.
   [[nodiscard]] async::Task<Result<void>> record(Denial denial);
   // Writes what is still counted and ends. What auditd does not take now is in the log file only,
   // as a number.
@@ -46,10 +49,12 @@ class Denials {
  private:
   struct Window {
     std::int64_t begun_us = 0;
-    std::uint64_t counted = 0;  // since the entry that opened the window
-    Denial last;
+    std::size_t written = 0;    // entries of their own
+    std::uint64_t counted = 0;  // since them
+    Denial last{};
   };
   Entry entry_of(const Denial& denial);
+  void take_back(const std::string& key);
   async::Task<void> sweep_until_idle();
   async::Task<void> write_counted(bool all);
 
@@ -57,7 +62,7 @@ class Denials {
   Recorder& recorder_;
   crypto::Random& random_;
   const Clock& clock_;
-  std::map<std::string, Window, std::less<>> windows_;  // by source; one more for "all others"
+  std::map<std::string, Window, std::less<>> windows_;  // one more for all others
   bool sweeping_ = false;
   bool closing_ = false;
 };

@@ -111,6 +111,21 @@ TEST_F(DenialsTest, WhoProvedWhoTheyAreGetsAnEntryEach) {
   EXPECT_FALSE(recorder_.entries[0].count);
 }
 
+TEST_F(DenialsTest, FloodOfAUserIsAFewEntriesAndACount) {
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(deny("192.0.2.1", "key_a"));
+  ASSERT_EQ(recorder_.entries.size(), kDenialsOfUserMax);
+  ASSERT_TRUE(deny("192.0.2.1", "key_b"));
+  ASSERT_TRUE(deny("192.0.2.2", "key_a"));
+  EXPECT_EQ(recorder_.entries.size(), kDenialsOfUserMax + 2) << "another is not hidden by it";
+  clock_.now += kDenialWindowUs;
+  sweep();
+  ASSERT_EQ(recorder_.entries.size(), kDenialsOfUserMax + 3);
+  EXPECT_EQ(recorder_.entries.back().user, "key_a");
+  EXPECT_EQ(recorder_.entries.back().count, 1000 - kDenialsOfUserMax);
+  ASSERT_TRUE(deny("192.0.2.1", "key_a"));  // the flood goes on: only its count is written
+  EXPECT_EQ(recorder_.entries.size(), kDenialsOfUserMax + 3);
+}
+
 TEST_F(DenialsTest, NotWrittenIsNotCountedAsWritten) {
   recorder_.available = false;
   const auto refused = deny("192.0.2.1");
