@@ -21,10 +21,17 @@ AuditLink::AuditLink(async::Loop& loop, const Deployment& deployment, uid_t audi
       denials_(loop, client_, random, clock) {}
 
 async::Task<Result<void>> AuditLink::record_start() {
-  const audit::Entry entry = lifecycle_entry(audit::EventType::service_start);
+  const audit::Entry entry =
+      lifecycle_entry(audit::EventType::service_start, audit::Outcome::success);
   const Result<void> recorded = co_await client_.record(entry);
   started_ = recorded.has_value();
   co_return recorded;
+}
+
+void AuditLink::record_reload(bool all) {
+  if (!started_) return;
+  const auto outcome = all ? audit::Outcome::success : audit::Outcome::failed;
+  client_.send(lifecycle_entry(audit::EventType::config_reload, outcome));
 }
 
 async::Task<bool> AuditLink::record_denial(const http::Request& request, std::string_view route) {
@@ -41,7 +48,9 @@ async::Task<bool> AuditLink::record_denial(const http::Request& request, std::st
 
 async::Task<void> AuditLink::close() {
   co_await denials_.close();
-  if (started_) client_.send(lifecycle_entry(audit::EventType::service_stop));
+  if (started_) {
+    client_.send(lifecycle_entry(audit::EventType::service_stop, audit::Outcome::success));
+  }
   static_cast<void>(co_await client_.drain(kPatience));
   co_await client_.close();
 }
@@ -50,11 +59,11 @@ void AuditLink::readiness(Readiness& readiness) const {
   readiness.add("auditd", client_.ready(), "not reached");
 }
 
-audit::Entry AuditLink::lifecycle_entry(audit::EventType type) {
+audit::Entry AuditLink::lifecycle_entry(audit::EventType type, audit::Outcome outcome) {
   audit::Entry entry;
   entry.uid = crypto::new_entry_id(random_, clock_);
   entry.event_type = type;
-  entry.outcome = audit::Outcome::success;
+  entry.outcome = outcome;
   entry.time_us = clock_.now_us();
   return entry;
 }

@@ -1,5 +1,5 @@
 // AuditLink: a worker's way to auditd, with the entries that every daemon writes alike: that it
-// starts, that it stops, and whom it denied.
+// starts, that it stops, what it reads again, and whom it denied.
 #pragma once
 
 #include <sys/types.h>
@@ -34,6 +34,9 @@ class AuditLink {
   // The entry of the instance's start, durable on return. One worker of a daemon writes it, before
   // anything is served.
   [[nodiscard]] async::Task<Result<void>> record_start();
+  // The entry of a SIGHUP, sent and not awaited, by the worker that wrote the start; `all`: whether
+  // all that is read again was taken over (PCI DSS 10.2.1.2).
+  void record_reload(bool all);
   // The entry of a request that nobody's ticket stands behind, before its refusal is answered; its
   // operation is the method and `route`, never the path that was sent. False: not written.
   [[nodiscard]] async::Task<bool> record_denial(const http::Request& request,
@@ -46,7 +49,7 @@ class AuditLink {
   void readiness(Readiness& readiness) const;
 
  private:
-  [[nodiscard]] audit::Entry lifecycle_entry(audit::EventType type);
+  [[nodiscard]] audit::Entry lifecycle_entry(audit::EventType type, audit::Outcome outcome);
 
   crypto::Random& random_;
   const Clock& clock_;

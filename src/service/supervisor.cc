@@ -117,8 +117,9 @@ void Supervisor::stop_threads(const std::set<std::size_t>& undrained) {
 void Supervisor::reload() {
   auto read = Deployment::load(host_.deployment.config_path, host_.deployment.program,
                                host_.deployment.instance);
-  reload_incomplete_ = !read.has_value();
-  if (read) {
+  const bool is_new = read.has_value();
+  reload_incomplete_ = !is_new;
+  if (is_new) {
     log::set_level(read->log_level);
     // Shared because each worker takes it over in its own time.
     deployment_ = std::make_shared<const Deployment>(*std::move(read));
@@ -126,8 +127,11 @@ void Supervisor::reload() {
     log::warn("configuration refused", {{"reason", read.error().text()}});
   }
   for (auto& thread : threads_) {
-    thread->post([this, deployment = deployment_](Worker* worker) {
-      if (worker != nullptr && !worker->reload(*deployment)) reload_incomplete_ = true;
+    thread->post([this, deployment = deployment_, is_new](Worker* worker) {
+      if (worker == nullptr) return;
+      const bool all = worker->reload(*deployment) && is_new;
+      if (!all) reload_incomplete_ = true;
+      worker->record_reload(all);
     });
   }
   log::info("reloaded");

@@ -137,10 +137,19 @@ def test_bad_configuration_is_said_and_does_not_stop_the_certificates(own, autho
     wait_until(lambda: serial_shown(doors.vaultd(own)) == renewed, "the certificate is shown")
     assert own.log_path("vaultd").read_text().count('"reason"') > said
     assert "SIGHUP" in "".join(warnings(own, "vaultd"))
+    wait_until(lambda: last_reload(own) == "failed", "the audit log says so")
     assert own.gateway().post("/v1/tokens", body()).status == 201
     replace_text(own.config, text)
     own.processes["vaultd"].send_signal(signal.SIGHUP)
     wait_until(lambda: warnings(own, "vaultd") == [], "all is taken over again")
+    wait_until(lambda: last_reload(own) == "success", "the audit log says so")
+
+
+def last_reload(deployment):
+    """How vaultd's last reload ended, as its audit entry says."""
+    entries = deployment.audit_entries(event_type="config.reload")
+    return [entry["unmapped"]["outcome"] for entry in entries
+            if entry["actor"]["app_uid"] == "vaultd"][-1]
 
 
 @pytest.mark.parametrize("daemon", RENEWED)
