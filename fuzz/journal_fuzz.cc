@@ -61,6 +61,14 @@ class MemoryFiles final : public Files {
     for (const auto& [name, content] : contents) names.push_back(name);
     return names;
   }
+  Result<std::vector<std::string>> list_folders(const std::string&) override {
+    return std::vector<std::string>{};
+  }
+  Result<void> make_folder(const std::string&) override { return {}; }
+  Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
+    contents[name_of(path)] = std::make_shared<Content>(bytes.begin(), bytes.end());
+    return {};
+  }
   Result<void> remove(const std::string& path) override {
     if (contents.erase(name_of(path)) == 0) return fail({ErrorCode::not_found, "absent"});
     return {};

@@ -213,7 +213,7 @@ void verify(benchmark::State& state) {
       }
       store->ledger->append(submissions);
     }
-    std::vector<audit::Checkpoint> grown = store->ledger->take_grown();
+    std::vector<auditd::GrownLog> grown = store->ledger->take_grown(0);
     SR_CHECK(store->checkpoints.publish(grown).has_value());
   }
   const audit::NoteKey key{"bench.example/auditd/operator/2026", signer().public_key()};

@@ -8,7 +8,6 @@
 
 #include "audit/journal_reader.h"
 #include "base/encoding.h"
-#include "base/file.h"
 #include "base/try.h"
 
 namespace strongroom::audit {
@@ -60,7 +59,7 @@ Result<std::vector<Checkpoint>> parse_last_signed(std::string_view text) {
 
 Result<std::vector<Checkpoint>> read_last_signed(Files& files, const std::string& directory) {
   const auto text =
-      read_file(fmt::format("{}/{}", directory, kLastSignedName), kLastSignedBytesMax);
+      read_text(files, fmt::format("{}/{}", directory, kLastSignedName), kLastSignedBytesMax);
   if (text) return parse_last_signed(*text);
   if (text.error().code() != ErrorCode::not_found) return std::unexpected(text.error());
   SR_TRY(const auto logs, list_checkpoint_logs(files, directory));
@@ -93,6 +92,28 @@ std::optional<std::size_t> note_size(std::string_view bytes, bool more_may_come)
   const bool could_go_on = bytes.size() - end < kSignatureStart.size();
   if (more_may_come && could_go_on) return std::nullopt;
   return end;
+}
+
+std::string cosigned_path(const std::string& directory, std::string_view log_name) {
+  return fmt::format("{}/{}/{}.cosigned", directory, kCheckpointFolder, log_name);
+}
+
+Result<LastNote> last_note(File& file) {
+  SR_TRY(const std::uint64_t size, file.size());
+  const std::uint64_t start = size - std::min<std::uint64_t>(size, 2 * kNoteBytesMax);
+  std::string tail(size - start, '\0');
+  SR_TRY(const std::size_t got, file.read(start, std::as_writable_bytes(std::span(tail))));
+  tail.resize(got);
+  LastNote last;
+  for (std::size_t at = 0; at < tail.size();) {
+    const auto whole = note_size(std::string_view(tail).substr(at), false);
+    if (!whole) break;
+    last.text = tail.substr(at, *whole);
+    at += *whole;
+    last.end_bytes = start + at;
+  }
+  if (last.end_bytes > 0 || start == 0) return last;
+  return fail({ErrorCode::corrupt, "file of checkpoints ends in something else"});
 }
 
 Result<CheckpointReader> CheckpointReader::open(Files& files, const std::string& path) {

@@ -33,6 +33,17 @@ inline constexpr std::string_view kLastSignedName = "last-signed";
                                                                     const std::string& directory);
 [[nodiscard]] std::string checkpoint_path(const std::string& directory, std::string_view log_name);
 
+// The newest checkpoint that a witness has cosigned; the operator's logs may have one.
+[[nodiscard]] std::string cosigned_path(const std::string& directory, std::string_view log_name);
+
+// The last whole note of a file of checkpoints, and where it ends; no text and 0 when it holds
+// none. corrupt: it ends in something else than one that a crash cut short; unavailable.
+struct LastNote {
+  std::string text;
+  std::uint64_t end_bytes = 0;
+};
+[[nodiscard]] Result<LastNote> last_note(File& file);
+
 // CheckpointReader streams the notes of one file. It does not check their signatures.
 class CheckpointReader {
  public:

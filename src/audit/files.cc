@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/file.h"
 #include "base/try.h"
 
 namespace strongroom::audit {
@@ -75,7 +76,32 @@ class PosixFile final : public File {
   int descriptor_;
 };
 
+// The names of `type` (readdir's) in `directory`, ascending.
+Result<std::vector<std::string>> names_in(const std::string& directory, unsigned char type) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), &::closedir);
+  if (!stream) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
+  std::vector<std::string> names;
+  errno = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this call's own
+  while (const dirent* item = ::readdir(stream.get())) {
+    if (item->d_type == type) names.emplace_back(item->d_name);
+  }
+  if (errno != 0) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace
+
+Result<std::string> read_text(Files& files, const std::string& path, std::size_t bytes_max) {
+  SR_TRY(const auto file, files.open(path, OpenMode::read));
+  SR_TRY(const std::uint64_t size, file->size());
+  if (size > bytes_max) return fail({ErrorCode::too_large, "file is too long"});
+  std::string text(size, '\0');
+  SR_TRY(const std::size_t got, file->read(0, std::as_writable_bytes(std::span(text))));
+  text.resize(got);
+  return text;
+}
 
 Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenMode mode) {
   int flags = O_CLOEXEC | O_NOFOLLOW;
@@ -89,16 +115,25 @@ Result<std::unique_ptr<File>> PosixFiles::open(const std::string& path, OpenMode
 }
 
 Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), &::closedir);
-  if (!stream) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* item = ::readdir(stream.get())) {
-    if (item->d_type == DT_REG) names.emplace_back(item->d_name);
+  return names_in(directory, DT_REG);
+}
+
+Result<std::vector<std::string>> PosixFiles::list_folders(const std::string& directory) {
+  if (::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return fail_errno({ErrorCode::not_found, "no such folder"});
   }
-  if (errno != 0) return fail_errno({ErrorCode::unavailable, "cannot list a folder"});
-  std::ranges::sort(names);
+  SR_TRY(auto names, names_in(directory, DT_DIR));
+  std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
   return names;
+}
+
+Result<void> PosixFiles::make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST) return {};
+  return fail_errno({ErrorCode::unavailable, "cannot make a folder"});
+}
+
+Result<void> PosixFiles::replace(const std::string& path, std::span<const std::byte> bytes) {
+  return write_file_durable(path, bytes, 0640);
 }
 
 Result<void> PosixFiles::remove(const std::string& path) {

@@ -40,17 +40,34 @@ class Files {
                                                            OpenMode mode) = 0;
   // Names of the regular files in `directory`, ascending. unavailable.
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+  // Names of the folders in `directory`, ascending. not_found, unavailable.
+  [[nodiscard]] virtual Result<std::vector<std::string>> list_folders(
+      const std::string& directory) = 0;
+  // Makes a folder, mode 0750, unless it is there. unavailable.
+  [[nodiscard]] virtual Result<void> make_folder(const std::string& path) = 0;
+  // As write_file_durable() of base/file.h, mode 0640. unavailable.
+  [[nodiscard]] virtual Result<void> replace(const std::string& path,
+                                             std::span<const std::byte> bytes) = 0;
   // not_found, unavailable.
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
   // Names made or removed in `directory` are durable when it returns.
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
 };
 
+// The whole content of a file. not_found; too_large: beyond `bytes_max`; unavailable.
+[[nodiscard]] Result<std::string> read_text(Files& files, const std::string& path,
+                                            std::size_t bytes_max);
+
 // The operating system's files. Thread-safe.
 class PosixFiles final : public Files {
  public:
   [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
+  [[nodiscard]] Result<std::vector<std::string>> list_folders(
+      const std::string& directory) override;
+  [[nodiscard]] Result<void> make_folder(const std::string& path) override;
+  [[nodiscard]] Result<void> replace(const std::string& path,
+                                     std::span<const std::byte> bytes) override;
   [[nodiscard]] Result<void> remove(const std::string& path) override;
   [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
 };

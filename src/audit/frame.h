@@ -39,6 +39,13 @@ inline constexpr std::byte kGroupStart{1};
 void append_frame(std::vector<std::byte>& out, std::uint64_t sequence, bool group_start,
                   std::span<const std::byte> entry);
 
+// Where a frame stands in the journal: in the segment that begins with this sequence.
+struct FramePlace {
+  std::uint64_t segment_first_sequence = 0;
+  std::uint32_t offset_bytes = 0;
+  bool operator==(const FramePlace&) const = default;
+};
+
 struct FrameView {
   std::uint64_t sequence = 0;
   bool group_start = false;

@@ -78,6 +78,12 @@ std::span<const std::byte> Journal::leaf_input(std::size_t i) const noexcept {
   return std::span(group_).subspan(start, end - start);
 }
 
+FramePlace Journal::frame_place(std::size_t i) const noexcept {
+  SR_CHECK(committed_ && i < frames_.size());
+  const std::uint64_t group_start = durable_.offset_bytes - group_.size();
+  return {segment_first_sequence_, static_cast<std::uint32_t>(group_start + frames_[i])};
+}
+
 Result<void> Journal::write_group() {
   if (durable_.offset_bytes + group_.size() > options_.segment_bytes_max &&
       durable_.offset_bytes > kSegmentHeaderBytes) {

@@ -49,6 +49,8 @@ class Journal {
   [[nodiscard]] Result<void> commit();
   // 0x00 and the i-th entry of the last committed group; valid until the next stage().
   [[nodiscard]] std::span<const std::byte> leaf_input(std::size_t i) const noexcept;
+  // Where it stands.
+  [[nodiscard]] FramePlace frame_place(std::size_t i) const noexcept;
 
   // True after a failed commit: a failed fdatasync says nothing about what it was to write, and the
   // next one would not say it again. Nothing is staged before recover() has succeeded.

@@ -56,6 +56,7 @@ Result<std::optional<FrameView>> JournalReader::next() {
     SR_CHECK_OK(fill());
     if (const auto frame = parse_frame(std::span(buffer_).subspan(taken_));
         frame && frame->sequence == place_.sequence) {
+      frame_place_ = {segment_first_sequence_, static_cast<std::uint32_t>(place_.offset_bytes)};
       taken_ += frame->size_bytes;
       place_.offset_bytes += frame->size_bytes;
       bytes_read_ += frame->size_bytes;

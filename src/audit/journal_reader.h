@@ -39,6 +39,8 @@ class JournalReader {
   [[nodiscard]] Result<std::optional<FrameView>> next();
 
   [[nodiscard]] const JournalPlace& place() const noexcept { return place_; }
+  // Where the frame that next() gave last stands.
+  [[nodiscard]] FramePlace frame_place() const noexcept { return frame_place_; }
   // After corrupt: true when nothing durable stood at or behind the bad place.
   [[nodiscard]] bool torn() const noexcept { return torn_; }
   // After corrupt: the end of what is not zero in the bad segment.
@@ -69,6 +71,7 @@ class JournalReader {
   std::unique_ptr<File> file_;
   std::uint64_t segment_first_sequence_ = 1;
   JournalPlace place_;
+  FramePlace frame_place_;
   std::vector<std::byte> buffer_;  // a window on the file; from taken_ on it is not yet delivered
   std::size_t taken_ = 0;
   bool at_file_end_ = false;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/try.h"
+
 namespace strongroom::audit {
 namespace {
 
@@ -15,6 +17,8 @@ bool is_id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '-';
 }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
@@ -63,11 +67,38 @@ Result<std::string> name_of_origin(std::string_view place, std::string_view orig
   return fail({ErrorCode::invalid_argument, "not the origin of a log of this place"});
 }
 
-Log& Logs::append(const EntryView& entry, const Hash& leaf) {
+bool is_log_name(std::string_view name) noexcept {
+  const std::size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos) return false;
+  const std::string_view owner = name.substr(0, dash), year = name.substr(dash + 1);
+  return (owner == kOperator || names_a_log(owner)) && year.size() == kYearDigits &&
+         std::ranges::all_of(year, is_digit);
+}
+
+void LogGrowth::join(LogGrowth later) {
+  if (empty()) {
+    *this = std::move(later);
+    return;
+  }
+  SR_CHECK(later.empty() || later.old_size == old_size + places.size());
+  if (levels.size() < later.levels.size()) levels.resize(later.levels.size());
+  for (std::size_t level = 0; level < later.levels.size(); ++level) {
+    levels[level].insert(levels[level].end(), later.levels[level].begin(),
+                         later.levels[level].end());
+  }
+  places.insert(places.end(), later.places.begin(), later.places.end());
+}
+
+Log& Logs::append(const EntryView& entry, const Hash& leaf, const FramePlace& place) {
   log_name(entry, name_);
   Log& log = logs_[name_];
-  log.tree.append(leaf);
-  log.dirty = true;
+  LogGrowth& growth = log.growth;
+  if (growth.empty()) growth.old_size = log.tree.size();
+  log.tree.append(leaf, [&growth](unsigned level, const Hash& hash) {
+    if (growth.levels.size() <= level) growth.levels.resize(level + 1);
+    growth.levels[level].push_back(hash);
+  });
+  growth.places.push_back(place);
   return log;
 }
 

@@ -7,8 +7,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "audit/entry_view.h"
+#include "audit/frame.h"
 #include "audit/merkle.h"
 #include "audit/note.h"
 #include "base/result.h"
@@ -33,16 +35,32 @@ void log_name(const EntryView& entry, std::string& out);
 // The name of the log in an origin at `place`; invalid_argument.
 [[nodiscard]] Result<std::string> name_of_origin(std::string_view place, std::string_view origin);
 
+// True for what log_name() gives for some entry.
+[[nodiscard]] bool is_log_name(std::string_view name) noexcept;
+
+// What a log has gained since somebody last took this, for its files (tree_files.h).
+struct LogGrowth {
+  std::uint64_t old_size = 0;             // entries before
+  std::vector<std::vector<Hash>> levels;  // the hashes that each tile level gained
+  std::vector<FramePlace> places;         // of the entries in the journal
+  [[nodiscard]] bool empty() const noexcept { return places.empty(); }
+  // Takes in what came right after it.
+  void join(LogGrowth later);
+};
+// About what an entry adds to a LogGrowth.
+inline constexpr std::size_t kGrowthBytesPerEntry = sizeof(Hash) + sizeof(FramePlace);
+
 struct Log {
   MerkleTree tree;
-  bool dirty = false;  // has grown since somebody last cleared this
+  LogGrowth growth;
 };
 
 // All logs by name. One thread.
 class Logs {
  public:
-  // Appends an entry, given as its leaf hash, to its log, which begins with its first entry.
-  Log& append(const EntryView& entry, const Hash& leaf);
+  // Appends an entry, given as its leaf hash and place, to its log, which begins with its first
+  // entry.
+  Log& append(const EntryView& entry, const Hash& leaf, const FramePlace& place);
 
   struct TextHash {
     using is_transparent = void;

@@ -32,14 +32,4 @@ Hash joined_root(std::span<const Hash> complete) {
   return root;
 }
 
-void MerkleTree::append(const Hash& leaf) {
-  Hash node = leaf;
-  for (std::uint64_t bits = size_; (bits & 1U) != 0; bits >>= 1U) {
-    node = node_hash(complete_.back(), node);
-    complete_.pop_back();
-  }
-  complete_.push_back(node);
-  ++size_;
-}
-
 }  // namespace strongroom::audit

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "crypto/hash.h"
@@ -32,7 +33,24 @@ struct TreeHead {
 // size().
 class MerkleTree {
  public:
-  void append(const Hash& leaf);
+  void append(const Hash& leaf) {
+    append(leaf, [](unsigned, const Hash&) {});
+  }
+  // The same; calls gained(level, hash) for each hash that a tile level gains by it (tile.h): level
+  // 0 first, which is `leaf`.
+  template <class Gained>
+  void append(const Hash& leaf, Gained&& gained) {
+    constexpr unsigned kLevelHeight = 8;
+    Hash node = leaf;
+    gained(0U, node);
+    for (unsigned height = 1; ((size_ >> (height - 1)) & 1U) != 0; ++height) {
+      node = node_hash(complete_.back(), node);
+      complete_.pop_back();
+      if (height % kLevelHeight == 0) gained(height / kLevelHeight, std::as_const(node));
+    }
+    complete_.push_back(node);
+    ++size_;
+  }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   // MTH of the leaves so far; SHA-256 of nothing for the empty tree.
   [[nodiscard]] Hash root() const { return joined_root(complete_); }

@@ -54,7 +54,8 @@ class VerifyTest : public testing::Test {
     SR_CHECK((*journal)->commit().has_value());
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const std::string json = to_json(entries[i]);
-      logs_.append(*read_entry(json), leaf_hash_of_input((*journal)->leaf_input(i)));
+      logs_.append(*read_entry(json), leaf_hash_of_input((*journal)->leaf_input(i)),
+                   (*journal)->frame_place(i));
     }
     if (sign) sign_all();
   }
@@ -296,6 +297,13 @@ class HastyFiles final : public Files {
   }
   Result<std::vector<std::string>> list(const std::string& directory) override {
     return inner_.list(directory);
+  }
+  Result<std::vector<std::string>> list_folders(const std::string& directory) override {
+    return inner_.list_folders(directory);
+  }
+  Result<void> make_folder(const std::string& path) override { return inner_.make_folder(path); }
+  Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
+    return inner_.replace(path, bytes);
   }
   Result<void> remove(const std::string& path) override { return inner_.remove(path); }
   Result<void> sync_directory(const std::string& directory) override {

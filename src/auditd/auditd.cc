@@ -95,7 +95,7 @@ Task<Result<std::size_t>> Auditd::checkpoint_now() { return sign(); }
 Task<Result<std::size_t>> Auditd::sign() {
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
-  keep(co_await writer_->take_grown());
+  keep(co_await writer_->take_grown(unwritten_entries()));
   const std::size_t count = unsigned_.size();
   Result<void> published;
   if (count > 0) {
@@ -110,14 +110,21 @@ Task<Result<std::size_t>> Auditd::sign() {
   co_return count;
 }
 
-// What could not be signed yet is signed together with what has grown since.
-void Auditd::keep(std::vector<audit::Checkpoint> grown) {
-  for (audit::Checkpoint& checkpoint : grown) {
-    const auto same = std::ranges::find(unsigned_, checkpoint.origin, &audit::Checkpoint::origin);
+std::size_t Auditd::unwritten_entries() const {
+  std::size_t entries = 0;
+  for (const GrownLog& log : unsigned_) entries += log.growth.places.size();
+  return entries;
+}
+
+// What could not be written or signed yet is tried together with what has grown since.
+void Auditd::keep(std::vector<GrownLog> grown) {
+  for (GrownLog& log : grown) {
+    const auto same = std::ranges::find(unsigned_, log.name, &GrownLog::name);
     if (same == unsigned_.end()) {
-      unsigned_.push_back(std::move(checkpoint));
+      unsigned_.push_back(std::move(log));
     } else {
-      *same = std::move(checkpoint);
+      same->head = log.head;
+      same->growth.join(std::move(log.growth));
     }
   }
 }

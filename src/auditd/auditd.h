@@ -75,7 +75,8 @@ class Auditd {
   Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options);
   async::Task<void> sign_regularly();
   async::Task<Result<std::size_t>> sign();
-  void keep(std::vector<audit::Checkpoint> grown);
+  [[nodiscard]] std::size_t unwritten_entries() const;
+  void keep(std::vector<GrownLog> grown);
 
   async::Loop& loop_;
   AuditdOptions options_;
@@ -86,7 +87,7 @@ class Auditd {
   std::unique_ptr<async::BlockingPool> pool_;
   Counter& signed_;
   Gauge& signing_gauge_;
-  std::vector<audit::Checkpoint> unsigned_;  // taken from the writer, one per origin
+  std::vector<GrownLog> unsigned_;  // taken from the writer, each log once
   bool busy_ = false;
   bool signing_works_ = true;
   bool draining_ = false;

@@ -20,6 +20,13 @@ class FillingFiles final : public audit::Files {
   Result<std::vector<std::string>> list(const std::string& directory) override {
     return files_.list(directory);
   }
+  Result<std::vector<std::string>> list_folders(const std::string& directory) override {
+    return files_.list_folders(directory);
+  }
+  Result<void> make_folder(const std::string& path) override { return files_.make_folder(path); }
+  Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
+    return files_.replace(path, bytes);
+  }
   Result<void> remove(const std::string& path) override { return files_.remove(path); }
   Result<void> sync_directory(const std::string& path) override {
     return files_.sync_directory(path);

@@ -16,6 +16,8 @@ using audit::EntryView;
 namespace {
 
 constexpr std::size_t kOwnWaitingMax = 16;
+constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
+constexpr Error kBehind{ErrorCode::unavailable, "files of the audit trees are not written"};
 constexpr Error kFailedAgain{ErrorCode::unavailable, "audit journal failed again"};
 
 // The checkpoints that the journal has yet to show while it is read.
@@ -67,6 +69,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
 
 Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
   Expected expected(options_.place, last_signed);
+  audit::TreeFiles trees(files_, options_.directory);
   SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
   Replay unwatched;
   Replay& progress = options_.replay == nullptr ? unwatched : *options_.replay;
@@ -82,15 +85,41 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
     const std::string_view json = as_text((*frame)->entry);
     const auto view = audit::read_entry(json);
     if (!view) return fail({ErrorCode::corrupt, "journal holds what is not an audit entry"});
-    const audit::Log& log = take(*view, json, writer_of(view->instance), (*frame)->leaf_input);
+    const audit::Log& log =
+        take(*view, json, writer_of(view->instance), (*frame)->leaf_input, reader.frame_place());
     if (!expected.agrees(logs_.last_name(), log)) {
       return fail({ErrorCode::corrupt, "journal differs from its last signed checkpoint"});
     }
+    if (grown_entries_ >= kReplayEntriesMax) SR_CHECK_OK(repair_trees(trees));
   }
   if (!expected.all_seen()) {
     return fail({ErrorCode::corrupt, "journal is older than its last signed checkpoint"});
   }
+  SR_CHECK_OK(repair_trees(trees));
+  SR_CHECK_OK(cut_trees(trees));
   SR_TRY(journal_, audit::Journal::resume(files_, options_.journal, reader));
+  return {};
+}
+
+// Has the files hold what was read since the last call.
+Result<void> Ledger::repair_trees(audit::TreeFiles& trees) {
+  for (auto& [name, log] : logs_.all()) {
+    const audit::LogGrowth growth = std::exchange(log.growth, {});
+    if (growth.empty()) continue;
+    SR_TRY(const bool differed, trees.repair(name, growth));
+    if (differed) log::warn("files of an audit tree differed from the journal", {{"log", name}});
+  }
+  grown_entries_ = 0;
+  return {};
+}
+
+// Whatever the files hold beyond the journal is not of its history.
+Result<void> Ledger::cut_trees(audit::TreeFiles& trees) {
+  SR_TRY(const auto names, audit::list_logs(files_, options_.directory));
+  for (const std::string& name : names) {
+    const auto found = logs_.all().find(name);
+    SR_CHECK_OK(trees.cut(name, found == logs_.all().end() ? 0 : found->second.tree.size()));
+  }
   return {};
 }
 
@@ -107,7 +136,9 @@ void Ledger::append(std::span<Submission> group) {
     if (!committed) {
       item.submission->status = EntryStatus::uncertain;  // until recover() has cut it
     } else if (item.submission->status == EntryStatus::durable) {
-      take(item.view, item.submission->entry, *item.writer, journal_->leaf_input(number++));
+      take(item.view, item.submission->entry, *item.writer, journal_->leaf_input(number),
+           journal_->frame_place(number));
+      ++number;
     }
   }
 }
@@ -135,15 +166,16 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
 }
 
 const audit::Log& Ledger::take(const EntryView& view, std::string_view json, Writer& writer,
-                               std::span<const std::byte> leaf_input) {
+                               std::span<const std::byte> leaf_input,
+                               const audit::FramePlace& place) {
   writer.uids.add(view.uid);
   if (view.phase == audit::Phase::intent) {
     writer.open_intents.emplace(view.operation_id, json);
   } else if (view.phase == audit::Phase::outcome) {
     writer.open_intents.erase(view.operation_id);
   }
-  grown_ = true;
-  return logs_.append(view, audit::leaf_hash_of_input(leaf_input));
+  ++grown_entries_;
+  return logs_.append(view, audit::leaf_hash_of_input(leaf_input), place);
 }
 
 void Ledger::record_own(audit::EventType type) { append_own({.event_type = type}); }
@@ -166,7 +198,8 @@ bool Ledger::write_own(audit::Entry& entry) {
 // A log.recovered that is not taken is not kept: the journal has not recovered, and the next
 // attempt writes its own.
 Result<void> Ledger::recover() {
-  SR_CHECK_OK(journal_->recover());
+  if (journal_->failed()) SR_CHECK_OK(journal_->recover());
+  if (is_behind()) return fail(kBehind);
   audit::Entry recovered{.event_type = audit::EventType::log_recovered, .time_us = clock_.now_us()};
   if (!write_own(recovered)) return fail(kFailedAgain);
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
@@ -191,13 +224,13 @@ std::size_t Ledger::open_intent_count() const noexcept {
   return count;
 }
 
-std::vector<audit::Checkpoint> Ledger::take_grown() {
-  std::vector<audit::Checkpoint> grown;
+std::vector<GrownLog> Ledger::take_grown(std::size_t unwritten_entries) {
+  std::vector<GrownLog> grown;
   for (auto& [name, log] : logs_.all()) {
-    if (!std::exchange(log.dirty, false)) continue;
-    grown.push_back({audit::log_origin(options_.place, name), log.tree.size(), log.tree.root()});
+    if (log.growth.empty()) continue;
+    grown.push_back({name, log.tree.head(), std::exchange(log.growth, {})});
   }
-  grown_ = false;
+  taken_entries_ = unwritten_entries + std::exchange(grown_entries_, 0);
   return grown;
 }
 

@@ -16,6 +16,8 @@
 #include "audit/journal.h"
 #include "audit/logs.h"
 #include "audit/protocol.h"
+#include "audit/tree_files.h"
+#include "auditd/grown_log.h"
 #include "auditd/uid_window.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -26,6 +28,10 @@ namespace strongroom::auditd {
 inline constexpr std::int64_t kClockSkewMaxMs =
     300'000;  // an entry further in the future is refused
 inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more are not taken
+
+// Entries whose part of the trees is in memory only; with more the journal takes none.
+inline constexpr std::size_t kUnwrittenEntriesMax =
+    (std::size_t{64} << 20) / audit::kGrowthBytesPerEntry;
 
 // Replay is how far the reading of a journal has come on another thread, and the wish that it end.
 struct Replay {
@@ -51,10 +57,10 @@ struct Submission {
 
 class Ledger {
  public:
-  // Reads the whole journal. What it holds must agree with `last_signed` (the newest checkpoint of
-  // each log), else corrupt: entries that were signed for are gone or others. A torn end is cut
-  // only after that. `files`, `clock` and `random` outlive the ledger. corrupt; unavailable, also
-  // when options.replay wishes it to stop.
+  // Reads the whole journal and makes the files of the trees agree with it. What it holds must
+  // agree with `last_signed` (the newest checkpoint of each log), else corrupt: entries that were
+  // signed for are gone or others. A torn end is cut only after that. `files`, `clock` and `random`
+  // outlive the ledger. corrupt; unavailable, also when options.replay wishes it to stop.
   [[nodiscard]] static Result<std::unique_ptr<Ledger>> open(
       audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options,
       std::span<const audit::Checkpoint> last_signed);
@@ -65,8 +71,9 @@ class Ledger {
   // written when recover() succeeds.
   void record_own(audit::EventType type);
 
-  // False after a failed commit, until recover() succeeds.
-  [[nodiscard]] bool accepting() const noexcept { return !journal_->failed(); }
+  // False after a failed commit, until recover() succeeds, and while the files of the trees stay
+  // behind by more than kUnwrittenEntriesMax.
+  [[nodiscard]] bool accepting() const noexcept { return !journal_->failed() && !is_behind(); }
   // Tries to take entries again. unavailable: not yet; corrupt: acknowledged entries are gone.
   [[nodiscard]] Result<void> recover();
 
@@ -74,9 +81,10 @@ class Ledger {
   [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
   [[nodiscard]] std::size_t open_intent_count() const noexcept;
 
-  // The checkpoints, not yet signed, of all logs that have grown since the last call.
-  [[nodiscard]] std::vector<audit::Checkpoint> take_grown();
-  [[nodiscard]] bool has_grown() const noexcept { return grown_; }
+  // The logs that have grown since the last call. `unwritten_entries` of what was taken before are
+  // not in their files yet.
+  [[nodiscard]] std::vector<GrownLog> take_grown(std::size_t unwritten_entries);
+  [[nodiscard]] bool has_grown() const noexcept { return grown_entries_ > 0; }
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
 
  private:
@@ -95,7 +103,12 @@ class Ledger {
   void stage(Submission& submission, std::vector<Staged>& staged);
   // Takes an entry that is in the journal into all that is derived from it; gives its log.
   const audit::Log& take(const audit::EntryView& view, std::string_view json, Writer& writer,
-                         std::span<const std::byte> leaf_input);
+                         std::span<const std::byte> leaf_input, const audit::FramePlace& place);
+  Result<void> repair_trees(audit::TreeFiles& trees);
+  Result<void> cut_trees(audit::TreeFiles& trees);
+  [[nodiscard]] bool is_behind() const noexcept {
+    return grown_entries_ + taken_entries_ > kUnwrittenEntriesMax;
+  }
   void append_own(audit::Entry entry);
   // Gives `entry` its uid and outcome; false when the journal did not take it.
   bool write_own(audit::Entry& entry);
@@ -109,7 +122,8 @@ class Ledger {
   audit::Logs logs_;
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
-  bool grown_ = false;
+  std::size_t grown_entries_ = 0;  // since the last take_grown()
+  std::size_t taken_entries_ = 0;  // by it, perhaps not in the files yet
 };
 
 }  // namespace strongroom::auditd

@@ -73,6 +73,7 @@ Task<std::vector<EntryStatus>> Writer::append(std::string_view instance,
   if (is_full(instance, entries.size())) job.question = [](Ledger&) {};
   co_await Enqueued{*this, job};
   std::vector<EntryStatus> statuses;
+  statuses.reserve(job.submissions.size());
   for (const Submission& submission : job.submissions) statuses.push_back(submission.status);
   co_return statuses;
 }
@@ -85,10 +86,10 @@ Task<std::vector<std::string>> Writer::open_intents(std::string_view instance) {
   co_return intents;
 }
 
-Task<std::vector<audit::Checkpoint>> Writer::take_grown() {
-  std::vector<audit::Checkpoint> grown;
+Task<std::vector<GrownLog>> Writer::take_grown(std::size_t unwritten_entries) {
+  std::vector<GrownLog> grown;
   Job job;
-  job.question = [&](Ledger& ledger) { grown = ledger.take_grown(); };
+  job.question = [&](Ledger& ledger) { grown = ledger.take_grown(unwritten_entries); };
   co_await Enqueued{*this, job};
   co_return grown;
 }
@@ -177,6 +178,7 @@ void Writer::write(const std::vector<Job*>& group) {
   }
   // One wake-up of the loop for the whole group.
   std::vector<std::coroutine_handle<>> waiters;
+  waiters.reserve(group.size());
   for (const Job* job : group) waiters.push_back(job->waiter);
   grown_ = ledger_->has_grown();
   loop_.post([waiters = std::move(waiters)] {

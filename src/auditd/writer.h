@@ -43,8 +43,8 @@ class Writer {
   [[nodiscard]] async::Task<std::vector<audit::EntryStatus>> append(
       std::string_view instance, std::span<const std::string_view> entries);
   [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
-  // The checkpoints of the logs that have grown, for signing.
-  [[nodiscard]] async::Task<std::vector<audit::Checkpoint>> take_grown();
+  // As Ledger's.
+  [[nodiscard]] async::Task<std::vector<GrownLog>> take_grown(std::size_t unwritten_entries);
   // Writes log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
   // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.

@@ -7,6 +7,14 @@ namespace {
 
 constexpr Error kFault{ErrorCode::unavailable, "planned fault"};
 
+// The name of what lies at `path` directly in `directory`.
+std::optional<std::string> name_in(const std::string& directory, const std::string& path) {
+  if (!path.starts_with(directory + "/")) return std::nullopt;
+  std::string name = path.substr(directory.size() + 1);
+  if (name.contains('/')) return std::nullopt;
+  return name;
+}
+
 }  // namespace
 
 class FaultFile final : public File {
@@ -91,9 +99,33 @@ Result<std::unique_ptr<File>> FaultFiles::open(const std::string& path, OpenMode
 Result<std::vector<std::string>> FaultFiles::list(const std::string& directory) {
   std::vector<std::string> names;
   for (const auto& [path, node] : nodes_) {
-    if (path.starts_with(directory + "/")) names.push_back(path.substr(directory.size() + 1));
+    if (auto name = name_in(directory, path)) names.push_back(*std::move(name));
   }
   return names;
+}
+
+Result<std::vector<std::string>> FaultFiles::list_folders(const std::string& directory) {
+  std::vector<std::string> names;
+  for (const std::string& path : folders_) {
+    if (auto name = name_in(directory, path)) names.push_back(*std::move(name));
+  }
+  return names;
+}
+
+Result<void> FaultFiles::make_folder(const std::string& path) {
+  if (strikes()) return fail(kFault);
+  folders_.insert(path);
+  return {};
+}
+
+Result<void> FaultFiles::replace(const std::string& path, std::span<const std::byte> bytes) {
+  if (strikes()) return fail(kFault);
+  const auto node = std::make_shared<Node>();
+  node->now.assign(bytes.begin(), bytes.end());
+  node->durable = node->now;
+  node->name_is_durable = true;
+  nodes_.insert_or_assign(path, node);
+  return {};
 }
 
 Result<void> FaultFiles::remove(const std::string& path) {
@@ -108,10 +140,10 @@ Result<void> FaultFiles::remove(const std::string& path) {
 Result<void> FaultFiles::sync_directory(const std::string& directory) {
   if (strikes()) return fail(kFault);
   for (const auto& [path, node] : nodes_) {
-    if (path.starts_with(directory + "/")) node->name_is_durable = true;
+    if (name_in(directory, path)) node->name_is_durable = true;
   }
   std::erase_if(removed_,
-                [&](const auto& item) { return item.first.starts_with(directory + "/"); });
+                [&](const auto& item) { return name_in(directory, item.first).has_value(); });
   return {};
 }
 

@@ -1,6 +1,6 @@
 // FaultFiles: a file system in memory that fails on command and forgets as a disk does when the
 // power goes: of every file, each sector that was not synced is the old one or the new one, and a
-// name made or removed since the folder was synced is there or not.
+// name made or removed since the folder was synced is there or not. A folder, once made, stays.
 #pragma once
 
 #include <map>
@@ -31,6 +31,9 @@ class FaultFiles final : public Files {
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
+  Result<std::vector<std::string>> list_folders(const std::string& directory) override;
+  Result<void> make_folder(const std::string& path) override;
+  Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override;
   Result<void> remove(const std::string& path) override;
   Result<void> sync_directory(const std::string& directory) override;
 
@@ -55,7 +58,8 @@ class FaultFiles final : public Files {
   std::optional<Plan> plan_;
   std::size_t calls_ = 0;
   std::size_t syncs_ = 0;
-  std::map<std::string, std::shared_ptr<Node>> nodes_;    // shared with the open files
+  std::map<std::string, std::shared_ptr<Node>> nodes_;  // shared with the open files
+  std::set<std::string> folders_;
   std::map<std::string, std::shared_ptr<Node>> removed_;  // may come back with the power
 };
 
