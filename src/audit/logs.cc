@@ -27,6 +27,10 @@ bool names_a_log(std::string_view merchant_id) noexcept {
          merchant_id != kOperator && std::ranges::all_of(merchant_id, is_id_character);
 }
 
+bool is_operators(std::string_view log_name) noexcept {
+  return log_name.starts_with(kOperator) && log_name.substr(kOperator.size()).starts_with('-');
+}
+
 void log_name(const EntryView& entry, std::string& out) {
   out.assign(names_a_log(entry.merchant_id) ? entry.merchant_id : kOperator);
   out += '-';

@@ -23,6 +23,9 @@ inline constexpr std::string_view kOperator = "operator";
 // entry with any other belongs to the operator's log.
 [[nodiscard]] bool names_a_log(std::string_view merchant_id) noexcept;
 
+// True for the name of an operator's log.
+[[nodiscard]] bool is_operators(std::string_view log_name) noexcept;
+
 // Name of the log that `entry` belongs to: "<merchant id or operator>-<year>", UTC.
 [[nodiscard]] std::string log_name(const EntryView& entry);
 // The same into `out`, for paths that look at every entry.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "audit/logs.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -19,12 +20,10 @@ namespace {
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
 
-Task<http::Response> sign_now(Auditd* auditd) {
-  Result<std::size_t> count = fail({ErrorCode::unavailable, "audit journal is still being read"});
-  if (auditd != nullptr) count = co_await auditd->checkpoint_now();
-  if (!count) co_return http::problem_response(wire::problem_of(count.error()), {});
-  co_return http::json_response(200, fmt::format(R"({{"signed":{}}})", *count));
-}
+constexpr std::chrono::hours kWarnEvery{24};
+// How old the newest cosignature may be once the operator's log has grown.
+constexpr std::int64_t kUnwitnessedMaxS = 3'600;
+constexpr std::int64_t kMicroseconds = 1'000'000;
 
 }  // namespace
 
@@ -32,6 +31,7 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                           const StoreOptions& options, crypto::Ed25519Signer signer) {
   const std::string place = fmt::format("{}/{}", options.trust_domain, options.instance);
   SR_TRY(FileLock lock, FileLock::acquire(options.directory + "/lock"));
+  const crypto::Ed25519PublicKey public_key = signer.public_key();
   SR_TRY(Checkpoints checkpoints,
          Checkpoints::open(files, options.directory, place, std::move(signer)));
   SR_TRY(std::unique_ptr<Ledger> ledger, Ledger::open(files, clock, random,
@@ -41,18 +41,38 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                        .journal = options.journal,
                                                        .replay = options.replay},
                                                       checkpoints.last_signed()));
-  return Store{std::move(lock), std::move(checkpoints), std::move(ledger)};
+  SR_TRY(Witnessed witnessed, Witnessed::open(files,
+                                              {.directory = options.directory,
+                                               .place = place,
+                                               .public_key = public_key,
+                                               .witnesses = options.witnesses,
+                                               .sizes_at_start = ledger->log_sizes()},
+                                              checkpoints.last_signed()));
+  if (witnessed.rolled_back()) ledger->refuse();
+  return Store{std::move(lock), std::move(checkpoints), std::move(witnessed), std::move(ledger),
+               &clock};
 }
 
 Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options)
     : loop_(loop),
+      clock_(*store.clock),
       options_(std::move(options)),
       lock_(std::move(store.lock)),
       checkpoints_(std::move(store.checkpoints)),
+      witnessed_(std::move(store.witnessed)),
       pool_(std::make_unique<async::BlockingPool>(1, 1)),
       signed_(metrics.counter("strongroom_audit_checkpoints_total", "Checkpoints signed.")),
-      signing_gauge_(metrics.gauge("strongroom_audit_signing", "1 while checkpoints are signed.")) {
+      signing_gauge_(metrics.gauge("strongroom_audit_signing", "1 while checkpoints are signed.")),
+      witnessed_gauge_(
+          metrics.gauge("strongroom_audit_witnessed_time_seconds",
+                        "When a witness last cosigned since the start, Unix time; 0: never.")),
+      rolled_back_gauge_(metrics.gauge("strongroom_audit_rolled_back",
+                                       "1 when the log lacks what was signed for.")),
+      has_witnesses_(witnessed_.has_witnesses()),
+      started_us_(clock_.now_us()),
+      rolled_back_(witnessed_.rolled_back()) {
   signing_gauge_.set(1);
+  rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
 }
 
 Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Registry& metrics,
@@ -77,9 +97,11 @@ Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Re
 
 Auditd::~Auditd() { SR_CHECK(!ticking_); }
 
+// The first checkpoint, which has log.start, at once: no witness can have seen it before.
 Task<void> Auditd::sign_regularly() {
-  auto last = steady_clock::now();
+  auto last = steady_clock::now() - options_.checkpoint_interval;
   while (!draining_) {
+    warn_daily();
     co_await loop_.sleep_for(kTick);
     const bool work = writer_->has_grown() || !unsigned_.empty();
     if (!work || steady_clock::now() - last < options_.checkpoint_interval) continue;
@@ -97,6 +119,9 @@ Task<Result<std::size_t>> Auditd::sign() {
   busy_ = true;
   keep(co_await writer_->take_grown(unwritten_entries()));
   const std::size_t count = unsigned_.size();
+  for (const GrownLog& log : unsigned_) {
+    if (audit::is_operators(log.name)) operators_size_ = log.head.size;
+  }
   Result<void> published;
   if (count > 0) {
     auto work = [this] { return checkpoints_.publish(unsigned_); };
@@ -129,6 +154,49 @@ void Auditd::keep(std::vector<GrownLog> grown) {
   }
 }
 
+Task<Result<Testimony>> Auditd::take_note(std::string note) {
+  return hear([this, note = std::move(note)] {
+    return witnessed_.take_note(note, checkpoints_.last_signed());
+  });
+}
+
+Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size) {
+  return hear([this, origin = std::move(origin), size] {
+    return witnessed_.take_size(origin, size, checkpoints_.last_signed());
+  });
+}
+
+template <class Judge>
+Task<Result<Testimony>> Auditd::hear(Judge judge) {
+  while (busy_) co_await loop_.sleep_for(kPoll);
+  busy_ = true;
+  auto testimony = co_await pool_->run(loop_, std::move(judge));
+  busy_ = false;
+  rolled_back_ = witnessed_.rolled_back();
+  newest_ = witnessed_.newest();
+  rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
+  if (newest_) witnessed_gauge_.set(newest_->time_s);
+  if (rolled_back_) co_await writer_->refuse();
+  co_return testimony;
+}
+
+std::string Auditd::unwitnessed() const {
+  if (!has_witnesses_) return "no witness is set";
+  if (!newest_) return fmt::format("unwitnessed since {}", rfc3339(started_us_));
+  const bool is_old = clock_.now_us() / kMicroseconds - newest_->time_s > kUnwitnessedMaxS;
+  if (!is_old || operators_size_ <= newest_->size) return {};
+  return fmt::format("unwitnessed since {}", rfc3339(newest_->time_s * kMicroseconds));
+}
+
+void Auditd::warn_daily() {
+  if (!options_.expects_witness && !has_witnesses_) return;
+  if (steady_clock::now() < next_warning_) return;
+  const std::string why = unwitnessed();
+  if (why.empty()) return;
+  next_warning_ = steady_clock::now() + kWarnEvery;
+  log::warn("nobody could tell if the audit log were rolled back", {{"why", why}});
+}
+
 Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
@@ -138,14 +206,6 @@ Task<void> Auditd::drain() {
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});
   writer_->end();
   co_await loop_.sleep_for(kPoll);  // whatever the writer posted last has run now
-}
-
-void add_admin_routes(http::Router& router, std::function<Auditd*()> auditd) {
-  router.add(
-      {.method = http::Method::post,
-       .pattern = "/v1/checkpoints",
-       .identities = {http::kLocal},
-       .handler = [auditd = std::move(auditd)](http::Request&) { return sign_now(auditd()); }});
 }
 
 }  // namespace strongroom::auditd

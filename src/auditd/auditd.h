@@ -4,8 +4,9 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,17 +15,18 @@
 #include "async/loop.h"
 #include "auditd/checkpoints.h"
 #include "auditd/intake.h"
+#include "auditd/witnessed.h"
 #include "auditd/writer.h"
 #include "base/file.h"
 #include "base/metrics.h"
-#include "http/router.h"
 
 namespace strongroom::auditd {
 
 struct StoreOptions {
-  std::string directory;     // DIR/audit; exists, belongs to auditd alone
-  std::string instance;      // auditd's own name, which no writer may have
-  std::string trust_domain;  // origins begin with "<trust domain>/<instance>"
+  std::string directory;                    // DIR/audit; exists, belongs to auditd alone
+  std::string instance;                     // auditd's own name, which no writer may have
+  std::string trust_domain;                 // origins begin with "<trust domain>/<instance>"
+  std::vector<audit::NoteKey> witnesses{};  // whose cosignatures count
   audit::JournalOptions journal{};
   Replay* replay = nullptr;  // as LedgerOptions'
 };
@@ -32,20 +34,25 @@ struct StoreOptions {
 // Store is what auditd keeps on disk.
 struct Store {
   // Takes the folder's lock and reads the whole journal. conflict: another auditd has it; corrupt:
-  // it is not what was signed for; unavailable. The references outlive the store. Takes as long as
-  // there is to read: on any thread.
+  // it is not what was signed for; unavailable; invalid_argument: a witness's key. The references
+  // outlive the store. Takes as long as there is to read: on any thread.
   [[nodiscard]] static Result<Store> open(audit::Files& files, const Clock& clock,
                                           crypto::Random& random, const StoreOptions& options,
                                           crypto::Ed25519Signer signer);
   FileLock lock;
   Checkpoints checkpoints;
+  Witnessed witnessed;
   std::unique_ptr<Ledger> ledger;
+  const Clock* clock;  // what it was opened with
 };
 
 struct AuditdOptions {
   std::string socket_path;  // DIR/run/auditd/intake.sock
   std::vector<WriterUser> users;
   std::chrono::milliseconds checkpoint_interval{1'000};  // at most one per log in this time
+  // Say so in the log, at the start and once a day, where no witness is set. One that is set and
+  // has not answered is always told of.
+  bool expects_witness = false;
 };
 
 // Belongs to one Loop's thread.
@@ -64,10 +71,21 @@ class Auditd {
   [[nodiscard]] bool ready() const noexcept { return writer_->accepting(); }
   // False when the last attempt to sign failed; the log itself is not held up by that.
   [[nodiscard]] bool signing() const noexcept { return signing_works_; }
+  // What was signed for and this store lacks; nullopt while nothing tells that it was rolled back.
+  // After that the journal takes no entries.
+  [[nodiscard]] const std::optional<audit::Checkpoint>& rolled_back() const noexcept {
+    return rolled_back_;
+  }
+  // Why nobody could tell now that the log was rolled back; empty when a witness could.
+  [[nodiscard]] std::string unwitnessed() const;
   // SIGHUP.
   void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
   // Signs a checkpoint of every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
+  // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
+  // store was rolled back.
+  [[nodiscard]] async::Task<Result<Testimony>> take_note(std::string note);
+  [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
   // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
   [[nodiscard]] async::Task<void> drain();
 
@@ -75,26 +93,37 @@ class Auditd {
   Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options);
   async::Task<void> sign_regularly();
   async::Task<Result<std::size_t>> sign();
+  template <class Judge>
+  async::Task<Result<Testimony>> hear(Judge judge);
+  void warn_daily();
   [[nodiscard]] std::size_t unwritten_entries() const;
   void keep(std::vector<GrownLog> grown);
 
   async::Loop& loop_;
+  const Clock& clock_;
   AuditdOptions options_;
   FileLock lock_;
   Checkpoints checkpoints_;  // the pool's thread, while busy_
+  Witnessed witnessed_;      // the same
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<async::BlockingPool> pool_;
   Counter& signed_;
   Gauge& signing_gauge_;
+  Gauge& witnessed_gauge_;
+  Gauge& rolled_back_gauge_;
+  const bool has_witnesses_;
+  const std::int64_t started_us_;
+  // Witnessed's, as it was when it was last asked.
+  std::optional<audit::Checkpoint> rolled_back_;
+  std::optional<WitnessedHead> newest_;
+  std::uint64_t operators_size_ = 0;  // of the operator's log, as last signed
+  std::chrono::steady_clock::time_point next_warning_{};
   std::vector<GrownLog> unsigned_;  // taken from the writer, each log once
   bool busy_ = false;
   bool signing_works_ = true;
   bool draining_ = false;
   bool ticking_ = false;
 };
-
-// Adds POST /v1/checkpoints, which answers {"signed":N}, or 503 while `auditd` gives null.
-void add_admin_routes(http::Router& router, std::function<Auditd*()> auditd);
 
 }  // namespace strongroom::auditd

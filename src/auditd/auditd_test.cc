@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include "audit/protocol.h"
+#include "auditd/admin_routes.h"
 #include "auditd/testing/auditd_fixture.h"
 #include "http/router.h"
 
@@ -325,7 +326,7 @@ TEST_F(AuditdTest, AdminSocketSignsOnDemand) {
     http::Request request(head, {}, peer, "0123456789abcdef0123456789abcdef");
     const http::Response response = loop_.run_until_done(router.dispatch(request));
     EXPECT_EQ(response.status, local ? 200 : 403);
-    EXPECT_EQ(response.body == R"({"signed":1})", local);
+    EXPECT_EQ(response.body.starts_with(R"({"signed":)"), local);
   }
   serving = nullptr;  // the journal is still being read
   const http::Peer peer{.identity = {}, .source = "unix", .uid = ::geteuid()};

@@ -234,6 +234,12 @@ std::vector<GrownLog> Ledger::take_grown(std::size_t unwritten_entries) {
   return grown;
 }
 
+std::map<std::string, std::uint64_t> Ledger::log_sizes() const {
+  std::map<std::string, std::uint64_t> sizes;
+  for (const auto& [name, log] : logs_.all()) sizes.emplace(name, log.tree.size());
+  return sizes;
+}
+
 Ledger::Writer& Ledger::writer_of(std::string_view instance) {
   const auto found = writers_.find(instance);
   if (found != writers_.end()) return found->second;

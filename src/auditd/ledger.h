@@ -73,9 +73,14 @@ class Ledger {
 
   // False after a failed commit, until recover() succeeds, and while the files of the trees stay
   // behind by more than kUnwrittenEntriesMax.
-  [[nodiscard]] bool accepting() const noexcept { return !journal_->failed() && !is_behind(); }
+  [[nodiscard]] bool accepting() const noexcept {
+    return !refusing_ && !journal_->failed() && !is_behind();
+  }
   // Tries to take entries again. unavailable: not yet; corrupt: acknowledged entries are gone.
   [[nodiscard]] Result<void> recover();
+  // Takes no entries any more, its own included: this is not the store that was signed for.
+  void refuse() noexcept { refusing_ = true; }
+  [[nodiscard]] bool refusing() const noexcept { return refusing_; }
 
   // The intents of `instance` without an outcome, by operation id: oldest first, to a millisecond.
   [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
@@ -86,6 +91,8 @@ class Ledger {
   [[nodiscard]] std::vector<GrownLog> take_grown(std::size_t unwritten_entries);
   [[nodiscard]] bool has_grown() const noexcept { return grown_entries_ > 0; }
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
+  // How many entries each log has, by its name.
+  [[nodiscard]] std::map<std::string, std::uint64_t> log_sizes() const;
 
  private:
   struct Writer {
@@ -122,6 +129,7 @@ class Ledger {
   audit::Logs logs_;
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
+  bool refusing_ = false;
   std::size_t grown_entries_ = 0;  // since the last take_grown()
   std::size_t taken_entries_ = 0;  // by it, perhaps not in the files yet
 };

@@ -39,6 +39,7 @@ Writer::Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metr
       ledger_(std::move(ledger)),
       metrics_(metrics),
       on_state_(std::move(on_state)),
+      accepting_(ledger_->accepting()),
       thread_([this] { run(); }) {}
 
 Writer::~Writer() { SR_CHECK(!thread_.joinable()); }
@@ -94,6 +95,12 @@ Task<std::vector<GrownLog>> Writer::take_grown(std::size_t unwritten_entries) {
   co_return grown;
 }
 
+Task<void> Writer::refuse() {
+  Job job;
+  job.question = [](Ledger& ledger) { ledger.refuse(); };
+  co_await Enqueued{*this, job};
+}
+
 Task<void> Writer::record_stop() {
   Job job;
   job.question = [](Ledger& ledger) { ledger.record_own(audit::EventType::log_stop); };
@@ -122,7 +129,7 @@ void Writer::run() {
   while (!stopping_ || !waiting_.empty()) {
     publish_state();
     const auto due = [this] { return stopping_ || !waiting_.empty(); };
-    if (ledger_->accepting()) {
+    if (ledger_->accepting() || ledger_->refusing()) {
       wake_.wait(lock, due);
     } else {
       wake_.wait_until(lock, next_recovery, due);
@@ -130,7 +137,7 @@ void Writer::run() {
     const std::vector<Job*> group = next_group();
     lock.unlock();
     if (!group.empty()) write(group);
-    if (!ledger_->accepting() && steady_clock::now() >= next_recovery) {
+    if (!ledger_->accepting() && !ledger_->refusing() && steady_clock::now() >= next_recovery) {
       try_to_recover();
       next_recovery = steady_clock::now() + kRecoveryPause;
     }

@@ -45,6 +45,8 @@ class Writer {
   [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
   // As Ledger's.
   [[nodiscard]] async::Task<std::vector<GrownLog>> take_grown(std::size_t unwritten_entries);
+  // Ledger::refuse, behind everything that was submitted before.
+  [[nodiscard]] async::Task<void> refuse();
   // Writes log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
   // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.
@@ -89,7 +91,7 @@ class Writer {
   std::unique_ptr<Ledger> ledger_;  // the thread's
   Metrics metrics_;
   std::move_only_function<void(bool)> on_state_;
-  std::atomic<bool> accepting_{true};
+  std::atomic<bool> accepting_;
   std::atomic<bool> grown_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

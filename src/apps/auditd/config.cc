@@ -42,6 +42,13 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
       section.refuse("writers", {ErrorCode::invalid_argument, "names a user that does not exist"});
     }
   }
+  for (const std::string& vkey : section.text_list("witnesses")) {
+    if (auto key = audit::NoteKey::parse(vkey, audit::NoteKeyType::cosignature)) {
+      config.witnesses.push_back(*std::move(key));
+    } else {
+      section.refuse("witnesses", key.error());
+    }
+  }
   SR_CHECK_OK(section.finish());
   return config;
 }

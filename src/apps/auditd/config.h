@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/note.h"
 #include "auditd/intake.h"
 #include "base/config.h"
 #include "service/deployment.h"
@@ -18,6 +19,7 @@ struct Config {
   // writers = { instance = "uid or user name" }. A name is looked up before the sandbox closes;
   // with names, SIGHUP cannot take over a new table.
   std::vector<WriterUser> writers;
+  std::vector<audit::NoteKey> witnesses;  // vkeys of those whose cosignatures count; none: empty
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };

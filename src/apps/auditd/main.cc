@@ -13,6 +13,7 @@
 #include "audit/files.h"
 #include "audit/logs.h"
 #include "audit/note.h"
+#include "auditd/admin_routes.h"
 #include "auditd/auditd.h"
 #include "base/clock.h"
 #include "base/encoding.h"
@@ -55,9 +56,11 @@ class Worker final : public service::Worker {
     log::info("audit log read",
               {{"mib", replay_.bytes_read >> 20},
                {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
-    SR_CO_TRY(auditd_, Auditd::start(loop_, *std::move(store), host_.metrics,
-                                     {.socket_path = host_.deployment.audit_socket_path(),
-                                      .users = config_.writers}));
+    SR_CO_TRY(auditd_,
+              Auditd::start(loop_, *std::move(store), host_.metrics,
+                            {.socket_path = host_.deployment.audit_socket_path(),
+                             .users = config_.writers,
+                             .expects_witness = host_.deployment.profile == Profile::production}));
     co_return Result<void>{};
   }
   async::Task<void> drain() override {
@@ -79,6 +82,8 @@ class Worker final : public service::Worker {
     if (!auditd_) return readiness.add("journal", false, progress());
     readiness.add("journal", auditd_->ready(), "the disk takes no entries");
     readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
+    readiness.add("history", !auditd_->rolled_back(), rolled_back());
+    if (const std::string why = auditd_->unwitnessed(); !why.empty()) readiness.warn(why);
   }
   void add_admin_routes(http::Router& router) override {
     auditd::add_admin_routes(router, [this] { return auditd_.get(); });
@@ -90,8 +95,17 @@ class Worker final : public service::Worker {
                        {.directory = config_.directory,
                         .instance = host_.deployment.instance,
                         .trust_domain = host_.deployment.trust_domain,
+                        .witnesses = config_.witnesses,
                         .replay = &replay_},
                        std::move(signer_));
+  }
+  std::string rolled_back() const {
+    const auto& seen = auditd_->rolled_back();
+    if (!seen) return {};
+    return fmt::format(
+        "rolled back: {} entries of {} were signed for and are not all here; restore a copy that "
+        "is at least as new",
+        seen->size, seen->origin);
   }
   std::string progress() const {
     return fmt::format("being read: {} of {} MiB", replay_.bytes_read >> 20,

@@ -38,7 +38,10 @@ class AuditdTest : public testing::Test {
   ~AuditdTest() override { fs::remove_all(folder_); }
 
   StoreOptions store_options() const {
-    return {.directory = folder_ + "/audit", .instance = "auditd", .trust_domain = "test.example"};
+    return {.directory = folder_ + "/audit",
+            .instance = "auditd",
+            .trust_domain = "test.example",
+            .witnesses = witnesses_};
   }
   Result<Store> open_store() {
     return Store::open(files_, clock_, random_, store_options(), test_signer());
@@ -117,6 +120,7 @@ class AuditdTest : public testing::Test {
     auditd.reset();
   }
 
+  std::vector<audit::NoteKey> witnesses_;
   audit::PosixFiles files_;
   SystemClock clock_;
   crypto::SystemRandom random_;

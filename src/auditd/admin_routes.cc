@@ -1,0 +1,98 @@
+// Reading the commands and answering them.
+#include "auditd/admin_routes.h"
+
+#include <fmt/core.h>
+
+#include <boost/json/monotonic_resource.hpp>
+#include <limits>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "wire/json.h"
+
+namespace strongroom::auditd {
+
+using async::Task;
+using http::Request;
+using http::Response;
+
+namespace {
+
+// JSON writes the em dash of a signature line in three bytes, or six.
+constexpr std::size_t kBodyBytesMax = 4 * audit::kNoteBytesMax;
+constexpr wire::TextLength kNoteLength{.min = 1, .max = audit::kNoteBytesMax};
+constexpr wire::TextLength kOriginLength{.min = 1, .max = 512};
+constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
+
+// What a witness says that it has cosigned.
+struct WitnessedSize {
+  std::string origin;
+  std::uint64_t size = 0;
+};
+using Said = std::variant<std::string, WitnessedSize>;  // the string: a note
+
+std::expected<Said, wire::Problem> parse_said(std::string_view body) {
+  SR_TRY(const boost::json::value value, wire::parse_strict(body, {}));
+  SR_TRY(const boost::json::object* object, wire::as_object(value));
+  wire::ObjectReader reader(*object);
+  Said said;
+  if (const auto note = reader.text_or_none("#/note", kNoteLength)) {
+    said = std::string(*note);
+  } else {
+    WitnessedSize size;
+    size.origin = reader.text("#/origin", kOriginLength);
+    size.size = static_cast<std::uint64_t>(
+        reader.integer("#/size", 0, std::numeric_limits<std::int64_t>::max()));
+    said = std::move(size);
+  }
+  if (const auto problem = reader.finish("note, or origin and size")) {
+    return std::unexpected(*problem);
+  }
+  return said;
+}
+
+Task<Response> sign_now(Auditd* auditd, Request& request) {
+  Result<std::size_t> count = fail(kNotYet);
+  if (auditd != nullptr) count = co_await auditd->checkpoint_now();
+  if (!count) {
+    co_return http::problem_response(wire::problem_of(count.error()), request.request_id());
+  }
+  co_return http::json_response(200, fmt::format(R"({{"signed":{}}})", *count));
+}
+
+Task<Response> hear_witness(Auditd* auditd, Request& request) {
+  auto said = parse_said(as_text(request.body()));
+  if (!said) co_return http::problem_response(said.error(), request.request_id());
+  Result<Testimony> testimony = fail(kNotYet);
+  if (auditd != nullptr) {
+    if (auto* note = std::get_if<std::string>(&*said)) {
+      testimony = co_await auditd->take_note(std::move(*note));
+    } else {
+      auto& size = std::get<WitnessedSize>(*said);
+      testimony = co_await auditd->take_size(std::move(size.origin), size.size);
+    }
+  }
+  if (!testimony) {
+    co_return http::problem_response(wire::problem_of(testimony.error()), request.request_id());
+  }
+  co_return http::json_response(200, fmt::format(R"({{"testimony":"{}"}})", to_string(*testimony)));
+}
+
+}  // namespace
+
+void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/checkpoints",
+              .identities = {http::kLocal},
+              .handler = [auditd](Request& request) { return sign_now(auditd(), request); }});
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/witness",
+              .identities = {http::kLocal},
+              .body_bytes_max = kBodyBytesMax,
+              .handler = [auditd](Request& request) { return hear_witness(auditd(), request); }});
+}
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,18 @@
+// auditd's commands, at its admin socket.
+#pragma once
+
+#include <functional>
+
+#include "auditd/auditd.h"
+#include "http/router.h"
+
+namespace strongroom::auditd {
+
+// Adds, each answered 503 while `auditd` gives null:
+//   POST /v1/checkpoints  signs now: {"signed":N}
+//   POST /v1/witness      {"note":TEXT}, a checkpoint that somebody else brought, or
+//                         {"origin":TEXT,"size":N}, what a witness says it has cosigned. Answers
+//                         {"testimony":"witnessed"|"consistent"|"settled"|"rolled_back"}
+void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd);
+
+}  // namespace strongroom::auditd

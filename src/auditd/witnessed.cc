@@ -1,0 +1,222 @@
+// Judging what witnesses bring.
+#include "auditd/witnessed.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "audit/checkpoint_files.h"
+#include "audit/log_reader.h"
+#include "audit/logs.h"
+#include "audit/proof.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::auditd {
+
+using audit::Checkpoint;
+
+namespace {
+
+constexpr mode_t kReadableByGroup = 0640;
+constexpr Error kNotCosigned{ErrorCode::permission_denied, "no configured witness has cosigned it"};
+
+// The last part of an origin: the year, and behind a dot the time of the break that the log began
+// with, where it began with one; both sort as text.
+struct Shard {
+  std::string_view year;
+  std::string_view broken_at;
+};
+Shard shard_of(std::string_view origin) {
+  const std::string_view shard = origin.substr(origin.rfind('/') + 1);
+  const std::size_t dot = std::min(shard.find('.'), shard.size());
+  return {shard.substr(0, dot), shard.substr(std::min(dot + 1, shard.size()))};
+}
+
+// A break ends the logs of its year and of those before.
+bool is_settled(std::string_view origin, std::span<const Checkpoint> last_signed) {
+  const Shard theirs = shard_of(origin);
+  return std::ranges::any_of(last_signed, [&theirs](const Checkpoint& last) {
+    const std::string_view broken_at = shard_of(last.origin).broken_at;
+    return theirs.broken_at < broken_at && theirs.year <= broken_at.substr(0, theirs.year.size());
+  });
+}
+
+// The newest checkpoint of that log; the empty tree when it has none.
+Checkpoint last_of(std::string_view origin, std::span<const Checkpoint> last_signed) {
+  const auto found = std::ranges::find(last_signed, origin, &Checkpoint::origin);
+  if (found != last_signed.end()) return *found;
+  return {std::string(origin), 0, audit::MerkleTree().root()};
+}
+
+// nullopt also for what is no note: what is kept can be fetched again.
+std::optional<audit::Note> read_note(const std::string& path) {
+  const auto text = read_file(path, audit::kNoteBytesMax);
+  if (!text) return std::nullopt;
+  auto note = audit::parse_note(*text);
+  if (!note) return std::nullopt;
+  return *std::move(note);
+}
+
+std::uint64_t size_of(const audit::Note& note) {
+  const auto checkpoint = audit::parse_checkpoint_text(note.text);
+  return checkpoint ? checkpoint->size : 0;
+}
+
+// The last signature line of that key; empty when it has none.
+std::string line_of(const audit::NoteKey& key, const audit::Note& note) {
+  std::string line;
+  for (const audit::NoteSignature& signature : note.signatures) {
+    if (signature.name == key.name && signature.key_id == key.id()) {
+      line = audit::signature_line(key, signature.signature);
+    }
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string_view to_string(Testimony testimony) noexcept {
+  switch (testimony) {
+    case Testimony::witnessed:
+      return "witnessed";
+    case Testimony::consistent:
+      return "consistent";
+    case Testimony::settled:
+      return "settled";
+    case Testimony::rolled_back:
+      break;
+  }
+  return "rolled_back";
+}
+
+Witnessed::Witnessed(audit::Files& files, WitnessedOptions options,
+                     std::vector<audit::CosignatureVerifier> witnesses)
+    : files_(&files), options_(std::move(options)), witnesses_(std::move(witnesses)) {}
+
+Result<Witnessed> Witnessed::open(audit::Files& files, WitnessedOptions options,
+                                  std::span<const Checkpoint> last_signed) {
+  std::vector<audit::CosignatureVerifier> witnesses;
+  witnesses.reserve(options.witnesses.size());
+  for (const audit::NoteKey& key : options.witnesses) {
+    SR_TRY(audit::CosignatureVerifier verifier, audit::CosignatureVerifier::create(key));
+    witnesses.push_back(std::move(verifier));
+  }
+  Witnessed witnessed(files, std::move(options), std::move(witnesses));
+  SR_CHECK_OK(witnessed.recall(last_signed));
+  return witnessed;
+}
+
+// Whatever stands in the file, it stands there because a proof was found.
+Result<void> Witnessed::recall(std::span<const Checkpoint> last_signed) {
+  const auto kept = read_file(evidence_path(), audit::kNoteBytesMax);
+  if (!kept && kept.error().code() == ErrorCode::not_found) return {};
+  Checkpoint seen;
+  if (kept) {
+    const std::string_view text(*kept);
+    const auto checkpoint = audit::parse_checkpoint_text(text.substr(0, text.find("\n\n") + 1));
+    if (checkpoint) seen = *checkpoint;
+  }
+  // The break was recorded, and the end came before the file was removed.
+  if (!seen.origin.empty() && is_settled(seen.origin, last_signed)) return settle();
+  rolled_back_ = seen;
+  return {};
+}
+
+Result<Testimony> Witnessed::take_note(std::string_view text,
+                                       std::span<const Checkpoint> last_signed) {
+  SR_TRY(const audit::Note note, audit::parse_note(text));
+  SR_TRY(const Checkpoint theirs, audit::parse_checkpoint_text(note.text));
+  SR_TRY(const std::string log_name, audit::name_of_origin(options_.place, theirs.origin));
+  SR_TRY(const audit::NoteVerifier own,
+         audit::NoteVerifier::create({.name = theirs.origin, .public_key = options_.public_key}));
+  SR_CHECK_OK(own.verify(note));
+  if (is_settled(theirs.origin, last_signed)) return Testimony::settled;
+  SR_TRY(const bool ours, has(log_name, theirs, last_of(theirs.origin, last_signed)));
+  if (!ours) return refuse(theirs, text);
+  SR_TRY(const std::int64_t time_s, newest_cosignature_s(note));
+  if (!audit::is_operators(log_name)) return Testimony::consistent;
+  SR_CHECK_OK(keep(log_name, theirs, note));
+  const auto before = options_.sizes_at_start.find(log_name);
+  if (before != options_.sizes_at_start.end() && theirs.size <= before->second) {
+    return Testimony::consistent;
+  }
+  if (!newest_ || newest_->time_s <= time_s) newest_ = {theirs.origin, theirs.size, time_s};
+  return Testimony::witnessed;
+}
+
+Result<Testimony> Witnessed::take_size(std::string_view origin, std::uint64_t size,
+                                       std::span<const Checkpoint> last_signed) {
+  SR_CHECK_OK(audit::name_of_origin(options_.place, origin));
+  if (is_settled(origin, last_signed)) return Testimony::settled;
+  if (size <= last_of(origin, last_signed).size) return Testimony::consistent;
+  // Nobody knows the root; that of the empty tree says so.
+  const Checkpoint theirs{std::string(origin), size, audit::MerkleTree().root()};
+  return refuse(theirs, audit::checkpoint_text(theirs) + "\n");
+}
+
+// True when the log had this tree.
+Result<bool> Witnessed::has(const std::string& log_name, const Checkpoint& theirs,
+                            const Checkpoint& last) {
+  if (theirs.size >= last.size) return theirs.head() == last.head();
+  SR_TRY(audit::LogReader reader, audit::LogReader::open(*files_, options_.directory, log_name));
+  SR_TRY(const audit::Hash root, audit::tree_hash(reader, theirs.size));
+  return root == theirs.root;
+}
+
+// Refuses first and writes then: a disk that takes no evidence is no reason to go on.
+Result<Testimony> Witnessed::refuse(const Checkpoint& theirs, std::string_view evidence) {
+  rolled_back_ = theirs;
+  log::error("the audit log was rolled back",
+             {{"origin", theirs.origin}, {"size_seen", theirs.size}});
+  SR_CHECK_OK(write_file_durable(evidence_path(), as_bytes(evidence), kReadableByGroup));
+  return Testimony::rolled_back;
+}
+
+// The time of the newest cosignature of a configured witness; all of theirs are checked.
+Result<std::int64_t> Witnessed::newest_cosignature_s(const audit::Note& note) const {
+  std::int64_t newest_s = 0;
+  for (const audit::CosignatureVerifier& witness : witnesses_) {
+    SR_TRY(const auto time_s, witness.newest_s(note));
+    newest_s = std::max(newest_s, time_s.value_or(0));
+  }
+  if (newest_s == 0) return fail(kNotCosigned);
+  return newest_s;
+}
+
+// Replaces what is kept by something newer; lines of other witnesses for the same checkpoint stay.
+Result<void> Witnessed::keep(const std::string& log_name, const Checkpoint& checkpoint,
+                             const audit::Note& note) {
+  const std::string path = audit::cosigned_path(options_.directory, log_name);
+  const std::optional<audit::Note> kept = read_note(path);
+  if (kept && size_of(*kept) > checkpoint.size) return {};
+  const audit::NoteKey own{.name = checkpoint.origin, .public_key = options_.public_key};
+  std::string text = note.text + "\n" + line_of(own, note);
+  for (const audit::CosignatureVerifier& witness : witnesses_) {
+    std::string line = line_of(witness.key(), note);
+    if (line.empty() && kept && kept->text == note.text) line = line_of(witness.key(), *kept);
+    text += line;
+  }
+  return write_file_durable(path, as_bytes(text), kReadableByGroup);
+}
+
+Result<void> Witnessed::settle() {
+  const std::string path = evidence_path();
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return fail(Error{ErrorCode::unavailable, "proof of a rollback cannot be removed"}.with_detail(
+        static_cast<std::uint32_t>(errno)));
+  }
+  rolled_back_.reset();
+  return {};
+}
+
+std::string Witnessed::evidence_path() const {
+  return fmt::format("{}/{}", options_.directory, kRolledBackName);
+}
+
+}  // namespace strongroom::auditd

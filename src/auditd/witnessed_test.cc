@@ -1,0 +1,332 @@
+// What witnesses bring: what is kept, what is refused, and that a store which was rolled back takes
+// no entries any more.
+#include "auditd/witnessed.h"
+
+#include <fstream>
+
+#include "audit/checkpoint_files.h"
+#include "audit/log_reader.h"
+#include "audit/testing/golden.h"
+#include "auditd/admin_routes.h"
+#include "auditd/testing/auditd_fixture.h"
+
+namespace strongroom::auditd {
+namespace {
+
+using audit::Checkpoint;
+
+constexpr std::string_view kPlace = "test.example/auditd";
+
+const audit::NoteKey& witness_key(unsigned number = 1) {
+  static const std::array<audit::NoteKey, 2> keys{
+      audit::NoteKey{"w.example/1", audit::testing::signer_of(1).public_key(),
+                     audit::NoteKeyType::cosignature},
+      audit::NoteKey{"w.example/2", audit::testing::signer_of(2).public_key(),
+                     audit::NoteKeyType::cosignature}};
+  return keys.at(number - 1);
+}
+
+std::string cosigned(const std::string& note, std::int64_t time_s, unsigned number = 1) {
+  const std::string text = audit::parse_note(note).value().text;
+  return note +
+         audit::cosign(text, time_s, witness_key(number).name, audit::testing::signer_of(number));
+}
+
+// A store of which several checkpoints of the operator's log are known.
+class WitnessedTest : public AuditdTest {
+ protected:
+  WitnessedTest() {
+    witnesses_ = {witness_key(1), witness_key(2)};
+    auto auditd = start();
+    auto writer = connected_client();
+    for (int i = 0; i < 2; ++i) {
+      SR_CHECK(record(*writer, operators_entry()));
+      SR_CHECK(loop_.run_until_done(auditd->checkpoint_now()));
+      notes_.push_back(newest_note());
+    }
+    stop(*writer);
+    stop(auditd);
+    notes_.push_back(newest_note());
+  }
+
+  audit::Entry operators_entry() {
+    audit::Entry made = entry();
+    made.merchant_id.clear();
+    return made;
+  }
+  std::string newest_note() {
+    const auto logs = audit::list_checkpoint_logs(files_, folder_ + "/audit").value();
+    log_ = logs.back();
+    return audit::LogReader::open(files_, folder_ + "/audit", log_).value().newest_note().value();
+  }
+  Checkpoint checkpoint_of(const std::string& note) const {
+    return audit::parse_checkpoint_text(audit::parse_note(note).value().text).value();
+  }
+  std::string signed_note(std::uint64_t size, const audit::Hash& root,
+                          std::string_view origin = {}) const {
+    return audit::sign_checkpoint(
+        {origin.empty() ? checkpoint_of(notes_[0]).origin : std::string(origin), size, root},
+        test_signer());
+  }
+  std::vector<Checkpoint> last_signed() {
+    return audit::read_last_signed(files_, folder_ + "/audit").value();
+  }
+  Result<Witnessed> open_witnessed(std::uint64_t size_at_start = 0) {
+    return Witnessed::open(files_,
+                           {.directory = folder_ + "/audit",
+                            .place = std::string(kPlace),
+                            .public_key = test_signer().public_key(),
+                            .witnesses = witnesses_,
+                            .sizes_at_start = {{log_, size_at_start}}},
+                           last_signed());
+  }
+  std::string kept() const {
+    return read_file(audit::cosigned_path(folder_ + "/audit", log_), audit::kNoteBytesMax)
+        .value_or("");
+  }
+  bool has_evidence() const {
+    return fs::exists(folder_ + "/audit/" + std::string(kRolledBackName));
+  }
+
+  std::vector<std::string> notes_;  // ascending
+  std::string log_;
+};
+
+TEST_F(WitnessedTest, KeepsWhatAWitnessHasSeenSinceTheStart) {
+  auto witnessed = open_witnessed(checkpoint_of(notes_[1]).size).value();
+  EXPECT_TRUE(witnessed.has_witnesses());
+  EXPECT_FALSE(witnessed.newest());
+  const std::string note = cosigned(notes_[2], 1'000);
+  EXPECT_EQ(witnessed.take_note(note, last_signed()).value(), Testimony::witnessed);
+  EXPECT_EQ(kept(), note);
+  ASSERT_TRUE(witnessed.newest());
+  EXPECT_EQ(witnessed.newest()->size, checkpoint_of(notes_[2]).size);
+  EXPECT_EQ(witnessed.newest()->time_s, 1'000);
+}
+
+TEST_F(WitnessedTest, WhatWasThereBeforeTheStartIsNoNews) {
+  auto witnessed = open_witnessed(checkpoint_of(notes_[1]).size).value();
+  for (const std::string& note : {notes_[0], notes_[1]}) {
+    EXPECT_EQ(witnessed.take_note(cosigned(note, 9'000'000'000), last_signed()).value(),
+              Testimony::consistent);
+  }
+  EXPECT_FALSE(witnessed.newest());
+}
+
+TEST_F(WitnessedTest, ASmallerCheckpointDoesNotReplaceAGreaterOne) {
+  auto witnessed = open_witnessed().value();
+  const std::string note = cosigned(notes_[2], 1'000);
+  EXPECT_TRUE(witnessed.take_note(note, last_signed()));
+  EXPECT_TRUE(witnessed.take_note(cosigned(notes_[1], 2'000), last_signed()));
+  EXPECT_EQ(kept(), note);
+}
+
+TEST_F(WitnessedTest, JoinsTheLinesOfWitnessesForTheSameCheckpoint) {
+  auto witnessed = open_witnessed().value();
+  EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], 1'000, 2), last_signed()));
+  EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], 1'100, 1), last_signed()));
+  EXPECT_EQ(kept(), cosigned(cosigned(notes_[2], 1'100, 1), 1'000, 2));
+  EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], 1'200, 2), last_signed()));
+  EXPECT_EQ(kept(), cosigned(cosigned(notes_[2], 1'100, 1), 1'200, 2));
+  EXPECT_EQ(witnessed.newest()->time_s, 1'200);
+}
+
+TEST_F(WitnessedTest, KeepsNoLineThatItDidNotCheck) {
+  witnesses_ = {witness_key(1)};
+  auto witnessed = open_witnessed().value();
+  const std::string note = cosigned(notes_[2], 1'000, 1);
+  EXPECT_TRUE(witnessed.take_note(cosigned(note, 1'000, 2), last_signed()));
+  EXPECT_EQ(kept(), note);
+}
+
+TEST_F(WitnessedTest, RefusesWhatProvesNothing) {
+  auto witnessed = open_witnessed().value();
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  const auto code = [&](const std::string& note) {
+    return witnessed.take_note(note, last_signed()).error().code();
+  };
+  EXPECT_EQ(code("no note"), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(audit::sign_note("no checkpoint\n", newest.origin, test_signer())),
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(code(signed_note(9, newest.root, "other.example/auditd/operator/2026")),
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(
+      code(audit::sign_checkpoint({newest.origin, 99, newest.root}, audit::testing::signer_of(9))),
+      ErrorCode::permission_denied);
+  EXPECT_EQ(code(notes_[2]), ErrorCode::permission_denied) << "nobody has cosigned it";
+  const std::string line = cosigned(notes_[1], 1'000).substr(notes_[1].size());
+  EXPECT_EQ(code(notes_[2] + line), ErrorCode::permission_denied) << "of another checkpoint";
+  EXPECT_FALSE(witnessed.rolled_back());
+  EXPECT_EQ(kept(), "");
+}
+
+TEST_F(WitnessedTest, FindsThatTheStoreWasRolledBack) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  const Checkpoint older = checkpoint_of(notes_[1]);
+  const std::vector<std::string> proofs{
+      signed_note(newest.size + 1, newest.root), signed_note(newest.size, older.root),
+      signed_note(older.size, newest.root), signed_note(1, newest.root),
+      signed_note(2, newest.root, std::string(kPlace) + "/mer_1/2026")};
+  for (const std::string& proof : proofs) {
+    auto witnessed = open_witnessed().value();
+    EXPECT_FALSE(witnessed.rolled_back());
+    EXPECT_EQ(witnessed.take_note(proof, last_signed()).value(), Testimony::rolled_back) << proof;
+    EXPECT_EQ(witnessed.rolled_back(), checkpoint_of(proof));
+    EXPECT_EQ(open_witnessed()->rolled_back(), checkpoint_of(proof)) << "at the next start";
+    EXPECT_TRUE(witnessed.settle());
+    EXPECT_FALSE(witnessed.rolled_back());
+    EXPECT_FALSE(has_evidence());
+  }
+}
+
+TEST_F(WitnessedTest, FindsItWithoutItsTreesWhereTheyAreNotNeeded) {
+  fs::remove_all(folder_ + "/audit/trees");
+  auto witnessed = open_witnessed().value();
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  EXPECT_FALSE(witnessed.take_note(signed_note(1, newest.root), last_signed())) << "not judged";
+  EXPECT_FALSE(witnessed.rolled_back());
+  EXPECT_EQ(witnessed.take_note(signed_note(newest.size + 1, newest.root), last_signed()).value(),
+            Testimony::rolled_back);
+}
+
+TEST_F(WitnessedTest, TakesAWitnesssWordForASize) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  auto witnessed = open_witnessed().value();
+  EXPECT_EQ(witnessed.take_size("x", 1, last_signed()).error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(witnessed.take_size(newest.origin, newest.size, last_signed()).value(),
+            Testimony::consistent);
+  EXPECT_FALSE(witnessed.rolled_back());
+  EXPECT_EQ(witnessed.take_size(newest.origin, newest.size + 1, last_signed()).value(),
+            Testimony::rolled_back);
+  EXPECT_EQ(open_witnessed()->rolled_back()->size, newest.size + 1);
+}
+
+TEST_F(WitnessedTest, ARecordedBreakSettlesWhatWasSeenBefore) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  auto witnessed = open_witnessed().value();
+  EXPECT_TRUE(witnessed.take_size(newest.origin, newest.size + 1, last_signed()));
+  std::vector<Checkpoint> after = last_signed();
+  after.push_back({newest.origin + ".20261122T161200Z", 1, newest.root});
+  EXPECT_EQ(witnessed.take_size(newest.origin, 99, after).value(), Testimony::settled);
+  EXPECT_EQ(witnessed.take_note(signed_note(99, newest.root), after).value(), Testimony::settled);
+  EXPECT_EQ(witnessed.take_size(after.back().origin, 1, after).value(), Testimony::consistent);
+  EXPECT_EQ(witnessed.take_size(after.back().origin, 2, after).value(), Testimony::rolled_back);
+  const std::string later = std::string(kPlace) + "/operator/2999";
+  EXPECT_EQ(witnessed.take_size(later, 1, after).value(), Testimony::rolled_back);
+  EXPECT_TRUE(witnessed.settle());
+  EXPECT_TRUE(witnessed.take_size(newest.origin, newest.size + 1, last_signed()));
+  ASSERT_TRUE(has_evidence());
+  // The end came between the break and the removal.
+  std::ofstream(folder_ + "/audit/last-signed") << audit::last_signed_text(after);
+  EXPECT_FALSE(open_witnessed()->rolled_back());
+  EXPECT_FALSE(has_evidence());
+}
+
+TEST_F(WitnessedTest, DamagedEvidenceIsEvidence) {
+  for (const char* text : {"", "x", "\n\n"}) {
+    std::ofstream(folder_ + "/audit/rolled-back") << text;
+    EXPECT_TRUE(open_witnessed()->rolled_back()) << text;
+  }
+}
+
+TEST_F(WitnessedTest, RefusesAKeyThatIsNoWitnesss) {
+  witnesses_ = {{"w.example/1", test_signer().public_key(), audit::NoteKeyType::ed25519}};
+  EXPECT_EQ(open_witnessed().error().code(), ErrorCode::invalid_argument);
+}
+
+TEST_F(WitnessedTest, ARolledBackStoreTakesNoEntriesAnyMore) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  auto auditd = start();
+  auto writer = connected_client();
+  EXPECT_TRUE(record(*writer, entry()));
+  EXPECT_EQ(loop_.run_until_done(auditd->take_size(newest.origin, 99)).value(),
+            Testimony::rolled_back);
+  EXPECT_EQ(record(*writer, entry()).error().code(), ErrorCode::unavailable);
+  EXPECT_FALSE(auditd->ready());
+  ASSERT_TRUE(auditd->rolled_back());
+  EXPECT_EQ(auditd->rolled_back()->size, 99U);
+  stop(*writer);
+  stop(auditd);
+  const std::size_t entries = journal().size();
+  auditd = start();
+  writer = client();
+  EXPECT_TRUE(loop_.run_until_done(writer->connected(2s)));
+  EXPECT_FALSE(writer->ready());
+  EXPECT_FALSE(auditd->ready());
+  stop(*writer);
+  stop(auditd);
+  EXPECT_EQ(journal().size(), entries) << "not even log.start";
+}
+
+TEST_F(WitnessedTest, TellsWhenNobodyHasSeenTheLog) {
+  auto auditd = start();
+  EXPECT_TRUE(auditd->unwitnessed().starts_with("unwitnessed since 20"));
+  EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
+  const std::string note = newest_note();
+  const std::int64_t now_s = clock_.now_us() / 1'000'000;
+  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(note, now_s - 7'200))).value(),
+            Testimony::witnessed);
+  EXPECT_EQ(auditd->unwitnessed(), "") << "old, but of all there is";
+  stop(auditd);
+  auditd = start();
+  EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
+  const std::string started = newest_note();
+  auto writer = connected_client();
+  EXPECT_TRUE(record(*writer, operators_entry()));
+  EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
+  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(started, now_s - 7'200))).value(),
+            Testimony::witnessed);
+  EXPECT_TRUE(auditd->unwitnessed().starts_with("unwitnessed since 20"));
+  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(started, now_s))).value(),
+            Testimony::witnessed);
+  EXPECT_EQ(auditd->unwitnessed(), "") << "an hour has not passed";
+  stop(*writer);
+  stop(auditd);
+  witnesses_.clear();
+  auditd = start();
+  EXPECT_EQ(auditd->unwitnessed(), "no witness is set");
+  stop(auditd);
+}
+
+class WitnessRouteTest : public WitnessedTest {
+ protected:
+  http::Response ask(Auditd* auditd, std::string body, bool local = true) {
+    http::Router router;
+    add_admin_routes(router, [auditd] { return auditd; });
+    http::Head head;
+    head.method = http::Method::post;
+    head.path = "/v1/witness";
+    const http::Peer peer{
+        .identity = {}, .source = "unix", .uid = local ? std::optional(::geteuid()) : std::nullopt};
+    http::Request request(head, std::as_writable_bytes(std::span(body)), peer, "id");
+    return loop_.run_until_done(router.dispatch(request));
+  }
+  static std::string size_json(const std::string& origin, const std::string& size) {
+    return "{\"origin\":\"" + origin + "\",\"size\":" + size + "}";
+  }
+};
+
+TEST_F(WitnessRouteTest, TakesNotesAndSizes) {
+  const std::string origin = checkpoint_of(notes_[0]).origin;
+  auto auditd = start();
+  std::string note = cosigned(notes_[1], 1'000);
+  for (std::size_t at = 0; (at = note.find('\n', at)) != std::string::npos; at += 2) {
+    note.replace(at, 1, "\\n");
+  }
+  EXPECT_EQ(ask(auditd.get(), "{\"note\":\"" + note + "\"}").body, R"({"testimony":"consistent"})");
+  EXPECT_EQ(ask(auditd.get(), size_json(origin, "1")).body, R"({"testimony":"consistent"})");
+  EXPECT_EQ(ask(auditd.get(), size_json(origin, "1"), false).status, 403);
+  EXPECT_EQ(ask(nullptr, size_json(origin, "1")).status, 503);
+  EXPECT_EQ(ask(auditd.get(), size_json("x", "1")).status, 422);
+  for (const char* body : {"", "{}", R"({"note":1})", R"({"note":"x","size":1})",
+                           R"({"origin":"x"})", R"({"origin":"x","size":-1})"}) {
+    EXPECT_GE(ask(auditd.get(), body).status, 400) << body;
+  }
+  EXPECT_FALSE(auditd->rolled_back());
+  EXPECT_EQ(ask(auditd.get(), size_json(origin, "99")).body, R"({"testimony":"rolled_back"})");
+  EXPECT_TRUE(auditd->rolled_back());
+  stop(auditd);
+}
+
+}  // namespace
+}  // namespace strongroom::auditd
