@@ -27,7 +27,7 @@ READER = re.compile(
     r'\w+\.(?:text|text_or|choice|integer|flag|path|path_or_empty|secret|text_list|table'
     r'|subsection)\("(\w+)"|read_(?:address|connectors)\(section, "(\w+)"'
     r'|database_url\(deployment, section, "(\w+)"|(read_credentials\(section)')
-DOCUMENTED_SECTION = re.compile(r"^### \[([\w.]+)\]$", re.M)
+DOCUMENTED_SECTION = re.compile(r"^### \[([\w.-]+)\]$", re.M)
 
 
 def tracked(*patterns):
@@ -116,7 +116,8 @@ def common_keys():
 def key_findings():
     read = common_keys()
     for name in tracked("src/apps/*/config.cc"):
-        read |= keys_read((ROOT / name).read_text(), pathlib.Path(name).parent.name)
+        folder = pathlib.Path(name).parent.name  # audit_relay is [audit-relay]
+        read |= keys_read((ROOT / name).read_text(), folder.replace("_", "-"))
     yield from difference(read, keys_documented((ROOT / OPERATING).read_text()),
                           f"{OPERATING} lacks the key {{}}", "no program reads the key {}, which "
                           f"{OPERATING} describes")

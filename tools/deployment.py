@@ -20,7 +20,8 @@ from children import (READY_SECONDS, STOP_SECONDS, DeploymentError, die_with_par
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("STRONGROOM_BIN", ROOT / "build/release/bin"))
 # In the order in which they need each other.
-DAEMONS = ("auditd", "authd", "connectord-stripe", "vaultd", "gatewayd", "edged")
+DAEMONS = ("auditd", "authd", "connectord-stripe", "vaultd", "gatewayd",
+           "audit-relay", "edged")
 SIMULATOR = "psp-sim"  # stands beside connectord-stripe; no daemon, it has no admin socket
 BACKOFF_SECONDS_MAX = 30
 BACKOFF_DOUBLINGS_MAX = 9

@@ -12,6 +12,7 @@
 
 #include "base/encoding.h"
 #include "base/file.h"
+#include "sandbox/audit_relay.h"
 #include "sandbox/auditd.h"
 #include "sandbox/authd.h"
 #include "sandbox/child_for_test.h"
@@ -250,6 +251,42 @@ TEST_F(ProfilesTest, AuditdHasItsRightsAndNoOthers) {
               expect_admin_socket(findings);
               expect_own_socket(findings);
               expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, AuditRelayReadsTheLogAndWritesItsOwnFolderAlone) {
+  std::ofstream(folder_ / "audit/journal") << "x";
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_audit_relay({.config_folder = folder_ / "etc",
+                                                      .credential_paths = {folder_ / "tls"},
+                                                      .audit_folder = folder_ / "audit",
+                                                      .data_folders = {folder_ / "db"},
+                                                      .connect_ports = {neighbor_.port()},
+                                                      .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              expect_denied(findings);
+              for (const char* name : {"etc/strongroom.toml", "tls/cert.pem", "audit/journal"}) {
+                expect_readable(findings, name);
+              }
+              expect_writable(findings, "db");
+              for (const char* name : {"audit", "token", "keys", "tls"}) {
+                expect_unwritable(findings, name);
+              }
+              expect_sockets(findings);
+              expect_admin_socket(findings);
+              expect_intake(findings);
+              expect_threads(findings);
+            }),
+            "");
+}
+
+TEST_F(ProfilesTest, AuditRelayWithoutSinksConnectsToNobody) {
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              const auto entered = enter_audit_relay(
+                  {.audit_folder = folder_ / "audit", .listen_ports = {own_port_}});
+              findings.expect(entered.has_value(), "enter");
+              findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
             }),
             "");
 }

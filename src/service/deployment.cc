@@ -98,9 +98,9 @@ ConfigResult<Deployment> Deployment::load(const std::string& config_path, std::s
   deployment.program = program;
   deployment.instance = instance;
   deployment.section = section_of(program, instance);
-  SR_CHECK_OK(
-      deployment.file.expect_sections({"deployment", "tls", "tickets", "hsm", "edged", "vaultd",
-                                       "authd", "gatewayd", "connectord", "auditd"}));
+  SR_CHECK_OK(deployment.file.expect_sections({"deployment", "tls", "tickets", "hsm", "edged",
+                                               "vaultd", "authd", "gatewayd", "connectord",
+                                               "auditd", "audit-relay"}));
   SR_CHECK_OK(read_common(deployment));
   return deployment;
 }

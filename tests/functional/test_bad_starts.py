@@ -144,6 +144,7 @@ def test_softhsm_in_production_says_what_to_set(made):
 @pytest.mark.parametrize("daemon, before", [
     ("authd", "secrets/authd.passphrase"), ("auditd", "secrets/auditd.passphrase"),
     ("vaultd", "secrets/hsm.pin"), ("gatewayd", "tls/gatewayd/gatewayd.key"),
+    ("audit-relay", "tls/audit-relay/audit-relay.key"),
     ("edged", "tls/edged/public.key"), ("authd", "data/authd/ticket.sealed"),
 ])
 def test_an_absent_file_is_named(made, daemon, before):

@@ -99,7 +99,8 @@ def test_init_gives_rights_to_its_owner_alone(made):
 
 def test_init_makes_certificates_that_verify_and_name_their_service(made):
     ca = made.dir / "tls/ca/ca.crt"
-    for name in ("edged", "vaultd", "authd", "gatewayd", "connectord-stripe"):
+    for name in ("edged", "vaultd", "authd", "gatewayd", "connectord-stripe",
+                 "audit-relay"):
         leaf = made.dir / f"tls/{name}/{name}.crt"
         subprocess.run(["openssl", "verify", "-CAfile", ca, leaf], check=True, capture_output=True)
         text = subprocess.run(["openssl", "x509", "-in", leaf, "-noout", "-ext", "subjectAltName"],
@@ -155,9 +156,10 @@ def test_init_uses_the_ports_it_is_given(tmp_path):
     assert (stripe["listen"], stripe["host"]) == ("127.0.0.1:41233", "localhost:41235")
     gateway = config["gatewayd"]
     assert gateway["listen"] == config["edged"]["gatewayd"] == "127.0.0.1:41234"
+    assert config["audit-relay"]["listen"] == config["edged"]["audit_relay"] == "127.0.0.1:41236"
     assert gateway["vaultd"] == config["vaultd"]["listen"]
     assert gateway["connectors"] == config["vaultd"]["connectors"] == {"stripe": stripe["listen"]}
-    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65531").returncode == USAGE
+    assert run(Deployment(tmp_path / "two"), "init", "--port-base", "65530").returncode == USAGE
 
 
 def test_init_survives_odd_names_and_refuses_odd_trust_domains(tmp_path):
@@ -358,7 +360,7 @@ def test_status_tells_reachable_from_not(made, running):
     report = json.loads(run(running, "status", "--json").stdout)
     ready = {daemon["instance"]: daemon["ready"] for daemon in report["daemons"]}
     assert ready == {"auditd": True, "authd": True, "connectord-stripe": False, "vaultd": False,
-                     "gatewayd": False, "edged": False}
+                     "gatewayd": False, "audit-relay": False, "edged": False}
 
 
 def test_commands_without_a_deployment_say_so(tmp_path):

@@ -23,7 +23,7 @@ SOCKET_PROBES = {"edged": {"connect_unlisted_socket", "make_unlisted_socket"},
                  "vaultd": {"make_unlisted_socket"}, "authd": {"make_unlisted_socket"},
                  "connectord-stripe": {"make_unlisted_socket"},
                  "gatewayd": {"make_unlisted_socket"},
-                 "auditd": set()}
+                 "audit-relay": {"make_unlisted_socket"}, "auditd": set()}
 GAPS_BY_ABI = {3: "truncating files", 4: "TCP ports", 6: "abstract Unix sockets"}
 
 

@@ -17,6 +17,9 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.authd = service::read_address(section, "authd");
   config.vaultd = service::read_address(section, "vaultd");
   if (section.has("gatewayd")) config.gatewayd = service::read_address(section, "gatewayd");
+  if (section.has("audit_relay")) {
+    config.audit_relay = service::read_address(section, "audit_relay");
+  }
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   SR_CHECK_OK(section.finish());
   return config;

@@ -16,6 +16,7 @@ struct Config {
   service::Address authd;
   service::Address vaultd;
   std::optional<service::Address> gatewayd;  // absent: a vault without payments
+  std::optional<service::Address> audit_relay;
   std::size_t workers = 1;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);

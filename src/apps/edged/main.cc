@@ -35,6 +35,7 @@ class Service final : public service::Service {
         .connect_ports = {config.authd.port, config.vaultd.port},
         .listen_ports = {config.listen.port}};
     if (config.gatewayd) paths.connect_ports.push_back(config.gatewayd->port);
+    if (config.audit_relay) paths.connect_ports.push_back(config.audit_relay->port);
     return sandbox::enter_edged(paths);
   }
 

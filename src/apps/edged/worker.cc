@@ -17,6 +17,9 @@ constexpr std::size_t kVaultConnectionsMax = 64;  // card requests wait on the d
 constexpr std::size_t kGatewayConnectionsMax = 256;  // payments wait on processors
 // Above what gatewayd gives a connector: its word on a payment, `unknown` included, comes first.
 constexpr std::chrono::seconds kPaymentTimeout{60};
+constexpr std::size_t kRelayConnectionsMax = 16;
+// A bundle of 256 of the longest entries.
+constexpr std::size_t kAuditBytesMax = (std::size_t{4} << 20) + (std::size_t{64} << 10);
 constexpr std::size_t kAuthConnectionsMax = 4;  // a ticket serves a credential for a second
 
 http::ClientOptions client_options(const service::Address& where, std::string_view identity,
@@ -41,12 +44,20 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               client_options(shared.config.vaultd, "vaultd", kVaultConnectionsMax, inner_tls)),
       edge_(authd_, vaultd_) {
   edge_.add_routes(router_);
-  if (!shared.config.gatewayd) return;
-  http::ClientOptions options =
-      client_options(*shared.config.gatewayd, "gatewayd", kGatewayConnectionsMax, inner_tls);
-  options.response_timeout = kPaymentTimeout;
-  gatewayd_.emplace(loop, std::move(options));
-  edge_.add_payment_routes(router_, *gatewayd_);
+  if (shared.config.gatewayd) {
+    http::ClientOptions options =
+        client_options(*shared.config.gatewayd, "gatewayd", kGatewayConnectionsMax, inner_tls);
+    options.response_timeout = kPaymentTimeout;
+    gatewayd_.emplace(loop, std::move(options));
+    edge_.add_payment_routes(router_, *gatewayd_);
+  }
+  if (shared.config.audit_relay) {
+    http::ClientOptions options =
+        client_options(*shared.config.audit_relay, "audit-relay", kRelayConnectionsMax, inner_tls);
+    options.response_bytes_max = kAuditBytesMax;
+    audit_relay_.emplace(loop, std::move(options));
+    edge_.add_audit_routes(router_, *audit_relay_);
+  }
 }
 
 async::Task<Result<void>> Worker::start() {
@@ -63,6 +74,7 @@ async::Task<void> Worker::drain() {
   co_await authd_.close();
   co_await vaultd_.close();
   if (gatewayd_) co_await gatewayd_->close();
+  if (audit_relay_) co_await audit_relay_->close();
 }
 
 bool Worker::reload(const service::Deployment& deployment) {
@@ -93,6 +105,7 @@ bool Worker::renew_inner(const service::Deployment& deployment, const Config& pl
   authd_.set_tls(*tls);
   vaultd_.set_tls(*tls);
   if (gatewayd_) gatewayd_->set_tls(*tls);
+  if (audit_relay_) audit_relay_->set_tls(*tls);
   return true;
 }
 

@@ -40,6 +40,7 @@ class Worker final : public service::Worker {
   http::Client authd_;
   http::Client vaultd_;
   std::optional<http::Client> gatewayd_;
+  std::optional<http::Client> audit_relay_;
   cde::Edge edge_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;

@@ -34,6 +34,7 @@ constexpr auto kFolders = std::to_array<std::string_view>({"etc",
                                                            "tls/authd",
                                                            "tls/gatewayd",
                                                            "tls/connectord-stripe",
+                                                           "tls/audit-relay",
                                                            "tls/psp-sim",
                                                            "public",
                                                            "secrets",
@@ -45,6 +46,7 @@ constexpr auto kFolders = std::to_array<std::string_view>({"etc",
                                                            "data/gatewayd",
                                                            "data/auditd",
                                                            "data/connectord-stripe",
+                                                           "data/audit-relay",
                                                            "audit",
                                                            "run",
                                                            "run/auditd",
@@ -65,7 +67,7 @@ struct Leaf {
   bool client;
   bool demo_only = false;
 };
-constexpr std::array<Leaf, 8> kLeaves{
+constexpr std::array<Leaf, 9> kLeaves{
     Leaf{.path = "tls/edged/edged", .identity = "edged", .server = false, .client = true},
     Leaf{.path = "tls/edged/public", .identity = "", .server = true, .client = false},
     Leaf{.path = "tls/vaultd/vaultd", .identity = "vaultd", .server = true, .client = true},
@@ -73,6 +75,10 @@ constexpr std::array<Leaf, 8> kLeaves{
     Leaf{.path = "tls/gatewayd/gatewayd", .identity = "gatewayd", .server = true, .client = true},
     Leaf{.path = "tls/connectord-stripe/connectord-stripe",
          .identity = "connectord-stripe",
+         .server = true,
+         .client = false},
+    Leaf{.path = "tls/audit-relay/audit-relay",
+         .identity = "audit-relay",
          .server = true,
          .client = false},
     Leaf{.path = "tls/psp-sim/psp-sim",

@@ -10,7 +10,7 @@ namespace strongroom::tool {
 // audit, run, run/auditd, log. Sandboxes let a daemon read its own folders alone.
 [[nodiscard]] Result<void> write_folders(const InitPlan& plan);
 // tls/ca/ca.crt, with its key in secrets/ca.key; tls/<daemon>/<daemon>.crt and .key (30 days) of
-// edged, vaultd and authd, each with its SPIFFE URI, localhost and 127.0.0.1; tls/edged/public.crt
+// each daemon on the network, with its SPIFFE URI, localhost and 127.0.0.1; tls/edged/public.crt
 // and .key, shown to clients; in the demo profile tls/loadgen.crt and .key, the identity of tests.
 [[nodiscard]] Result<void> write_certificates(const InitPlan& plan);
 // secrets/: HSM PINs and passphrases, 160 random bits each, 0600.

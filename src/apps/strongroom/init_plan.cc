@@ -54,6 +54,7 @@ key = "tls/edged/edged.key"
 authd = "127.0.0.1:{authd}"
 vaultd = "127.0.0.1:{vaultd}"
 gatewayd = "127.0.0.1:{gatewayd}"
+audit_relay = "127.0.0.1:{relay}"
 workers = 1
 
 [vaultd]
@@ -88,7 +89,19 @@ checkpoint_key = "data/auditd/checkpoint.sealed"
 passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 # Who may write, by the user that each instance runs as.
-writers = {{ vaultd = "{uid}", authd = "{uid}", gatewayd = "{uid}", connectord-stripe = "{uid}" }}
+[auditd.writers]
+vaultd = "{uid}"
+authd = "{uid}"
+gatewayd = "{uid}"
+connectord-stripe = "{uid}"
+audit-relay = "{uid}"
+
+[audit-relay]                     # shows the audit log to those it concerns; writes none of it
+listen = "127.0.0.1:{relay}"
+certificate = "tls/audit-relay/audit-relay.crt"
+key = "tls/audit-relay/audit-relay.key"
+directory = "audit"               # that of [auditd], to read
+data = "data/audit-relay"         # its search index, made anew when it is gone
 
 [connectord.stripe]               # the only process that speaks to Stripe
 listen = "127.0.0.1:{stripe}"
@@ -122,7 +135,7 @@ log.level = ERROR
 slots.removable = false
 )";
 
-constexpr std::uint16_t kPorts = 6;
+constexpr std::uint16_t kPorts = 7;
 using Ports = std::array<std::uint16_t, kPorts>;
 
 // A listening socket's port is nobody else's; several at once are different ones.
@@ -150,7 +163,7 @@ Result<Ports> free_ports() {
 Result<Ports> choose_ports(const std::optional<std::uint16_t>& base) {
   if (!base) return free_ports();
   if (*base == 0 || *base > 65536 - kPorts) {
-    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65530"});
+    return fail({ErrorCode::invalid_argument, "--port-base must be from 1 to 65529"});
   }
   Ports ports{};
   std::iota(ports.begin(), ports.end(), *base);
@@ -193,7 +206,8 @@ Result<InitPlan> make_plan(InitOptions options) {
                 .vaultd_port = ports[2],
                 .stripe_port = ports[3],
                 .gatewayd_port = ports[4],
-                .simulator_port = ports[5]};
+                .simulator_port = ports[5],
+                .relay_port = ports[6]};
   plan.soft_hsm = soft_hsm;
   return plan;
 }
@@ -212,7 +226,8 @@ std::string configuration_text(const InitPlan& plan) {
       fmt::arg("assurance", quoted(plan.options.hsm_assurance)), fmt::arg("fast", plan.soft_hsm),
       fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
       fmt::arg("vaultd", plan.vaultd_port), fmt::arg("stripe", plan.stripe_port),
-      fmt::arg("gatewayd", plan.gatewayd_port), fmt::arg("processor", processor),
+      fmt::arg("gatewayd", plan.gatewayd_port), fmt::arg("relay", plan.relay_port),
+      fmt::arg("processor", processor),
       fmt::arg("vault_database", database_text(plan.options.vault_database, "vaultd/vault.db")),
       fmt::arg("auth_database", database_text(plan.options.auth_database, "authd/auth.db")),
       fmt::arg("core_database", database_text(plan.options.core_database, "gatewayd/core.db")),

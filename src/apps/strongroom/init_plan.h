@@ -34,6 +34,7 @@ struct InitPlan {
   std::uint16_t stripe_port = 0;  // connectord-stripe's
   std::uint16_t gatewayd_port = 0;
   std::uint16_t simulator_port = 0;  // psp-sim's, in the demo profile
+  std::uint16_t relay_port = 0;      // audit-relay's
   bool soft_hsm = true;              // the module keeps its token in DIR/hsm
 };
 

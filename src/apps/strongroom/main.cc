@@ -74,7 +74,7 @@ void add_init(CLI::App& app, Invocation& in) {
   init->add_option("--hsm-assurance", in.init.hsm_assurance,
                    "hardware, or software: lets production run on SoftHSM")
       ->check(CLI::IsMember({"hardware", "software"}));
-  init->add_option("--port-base", in.init.port_base, "first of six ports; else free ones")
+  init->add_option("--port-base", in.init.port_base, "first of seven ports; else free ones")
       ->type_name("N");
 }
 

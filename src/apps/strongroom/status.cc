@@ -24,11 +24,12 @@ struct Instance {
   std::string_view name;
   std::string_view section;
 };
-constexpr std::array<Instance, 6> kInstances{Instance{"auditd", "auditd"},
+constexpr std::array<Instance, 7> kInstances{Instance{"auditd", "auditd"},
                                              Instance{"authd", "authd"},
                                              Instance{"connectord-stripe", "connectord.stripe"},
                                              Instance{"vaultd", "vaultd"},
                                              Instance{"gatewayd", "gatewayd"},
+                                             Instance{"audit-relay", "audit-relay"},
                                              Instance{"edged", "edged"}};
 
 struct DaemonStatus {

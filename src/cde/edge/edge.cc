@@ -45,7 +45,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedRe
     {"accept", "Accept"},
     {"idempotency-key", "Idempotency-Key"},
 }};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCopiedResponseHeaders{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kCopiedResponseHeaders{{
+    {"cache-control", "Cache-Control"},
     {"retry-after", "Retry-After"},
     {"allow", "Allow"},
     {"idempotent-replayed", "Idempotent-Replayed"},
@@ -82,7 +83,8 @@ std::optional<Problem> misplaced_pan(const Request& request, std::string_view ta
 // Our services answer in these types; anything else is passed on as bytes.
 std::string_view content_type_of(const http::ClientResponse& response) {
   const std::string_view type = response.header("content-type");
-  for (const std::string_view known : {"application/json", "application/problem+json"}) {
+  for (const std::string_view known :
+       {"application/json", "application/problem+json", "text/plain; charset=utf-8"}) {
     if (type == known) return known;
   }
   return response.body.empty() ? "" : "application/octet-stream";
@@ -104,6 +106,13 @@ Response problem(const Request& request, const Problem& what) {
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
   }
   return response;
+}
+
+// The same path and query, for who serves what the public API shows.
+std::string target_of(const Request& request) {
+  std::string target(request.path());
+  if (!request.query().empty()) target.append("?").append(request.query());
+  return target;
 }
 
 // The slug of the problem that our services answered; empty when it is none of ours.
@@ -192,11 +201,18 @@ void Edge::add_payment_routes(http::Router& router, http::Client& gatewayd) {
                 .pattern = route.pattern,
                 .identities = {http::kAnyone},
                 .handler = [this, &gatewayd](Request& request) {
-                  std::string target(request.path());
-                  if (!request.query().empty()) target.append("?").append(request.query());
-                  return pass(gatewayd, std::move(target), request);
+                  return pass(gatewayd, target_of(request), request);
                 }});
   }
+}
+
+void Edge::add_audit_routes(http::Router& router, http::Client& audit_relay) {
+  router.add({.method = Method::get,
+              .pattern = "/v1/audit*",
+              .identities = {http::kAnyone},
+              .handler = [this, &audit_relay](Request& request) {
+                return pass(audit_relay, target_of(request), request);
+              }});
 }
 
 }  // namespace strongroom::cde

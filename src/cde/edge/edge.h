@@ -31,6 +31,8 @@ class Edge final {
   // Adds `/v1/payments*` and `/v1/connector-accounts`, passed on to gatewayd, which outlives the
   // router, too.
   void add_payment_routes(http::Router& router, http::Client& gatewayd);
+  // Adds `/v1/audit*`, passed on to audit-relay, which outlives the router, too.
+  void add_audit_routes(http::Router& router, http::Client& audit_relay);
 
  private:
   // Passes `request` on to `target` at `upstream`, for the merchant of its credential.

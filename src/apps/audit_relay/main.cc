@@ -1,0 +1,95 @@
+// audit-relay: shows the audit log to those whom it concerns. It reads what auditd writes and can
+// write none of it.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apps/audit_relay/config.h"
+#include "apps/audit_relay/worker.h"
+#include "base/try.h"
+#include "sandbox/audit_relay.h"
+#include "service/daemon.h"
+
+namespace strongroom::audit_relay {
+namespace {
+
+using service::folder_of;
+using service::Host;
+using service::Start;
+using service::start_failure;
+
+connected::relay::WatchMetrics metrics_of(Registry& registry) {
+  return {.checkpoint_age_seconds =
+              registry.gauge("strongroom_audit_checkpoint_age_seconds",
+                             "How long ago auditd signed; it signs when there are new entries."),
+          .bytes_free = registry.gauge("strongroom_audit_bytes_free",
+                                       "Free on the file system of the audit log.")};
+}
+
+class Service final : public service::Service {
+ public:
+  Service(Host& host, Config config, uid_t auditd)
+      : shared_{.host = host,
+                .config = std::move(config),
+                .auditd_uid = auditd,
+                .watch = metrics_of(host.metrics)} {}
+
+  Result<sandbox::Enforced> enter_sandbox() override {
+    const service::Deployment& deployment = shared_.host.deployment;
+    const Config& config = shared_.config;
+    return sandbox::enter_audit_relay(
+        {.config_folder = deployment.config_folder(),
+         .credential_paths = {folder_of(deployment.ca_path),
+                              folder_of(config.credentials.certificate_path),
+                              folder_of(config.credentials.key_path),
+                              folder_of(deployment.ticket_keys_path)},
+         .audit_folder = config.directory,
+         .data_folders = {config.data},
+         .listen_ports = {config.listen.port}});
+  }
+
+  // It may connect to Unix sockets, for auditd's intake is one.
+  [[nodiscard]] sandbox::ProbePlan probe_plan() const override {
+    return {.unlisted_socket_folder = shared_.host.deployment.audit_socket_folder()};
+  }
+
+  [[nodiscard]] std::optional<service::Address> address() const override {
+    return shared_.config.listen;
+  }
+
+  Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
+    SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
+    return std::make_unique<Worker>(loop, shared_, std::move(verifier));
+  }
+
+ private:
+  Shared shared_;
+};
+
+Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_TRY(Config config, Config::read(host.deployment));
+  for (const std::string& folder : {config.directory, config.data}) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error)) {
+      return start_failure(folder, {ErrorCode::not_found, "no such folder"});
+    }
+  }
+  const auto auditd = host.deployment.auditd_uid();
+  if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
+  const auto tls = service::load_server_tls(host.deployment, config.credentials);
+  if (!tls) return start_failure(text_of(config.credentials), tls.error());
+  return std::make_unique<Service>(host, std::move(config), *auditd);
+}
+
+}  // namespace
+}  // namespace strongroom::audit_relay
+
+int main(int argc, char** argv) {
+  return strongroom::service::run_daemon({.name = "audit-relay",
+                                          .purpose = "the audit log for those whom it concerns",
+                                          .open = strongroom::audit_relay::open,
+                                          .init = nullptr,
+                                          .migrate = nullptr},
+                                         argc, argv);
+}

@@ -1,0 +1,78 @@
+// audit-relay's worker: follow, listen, serve, drain.
+#include "apps/audit_relay/worker.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+#include "service/neighbors.h"
+
+namespace strongroom::audit_relay {
+namespace {
+
+constexpr std::size_t kFileThreads = 2;
+constexpr std::size_t kFileWorkMax = 256;  // requests that wait for one of them
+constexpr std::chrono::milliseconds kStopStep{20};
+
+}  // namespace
+
+Worker::Worker(async::Loop& loop, Shared& shared, http::TicketVerifier verifier)
+    : loop_(loop),
+      shared_(shared),
+      audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
+      pool_(kFileThreads, kFileWorkMax),
+      watch_({.loop = loop,
+              .pool = pool_,
+              .files = files_,
+              .clock = shared.clock,
+              .directory = shared.config.directory,
+              .metrics = shared.watch}),
+      listener_(loop, std::move(verifier)) {
+  listener_.router().on_denied([this](const http::Request& request, const wire::Problem&) {
+    return audit_.record_denial(request, {});
+  });
+}
+
+async::Task<Result<void>> Worker::start() {
+  SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
+  async::spawn(watch());
+  SR_CO_CHECK_OK(co_await service::repeat_until_done(loop_, stopping_,
+                                                     [this] { return audit_.record_start(); }));
+  if (stopping_) co_return Result<void>{};
+  recorded_ = true;
+  co_return listener_.open(shared_.host.deployment, shared_.config.listen,
+                           shared_.config.credentials);
+}
+
+async::Task<void> Worker::watch() {
+  ++running_;
+  co_await watch_.run();
+  --running_;
+}
+
+async::Task<void> Worker::drain() {
+  stopping_ = true;
+  watch_.stop();
+  co_await listener_.drain();
+  while (running_ > 0) co_await loop_.sleep_for(kStopStep);
+  co_await audit_.close();
+}
+
+bool Worker::reload(const service::Deployment& deployment) {
+  const auto config = Config::read(deployment);
+  if (!config) log::warn("[audit-relay] not taken over", {{"reason", config.error().text()}});
+  const Config& places = config ? *config : shared_.config;
+  return listener_.reload(deployment, places.credentials) && config;
+}
+
+void Worker::readiness(service::Readiness& readiness) {
+  audit_.readiness(readiness);
+  readiness.add("recovery", recorded_, "its start is not in the audit log yet");
+  readiness.add("log", watch_.readable(), "the audit folder cannot be read");
+  if (watch_.readable() && watch_.nearly_full()) {
+    readiness.warn("audit log: less than a tenth of its file system is free");
+  }
+}
+
+}  // namespace strongroom::audit_relay

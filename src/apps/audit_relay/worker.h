@@ -1,0 +1,55 @@
+// audit-relay's one thread: what follows the log, its routes and its listener.
+#pragma once
+
+#include <sys/types.h>
+
+#include "apps/audit_relay/config.h"
+#include "async/blocking_pool.h"
+#include "async/loop.h"
+#include "audit/files.h"
+#include "base/clock.h"
+#include "connected/relay/log_watch.h"
+#include "crypto/random.h"
+#include "http/ticket.h"
+#include "service/audit_link.h"
+#include "service/daemon.h"
+#include "service/inner_listener.h"
+
+namespace strongroom::audit_relay {
+
+// What the worker borrows; made before the sandbox, outlives it.
+struct Shared {
+  service::Host& host;
+  Config config;
+  uid_t auditd_uid;
+  connected::relay::WatchMetrics watch;
+  SystemClock clock{};
+  crypto::SystemRandom random{};
+};
+
+class Worker final : public service::Worker {
+ public:
+  Worker(async::Loop& loop, Shared& shared, http::TicketVerifier verifier);
+
+  async::Task<Result<void>> start() override;
+  async::Task<void> drain() override;
+  bool reload(const service::Deployment& deployment) override;
+  void record_reload(bool all) override { audit_.record_reload(all); }
+  void readiness(service::Readiness& readiness) override;
+
+ private:
+  async::Task<void> watch();
+
+  async::Loop& loop_;
+  Shared& shared_;
+  audit::PosixFiles files_;
+  service::AuditLink audit_;
+  async::BlockingPool pool_;
+  connected::relay::LogWatch watch_;
+  service::InnerListener listener_;
+  bool recorded_ = false;  // the start is in the log
+  bool stopping_ = false;
+  int running_ = 0;  // tasks that end after stop
+};
+
+}  // namespace strongroom::audit_relay
