@@ -8,8 +8,10 @@
 #include "apps/audit_relay/config.h"
 #include "apps/audit_relay/worker.h"
 #include "base/try.h"
+#include "connected/relay/schema.h"
 #include "sandbox/audit_relay.h"
 #include "service/daemon.h"
+#include "storage/migrations.h"
 
 namespace strongroom::audit_relay {
 namespace {
@@ -27,13 +29,19 @@ connected::relay::WatchMetrics metrics_of(Registry& registry) {
                                        "Free on the file system of the audit log.")};
 }
 
+std::string index_url(const Config& config) { return "sqlite:" + config.data + "/index.db"; }
+
 class Service final : public service::Service {
  public:
   Service(Host& host, Config config, uid_t auditd)
       : shared_{.host = host,
                 .config = std::move(config),
                 .auditd_uid = auditd,
-                .watch = metrics_of(host.metrics)} {}
+                .watch = metrics_of(host.metrics),
+                .index_lag =
+                    host.metrics.gauge("strongroom_audit_index_lag_entries",
+                                       "Signed entries that the search index does not have yet.")} {
+  }
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
@@ -60,7 +68,8 @@ class Service final : public service::Service {
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
     SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
-    return std::make_unique<Worker>(loop, shared_, std::move(verifier));
+    SR_TRY(auto database, storage::open(loop, {.url = index_url(shared_.config)}));
+    return std::make_unique<Worker>(loop, shared_, std::move(database), std::move(verifier));
   }
 
  private:
@@ -79,6 +88,9 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
   if (!tls) return start_failure(text_of(config.credentials), tls.error());
+  // The index is made here, for all of it follows from the log.
+  const auto made = storage::migrate_at(index_url(config), connected::relay::migrations());
+  if (!made) return start_failure(config.data + "/index.db", made.error());
   return std::make_unique<Service>(host, std::move(config), *auditd);
 }
 

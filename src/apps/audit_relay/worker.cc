@@ -17,26 +17,55 @@ constexpr std::chrono::milliseconds kStopStep{20};
 
 }  // namespace
 
-Worker::Worker(async::Loop& loop, Shared& shared, http::TicketVerifier verifier)
+Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Database> database,
+               http::TicketVerifier verifier)
     : loop_(loop),
       shared_(shared),
+      database_(std::move(database)),
       audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
       pool_(kFileThreads, kFileWorkMax),
+      library_(files_, shared.config.directory),
       watch_({.loop = loop,
               .pool = pool_,
               .files = files_,
               .clock = shared.clock,
               .directory = shared.config.directory,
               .metrics = shared.watch}),
+      index_(*database_),
+      indexer_({.loop = loop,
+                .pool = pool_,
+                .files = files_,
+                .directory = shared.config.directory,
+                .watch = watch_,
+                .index = index_,
+                .lag = shared.index_lag}),
       listener_(loop, std::move(verifier)) {
-  listener_.router().on_denied([this](const http::Request& request, const wire::Problem&) {
-    return audit_.record_denial(request, {});
-  });
+  add_service_routes(listener_.router(), parts());
+}
+
+connected::relay::RouteParts Worker::parts() noexcept {
+  return {.serving = recorded_,
+          .stopping = stopping_,
+          .loop = loop_,
+          .pool = pool_,
+          .library = library_,
+          .watch = watch_,
+          .index = index_,
+          .indexer = indexer_,
+          .recorder = audit_.client(),
+          .denials = audit_.denials(),
+          .random = shared_.random,
+          .clock = shared_.clock};
+}
+
+void Worker::add_admin_routes(http::Router& router) {
+  connected::relay::add_operator_routes(router, parts());
 }
 
 async::Task<Result<void>> Worker::start() {
   SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
-  async::spawn(watch());
+  async::spawn(keep_running(watch_));
+  async::spawn(keep_running(indexer_));
   SR_CO_CHECK_OK(co_await service::repeat_until_done(loop_, stopping_,
                                                      [this] { return audit_.record_start(); }));
   if (stopping_) co_return Result<void>{};
@@ -45,18 +74,21 @@ async::Task<Result<void>> Worker::start() {
                            shared_.config.credentials);
 }
 
-async::Task<void> Worker::watch() {
+template <class Part>
+async::Task<void> Worker::keep_running(Part& part) {
   ++running_;
-  co_await watch_.run();
+  co_await part.run();
   --running_;
 }
 
 async::Task<void> Worker::drain() {
   stopping_ = true;
   watch_.stop();
+  indexer_.stop();
   co_await listener_.drain();
   while (running_ > 0) co_await loop_.sleep_for(kStopStep);
   co_await audit_.close();
+  co_await database_->close();
 }
 
 bool Worker::reload(const service::Deployment& deployment) {
@@ -70,6 +102,8 @@ void Worker::readiness(service::Readiness& readiness) {
   audit_.readiness(readiness);
   readiness.add("recovery", recorded_, "its start is not in the audit log yet");
   readiness.add("log", watch_.readable(), "the audit folder cannot be read");
+  readiness.add("index", indexer_.keeps_up(), "its database takes nothing");
+  if (indexer_.met_damage()) readiness.warn("audit log: an entry cannot be read; verify it");
   if (watch_.readable() && watch_.nearly_full()) {
     readiness.warn("audit log: less than a tenth of its file system is free");
   }

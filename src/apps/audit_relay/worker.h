@@ -3,17 +3,24 @@
 
 #include <sys/types.h>
 
+#include <memory>
+
 #include "apps/audit_relay/config.h"
 #include "async/blocking_pool.h"
 #include "async/loop.h"
 #include "audit/files.h"
 #include "base/clock.h"
+#include "connected/relay/indexer.h"
+#include "connected/relay/log_library.h"
 #include "connected/relay/log_watch.h"
+#include "connected/relay/routes.h"
+#include "connected/relay/search_index.h"
 #include "crypto/random.h"
 #include "http/ticket.h"
 #include "service/audit_link.h"
 #include "service/daemon.h"
 #include "service/inner_listener.h"
+#include "storage/database.h"
 
 namespace strongroom::audit_relay {
 
@@ -23,29 +30,39 @@ struct Shared {
   Config config;
   uid_t auditd_uid;
   connected::relay::WatchMetrics watch;
+  Gauge& index_lag;
   SystemClock clock{};
   crypto::SystemRandom random{};
 };
 
 class Worker final : public service::Worker {
  public:
-  Worker(async::Loop& loop, Shared& shared, http::TicketVerifier verifier);
+  Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Database> database,
+         http::TicketVerifier verifier);
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
   bool reload(const service::Deployment& deployment) override;
   void record_reload(bool all) override { audit_.record_reload(all); }
   void readiness(service::Readiness& readiness) override;
+  void add_admin_routes(http::Router& router) override;
 
  private:
-  async::Task<void> watch();
+  connected::relay::RouteParts parts() noexcept;
+  // Runs a part that goes on until it is stopped.
+  template <class Part>
+  async::Task<void> keep_running(Part& part);
 
   async::Loop& loop_;
   Shared& shared_;
+  std::unique_ptr<storage::Database> database_;
   audit::PosixFiles files_;
   service::AuditLink audit_;
   async::BlockingPool pool_;
+  connected::relay::LogLibrary library_;
   connected::relay::LogWatch watch_;
+  connected::relay::SearchIndex index_;
+  connected::relay::Indexer indexer_;
   service::InnerListener listener_;
   bool recorded_ = false;  // the start is in the log
   bool stopping_ = false;

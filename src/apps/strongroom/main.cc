@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/strongroom/audit_command.h"
+#include "apps/strongroom/audit_search.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/directory_commands.h"
@@ -36,6 +37,9 @@ struct Invocation {
   std::string role = "merchant_admin";
   NewAccount account;
   NewWitness witness;
+  AuditFilter filter;
+  std::uint64_t lines = 10;
+  bool follow = false;
   std::function<int()> command;
 };
 
@@ -126,6 +130,29 @@ void add_connector_accounts(CLI::App& app, Invocation& in) {
   list->add_option("--merchant", in.merchant, "whose accounts")->type_name("ID")->required();
 }
 
+void add_audit_search(CLI::App& audit, Invocation& in) {
+  CLI::App* search = add(audit, in, "search", "entries by what they concern, newest first",
+                         [&in] { return search_audit_log(in.context, in.filter); });
+  search->add_option("--token", in.filter.token, "what it was done to: a token, payment or key")
+      ->type_name("ID");
+  search->add_option("--merchant", in.filter.merchant, "in whose logs; operator for the operator's")
+      ->type_name("ID");
+  search->add_option("--actor", in.filter.actor, "on whose behalf: key_..., uid:N, a daemon")
+      ->type_name("ID");
+  search->add_option("--type", in.filter.type, "an event type, as token.create")->type_name("TYPE");
+  search->add_option("--request", in.filter.request, "a request id")->type_name("ID");
+  search->add_option("--from", in.filter.from, "RFC 3339, as 2026-11-22T10:00:00Z")
+      ->type_name("TIME");
+  search->add_option("--to", in.filter.to, "RFC 3339, not included")->type_name("TIME");
+  search->add_option("--limit", in.filter.limit, "50 by default")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000));
+  CLI::App* tail = add(audit, in, "tail", "the last entries, oldest first",
+                       [&in] { return tail_audit_log(in.context, in.lines, in.follow); });
+  tail->add_option("--lines", in.lines, "10 by default")->type_name("N")->check(CLI::Range(1, 50));
+  tail->add_flag("--follow", in.follow, "go on with those that come");
+}
+
 void add_audit(CLI::App& app, Invocation& in) {
   CLI::App* audit = app.add_subcommand("audit", "the audit log");
   audit->require_subcommand(1);
@@ -133,6 +160,7 @@ void add_audit(CLI::App& app, Invocation& in) {
                          [&in] { return verify_audit_log(in.context, in.vkey); });
   verify->add_option("--vkey", in.vkey, "the public key; the one in DIR by default")
       ->type_name("FILE");
+  add_audit_search(*audit, in);
 }
 
 // A command of a witness, whose folder is no deployment's.

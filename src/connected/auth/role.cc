@@ -8,11 +8,11 @@
 namespace strongroom::connected::auth {
 namespace {
 
-constexpr std::array<std::string_view, 7> kAdminScopes{
+constexpr std::array<std::string_view, 8> kAdminScopes{
     "tokens:write",  "tokens:read",    "tokens:delete", "api-keys:write",
-    "api-keys:read", "payments:write", "payments:read"};
-constexpr std::array<std::string_view, 3> kUserScopes{"tokens:read", "api-keys:read",
-                                                      "payments:read"};
+    "api-keys:read", "payments:write", "payments:read", "audit:read"};
+constexpr std::array<std::string_view, 4> kUserScopes{"tokens:read", "api-keys:read",
+                                                      "payments:read", "audit:read"};
 constexpr std::array<std::string_view, 1> kTokenizerScopes{"tokens:write"};
 
 struct RoleRow {

@@ -61,14 +61,14 @@ async::Task<void> LogWatch::run() {
 }
 
 void LogWatch::take(Result<AuditFolderState> found) {
+  const bool was_readable = std::exchange(readable_, found.has_value());
   if (found) {
     state_ = *std::move(found);
     parts_.metrics.bytes_free.set(static_cast<std::int64_t>(state_.bytes_free));
-  } else if (readable_) {
+  } else if (was_readable) {
     log::error("the audit log cannot be read",
                {{"directory", parts_.directory}, {"error", found.error()}});
   }
-  readable_ = found.has_value();
   if (state_.signed_at_us != 0) {
     parts_.metrics.checkpoint_age_seconds.set((parts_.clock.now_us() - state_.signed_at_us) /
                                               1'000'000);

@@ -1,0 +1,35 @@
+// LogBatch: the next entries of the logs for somebody who follows them, each log from where he is
+// to where it is signed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "audit/files.h"
+#include "base/result.h"
+#include "connected/relay/log_library.h"
+#include "connected/relay/log_watch.h"
+
+namespace strongroom::connected::relay {
+
+struct FollowedEntry {
+  EntryPlace place;
+  std::string bytes;
+};
+
+struct LogBatch {
+  std::vector<FollowedEntry> entries;   // log by log, each without gaps
+  std::vector<std::string> unreadable;  // logs of which an entry is damaged or gone
+};
+
+// How many entries `to` has that `from` lacks.
+[[nodiscard]] std::uint64_t entries_between(const LogSizes& from, const LogSizes& to);
+
+// At most `entries_max` of them. A log whose next entry cannot be read is left out and named; what
+// is not in the tree's files yet is left for later. May wait for the disk.
+[[nodiscard]] LogBatch next_batch(audit::Files& files, const std::string& directory,
+                                  const LogSizes& from, const LogSizes& to,
+                                  std::size_t entries_max);
+
+}  // namespace strongroom::connected::relay

@@ -1,0 +1,16 @@
+// Handlers of the logs' trees.
+#pragma once
+
+#include "async/task.h"
+#include "connected/relay/reading.h"
+#include "http/message.h"
+
+namespace strongroom::connected::relay {
+
+// The parts of the path are owner, shard, and what stands behind.
+[[nodiscard]] async::Task<http::Response> list_logs(RouteParts parts, http::Request& request);
+[[nodiscard]] async::Task<http::Response> show_checkpoint(RouteParts parts, http::Request& request);
+[[nodiscard]] async::Task<http::Response> show_tile(RouteParts parts, http::Request& request);
+[[nodiscard]] async::Task<http::Response> show_proof(RouteParts parts, http::Request& request);
+
+}  // namespace strongroom::connected::relay

@@ -1,0 +1,85 @@
+#include "connected/relay/reading.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "audit/logs.h"
+
+namespace strongroom::connected::relay {
+namespace {
+
+using http::Request;
+using http::Response;
+using wire::Problem;
+using wire::ProblemType;
+
+constexpr std::string_view kScope = "audit:read";
+
+std::string user_of(const Request& request) {
+  if (request.ticket() != nullptr) return request.ticket()->subject;
+  if (request.peer().uid) return fmt::format("uid:{}", *request.peer().uid);
+  return request.peer().identity;
+}
+
+// edged tells where its client stands; an operator is on this host.
+std::string source_of(const Request& request) {
+  if (request.ticket() != nullptr) return std::string(request.header("strongroom-source"));
+  return request.peer().uid ? std::string() : request.peer().source;
+}
+
+}  // namespace
+
+bool may_read(const Request& request) {
+  if (request.ticket() == nullptr) return request.peer().uid.has_value();
+  return std::ranges::find(request.ticket()->scopes, kScope) != request.ticket()->scopes.end();
+}
+
+bool may_see(const Request& request, std::string_view owner) {
+  const http::Ticket* ticket = request.ticket();
+  return ticket == nullptr || ticket->merchant.empty() || ticket->merchant == owner;
+}
+
+async::Task<Result<void>> record_reading(RouteParts parts, const Request& request, Reading reading,
+                                         bool success) {
+  audit::Entry entry;
+  entry.uid = crypto::new_entry_id(parts.random, parts.clock);
+  entry.event_type = audit::EventType::log_read;
+  entry.outcome = success ? audit::Outcome::success : audit::Outcome::failed;
+  entry.time_us = parts.clock.now_us();
+  entry.user = user_of(request);
+  entry.source_ip = source_of(request);
+  entry.operation = reading.operation;
+  entry.resources = std::move(reading.resources);
+  if (audit::names_a_log(reading.owner)) entry.merchant_id = std::move(reading.owner);
+  entry.request_id = request.request_id();
+  co_return co_await parts.recorder.record(entry);
+}
+
+async::Task<Response> answer_recorded(RouteParts parts, const Request& request, Reading reading,
+                                      Response response) {
+  const bool success = response.status < 400;
+  const Result<void> recorded =
+      co_await record_reading(parts, request, std::move(reading), success);
+  if (recorded) co_return response;
+  co_return problem(request, {ProblemType::audit_unavailable, "try again", {}, 1});
+}
+
+async::Task<Response> deny(RouteParts parts, const Request& request, std::string_view operation,
+                           Problem refused) {
+  audit::Denial denial{.source_ip = source_of(request),
+                       .user = user_of(request),
+                       .merchant_id = {},
+                       .operation = std::string(operation),
+                       .request_id = std::string(request.request_id())};
+  if (request.ticket() != nullptr) denial.merchant_id = request.ticket()->merchant;
+  const Result<void> recorded = co_await parts.denials.record(std::move(denial));
+  co_return problem(request, recorded ? refused : Problem{ProblemType::audit_unavailable});
+}
+
+Response problem(const Request& request, const Problem& what) {
+  return http::problem_response(what, request.request_id());
+}
+
+}  // namespace strongroom::connected::relay

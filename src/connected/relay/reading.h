@@ -1,0 +1,69 @@
+// What every route of the log has in common: who reads, whether he may, and the entry that says so.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/blocking_pool.h"
+#include "async/loop.h"
+#include "async/task.h"
+#include "audit/denials.h"
+#include "audit/recorder.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "connected/relay/indexer.h"
+#include "connected/relay/log_library.h"
+#include "connected/relay/log_watch.h"
+#include "connected/relay/search_index.h"
+#include "crypto/random.h"
+#include "http/message.h"
+
+namespace strongroom::connected::relay {
+
+// What the handlers call; everything outlives the routers.
+struct RouteParts {
+  const bool& serving;   // false until the start is in the log: 503
+  const bool& stopping;  // then nobody waits any longer
+  async::Loop& loop;
+  async::BlockingPool& pool;
+  const LogLibrary& library;
+  const LogWatch& watch;
+  SearchIndex& index;
+  const Indexer& indexer;
+  audit::Recorder& recorder;
+  audit::Denials& denials;
+  crypto::Random& random;
+  const Clock& clock;
+};
+
+// True for who has the scope audit:read.
+[[nodiscard]] bool may_read(const http::Request& request);
+// True when the reader may know of the logs of `owner`: a merchant of its own alone; the platform's
+// people, whose tickets name no merchant, and operators at the admin socket, of all.
+[[nodiscard]] bool may_see(const http::Request& request, std::string_view owner);
+
+// One reading: "GET /v1/audit/entries", whose logs it was of (empty: of several owners), and what
+// was asked for.
+struct Reading {
+  std::string_view operation;
+  std::string owner{};
+  std::vector<std::string> resources{};
+};
+// Writes the log.read entry, into the log of the owner that was read, so that a merchant sees who
+// did; durable on return. unavailable: nothing may be answered (PCI DSS 10.2.1.3).
+[[nodiscard]] async::Task<Result<void>> record_reading(RouteParts parts,
+                                                       const http::Request& request,
+                                                       Reading reading, bool success);
+
+// `response`, once the reading is recorded; else that it could not be.
+[[nodiscard]] async::Task<http::Response> answer_recorded(RouteParts parts,
+                                                          const http::Request& request,
+                                                          Reading reading, http::Response response);
+// `refused`, once the denial is recorded; else that it could not be.
+[[nodiscard]] async::Task<http::Response> deny(RouteParts parts, const http::Request& request,
+                                               std::string_view operation, wire::Problem refused);
+
+[[nodiscard]] http::Response problem(const http::Request& request, const wire::Problem& what);
+
+}  // namespace strongroom::connected::relay

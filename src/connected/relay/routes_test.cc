@@ -1,0 +1,271 @@
+// audit-relay's routes: who may see which log, what he gets, and that it is recorded.
+#include "connected/relay/routes.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include "audit/proof_file.h"
+#include "base/encoding.h"
+#include "connected/relay/testing/relay_fixture.h"
+
+namespace strongroom::connected::relay {
+namespace {
+
+namespace json = boost::json;
+using audit::EventType;
+using audit::Outcome;
+
+// Remembers what was recorded; refuses while `available` is false.
+class MemoryRecorder final : public audit::Recorder {
+ public:
+  [[nodiscard]] async::Task<Result<void>> record(const audit::Entry& entry) override {
+    if (available) entries.push_back(entry);
+    return answer(available);
+  }
+  void send(const audit::Entry& entry) override { entries.push_back(entry); }
+  [[nodiscard]] async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
+    co_return std::vector<audit::OpenIntent>{};
+  }
+  [[nodiscard]] bool ready() const override { return available; }
+
+  bool available = true;
+  std::vector<audit::Entry> entries;
+
+ private:
+  static async::Task<Result<void>> answer(bool accepted) {
+    if (!accepted) co_return fail({ErrorCode::unavailable, "auditd is not there"});
+    co_return Result<void>{};
+  }
+};
+
+http::TicketSigner make_signer(crypto::Random& random) {
+  auto signer = http::TicketSigner::create(*crypto::random_secret(random, 32), "test-key");
+  SR_CHECK(signer.has_value());
+  return *std::move(signer);
+}
+
+class RoutesTest : public testing::RelayTest {
+ protected:
+  RoutesTest()
+      : signer_(make_signer(random_)),
+        verifier_(*http::TicketVerifier::create(signer_.public_key_line(), clock_)),
+        denials_(loop_, recorder_, random_, clock_) {
+    services_.set_ticket_verifier(verifier_);
+    const RouteParts parts{.serving = serving_,
+                           .stopping = stopping_,
+                           .loop = loop_,
+                           .pool = pool_,
+                           .library = library_,
+                           .watch = *watch_,
+                           .index = *index_,
+                           .indexer = *indexer_,
+                           .recorder = recorder_,
+                           .denials = denials_,
+                           .random = random_,
+                           .clock = clock_};
+    add_service_routes(services_, parts);
+    add_operator_routes(operators_, parts);
+    auto first = folder_.entry("mer_1");
+    first.gateway_token = "tok_a";
+    entries_ =
+        folder_.append({first, folder_.entry("mer_1"), folder_.entry("mer_2"), folder_.entry("")});
+    follow();
+  }
+  ~RoutesTest() override { wait(denials_.close()); }
+
+  std::string ticket(std::string merchant, std::vector<std::string> scopes) {
+    const std::int64_t now_s = clock_.now_us() / 1'000'000;
+    return *signer_.sign({.subject = "key_9",
+                          .merchant = std::move(merchant),
+                          .role = "merchant_user",
+                          .scopes = std::move(scopes),
+                          .issued_at_s = now_s,
+                          .expires_at_s = now_s + 60});
+  }
+  static http::Head head_of(std::string_view target) {
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    return {.path = target.substr(0, mark),
+            .query = target.substr(std::min(mark + 1, target.size())),
+            .fields = {}};
+  }
+  http::Response get(std::string_view target, std::string merchant = "mer_1",
+                     std::vector<std::string> scopes = {"audit:read"}) {
+    const std::string text = ticket(std::move(merchant), std::move(scopes));
+    http::Head head = head_of(target);
+    head.fields = {{"Strongroom-Ticket", text}, {"Strongroom-Source", "192.0.2.7"}};
+    const http::Peer edge{.identity = "edged", .source = "127.0.0.1"};
+    http::Request request(head, {}, edge, "req");
+    return wait(services_.dispatch(request));
+  }
+  http::Response as_operator(std::string_view target) {
+    const http::Head head = head_of(target);
+    const http::Peer peer{.source = "unix", .uid = 1000};
+    http::Request request(head, {}, peer, "req");
+    return wait(operators_.dispatch(request));
+  }
+  static json::array data_of(const http::Response& response) {
+    return json::parse(response.body).as_object().at("data").as_array();
+  }
+
+  crypto::SystemRandom random_;
+  MemoryRecorder recorder_;
+  http::TicketSigner signer_;
+  http::TicketVerifier verifier_;
+  audit::Denials denials_;
+  LogLibrary library_{folder_.files(), folder_.directory()};
+  bool serving_ = true;
+  bool stopping_ = false;
+  http::Router services_;
+  http::Router operators_;
+  std::vector<std::string> entries_;
+};
+
+TEST_F(RoutesTest, AMerchantSeesItsOwnLogsAndThePlatformAll) {
+  const auto own = data_of(get("/v1/audit/logs"));
+  ASSERT_EQ(own.size(), 1);
+  EXPECT_EQ(own[0].as_object().at("owner").as_string(), "mer_1");
+  EXPECT_EQ(own[0].as_object().at("shard").as_string(), "2026");
+  EXPECT_EQ(own[0].as_object().at("size").as_int64(), 2);
+  EXPECT_EQ(data_of(get("/v1/audit/logs", "")).size(), 3);
+}
+
+TEST_F(RoutesTest, TheTreeIsServedAsTheFormatsSay) {
+  const auto checkpoint = get("/v1/audit/logs/mer_1/2026/checkpoint");
+  EXPECT_EQ(checkpoint.status, 200);
+  EXPECT_EQ(checkpoint.content_type, "text/plain; charset=utf-8");
+  EXPECT_TRUE(checkpoint.body.starts_with("test.example/auditd/mer_1/2026\n2\n"));
+  EXPECT_TRUE(checkpoint.headers.empty());
+  const auto tile = get("/v1/audit/logs/mer_1/2026/tile/0/000.p/2");
+  EXPECT_EQ(tile.status, 200);
+  EXPECT_EQ(tile.content_type, "application/octet-stream");
+  EXPECT_EQ(tile.body.size(), 64);
+  ASSERT_EQ(tile.headers.size(), 1);
+  EXPECT_EQ(tile.headers[0].second, "private, max-age=31536000, immutable");
+  EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/tile/entries/000.p/2").body.size(),
+            4 + entries_[0].size() + entries_[1].size());
+  for (const char* absent : {"tile/0/000", "tile/0/000.p/3", "tile/0/001.p/1", "tile/1/000.p/1",
+                             "tile/0/0", "tile/8/0/000", "tile", "tilex"}) {
+    EXPECT_EQ(get(fmt::format("/v1/audit/logs/mer_1/2026/{}", absent)).status, 404) << absent;
+  }
+}
+
+TEST_F(RoutesTest, AProofIsAProofFile) {
+  const auto proof = get("/v1/audit/logs/mer_1/2026/proof/1");
+  ASSERT_EQ(proof.status, 200);
+  const auto file = audit::parse_proof_file(proof.body);
+  ASSERT_TRUE(file);
+  const auto key =
+      audit::NoteVerifier::create({.name = "test.example/auditd/mer_1/2026",
+                                   .public_key = audit::testing::golden_signer().public_key()});
+  EXPECT_TRUE(audit::verify_proof_file(*file, as_bytes(entries_[1]), *key));
+  stopping_ = true;  // nobody waits
+  EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/2").status, 404);
+  EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/x").status, 404);
+}
+
+TEST_F(RoutesTest, AProofWaitsForTheCheckpointToCome) {
+  const auto scenario = [&]() -> async::Task<void> {
+    folder_.append({folder_.entry("mer_1")});
+    co_await loop_.sleep_for(std::chrono::milliseconds(30));
+    folder_.sign();
+  };
+  async::spawn(scenario());
+  EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/2").status, 200);
+}
+
+TEST_F(RoutesTest, AnothersLogIsNotThere) {
+  for (const char* path :
+       {"mer_2/2026/checkpoint", "mer_2/2026/tile/0/000.p/1", "mer_2/2026/proof/0",
+        "operator/2026/checkpoint", "mer_1/2025/checkpoint", "mer_3/2026/checkpoint"}) {
+    const auto response = get(fmt::format("/v1/audit/logs/{}", path));
+    EXPECT_EQ(response.status, 404) << path;
+    EXPECT_FALSE(response.body.contains("mer_2"));
+  }
+  EXPECT_EQ(get("/v1/audit/logs/mer_2/2026/checkpoint", "").status, 200);
+  EXPECT_EQ(get("/v1/audit/logs/operator/2026/checkpoint", "").status, 200);
+}
+
+TEST_F(RoutesTest, WithoutTheScopeNothingIsRead) {
+  for (const char* path : {"logs", "logs/mer_1/2026/checkpoint", "entries"}) {
+    recorder_.entries.clear();
+    EXPECT_EQ(get(fmt::format("/v1/audit/{}", path), "mer_1", {"payments:read"}).status, 403);
+    ASSERT_EQ(recorder_.entries.size(), 1) << path;
+    EXPECT_EQ(recorder_.entries[0].event_type, EventType::access_denied);
+  }
+}
+
+TEST_F(RoutesTest, EveryReadingIsRecordedInTheLogThatWasRead) {
+  get("/v1/audit/logs/mer_1/2026/checkpoint");
+  get("/v1/audit/logs/mer_2/2026/tile/0/000.p/1", "");
+  get("/v1/audit/entries?token=tok_a");
+  ASSERT_EQ(recorder_.entries.size(), 3);
+  const audit::Entry& own = recorder_.entries[0];
+  EXPECT_EQ(own.event_type, EventType::log_read);
+  EXPECT_EQ(own.outcome, Outcome::success);
+  EXPECT_EQ(own.user, "key_9");
+  EXPECT_EQ(own.source_ip, "192.0.2.7");
+  EXPECT_EQ(own.merchant_id, "mer_1");
+  EXPECT_EQ(own.request_id, "req");
+  EXPECT_EQ(own.resources, (std::vector<std::string>{"mer_1-2026", "checkpoint"}));
+  EXPECT_EQ(recorder_.entries[1].merchant_id, "mer_2");  // which sees who read
+  EXPECT_EQ(recorder_.entries[2].operation, "GET /v1/audit/entries");
+  EXPECT_EQ(recorder_.entries[2].resources, std::vector<std::string>{"tok_a"});
+}
+
+TEST_F(RoutesTest, WithoutAuditNothingIsShown) {
+  recorder_.available = false;
+  for (const char* path : {"logs", "logs/mer_1/2026/checkpoint", "logs/mer_1/2026/tile/0/000.p/1",
+                           "logs/mer_1/2026/proof/0", "entries", "logs/mer_2/2026/checkpoint"}) {
+    const auto response = get(fmt::format("/v1/audit/{}", path));
+    EXPECT_EQ(response.status, 503) << path;
+    EXPECT_TRUE(response.body.contains("audit-unavailable")) << path;
+  }
+}
+
+TEST_F(RoutesTest, ASearchGivesTheExactBytesOfTheOwnEntries) {
+  const auto response = get("/v1/audit/entries?token=tok_a");
+  ASSERT_EQ(response.status, 200);
+  EXPECT_TRUE(response.body.contains(R"("index":0,"leaf_hash":")" +
+                                     base64(audit::leaf_hash(as_bytes(entries_[0]))) +
+                                     R"(","entry":)" + entries_[0] + "}"));
+  EXPECT_TRUE(response.body.ends_with(R"("next":null,"indexed":{"entries":2,"of":2}})"));
+  EXPECT_EQ(data_of(get("/v1/audit/entries")).size(), 2);
+  EXPECT_EQ(data_of(get("/v1/audit/entries?merchant=mer_2")).size(), 2);  // not the client's to say
+  EXPECT_EQ(data_of(get("/v1/audit/entries", "mer_2")).size(), 1);
+  EXPECT_EQ(get("/v1/audit/entries?type=nonsense").status, 422);
+}
+
+TEST_F(RoutesTest, ASearchGoesOnAfterItsPage) {
+  const auto first = json::parse(get("/v1/audit/entries?limit=1").body).as_object();
+  ASSERT_EQ(first.at("data").as_array().size(), 1);
+  const std::string next(first.at("next").as_string());
+  const auto second = json::parse(get("/v1/audit/entries?limit=1&after=" + next).body).as_object();
+  ASSERT_EQ(second.at("data").as_array().size(), 1);
+  EXPECT_NE(first.at("data"), second.at("data"));
+  EXPECT_TRUE(second.at("next").is_null());
+}
+
+TEST_F(RoutesTest, OperatorsSearchAllLogsAndFollow) {
+  EXPECT_EQ(data_of(as_operator("/v1/entries")).size(), 4);
+  EXPECT_EQ(data_of(as_operator("/v1/entries?merchant=mer_2")).size(), 1);
+  EXPECT_EQ(recorder_.entries.at(0).user, "uid:1000");
+  EXPECT_EQ(recorder_.entries.at(0).merchant_id, "");
+  EXPECT_EQ(recorder_.entries.at(1).merchant_id, "mer_2");
+  const auto tail = json::parse(as_operator("/v1/entries/tail?limit=3").body).as_object();
+  EXPECT_EQ(tail.at("data").as_array().size(), 3);
+  recorder_.entries.clear();
+  stopping_ = true;  // nobody waits for what is new
+  const std::string next(tail.at("next").as_string());
+  const auto nothing = json::parse(as_operator("/v1/entries/tail?after=" + next).body).as_object();
+  EXPECT_TRUE(nothing.at("data").as_array().empty());
+  EXPECT_EQ(nothing.at("next").as_string(), next);
+  EXPECT_TRUE(recorder_.entries.empty());  // nothing was read
+  EXPECT_EQ(as_operator("/v1/entries/tail?after=-1").status, 422);
+}
+
+}  // namespace
+}  // namespace strongroom::connected::relay

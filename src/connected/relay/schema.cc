@@ -1,0 +1,38 @@
+// Migrations of the search index, which is SQLite's alone. All of it follows from the logs. Times
+// are milliseconds since the Unix epoch, as entries have them.
+#include "connected/relay/schema.h"
+
+#include <array>
+#include <string_view>
+
+namespace strongroom::connected::relay {
+namespace {
+
+// `terms` is an inverted index: what an entry can be found by, newest last.
+constexpr std::array<std::string_view, 4> kFirst{
+    "CREATE TABLE logs ("
+    "id integer PRIMARY KEY, "
+    "name text NOT NULL UNIQUE, "
+    "owner text NOT NULL, "
+    "size bigint NOT NULL)",
+    "CREATE TABLE entries ("
+    "id integer PRIMARY KEY, "
+    "log bigint NOT NULL, "
+    "entry_index bigint NOT NULL, "
+    "time bigint NOT NULL)",
+    "CREATE INDEX entries_by_time ON entries (time, id)",
+    "CREATE TABLE terms ("
+    "term text NOT NULL, "
+    "time bigint NOT NULL, "
+    "entry bigint NOT NULL, "
+    "log bigint NOT NULL, "
+    "PRIMARY KEY (term, time, entry)) WITHOUT ROWID"};
+
+constexpr std::array<storage::Migration, 1> kMigrations{
+    storage::Migration{.version = 1, .statements = kFirst}};
+
+}  // namespace
+
+std::span<const storage::Migration> migrations() noexcept { return kMigrations; }
+
+}  // namespace strongroom::connected::relay

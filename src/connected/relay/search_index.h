@@ -1,0 +1,95 @@
+// SearchIndex: which entries of which logs concern a token, an actor, a type, a request. It holds
+// places, not entries: what an entry says is read from the journal, so nobody has to believe the
+// index. All of it can be made anew from the logs.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+#include "audit/entry_view.h"
+#include "base/result.h"
+#include "connected/relay/log_library.h"
+#include "connected/relay/log_watch.h"
+#include "storage/database.h"
+
+namespace strongroom::connected::relay {
+
+// Whose log it is: "mer_..." or "operator".
+[[nodiscard]] std::string_view owner_of(std::string_view log) noexcept;
+
+// What the index takes in of one entry.
+struct IndexedEntry {
+  EntryPlace place;
+  std::int64_t time_ms = 0;
+  std::vector<std::string> terms{};  // what it is found by
+  bool tells_of_reading = false;     // a log.read, which every look at the log adds
+};
+[[nodiscard]] IndexedEntry indexed(EntryPlace place, const audit::EntryView& entry);
+
+// Where a search goes on; behind the newest entry by default.
+struct SearchPlace {
+  std::int64_t time_ms = std::numeric_limits<std::int64_t>::max();
+  std::int64_t id = std::numeric_limits<std::int64_t>::max();
+  bool operator==(const SearchPlace&) const = default;
+};
+
+// Empty text asks for nothing.
+struct SearchQuery {
+  std::string owner{};     // whose logs
+  std::string resource{};  // token, payment, key: what it was done to
+  std::string actor{};     // on whose behalf
+  std::string type{};      // "token.create"
+  std::string request_id{};
+  std::int64_t from_ms = 0;
+  std::int64_t to_ms = std::numeric_limits<std::int64_t>::max();  // not included
+  SearchPlace before{};
+  std::size_t limit = 0;
+};
+
+struct FoundEntry {
+  EntryPlace place;
+  SearchPlace at;  // ask again before it
+};
+
+// Belongs to the database's Loop; errors are the database's.
+class SearchIndex {
+ public:
+  // `database` outlives it.
+  explicit SearchIndex(storage::Database& database) noexcept : database_(database) {}
+
+  // Reads how far it is; before anything else.
+  [[nodiscard]] async::Task<Result<void>> load();
+  // Adds entries, in one transaction. REQUIRES: of each log those that follow what it has, without
+  // gaps; one add() at a time.
+  [[nodiscard]] async::Task<Result<void>> add(std::vector<IndexedEntry> entries);
+  // How many entries of each log it has.
+  [[nodiscard]] LogSizes sizes() const;
+
+  // Newest first.
+  [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
+  // Those that were added after `id`, in that order; the newest ones when `id` is negative.
+  [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> added_after(std::int64_t id,
+                                                                         std::size_t limit);
+  // Of the last entry added that does not tell of reading a log.
+  [[nodiscard]] std::int64_t last_deed() const noexcept { return last_deed_; }
+
+ private:
+  struct KnownLog {
+    std::int64_t id = 0;
+    std::uint64_t size = 0;
+  };
+  using KnownLogs = std::map<std::string, KnownLog, std::less<>>;
+
+  storage::Database& database_;
+  KnownLogs logs_;
+  std::int64_t last_log_ = 0;
+  std::int64_t last_entry_ = 0;
+  std::int64_t last_deed_ = 0;
+};
+
+}  // namespace strongroom::connected::relay

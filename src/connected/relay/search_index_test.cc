@@ -1,0 +1,135 @@
+// The index finds what concerns what is asked for, by every key and by several, page by page, and
+// keeps up with the logs also after a restart.
+#include "connected/relay/search_index.h"
+
+#include <gtest/gtest.h>
+
+#include "connected/relay/testing/relay_fixture.h"
+
+namespace strongroom::connected::relay {
+namespace {
+
+using audit::EventType;
+using testing::kTimeUs;
+
+constexpr std::int64_t kTimeMs = kTimeUs / 1'000;
+constexpr std::int64_t kMinuteMs = 60'000;
+
+class SearchIndexTest : public testing::RelayTest {
+ protected:
+  std::vector<EntryPlace> found(SearchQuery query) {
+    if (query.limit == 0) query.limit = 10;
+    const auto found = wait(index_->search(std::move(query)));
+    SR_CHECK(found.has_value());
+    std::vector<EntryPlace> places;
+    for (const FoundEntry& entry : *found) places.push_back(entry.place);
+    return places;
+  }
+  static EntryPlace mine(std::uint64_t index) { return {"mer_1-2026", index}; }
+  static EntryPlace theirs(std::uint64_t index) { return {"mer_2-2026", index}; }
+};
+
+TEST_F(SearchIndexTest, FindsByEachKeyAndByAllOfThem) {
+  auto created = folder_.entry("mer_1", EventType::token_create, 0);
+  created.gateway_token = "tok_a";
+  created.request_id = "r1";
+  auto paid = folder_.entry("mer_1", EventType::payment_sale, 1);
+  paid.resources = {"pay_1", "tok_a"};
+  paid.user = "key_2";
+  auto other = folder_.entry("mer_2", EventType::token_create, 2);
+  other.gateway_token = "tok_b";
+  folder_.append({created, paid, other});
+  follow();
+  EXPECT_EQ(found({.resource = "tok_a"}), (std::vector{mine(1), mine(0)}));
+  EXPECT_EQ(found({.resource = "pay_1"}), std::vector{mine(1)});
+  EXPECT_EQ(found({.actor = "key_2"}), std::vector{mine(1)});
+  EXPECT_EQ(found({.type = "token.create"}), (std::vector{theirs(0), mine(0)}));
+  EXPECT_EQ(found({.request_id = "r1"}), std::vector{mine(0)});
+  EXPECT_EQ(found({.from_ms = kTimeMs + kMinuteMs}), (std::vector{theirs(0), mine(1)}));
+  EXPECT_EQ(found({.to_ms = kTimeMs + kMinuteMs}), std::vector{mine(0)});
+  EXPECT_EQ(
+      found({.resource = "tok_a", .actor = "key_1", .type = "token.create", .request_id = "r1"}),
+      std::vector{mine(0)});
+  EXPECT_TRUE(found({.resource = "tok_a", .actor = "key_2", .request_id = "r1"}).empty());
+}
+
+TEST_F(SearchIndexTest, OwnersSeeTheirOwnAlone) {
+  auto first = folder_.entry("mer_1");
+  auto second = folder_.entry("mer_2");
+  first.gateway_token = second.gateway_token = "tok_same";
+  folder_.append({first, second, folder_.entry("")});
+  follow();
+  EXPECT_EQ(found({.owner = "mer_1"}), std::vector{mine(0)});
+  EXPECT_EQ(found({.owner = "mer_2", .resource = "tok_same"}), std::vector{theirs(0)});
+  EXPECT_EQ(found({.owner = "mer_2", .type = "token.create"}), std::vector{theirs(0)});
+  EXPECT_EQ(found({.owner = "mer_2", .actor = "key_1"}), std::vector{theirs(0)});
+  EXPECT_EQ(found({.owner = "operator"}), (std::vector<EntryPlace>{{"operator-2026", 0}}));
+  EXPECT_TRUE(found({.owner = "mer"}).empty());
+}
+
+TEST_F(SearchIndexTest, PagesMeetWithoutGapAndRepetition) {
+  std::vector<audit::Entry> entries;
+  for (int i = 0; i < 25; ++i)
+    entries.push_back(folder_.entry("mer_1", EventType::token_create, i / 7));
+  folder_.append(entries);
+  follow();
+  for (const bool by_term : {false, true}) {
+    SearchQuery query{.owner = by_term ? "mer_1" : "", .limit = 4};
+    std::vector<std::uint64_t> indexes;
+    for (;;) {
+      const auto page = wait(index_->search(query));
+      ASSERT_TRUE(page);
+      if (page->empty()) break;
+      for (const FoundEntry& entry : *page) indexes.push_back(entry.place.index);
+      query.before = page->back().at;
+    }
+    ASSERT_EQ(indexes.size(), 25);
+    EXPECT_TRUE(std::ranges::is_sorted(indexes, std::greater{}));
+  }
+}
+
+TEST_F(SearchIndexTest, GoesOnWhereItWas) {
+  folder_.append({folder_.entry("mer_1"), folder_.entry("")});
+  follow();
+  close();
+  open();
+  folder_.append({folder_.entry("mer_2"), folder_.entry("mer_1")});
+  follow();
+  EXPECT_EQ(index_->sizes(),
+            (LogSizes{{"mer_1-2026", 2}, {"mer_2-2026", 1}, {"operator-2026", 1}}));
+  EXPECT_EQ(found({.owner = "mer_1"}), (std::vector{mine(1), mine(0)}));
+  EXPECT_EQ(metrics_.gauge("lag", "-").value(), 0);
+}
+
+TEST_F(SearchIndexTest, TailGivesWhatWasAddedInTheOrderOfTime) {
+  folder_.append({folder_.entry("mer_2", EventType::token_create, 0),
+                  folder_.entry("mer_1", EventType::token_create, 1),
+                  folder_.entry("mer_1", EventType::token_create, 2)});
+  follow();
+  const auto newest = wait(index_->added_after(-1, 2));
+  ASSERT_TRUE(newest && newest->size() == 2);
+  EXPECT_EQ((*newest)[0].place, mine(0));
+  EXPECT_EQ((*newest)[1].place, mine(1));
+  EXPECT_EQ(index_->last_deed(), newest->back().at.id);
+  close();
+  open();
+  folder_.append({folder_.entry("mer_2", EventType::log_read, 3)});
+  follow();
+  const auto added = wait(index_->added_after(newest->back().at.id, 10));
+  ASSERT_TRUE(added && added->size() == 1);
+  EXPECT_EQ((*added)[0].place, theirs(1));
+  EXPECT_EQ(index_->last_deed(), newest->back().at.id);  // looking is no deed
+}
+
+TEST_F(SearchIndexTest, ADamagedLogHoldsUpNoOther) {
+  auto marked = folder_.entry("mer_1");
+  marked.gateway_token = "tok_marked";
+  folder_.append({folder_.entry("mer_1"), marked, folder_.entry("mer_2")});
+  folder_.damage("tok_marked");
+  follow_until([&] { return indexer_->met_damage() && index_->sizes().size() == 2; });
+  EXPECT_EQ(index_->sizes(), (LogSizes{{"mer_1-2026", 1}, {"mer_2-2026", 1}}));
+  EXPECT_EQ(indexer_->lag(), 1);
+}
+
+}  // namespace
+}  // namespace strongroom::connected::relay

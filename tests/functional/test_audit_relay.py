@@ -1,0 +1,254 @@
+"""A merchant reads its own audit log over HTTPS, checks it with the second verifier, and reaches
+nobody else's. Operators search all of it.
+"""
+import base64
+import datetime
+import json
+import re
+import signal
+import subprocess
+import urllib.parse
+
+import pytest
+
+import api
+import leak_scan
+import tlog
+from deployment import BIN
+from running_deployment import running, wait_until
+
+
+@pytest.fixture(scope="module")
+def deployment():
+    with running("sqlite") as made:
+        yield made
+
+
+class Shop:
+    """A merchant with a token, and its way to its log."""
+
+    def __init__(self, deployment, role="merchant_admin"):
+        self.deployment = deployment
+        self.merchant = deployment.new_merchant()
+        client = deployment.gateway(self.merchant.api_key)
+        card = {"number": leak_scan.generate_pan(), "exp_month": 12,
+                "exp_year": datetime.date.today().year + 1}
+        self.token = client.post("/v1/tokens", {"card": card}).body["id"]
+        client.close()
+        self.checked = deployment.gateway(self.merchant.api_key)
+        state = deployment.state()
+        self._plain = api.Api(state["gateway_url"], state["ca_cert"], self.merchant.api_key)
+
+    def get(self, path):
+        """(status, body, headers) of what is below /v1/audit."""
+        return self._plain.call("GET", f"/v1/audit/{path}")
+
+    def search(self, **filters):
+        query = urllib.parse.urlencode(filters)
+        answer = self.checked.get(f"/v1/audit/entries?{query}")
+        assert answer.status == 200, answer.body
+        return answer.body
+
+    def wait_found(self, count, **filters):
+        """A search's entries, oldest first, once there are `count`."""
+        return wait_until(lambda: len(found := self.search(**filters)["data"]) >= count
+                          and found[::-1], f"{count} entries with {filters}")
+
+    @property
+    def log(self):
+        return f"logs/{self.merchant.id}/{datetime.datetime.now(datetime.timezone.utc).year}"
+
+
+class ServedTree(tlog.Tree):
+    """The tree as it is served instead of as files."""
+
+    def __init__(self, shop, size):
+        super().__init__(None, size)
+        self.shop = shop
+
+    def read(self, path):
+        self.files.add(path)
+        status, data, headers = self.shop.get(f"{self.shop.log}/{path}")
+        tlog.require(status == 200, f"{path}: {status}")
+        assert headers["content-type"] == "application/octet-stream"
+        assert headers["cache-control"] == "private, max-age=31536000, immutable"
+        return data
+
+
+@pytest.fixture(scope="module")
+def shop(deployment):
+    return Shop(deployment)
+
+
+@pytest.fixture(scope="module")
+def other(deployment):
+    return Shop(deployment)
+
+
+def key_of(deployment, origin):
+    """The one public key, under the name of the log."""
+    return tlog.Key(origin, tlog.parse_vkey(deployment.state()["audit_public_key"]).public)
+
+
+def served_checkpoint(shop):
+    status, note, headers = wait_until(
+        lambda: (answer := shop.get(f"{shop.log}/checkpoint"))[0] == 200 and answer, "a checkpoint")
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    origin = note.decode().split("\n")[0]
+    assert origin.split("/")[-2] == shop.merchant.id
+    return tlog.open_checkpoint(note, key_of(shop.deployment, origin))[0]
+
+
+def test_the_served_tree_gives_the_root_of_its_checkpoint(shop):
+    checkpoint = served_checkpoint(shop)
+    assert checkpoint.size > 0
+    tree = ServedTree(shop, checkpoint.size)
+    assert tree.root() == checkpoint.root
+    assert any(path.startswith("tile/entries/") for path in tree.files)
+
+
+def test_what_the_checkpoint_does_not_cover_is_not_there(shop):
+    for path in ("tile/0/900", "tile/0/000.p/255", "tile/3/000.p/1", "tile/entries/900",
+                 "proof/99999999", "nothing"):
+        assert shop.get(f"{shop.log}/{path}")[0] == 404, path
+
+
+def test_a_proof_of_a_new_entry_comes_with_the_next_checkpoint(shop):
+    shop.checked.get(f"/v1/tokens/{shop.token}")
+    found = shop.wait_found(1, token=shop.token, type="token.lookup")[-1]
+    status, proof, _ = shop.get(f"{shop.log}/proof/{found['index']}")
+    assert status == 200
+    entry = json.dumps(found["entry"], separators=(",", ":"), ensure_ascii=False).encode()
+    assert base64.b64encode(tlog.leaf_hash(entry)).decode() == found["leaf_hash"]
+    key = tlog.parse_vkey(shop.deployment.state()["audit_public_key"])
+    assert tlog.verify_proof(proof, entry, key)[0].index == found["index"]
+
+
+def test_a_merchant_finds_by_every_key(shop):
+    created, *_ = shop.wait_found(1, token=shop.token, type="token.create")
+    facts = created["entry"]["unmapped"]
+    actor = created["entry"]["actor"]["user"]["uid"]
+    assert actor == shop.merchant.key_id
+    before = datetime.datetime.fromisoformat(facts["timestamp"])
+    assert facts["event_type"] == "token.create"
+    for filters in ({"actor": actor}, {"type": "token.create"}, {"request": facts["request_id"]},
+                    {"from": before.isoformat(), "token": shop.token}):
+        assert created["index"] in [found["index"] for found in shop.search(**filters)["data"]]
+    assert shop.search(to=before.isoformat(), token=shop.token)["data"] == []
+    body = shop.search(limit=2)
+    assert len(body["data"]) == 2 and body["indexed"]["entries"] <= body["indexed"]["of"]
+    second = shop.search(limit=2, after=body["next"])
+    assert not {found["index"] for found in body["data"]} & \
+        {found["index"] for found in second["data"]}
+
+
+def test_another_merchants_log_is_not_there(shop, other):
+    served_checkpoint(other)
+    for path in ("checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1", "proof/0"):
+        for log in (other.log, other.log.replace(other.merchant.id, "operator")):
+            status, body, _ = shop.get(f"{log}/{path}")
+            assert (status, body["type"]) == (404, "urn:strongroom:problem:not-found")
+    assert shop.search(token=other.token)["data"] == []
+    assert {log["owner"] for log in shop.checked.get("/v1/audit/logs").body["data"]} == \
+        {shop.merchant.id}
+
+
+def test_a_till_may_not_read_the_log(shop):
+    key = shop.deployment.new_key(shop.merchant.id, "tokenizer")["key"]
+    answer = shop.deployment.gateway(key).get("/v1/audit/logs")
+    assert (answer.status, answer.problem) == (403, "not-allowed")
+    denied = shop.deployment.audit_entries(request_id=answer.body["request_id"])
+    assert [entry["unmapped"]["event_type"] for entry in denied] == ["access.denied"]
+
+
+def test_every_reading_is_in_the_log_before_the_answer(shop):
+    answer = shop.checked.get("/v1/audit/logs")
+    read, = shop.deployment.audit_entries(request_id=answer.headers["strongroom-request-id"])
+    assert read["unmapped"]["event_type"] == "log.read"
+    assert read["actor"]["user"]["uid"] == shop.merchant.key_id
+    assert read["unmapped"]["merchant_id"] == shop.merchant.id
+    assert read["src_endpoint"]["ip"] == "127.0.0.1"
+
+
+def tool(deployment, *arguments):
+    return subprocess.run([BIN / "strongroom", "audit", *arguments, "--dir", deployment.dir],
+                          capture_output=True, text=True)
+
+
+def test_operators_search_all_logs(shop, other):
+    deployment = shop.deployment
+    other.wait_found(1, token=other.token)
+    found = json.loads(tool(deployment, "search", "--token", other.token, "--type", "token.create",
+                            "--json").stdout)
+    assert {entry["owner"] for entry in found} == {other.merchant.id}
+    shown = tool(deployment, "search", "--merchant", shop.merchant.id, "--type", "token.create")
+    assert shown.returncode == 0
+    heading, *lines = shown.stdout.splitlines()
+    assert heading.split() == ["time", "log", "index", "event", "outcome", "actor", "from",
+                               "resources"]
+    assert lines and all(shop.merchant.id in line and "token.create" in line for line in lines)
+    assert shop.token in shown.stdout and other.token not in shown.stdout
+    assert len(json.loads(tool(deployment, "search", "--limit", "60", "--json").stdout)) == 60
+    wrong = tool(deployment, "search", "--type", "token.made")
+    assert wrong.returncode == 2 and "event type" in wrong.stderr
+
+
+def test_tail_goes_on_with_what_comes(shop):
+    deployment = shop.deployment
+    command = [BIN / "strongroom", "audit", "tail", "--lines", "1", "--follow", "--json", "--dir",
+               deployment.dir]
+    tail = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        first = json.loads(tail.stdout.readline())
+        assert first["entry"]["unmapped"]["schema"] == 1
+        shop.checked.get(f"/v1/tokens/{shop.token}")
+        for line in tail.stdout:
+            facts = json.loads(line)["entry"]["unmapped"]
+            if (facts["event_type"], facts.get("gateway_token")) == ("token.lookup", shop.token):
+                break
+        else:
+            pytest.fail("the look-up never came")
+    finally:
+        tail.send_signal(signal.SIGTERM)
+        tail.wait()
+
+
+def metric(deployment, name):
+    text = deployment.admin("audit-relay", "GET", "/metrics")[1]
+    return int(re.search(rf"^{name} (-?\d+)$", text, re.MULTILINE)[1])
+
+
+def test_the_index_is_made_anew_when_it_is_gone(shop):
+    deployment = shop.deployment
+    before = [found["index"] for found in shop.wait_found(1, type="token.create")]
+    assert deployment.stop_one("audit-relay") == 0
+    for path in (deployment.dir / "data/audit-relay").iterdir():
+        path.unlink()
+    deployment.start_one("audit-relay")
+    after = [found["index"] for found in shop.wait_found(len(before), type="token.create")]
+    assert after == before
+    wait_until(lambda: metric(deployment, "strongroom_audit_index_lag_entries") == 0, "no lag")
+    assert metric(deployment, "strongroom_audit_bytes_free") > 0
+
+
+def test_without_auditd_nothing_is_shown_and_all_comes_back(shop):
+    deployment = shop.deployment
+    assert deployment.stop_one("auditd") == 0
+    wait_until(lambda: deployment.failing_checks("audit-relay") == {"auditd"}, "unready")
+    answer = shop.checked.get("/v1/audit/logs")
+    assert (answer.status, answer.problem) == (503, "audit-unavailable")
+    deployment.start_one("auditd")
+    wait_until(lambda: deployment.is_ready("audit-relay"), "ready again")
+    wait_until(lambda: shop.checked.get("/v1/audit/logs").status == 200, "shown again")
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_found_again(shop):
+    deployment = shop.deployment
+    record = deployment.dir / "audit/last-signed"
+    text = record.read_bytes()
+    assert deployment.stop_one("auditd") == 0
+    record.write_bytes(b"damaged")
+    wait_until(lambda: "log" in deployment.failing_checks("audit-relay"), "unready")
+    record.write_bytes(text)
+    deployment.start_one("auditd")
+    wait_until(lambda: deployment.is_ready("audit-relay"), "ready again")
