@@ -80,7 +80,7 @@ def test_carried_file_is_answered_as_a_request_is(witness):
     done = witness.run("cosign", request)
     assert done.returncode == OK and done.stdout.startswith(f"\u2014 {NAME} ")
     conflict = witness.run("cosign", request)
-    assert (conflict.returncode, conflict.stdout) == (CHECK_FAILED, "4\n")
+    assert (conflict.returncode, conflict.stdout) == (CHECK_FAILED, CHECKPOINT + done.stdout)
     request.write_text("no request")
     refused = witness.run("cosign", request)
     assert (refused.returncode, refused.stdout) == (CHECK_FAILED, "")

@@ -17,6 +17,7 @@
 #include "apps/strongroom/man_formatter.h"
 #include "apps/strongroom/status.h"
 #include "apps/strongroom/witness_command.h"
+#include "apps/strongroom/witness_exchange.h"
 #include "base/pan_scan.h"
 #include "service/version.h"
 
@@ -40,6 +41,8 @@ struct Invocation {
   AuditFilter filter;
   std::uint64_t lines = 10;
   bool follow = false;
+  WitnessExport submission;
+  std::string answer;
   std::function<int()> command;
 };
 
@@ -153,6 +156,22 @@ void add_audit_search(CLI::App& audit, Invocation& in) {
   tail->add_flag("--follow", in.follow, "go on with those that come");
 }
 
+void add_witness_exchange(CLI::App& audit, Invocation& in) {
+  CLI::App* out = add(audit, in, "witness-export", "write a request for a witness to a file",
+                      [&in] { return export_for_witness(in.context, in.submission); });
+  out->add_option("--out", in.submission.out, "the file")->type_name("FILE")->required();
+  out->add_option("--old", in.submission.old_size, "entries that it has cosigned already")
+      ->type_name("N");
+  CLI::App* back = add(audit, in, "witness-import", "bring a witness's answer to auditd",
+                       [&in] { return import_from_witness(in.context, in.file, in.answer); });
+  back->add_option("request", in.file, "the file that was exported")
+      ->type_name("REQUEST")
+      ->required();
+  back->add_option("answer", in.answer, "what the witness printed")
+      ->type_name("ANSWER")
+      ->required();
+}
+
 void add_audit(CLI::App& app, Invocation& in) {
   CLI::App* audit = app.add_subcommand("audit", "the audit log");
   audit->require_subcommand(1);
@@ -161,6 +180,7 @@ void add_audit(CLI::App& app, Invocation& in) {
   verify->add_option("--vkey", in.vkey, "the public key; the one in DIR by default")
       ->type_name("FILE");
   add_audit_search(*audit, in);
+  add_witness_exchange(*audit, in);
 }
 
 // A command of a witness, whose folder is no deployment's.

@@ -12,6 +12,7 @@
 
 #include "audit/checkpoint.h"
 #include "audit/note.h"
+#include "audit/witness.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -110,6 +111,27 @@ boost::json::object to_json(const audit::NoteKey& key, const std::vector<LogStat
   return {{"vkey", key.text()}, {"logs", std::move(logs)}};
 }
 
+int print_answer(witness::Witness& witness, std::string_view request) {
+  const witness::Answer answer = witness.add_checkpoint(request);
+  constexpr int kCosigned = 200;
+  constexpr int kNotTheLast = 409;
+  constexpr int kInconsistent = 422;
+  constexpr int kUnavailable = 503;
+  if (answer.status == kCosigned) {
+    fmt::print("{}", answer.body);
+    return kOk;
+  }
+  std::string_view why = std::string_view(answer.body).substr(0, answer.body.find('\n'));
+  if (answer.status == kNotTheLast || answer.status == kInconsistent) {
+    const auto parsed = audit::parse_add_checkpoint(request);
+    const auto newest = witness.checkpoint(witness::origin_hash(parsed->checkpoint.origin));
+    if (newest) fmt::print("{}", *newest);
+  }
+  if (answer.status == kNotTheLast)
+    why = "the request begins at another size than was cosigned last";
+  return failed(answer.status == kUnavailable ? kNotReachable : kCheckFailed, why);
+}
+
 }  // namespace
 
 int init_witness(const Context& context, const NewWitness& options) {
@@ -159,18 +181,7 @@ int cosign_file(const Context& context, const std::string& path) {
   if (!opened) {
     return failed(kUsage, fmt::format("{}: {}", settings->folder, opened.error().what()));
   }
-  const witness::Answer answer = opened->add_checkpoint(*body);
-  constexpr int kCosigned = 200;
-  constexpr int kNotTheLast = 409;
-  constexpr int kUnavailable = 503;
-  if (answer.status == kCosigned || answer.status == kNotTheLast) fmt::print("{}", answer.body);
-  if (answer.status == kCosigned) return kOk;
-  if (answer.status == kNotTheLast) {
-    return failed(kCheckFailed, "the request begins at another size than was cosigned last");
-  }
-  const std::string_view why(answer.body);
-  return failed(answer.status == kUnavailable ? kNotReachable : kCheckFailed,
-                why.substr(0, why.find('\n')));
+  return print_answer(*opened, *body);
 }
 
 int show_witness(const Context& context) {

@@ -1,0 +1,117 @@
+// Files out, answers in.
+#include "apps/strongroom/witness_exchange.h"
+
+#include <fmt/core.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <string_view>
+
+#include "apps/strongroom/admin_call.h"
+#include "audit/lines.h"
+#include "audit/log_reader.h"
+#include "audit/note.h"
+#include "audit/submission.h"
+#include "audit/witness.h"
+#include "base/config.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/try.h"
+
+namespace strongroom::tool {
+namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
+constexpr mode_t kReadable = 0644;
+
+struct LogFiles {
+  std::string directory;  // DIR/audit
+  std::string vkey;       // of the operator's first log
+};
+
+ConfigResult<LogFiles> read_log_files(const Context& context) {
+  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
+  SR_TRY(ConfigSection section, file.section("auditd"));
+  LogFiles files;
+  files.directory = section.path("directory");
+  files.vkey = section.path("public_key");
+  return files;
+}
+
+// The one key signs all logs, each under the name of its origin.
+Result<std::string> vkey_of(const std::string& origin, const std::string& path) {
+  SR_TRY(std::string text, read_file(path, kFileBytesMax));
+  while (text.ends_with('\n')) text.pop_back();
+  SR_TRY(audit::NoteKey key, audit::NoteKey::parse(text));
+  key.name = origin;
+  return key.text();
+}
+
+Result<audit::Submission> read_submission(const std::string& directory,
+                                          std::optional<std::uint64_t> old_size) {
+  audit::PosixFiles files;
+  SR_TRY(const std::string name, audit::newest_operators_log(files, directory));
+  SR_TRY(audit::LogReader log, audit::LogReader::open(files, directory, name));
+  return audit::make_submission(log, old_size.value_or(audit::cosigned_size(directory, name)));
+}
+
+// What auditd is told: a size or a checkpoint where the answer is one, else the request's
+// checkpoint with the lines of the answer.
+Result<boost::json::object> testimony(std::string_view request, std::string_view answer) {
+  SR_TRY(const audit::AddCheckpoint asked, audit::parse_add_checkpoint(request));
+  std::string_view line = answer;
+  const auto size = audit::parse_decimal(audit::take_line(line));
+  if (size && line.empty()) {
+    return boost::json::object{{"origin", asked.checkpoint.origin}, {"size", *size}};
+  }
+  if (audit::parse_note(answer)) return boost::json::object{{"note", answer}};
+  // Behind the empty line that ends the proof.
+  SR_TRY(const std::string note,
+         audit::with_cosignatures(request.substr(request.find("\n\n") + 2), answer));
+  return boost::json::object{{"note", note}};
+}
+
+}  // namespace
+
+int export_for_witness(const Context& context, const WitnessExport& options) {
+  const auto files = read_log_files(context);
+  if (!files) return failed(kUsage, files.error().text());
+  const auto submission = read_submission(files->directory, options.old_size);
+  if (!submission) {
+    return failed(kUsage, fmt::format("{}: {}", files->directory, submission.error().what()));
+  }
+  const auto vkey = vkey_of(submission->checkpoint.origin, files->vkey);
+  if (!vkey) return failed(kUsage, fmt::format("{}: {}", files->vkey, vkey.error().what()));
+  const auto written = write_file_durable(options.out, as_bytes(submission->body), kReadable);
+  if (!written) return failed(kUsage, fmt::format("{}: {}", options.out, written.error().what()));
+  if (context.json) {
+    const boost::json::object made{{"vkey", *vkey}, {"size", submission->checkpoint.size}};
+    fmt::print("{}\n", boost::json::serialize(made));
+  } else {
+    fmt::print("{}\n", *vkey);
+  }
+  return kOk;
+}
+
+int import_from_witness(const Context& context, const std::string& request_path,
+                        const std::string& answer_path) {
+  const auto request = read_file(request_path, kFileBytesMax);
+  if (!request) return failed(kUsage, fmt::format("{}: {}", request_path, request.error().what()));
+  const auto answer = read_file(answer_path, kFileBytesMax);
+  if (!answer) return failed(kUsage, fmt::format("{}: {}", answer_path, answer.error().what()));
+  const auto said = testimony(*request, *answer);
+  if (!said) return failed(kUsage, said.error().what());
+  const auto heard = ask_admin(context, "auditd", http::Method::post, "/v1/witness",
+                               boost::json::serialize(*said));
+  if (!heard) return heard.error();
+  const std::string result = member(*heard, "testimony");
+  if (context.json) {
+    fmt::print("{}\n", boost::json::serialize(*heard));
+  } else {
+    fmt::print("{}\n", result);
+  }
+  if (result != "rolled_back") return kOk;
+  return failed(kCheckFailed, "the audit log was rolled back; auditd takes no entries any more");
+}
+
+}  // namespace strongroom::tool

@@ -1,0 +1,167 @@
+"""A store that was rolled back as a whole agrees with itself; what a witness keeps elsewhere tells.
+auditd alone runs, and files are carried between it and the witness."""
+import shutil
+import subprocess
+
+import pytest
+
+from deployment import BIN, Deployment
+from children import stop
+from running_deployment import folder, wait_until
+from witness import Witness
+
+OK, CHECK_FAILED, USAGE = 0, 1, 2
+
+
+class WatchedDeployment(Deployment):
+    """auditd of a deployment, and its witness on another host: no network between them."""
+
+    def __init__(self, parent):
+        super().__init__(parent / "dir")
+        self.create()
+        self.witness = Witness(parent)
+        self.process = None
+        self.request = parent / "request"
+        self.answer = parent / "answer"
+        self.audit = self.dir / "audit"
+
+    def configure_witness(self):
+        before, section, after = self.config.read_text().partition("\n[auditd]")
+        after = after.replace("\n", f'\nwitnesses = ["{self.witness.vkey}"]\n', 1)
+        self.config.write_text(before + section + after)
+
+    def start_auditd(self):
+        self.process = self.start("auditd")
+        wait_until(lambda: "history" in self.checks(), "the journal is read")
+
+    def readyz(self):
+        try:
+            return self.admin("auditd", "GET", "/readyz")
+        except OSError:
+            return 0, {"checks": [], "warnings": []}
+
+    def checks(self):
+        return {check["name"]: check["ok"] for check in self.readyz()[1]["checks"]}
+
+    def warnings(self):
+        return self.readyz()[1]["warnings"]
+
+    def tool(self, *arguments):
+        command = [BIN / "strongroom", "audit", *arguments, "--dir", self.dir]
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                              timeout=60)
+
+    def export(self, *arguments):
+        """The log's vkey; the request stands in its file."""
+        assert self.admin("auditd", "POST", "/v1/checkpoints")[0] == 200
+        done = self.tool("witness-export", "--out", self.request, *arguments)
+        assert done.returncode == OK, done.stderr
+        return done.stdout.strip()
+
+    def carry(self):
+        """Has the witness answer the exported request; exit statuses of cosign and import."""
+        cosigned = self.witness.run("cosign", self.request)
+        self.answer.write_text(cosigned.stdout)
+        told = self.tool("witness-import", self.request, self.answer)
+        return cosigned.returncode, told.returncode
+
+    def be_witnessed(self):
+        self.witness.know(self.export())
+        assert self.carry() == (OK, OK)
+
+    def entries(self):
+        return self.strongroom("audit", "verify")["entries"]
+
+    def put_back(self, copy):
+        shutil.rmtree(self.audit)
+        shutil.copytree(copy, self.audit)
+
+
+@pytest.fixture
+def watched():
+    with folder() as parent:
+        deployment = WatchedDeployment(parent)
+        yield deployment
+        if deployment.process:
+            stop(deployment.process)
+
+
+def test_without_a_witness_it_says_that_nobody_could_tell(watched):
+    watched.start_auditd()
+    assert watched.warnings() == ["no witness is set"]
+    assert watched.readyz()[0] == 200
+
+
+def test_cosignature_since_the_start_lifts_the_warning(watched):
+    watched.configure_witness()
+    watched.start_auditd()
+    assert watched.warnings()[0].startswith("unwitnessed since 2")
+    watched.be_witnessed()
+    assert watched.warnings() == []
+    earlier = watched.answer.read_text()
+    assert stop(watched.process) == 0
+    watched.start_auditd()
+    watched.answer.write_text(earlier)
+    told = watched.tool("witness-import", watched.request, watched.answer)
+    assert (told.returncode, told.stdout) == (OK, "consistent\n")
+    assert watched.warnings()[0].startswith("unwitnessed since 2"), "an old answer is no news"
+    watched.be_witnessed()
+    assert watched.warnings() == []
+
+
+def test_store_that_was_rolled_back_is_refused_from_then_on(watched, tmp_path):
+    watched.configure_witness()
+    watched.start_auditd()
+    watched.be_witnessed()
+    assert stop(watched.process) == 0
+    shutil.copytree(watched.audit, tmp_path / "older")
+    watched.start_auditd()
+    watched.be_witnessed()
+    assert stop(watched.process) == 0
+    shutil.copytree(watched.audit, tmp_path / "newer")
+
+    watched.put_back(tmp_path / "older")
+    watched.start_auditd()
+    assert watched.readyz()[0] == 200, "it agrees with itself"
+    watched.export()
+    assert watched.carry() == (CHECK_FAILED, CHECK_FAILED)
+    assert watched.readyz()[0] == 503
+    assert {name for name, ok in watched.checks().items() if not ok} == {"journal", "history"}
+    assert stop(watched.process) == 0
+    refused = watched.entries()
+    watched.start_auditd()
+    assert not watched.checks()["history"], "also at the next start"
+    assert stop(watched.process) == 0
+    assert watched.entries() == refused, "not even log.start"
+
+    watched.put_back(tmp_path / "newer")
+    watched.start_auditd()
+    assert watched.readyz()[0] == 200
+    watched.be_witnessed()
+    assert watched.warnings() == []
+
+
+def test_a_size_alone_is_believed(watched):
+    watched.configure_witness()
+    watched.start_auditd()
+    watched.export()
+    watched.answer.write_text("1\n")
+    assert watched.tool("witness-import", watched.request, watched.answer).returncode == OK
+    watched.answer.write_text("100\n")
+    done = watched.tool("witness-import", watched.request, watched.answer)
+    assert done.returncode == CHECK_FAILED and "rolled back" in done.stderr
+    assert not watched.checks()["history"]
+
+
+def test_wrong_use_is_said(watched):
+    done = watched.tool("witness-export", "--out", watched.request)
+    assert done.returncode == USAGE and "cannot list a folder" in done.stderr
+    watched.start_auditd()
+    watched.export()
+    done = watched.tool("witness-export", "--out", watched.request, "--old", "99")
+    assert done.returncode == USAGE, done.stdout
+    for answer in ("", "x\n", "\u2014 a b\n", "-1\n"):
+        watched.answer.write_text(answer)
+        done = watched.tool("witness-import", watched.request, watched.answer)
+        assert done.returncode == USAGE, (answer, done.stdout)
+    assert watched.checks()["history"]
