@@ -1,4 +1,5 @@
 """The page that checks proofs, in a real browser, from a file, with nothing to talk to."""
+import pathlib
 import re
 import subprocess
 
@@ -118,6 +119,21 @@ def test_flipped_byte_is_not_proven(opened, proof, damaged, why):
     give(opened, *proof)
     paste(opened, golden.VKEY)
     assert re.search(why, verdict(opened, "Not proven"))
+
+
+def test_proof_of_a_real_run_is_shown(opened, deployment, tmp_path):
+    log = f"operator-{deployment.audit_entries()[0]['unmapped']['timestamp'][:4]}"
+    wait_until(lambda: deployment.signed_size(log), "a checkpoint")
+    [proof] = deployment.strongroom("audit", "prove", "--log", log, "--index", "0",
+                                    "--out", tmp_path)
+    give(opened, proof["proof"], proof["entry"], deployment.dir / "public/audit.vkey")
+    origin = f"strongroom.local/auditd/{log.replace('-', '/')}"
+    assert f"Entry 0 of {origin} is exactly the one given" in verdict(opened, "Proven")
+    assert '"event_type": "log.start"' in opened.find_element("tag name", "pre").text
+    flip(pathlib.Path(proof["entry"]), 50)
+    opened.find_element("id", "again").click()
+    give(opened, proof["proof"], proof["entry"], deployment.dir / "public/audit.vkey")
+    assert "not entry 0 of the log" in verdict(opened, "Not proven")
 
 
 def test_wrong_key_is_not_proof(opened, proof):

@@ -114,6 +114,13 @@ class RunningDeployment(d.Deployment):
         return [entry for entry in audit_journal.entries(self.dir / "audit")
                 if unmapped.items() <= entry["unmapped"].items()]
 
+    def signed_size(self, log):
+        """Entries that the newest checkpoint of a log covers."""
+        path = self.dir / "audit/checkpoints" / f"{log}.log"
+        notes = path.read_text() if path.exists() else ""
+        whole = notes.rpartition("\n\n")[0]  # up to the signature of the newest
+        return int(whole.rsplit("\n", 2)[1]) if whole else 0
+
     def connect(self, database):
         """A reading connection to the database `vault`, `auth` or `core`."""
         url = self.state()["databases"][database]

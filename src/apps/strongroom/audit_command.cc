@@ -2,52 +2,22 @@
 #include "apps/strongroom/audit_command.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdint>
-#include <expected>
 #include <string>
 #include <string_view>
 
+#include "apps/strongroom/audit_keys.h"
+#include "apps/strongroom/progress_bar.h"
 #include "audit/verify.h"
 #include "base/clock.h"
-#include "base/config.h"
-#include "base/file.h"
 #include "base/id.h"
-#include "base/try.h"
 
 namespace strongroom::tool {
 namespace {
-
-constexpr std::size_t kVkeyBytesMax = 4096;
-
-struct AuditPaths {
-  std::string directory;
-  std::string vkey;
-};
-
-// Only these two of [auditd] matter here; its other keys are auditd's to judge.
-ConfigResult<AuditPaths> read_paths(const Context& context) {
-  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
-  SR_TRY(ConfigSection section, file.section("auditd"));
-  AuditPaths paths;
-  paths.directory = section.path("directory");
-  paths.vkey = section.path("public_key");
-  return paths;
-}
-
-void show_progress(const audit::VerifyProgress& progress) {
-  const double share = progress.bytes_total == 0 ? 1.0
-                                                 : static_cast<double>(progress.bytes_done) /
-                                                       static_cast<double>(progress.bytes_total);
-  constexpr std::size_t kWidth = 40;
-  const auto filled = static_cast<std::size_t>(share * static_cast<double>(kWidth));
-  fmt::print(stderr, "\r[{:<{}}] {:3.0f} %  {} entries", std::string(filled, '='), kWidth,
-             share * 100, progress.entries);
-}
 
 boost::json::object to_json(const audit::BadPlace& bad) {
   return {{"what", bad.what},           {"file", bad.file}, {"offset_bytes", bad.offset_bytes},
@@ -116,21 +86,23 @@ void print(const audit::VerifyReport& report) {
   }
 }
 
+Result<audit::VerifyReport> verify_with_bar(const std::string& directory, std::string_view vkey) {
+  audit::PosixFiles files;
+  ProgressBar bar("verified");
+  return audit::verify_audit(
+      files, directory, vkey, SystemClock().now_us(),
+      [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
+}
+
 }  // namespace
 
 int verify_audit_log(const Context& context, const std::string& vkey_path) {
-  const auto paths = read_paths(context);
-  if (!paths) return failed(kUsage, paths.error().text());
+  const auto paths = read_audit_paths(context);
+  if (!paths) return paths.error();
   const std::string path = vkey_path.empty() ? paths->vkey : vkey_path;
-  auto vkey = read_file(path, kVkeyBytesMax);
-  if (!vkey) return failed(kUsage, fmt::format("{}: {}", path, vkey.error().what()));
-  while (vkey->ends_with('\n')) vkey->pop_back();
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  audit::PosixFiles files;
-  const auto report =
-      audit::verify_audit(files, paths->directory, *vkey, SystemClock().now_us(),
-                          terminal ? audit::VerifyCallback(show_progress) : nullptr);
-  if (terminal) fmt::print(stderr, "\n");
+  const auto vkey = read_key_file(path);
+  if (!vkey) return vkey.error();
+  const auto report = verify_with_bar(paths->directory, *vkey);
   if (!report) {
     const int status =
         report.error().code() == ErrorCode::invalid_argument ? kUsage : kNotReachable;

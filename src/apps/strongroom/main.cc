@@ -9,6 +9,10 @@
 #include <vector>
 
 #include "apps/strongroom/audit_command.h"
+#include "apps/strongroom/audit_export.h"
+#include "apps/strongroom/audit_proof.h"
+#include "apps/strongroom/audit_prove.h"
+#include "apps/strongroom/audit_report.h"
 #include "apps/strongroom/audit_search.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
@@ -37,6 +41,11 @@ struct Invocation {
   std::string merchant, name, id, vkey, file;
   std::string role = "merchant_admin";
   NewAccount account;
+  ProveOptions prove;
+  CheckProofOptions check;
+  ExportOptions export_to;
+  ReportOptions report;
+  std::string exported;
   NewWitness witness;
   AuditFilter filter;
   std::uint64_t lines = 10;
@@ -172,15 +181,72 @@ void add_witness_exchange(CLI::App& audit, Invocation& in) {
       ->required();
 }
 
+void add_proofs(CLI::App& audit, Invocation& in) {
+  CLI::App* prove = add(audit, in, "prove", "write proof files of entries",
+                        [&in] { return prove_entries(in.context, in.prove); });
+  CLI::Option* token = prove->add_option("--token", in.prove.token, "all entries about this token");
+  token->type_name("TOKEN");
+  CLI::Option* log =
+      prove->add_option("--log", in.prove.log, "with --index: one entry of this log");
+  CLI::Option* index = prove->add_option("--index", in.prove.index, "counted from 0");
+  log->type_name("LOG")->needs(index)->excludes(token);
+  index->type_name("N")->needs(log);
+  prove->add_option("--out", in.prove.out, "folder; this one by default")->type_name("DIR");
+  CLI::App* check = add(audit, in, "check-proof", "check a proof file and its entry, offline",
+                        [&in] { return check_proof(in.context, in.check); });
+  check->add_option("proof", in.check.files.proof, "the proof file")
+      ->type_name("PROOF")
+      ->required();
+  check->add_option("entry", in.check.files.entry, "the entry")->type_name("ENTRY")->required();
+  check->add_option("--record", in.check.record, "of the operator's entry that records the tree")
+      ->type_name("PROOF ENTRY")
+      ->expected(2);
+  check->add_option("--vkey", in.check.vkey, "the log's key; the one in DIR by default")
+      ->type_name("FILE");
+  check->add_option("--witness", in.check.witnesses, "must have cosigned; a vkey or its file")
+      ->type_name("VKEY");
+}
+
+void add_export(CLI::App& audit, Invocation& in) {
+  CLI::App* command = add(audit, in, "export", "write logs as static files for others' tools",
+                          [&in] { return export_logs(in.context, in.export_to); });
+  CLI::Option* log = command->add_option("--log", in.export_to.log, "this log only");
+  log->type_name("LOG");
+  command->add_flag("--all", in.export_to.all, "all logs")->excludes(log);
+  command->add_option("--out", in.export_to.out, "goes on where an earlier export ended")
+      ->type_name("DIR")
+      ->required();
+}
+
+void add_report(CLI::App& audit, Invocation& in) {
+  CLI::App* report = add(audit, in, "report", "who touched which card, how often, how it ended",
+                         [&in] { return report_touches(in.context, in.report); });
+  CLI::Option* day = report->add_option("--day", in.report.day, "today by default; UTC");
+  CLI::Option* from = report->add_option("--from", in.report.from, "the log's first by default");
+  CLI::Option* to = report->add_option("--to", in.report.to, "this one too; today by default");
+  for (CLI::Option* option : {day, from, to}) option->type_name("YYYY-MM-DD");
+  from->excludes(day);
+  to->excludes(day);
+  report->add_option("--merchant", in.report.merchant, "this one's cards only")->type_name("ID");
+  report->add_option("--plot", in.report.plot, "draw it, too: a bar per day")->type_name("FILE");
+}
+
 void add_audit(CLI::App& app, Invocation& in) {
   CLI::App* audit = app.add_subcommand("audit", "the audit log");
   audit->require_subcommand(1);
-  CLI::App* verify = add(*audit, in, "verify", "check every entry, tree and checkpoint",
-                         [&in] { return verify_audit_log(in.context, in.vkey); });
+  CLI::App* verify = add(*audit, in, "verify", "check every entry, tree and checkpoint", [&in] {
+    return in.exported.empty() ? verify_audit_log(in.context, in.vkey)
+                               : verify_export(in.context, in.exported, in.vkey);
+  });
   verify->add_option("--vkey", in.vkey, "the public key; the one in DIR by default")
       ->type_name("FILE");
   add_audit_search(*audit, in);
   add_witness_exchange(*audit, in);
+  verify->add_option("--export", in.exported, "check what `export` wrote to this folder instead")
+      ->type_name("DIR");
+  add_proofs(*audit, in);
+  add_export(*audit, in);
+  add_report(*audit, in);
 }
 
 // A command of a witness, whose folder is no deployment's.

@@ -1,0 +1,74 @@
+// The audit log's place and key.
+#include "apps/strongroom/audit_keys.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "apps/strongroom/admin_call.h"
+#include "audit/logs.h"
+#include "base/config.h"
+#include "base/file.h"
+#include "base/try.h"
+
+namespace strongroom::tool {
+namespace {
+
+constexpr std::size_t kVkeyBytesMax = 4096;
+
+// Only these two of [auditd] matter here; its other keys are auditd's to judge.
+ConfigResult<AuditPaths> paths_of(const Context& context) {
+  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
+  SR_TRY(ConfigSection section, file.section("auditd"));
+  AuditPaths paths;
+  paths.directory = section.path("directory");
+  paths.vkey = section.path("public_key");
+  return paths;
+}
+
+}  // namespace
+
+std::expected<AuditPaths, int> read_audit_paths(const Context& context) {
+  auto paths = paths_of(context);
+  if (!paths) return std::unexpected(failed(kUsage, paths.error().text()));
+  return *std::move(paths);
+}
+
+void ask_for_checkpoints(const Context& context) {
+  // Whatever comes of it, the newest checkpoint is what there is.
+  static_cast<void>(call_admin(context.directory, "auditd", http::Method::post, "/v1/checkpoints"));
+}
+
+std::expected<std::string, int> read_key_file(const std::string& path) {
+  auto vkey = read_file(path, kVkeyBytesMax);
+  if (!vkey)
+    return std::unexpected(failed(kUsage, fmt::format("{}: {}", path, vkey.error().what())));
+  while (vkey->ends_with('\n')) vkey->pop_back();
+  return *std::move(vkey);
+}
+
+std::expected<LogKey, int> LogKey::read(const std::string& path) {
+  SR_TRY(const std::string vkey, read_key_file(path));
+  auto key = audit::NoteKey::parse(vkey);
+  auto place = key ? audit::place_of_origin(key->name) : std::unexpected(key.error());
+  if (!place) {
+    return std::unexpected(failed(kUsage, fmt::format("{}: {}", path, place.error().what())));
+  }
+  LogKey log_key;
+  log_key.key_ = *std::move(key);
+  log_key.place_ = *std::move(place);
+  return log_key;
+}
+
+audit::NoteKey LogKey::of(std::string_view origin) const {
+  audit::NoteKey key = key_;
+  key.name = origin;
+  return key;
+}
+
+Result<audit::NoteVerifier> LogKey::verifier(std::string_view origin) const {
+  SR_CHECK_OK(audit::name_of_origin(place_, origin));
+  return audit::NoteVerifier::create(of(origin));
+}
+
+}  // namespace strongroom::tool

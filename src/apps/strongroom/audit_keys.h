@@ -1,0 +1,47 @@
+// Where a deployment's audit log is, and the public key that its checkpoints are verified with.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "apps/strongroom/context.h"
+#include "audit/note.h"
+#include "base/result.h"
+
+namespace strongroom::tool {
+
+struct AuditPaths {
+  std::string directory;  // DIR/audit
+  std::string vkey;       // of the operator's log
+};
+
+// What strongroom.toml has of them; or the exit status after the reason was printed.
+[[nodiscard]] std::expected<AuditPaths, int> read_audit_paths(const Context& context);
+
+// Asks a running auditd to sign for all that the logs hold now; nothing happens where none answers.
+void ask_for_checkpoints(const Context& context);
+
+// The key of the logs of one place: each has the same public key, under its own origin.
+class LogKey {
+ public:
+  // From the vkey of any of them, in the file `path`; or the exit status after the reason was
+  // printed.
+  [[nodiscard]] static std::expected<LogKey, int> read(const std::string& path);
+  [[nodiscard]] const std::string& place() const noexcept { return place_; }
+  // Of the log that the file's own key is named after.
+  [[nodiscard]] const std::string& origin() const noexcept { return key_.name; }
+  [[nodiscard]] audit::NoteKey of(std::string_view origin) const;
+  // Checks that `origin` is at the place: invalid_argument.
+  [[nodiscard]] Result<audit::NoteVerifier> verifier(std::string_view origin) const;
+
+ private:
+  audit::NoteKey key_;
+  std::string place_;
+};
+
+// The content of a file with one key, without its newline; or the exit status after the reason was
+// printed.
+[[nodiscard]] std::expected<std::string, int> read_key_file(const std::string& path);
+
+}  // namespace strongroom::tool
