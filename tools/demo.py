@@ -47,6 +47,8 @@ PAYMENTS = [("payment.authorize", "done"), ("payment.capture", "done"), ("paymen
             ("payment.sale", "failed"), ("payment.sale", "unknown"), ("payment.sale", "done")]
 LOG_SECONDS = 10  # outcomes are not awaited: they ride in the next group
 SETTLE_SECONDS = 20
+SECOND_VERIFIER = d.ROOT / "tests/support/tlog.py"
+PROOF_PAGE = d.ROOT / "build/web/proof/index.html"
 # Stripe's published number that can be stored and is then declined whenever it pays.
 DECLINED_WHEN_IT_PAYS = "4000000000000341"
 
@@ -64,6 +66,18 @@ def missing_payments(entries):
     told = [(entry["unmapped"]["event_type"], entry["unmapped"]["outcome"])
             for entry in entries if entry["unmapped"]["phase"] == "outcome"]
     return [event for event in PAYMENTS if event not in told]
+
+
+def proof_files(written):
+    """Of each pair of files that `audit prove` has written: proof, entry, and what names the pair
+    of the operator's record of it to `audit check-proof`.
+    """
+    for one in written:
+        record = one["record"]
+        yield (one["proof"], one["entry"],
+               ["--record", record["proof"], record["entry"]] if record else [])
+        if record:
+            yield record["proof"], record["entry"], []
 
 
 def left_of_card(columns, row):
@@ -103,6 +117,7 @@ class Demo:
             ("the log shows every step", self.read_log),
             ("stop", self.stop),
             ("still no file holds the card number", self.search_files),
+            ("anyone can check it: a proof for the token", self.prove),
         ]
 
     def make(self):
@@ -286,6 +301,24 @@ class Demo:
         codes = {name: process.returncode for name, process in self.supervisor.processes.items()}
         require(all(code == 0 for code in codes.values()), f"exit codes {codes}")
         return "every process ended with 0"
+
+    def prove(self):
+        folder = self.deployment.dir / "proofs"
+        vkey = self.deployment.dir / "public/audit.vkey"
+        written = self.deployment.strongroom("audit", "prove", "--token", self.token,
+                                             "--out", folder)
+        require(len(written) >= len(EVENTS), f"only {len(written)} entries are proven")
+        for proof, entry, record in proof_files(written):
+            self.deployment.strongroom("audit", "check-proof", proof, entry, "--vkey", vkey,
+                                       *record)
+        for proof, entry, _ in proof_files(written[:1]):
+            done = subprocess.run([sys.executable, SECOND_VERIFIER, "proof", proof, entry, vkey],
+                                  capture_output=True, text=True)
+            require(done.returncode == 0, f"the second verifier says {done.stdout.strip()}")
+        page = PROOF_PAGE if PROOF_PAGE.exists() else f"{PROOF_PAGE}, once ./dev web has built it"
+        return (f"{len(written)} entries, each in the signed tree; the first is also checked by"
+                f" {SECOND_VERIFIER.name}, which shares no code with us:\n"
+                f"    {written[0]['proof']}\n    To be looked at in a browser with {page}")
 
     def run(self):
         begin = time.monotonic()
