@@ -59,10 +59,6 @@ struct Written {
   std::uint64_t tree_size = 0;
 };
 
-bool is_operators(std::string_view log) {
-  return log.starts_with(fmt::format("{}-", audit::kOperator));
-}
-
 class Prover {
  public:
   Prover(audit::Files& files, AuditPaths paths, LogKey key, std::string out)
@@ -78,14 +74,14 @@ class Prover {
 
   // not_found: no such entry, or nobody has signed for it yet.
   Result<Written> prove(const EntryPlace& place) {
-    SR_TRY(Signed checkpoint, newest(place.log));
+    SR_TRY(Signed checkpoint, best_for(place));
     if (place.index >= checkpoint.checkpoint.size) {
       return fail({ErrorCode::not_found, "no checkpoint covers such an entry (yet)"});
     }
     Written written{.entry = place, .record = {}, .tree_size = 0};
-    if (!is_operators(place.log)) {
-      SR_TRY(const Record* record, record_of(place.log));
-      if (record != nullptr && place.index < record->recorded.checkpoint.size) {
+    if (!audit::is_operators(place.log)) {
+      SR_TRY(const Record* record, record_of(place));
+      if (record != nullptr) {
         checkpoint = record->recorded;
         written.record = record->place;
       }
@@ -112,6 +108,21 @@ class Prover {
     SR_TRY(audit::LogReader reader, open(log));
     SR_TRY(std::string note, reader.newest_note());
     return opened(std::move(note), log);
+  }
+
+  // The newest checkpoint that witnesses have cosigned; not_found.
+  Result<Signed> cosigned(const std::string& log) {
+    SR_TRY(std::string note, audit::read_text(files_, audit::cosigned_path(paths_.directory, log),
+                                              audit::kNoteBytesMax));
+    return opened(std::move(note), log);
+  }
+
+  // The newest cosigned checkpoint, where that covers the entry, else the newest.
+  Result<Signed> best_for(const EntryPlace& place) {
+    auto witnessed = cosigned(place.log);
+    if (witnessed && place.index < witnessed->checkpoint.size) return witnessed;
+    if (!witnessed && witnessed.error().code() != ErrorCode::not_found) return witnessed;
+    return newest(place.log);
   }
 
   // Calls `take` with index and bytes of the entries of a bundle.
@@ -148,32 +159,39 @@ class Prover {
     return {};
   }
 
-  // The newest record of the log's checkpoints, which is looked for once; nullptr: none.
-  Result<const Record*> record_of(const std::string& log) {
-    const auto [found, is_new] = records_.try_emplace(log);
-    if (is_new) {
-      SR_TRY(found->second, find_record(log));
+  // The newest record of a checkpoint that covers the entry: one that witnesses stand for, if there
+  // is any; nullptr: none.
+  Result<const Record*> record_of(const EntryPlace& place) {
+    for (const bool witnessed : {true, false}) {
+      const auto [found, is_new] = records_.try_emplace({place.log, witnessed});
+      if (is_new) {
+        SR_TRY(found->second, find_record(place.log, witnessed));
+      }
+      const auto& record = found->second;
+      if (record && place.index < record->recorded.checkpoint.size) return &*record;
     }
-    return found->second ? &*found->second : nullptr;
+    return nullptr;
   }
 
-  Result<std::optional<Record>> find_record(const std::string& log) {
+  Result<std::optional<Record>> find_record(const std::string& log, bool witnessed) {
     SR_TRY(auto logs, audit::list_logs(files_, paths_.directory));
-    std::erase_if(logs, [](const std::string& name) { return !is_operators(name); });
+    std::erase_if(logs, [](const std::string& name) { return !audit::is_operators(name); });
     for (const std::string& name : logs | std::views::reverse) {
-      SR_TRY(auto record, find_record_in(name, log));
+      const auto head = witnessed ? cosigned(name) : newest(name);
+      if (!head && head.error().code() == ErrorCode::not_found) continue;
+      if (!head) return std::unexpected(head.error());
+      SR_TRY(auto record, find_record_in(name, head->checkpoint.size, log));
       if (record) return record;
     }
     return std::nullopt;
   }
 
-  // From the operator log's newest signed entry back.
-  Result<std::optional<Record>> find_record_in(const std::string& operators,
+  // From the last of the operator log's first `size` entries back.
+  Result<std::optional<Record>> find_record_in(const std::string& operators, std::uint64_t size,
                                                const std::string& log) {
-    SR_TRY(const Signed signed_for, newest(operators));
     SR_TRY(audit::LogReader reader, open(operators));
     const std::string wanted = origin(log);
-    for (const audit::TileId& tile : bundles(signed_for.checkpoint.size) | std::views::reverse) {
+    for (const audit::TileId& tile : bundles(size) | std::views::reverse) {
       std::vector<std::pair<std::uint64_t, audit::Checkpoint>> found;
       SR_CHECK_OK(each_entry(reader, tile, [&](std::uint64_t index, std::string_view json) {
         if (!json.contains("log.checkpoint")) return;
@@ -227,7 +245,7 @@ class Prover {
   AuditPaths paths_;
   LogKey key_;
   std::string out_;
-  std::map<std::string, std::optional<Record>> records_;
+  std::map<std::pair<std::string, bool>, std::optional<Record>> records_;  // by log, witnessed
 };
 
 int not_proven(const Error& error) {
@@ -246,7 +264,7 @@ void print(const Context& context, const std::vector<Written>& all, const std::s
       fmt::print("{}/{}.tlog-proof, to a tree of {} entries; {}\n", out, file_of(written.entry),
                  written.tree_size,
                  written.record ? fmt::format("recorded by {}", file_of(*written.record))
-                 : is_operators(written.entry.log)
+                 : audit::is_operators(written.entry.log)
                      ? "the operator's own log"
                      : "not yet recorded in the operator's log, so no witness stands for it");
     }
