@@ -54,6 +54,7 @@ enum class EventType : std::uint8_t {
   log_start,
   log_stop,
   log_recovered,
+  log_failure,
   log_read,
   log_export,
   service_start,

@@ -51,6 +51,7 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::log_start, "log.start", kOther},
     EventTypeRow{EventType::log_stop, "log.stop", kOther},
     EventTypeRow{EventType::log_recovered, "log.recovered", kOther},
+    EventTypeRow{EventType::log_failure, "log.failure", kOther},
     EventTypeRow{EventType::log_read, "log.read", kRead},
     EventTypeRow{EventType::log_export, "log.export", kRead},
     EventTypeRow{EventType::service_start, "service.start", kOther},

@@ -19,6 +19,7 @@ namespace {
 
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
+constexpr std::chrono::seconds kQuotaMemory{60};
 
 constexpr std::chrono::hours kWarnEvery{24};
 // How old the newest cosignature may be once the operator's log has grown.
@@ -39,7 +40,9 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                        .instance = options.instance,
                                                        .place = place,
                                                        .journal = options.journal,
-                                                       .replay = options.replay},
+                                                       .replay = options.replay,
+                                                       .reserve_bytes = options.reserve_bytes,
+                                                       .reserve_writers = options.reserve_writers},
                                                       checkpoints.last_signed()));
   SR_TRY(Witnessed witnessed, Witnessed::open(files,
                                               {.directory = options.directory,
@@ -80,22 +83,24 @@ Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Re
   std::unique_ptr<Ledger> ledger = std::move(store.ledger);
   std::unique_ptr<Auditd> auditd(new Auditd(loop, std::move(store), metrics, std::move(options)));
   Auditd& self = *auditd;
-  self.writer_ =
-      std::make_unique<Writer>(loop, std::move(ledger), metrics, [&self](bool accepting) {
-        if (self.intake_) self.intake_->tell_state(accepting);
-      });
+  self.writer_ = std::make_unique<Writer>(loop, std::move(ledger), metrics,
+                                          self.options_.quota_bytes_per_minute, [&self] {
+                                            if (self.intake_) self.intake_->tell_state(self.hangs_);
+                                          });
+  self.failures_ = std::make_unique<Failures>(*self.writer_, self.clock_);
   auto intake = Intake::listen(loop, *self.writer_, self.options_.socket_path, self.options_.users);
   if (!intake) {
     self.writer_->end();
     return std::unexpected(intake.error());
   }
   self.intake_ = *std::move(intake);
-  self.ticking_ = true;
+  self.ticking_ = 2;
   async::spawn(self.sign_regularly());
+  async::spawn(self.watch_regularly());
   return auditd;
 }
 
-Auditd::~Auditd() { SR_CHECK(!ticking_); }
+Auditd::~Auditd() { SR_CHECK(ticking_ == 0); }
 
 // The first checkpoint, which has log.start, at once: no witness can have seen it before.
 Task<void> Auditd::sign_regularly() {
@@ -109,7 +114,34 @@ Task<void> Auditd::sign_regularly() {
     const auto outcome = co_await sign();
     if (!outcome) log::error("audit checkpoints are not signed", {{"error", outcome.error()}});
   }
-  ticking_ = false;
+  --ticking_;
+}
+
+// Beside the signing, which hangs with the disk.
+Task<void> Auditd::watch_regularly() {
+  while (!draining_) {
+    co_await loop_.sleep_for(kTick);
+    watch();
+  }
+  --ticking_;
+}
+
+// Tells what the writer's thread cannot tell itself.
+void Auditd::watch() {
+  const bool hangs = writer_->busy_for() > kHangs;
+  if (std::exchange(hangs_, hangs) != hangs) intake_->tell_state(hangs);
+  failures_->tell("disk", hangs, "the disk does not answer");
+  failures_->tell("checkpoints", !signing_works_, "checkpoints are not signed");
+  const auto since = steady_clock::now() - kQuotaMemory;
+  for (const auto& [instance, over] : writer_->quotas().turned_away(since)) {
+    failures_->tell("quota of " + instance, over, "more entries than the writer's quota");
+  }
+}
+
+std::string_view Auditd::not_ready() const noexcept {
+  if (rolled_back_) return "it was rolled back";
+  if (hangs_) return "the disk does not answer";
+  return writer_->accepting() ? std::string_view() : "the disk takes no entries";
 }
 
 Task<Result<std::size_t>> Auditd::checkpoint_now() { return sign(); }
@@ -197,10 +229,12 @@ void Auditd::warn_daily() {
   log::warn("nobody could tell if the audit log were rolled back", {{"why", why}});
 }
 
+void Auditd::record_reload(bool all) { async::spawn(writer_->record_reload(all)); }
+
 Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
-  while (ticking_) co_await loop_.sleep_for(kPoll);
+  while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
   co_await writer_->record_stop();
   const auto outcome = co_await sign();
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});

@@ -14,6 +14,7 @@
 #include "async/blocking_pool.h"
 #include "async/loop.h"
 #include "auditd/checkpoints.h"
+#include "auditd/failures.h"
 #include "auditd/intake.h"
 #include "auditd/witnessed.h"
 #include "auditd/writer.h"
@@ -28,7 +29,9 @@ struct StoreOptions {
   std::string trust_domain;                 // origins begin with "<trust domain>/<instance>"
   std::vector<audit::NoteKey> witnesses{};  // whose cosignatures count
   audit::JournalOptions journal{};
-  Replay* replay = nullptr;  // as LedgerOptions'
+  std::uint64_t reserve_bytes = 0;             // as LedgerOptions'
+  std::vector<std::string> reserve_writers{};  // as LedgerOptions'
+  Replay* replay = nullptr;                    // as LedgerOptions'
 };
 
 // Store is what auditd keeps on disk.
@@ -49,7 +52,8 @@ struct Store {
 struct AuditdOptions {
   std::string socket_path;  // DIR/run/auditd/intake.sock
   std::vector<WriterUser> users;
-  std::chrono::milliseconds checkpoint_interval{1'000};  // at most one per log in this time
+  std::chrono::milliseconds checkpoint_interval{1'000};         // at most one per log in this time
+  std::uint64_t quota_bytes_per_minute = kQuotaBytesPerMinute;  // of each writer
   // Say so in the log, at the start and once a day, where no witness is set. One that is set and
   // has not answered is always told of.
   bool expects_witness = false;
@@ -67,8 +71,10 @@ class Auditd {
   Auditd(const Auditd&) = delete;
   Auditd& operator=(const Auditd&) = delete;
 
-  // False while the journal takes no entries; for /readyz.
-  [[nodiscard]] bool ready() const noexcept { return writer_->accepting(); }
+  // Why the journal takes no entries; empty while it does. For /readyz.
+  [[nodiscard]] std::string_view not_ready() const noexcept;
+  // Whom the disk has room for.
+  [[nodiscard]] Room room() const noexcept { return writer_->room(); }
   // False when the last attempt to sign failed; the log itself is not held up by that.
   [[nodiscard]] bool signing() const noexcept { return signing_works_; }
   // What was signed for and this store lacks; nullopt while nothing tells that it was rolled back.
@@ -80,6 +86,11 @@ class Auditd {
   [[nodiscard]] std::string unwitnessed() const;
   // SIGHUP.
   void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
+  void set_quota(std::uint64_t bytes_per_minute) {
+    writer_->quotas().set_bytes_per_minute(bytes_per_minute);
+  }
+  // Writes config.reload; `all`: whether all of it was taken over.
+  void record_reload(bool all);
   // Signs a checkpoint of every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
   // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
@@ -92,6 +103,8 @@ class Auditd {
  private:
   Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options);
   async::Task<void> sign_regularly();
+  async::Task<void> watch_regularly();
+  void watch();
   async::Task<Result<std::size_t>> sign();
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
@@ -106,6 +119,7 @@ class Auditd {
   Checkpoints checkpoints_;  // the pool's thread, while busy_
   Witnessed witnessed_;      // the same
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Failures> failures_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<async::BlockingPool> pool_;
   Counter& signed_;
@@ -123,7 +137,8 @@ class Auditd {
   bool busy_ = false;
   bool signing_works_ = true;
   bool draining_ = false;
-  bool ticking_ = false;
+  bool hangs_ = false;
+  int ticking_ = 0;  // tasks that drain() waits for
 };
 
 }  // namespace strongroom::auditd

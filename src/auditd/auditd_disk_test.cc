@@ -1,4 +1,5 @@
 // auditd when its disk is full, and when a crash left the end of a write.
+#include <cerrno>
 #include <mutex>
 
 #include "auditd/testing/auditd_fixture.h"
@@ -43,7 +44,9 @@ class FillingFiles final : public audit::Files {
     }
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
       const std::lock_guard wait(disk_.gate);
-      if (disk_.full) return fail({ErrorCode::unavailable, "no space left"});
+      if (disk_.full) {
+        return fail(Error{ErrorCode::unavailable, "no space left"}.with_detail(ENOSPC));
+      }
       return file_->write(offset, bytes);
     }
     Result<void> sync() override { return file_->sync(); }
@@ -76,12 +79,12 @@ TEST_F(AuditdTest, RefusesWhileTheDiskIsFullAndComesBackByItself) {
   const audit::Entry meanwhile = entry();
   EXPECT_EQ(record(*writer, meanwhile).error().code(), ErrorCode::unavailable);
   EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, false)));
-  EXPECT_FALSE(auditd->ready());
+  EXPECT_EQ(auditd->not_ready(), "the disk takes no entries");
   const audit::Entry outcome = outcome_for(before);
   writer->send(outcome);
   disk.full = false;
   EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, true)));
-  EXPECT_TRUE(auditd->ready());
+  EXPECT_EQ(auditd->not_ready(), "");
   EXPECT_TRUE(loop_.run_until_done(writer->drain(5s)));
   EXPECT_TRUE(record(*writer, meanwhile));
   stop(*writer);
@@ -95,15 +98,32 @@ TEST_F(AuditdTest, RefusesWhileTheDiskIsFullAndComesBackByItself) {
 
 class LedgerTest : public AuditdTest {
  protected:
-  std::unique_ptr<Ledger> open_ledger(audit::Files& files) {
-    auto ledger = Ledger::open(
-        files, clock_, random_,
-        {.directory = folder_ + "/audit", .instance = "auditd", .place = "test.example/auditd"},
-        {});
+  std::unique_ptr<Ledger> open_ledger(audit::Files& files, std::uint64_t reserve_bytes = 0) {
+    auto ledger = Ledger::open(files, clock_, random_,
+                               {.directory = folder_ + "/audit",
+                                .instance = "auditd",
+                                .place = "test.example/auditd",
+                                .reserve_bytes = reserve_bytes,
+                                .reserve_writers = {"vaultd"}},
+                               {});
     SR_CHECK(ledger.has_value());
     return *std::move(ledger);
   }
   std::string json() { return audit::to_json(entry(), "vaultd"); }
+  audit::EntryStatus append(Ledger& ledger, std::string_view instance) {
+    const std::string json = audit::to_json(entry(), instance);
+    Submission submission{instance, json};
+    ledger.append(std::span(&submission, 1));
+    return submission.status;
+  }
+  // The entries of auditd's own that say what fails, in the order of the journal.
+  std::vector<audit::Entry> failures() {
+    auto entries = journal();
+    std::erase_if(entries, [](const audit::Entry& entry) {
+      return entry.event_type != audit::EventType::log_failure;
+    });
+    return entries;
+  }
 };
 
 TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {
@@ -121,9 +141,71 @@ TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {
   disk.full = false;
   EXPECT_TRUE(ledger->recover());
   const auto entries = journal();
-  ASSERT_EQ(entries.size(), 2U);
+  ASSERT_EQ(entries.size(), 4U);
   EXPECT_EQ(entries[0].event_type, audit::EventType::log_recovered);
-  EXPECT_EQ(entries[1].event_type, audit::EventType::log_stop);
+  EXPECT_EQ(entries[1].event_type, audit::EventType::log_failure);
+  EXPECT_EQ(entries[2].event_type, audit::EventType::log_stop);
+  EXPECT_EQ(entries[3].event_type, audit::EventType::log_failure);
+}
+
+TEST_F(LedgerTest, WritesWhenAndWhyItTookNoEntriesOnceItDoes) {
+  FillingFiles disk;
+  auto ledger = open_ledger(disk);
+  disk.full = true;
+  const std::int64_t before_us = clock_.now_us();
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::uncertain);
+  const std::int64_t after_us = clock_.now_us();
+  EXPECT_FALSE(ledger->recover());
+  disk.full = false;
+  EXPECT_TRUE(ledger->recover());
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].outcome, audit::Outcome::failed);
+  EXPECT_EQ(told[0].operation, "no space left");
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"journal"});
+  EXPECT_GE(told[0].time_us / 1000, before_us / 1000);
+  EXPECT_LE(told[0].time_us / 1000, after_us / 1000);
+  EXPECT_EQ(told[1].outcome, audit::Outcome::success);
+  EXPECT_EQ(told[1].operation_id, told[0].operation_id);
+}
+
+TEST_F(LedgerTest, FullDiskHasItsReserveForItsWritersOnly) {
+  FillingFiles disk;
+  auto ledger = open_ledger(disk, std::uint64_t{1} << 20);
+  EXPECT_EQ(ledger->room(), Room::everyone);
+  disk.full = true;
+  EXPECT_EQ(append(*ledger, "authd"), audit::EntryStatus::uncertain);
+  disk.full = false;  // as the released step makes it
+  EXPECT_TRUE(ledger->recover());
+  EXPECT_EQ(ledger->room(), Room::reserve_writers);
+  EXPECT_EQ(append(*ledger, "authd"), audit::EntryStatus::unavailable);
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::durable);
+  while (ledger->room() == Room::reserve_writers) {
+    disk.full = true;
+    EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::uncertain);
+    disk.full = false;
+    EXPECT_TRUE(ledger->recover());
+  }
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::unavailable) << "the last is auditd's";
+  EXPECT_EQ(append(*ledger, "auditd"), audit::EntryStatus::durable);
+  ledger->refill();
+  EXPECT_EQ(ledger->room(), Room::everyone);
+  EXPECT_EQ(append(*ledger, "authd"), audit::EntryStatus::durable);
+  const auto told = failures();
+  EXPECT_EQ(std::ranges::count(told, std::vector<std::string>{"reserve"}, &audit::Entry::resources),
+            2)
+      << "its begin and its end, however many steps it took";
+}
+
+TEST_F(LedgerTest, ReserveThatIsUsedUpLeavesTheJournalToItself) {
+  FillingFiles disk;
+  auto ledger = open_ledger(disk, 8);  // a step is a byte
+  disk.full = true;
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::uncertain);
+  for (int attempt = 0; attempt < 20; ++attempt) EXPECT_FALSE(ledger->recover());
+  disk.full = false;
+  EXPECT_TRUE(ledger->recover());
+  EXPECT_EQ(append(*ledger, "auditd"), audit::EntryStatus::durable);
 }
 
 TEST_F(LedgerTest, ReadingAJournalTellsHowFarItIsAndCanBeStopped) {
@@ -175,7 +257,7 @@ TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
   FillingFiles disk;
   auto ledger = open_ledger(disk);
   std::unique_lock disk_hangs(disk.gate);
-  Writer writer(loop_, std::move(ledger), metrics_, [](bool) {});
+  Writer writer(loop_, std::move(ledger), metrics_, kQuotaBytesPerMinute, [] {});
   constexpr int kAppends = kWaitingEntriesMax / kGroupEntriesMax + 4;
   int left = kAppends + 1;
   std::vector<audit::EntryStatus> flooding, other;
@@ -192,6 +274,63 @@ TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
             static_cast<std::ptrdiff_t>(kWaitingEntriesMax));
   EXPECT_EQ(flooding.back(), audit::EntryStatus::unavailable);
   EXPECT_EQ(other, std::vector{audit::EntryStatus::durable});
+}
+
+TEST_F(LedgerTest, DiskThatHangsIsToldAndTakesEntriesAgain) {
+  FillingFiles disk;
+  auto store = Store::open(disk, clock_, random_, store_options(), test_signer());
+  ASSERT_TRUE(store);
+  auto started = Auditd::start(loop_, *std::move(store), metrics_,
+                               {.socket_path = socket_, .users = {{"vaultd", ::geteuid()}}});
+  ASSERT_TRUE(started);
+  std::unique_ptr<Auditd> auditd = *std::move(started);
+  auto writer = connected_client();
+  ASSERT_TRUE(record(*writer, entry()));
+  const audit::Entry waiting = outcome_for(entry(audit::Phase::intent));
+  {
+    const std::lock_guard disk_hangs(disk.gate);
+    writer->send(waiting);
+    EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, false)));
+    EXPECT_EQ(auditd->not_ready(), "the disk does not answer");
+    const auto refused = record(*writer, entry());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+  }
+  EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, true)));
+  EXPECT_EQ(auditd->not_ready(), "");
+  stop(*writer);
+  stop(auditd);
+  EXPECT_EQ(count(waiting.uid), 1U);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"disk"});
+  EXPECT_EQ(told[1].operation_id, told[0].operation_id);
+}
+
+TEST_F(LedgerTest, WriterAboveItsQuotaIsTurnedAwayAndNoOther) {
+  auto store = open_store();
+  ASSERT_TRUE(store);
+  auto started = Auditd::start(loop_, *std::move(store), metrics_,
+                               {.socket_path = socket_,
+                                .users = {{"vaultd", ::geteuid()}, {"authd", ::geteuid()}},
+                                .quota_bytes_per_minute = 1'000});
+  ASSERT_TRUE(started);
+  std::unique_ptr<Auditd> auditd = *std::move(started);
+  auto flooding = connected_client(), other = connected_client("authd");
+  ASSERT_TRUE(record(*flooding, entry())) << "600 bytes";
+  const auto refused = record(*flooding, entry());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+  EXPECT_TRUE(record(*other, entry()));
+  auditd->set_quota(kQuotaBytesPerMinute);
+  EXPECT_TRUE(record(*flooding, entry()));
+  stop(*flooding);
+  stop(*other);
+  while (failures().empty()) loop_.run_until_done(loop_.sleep_for(10ms));
+  stop(auditd);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"quota of vaultd"});
 }
 
 TEST_F(AuditdTest, CutsATornEndAndRecordsIt) {

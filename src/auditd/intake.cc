@@ -84,7 +84,7 @@ Task<bool> Intake::greet(Connection& connection) {
     welcome = audit::Welcome::not_permitted;
     not_permitted_.warn({{"instance", hello->instance}, {"uid", connection.socket->peer_uid()}});
   }
-  send(connection, audit::welcome_message(welcome, writer_.accepting()));
+  send(connection, audit::welcome_message(welcome, writer_.accepts(hello->instance)));
   connection.instance = hello->instance;
   co_return welcome == audit::Welcome::accepted;
 }
@@ -181,9 +181,10 @@ void Intake::set_users(std::vector<WriterUser> users) {
   }
 }
 
-void Intake::tell_state(bool accepting) {
+void Intake::tell_state(bool hangs) {
   for (Connection& connection : connections_) {
-    if (!connection.instance.empty()) send(connection, audit::state_message(accepting));
+    if (connection.instance.empty()) continue;
+    send(connection, audit::state_message(!hangs && writer_.accepts(connection.instance)));
   }
 }
 

@@ -41,8 +41,8 @@ class Intake {
 
   // Replaces the table; connections that it no longer permits are ended.
   void set_users(std::vector<WriterUser> users);
-  // Tells every connection whether the journal takes entries.
-  void tell_state(bool accepting);
+  // Tells every connection whether the journal takes its entries now; while it `hangs`, none's.
+  void tell_state(bool hangs);
   // Stops listening, answers what was received, and ends every connection.
   [[nodiscard]] async::Task<void> close();
 

@@ -2,6 +2,7 @@
 #include "auditd/ledger.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "audit/journal_reader.h"
 #include "base/encoding.h"
@@ -16,6 +17,8 @@ using audit::EntryView;
 namespace {
 
 constexpr std::size_t kOwnWaitingMax = 16;
+constexpr std::string_view kJournal = "journal";
+constexpr std::string_view kReserve = "reserve";
 constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
 constexpr Error kBehind{ErrorCode::unavailable, "files of the audit trees are not written"};
 constexpr Error kFailedAgain{ErrorCode::unavailable, "audit journal failed again"};
@@ -58,6 +61,12 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
                                              std::span<const audit::Checkpoint> last_signed) {
   std::unique_ptr<Ledger> ledger(new Ledger(files, clock, random, std::move(options)));
   SR_CHECK_OK(ledger->replay(last_signed));
+  SR_TRY(ledger->reserve_,
+         Reserve::open(ledger->options_.directory, ledger->options_.reserve_bytes));
+  if (!ledger->reserve_->whole()) {
+    log::warn("audit log's disk has no room for its reserve",
+              {{"mib", ledger->options_.reserve_bytes >> 20}});
+  }
   if (const auto& recovery = ledger->journal_->recovery()) {
     ledger->append_own({.event_type = audit::EventType::log_recovered,
                         .resources = {recovery->file},
@@ -130,7 +139,11 @@ void Ledger::append(std::span<Submission> group) {
   for (Submission& submission : group) stage(submission, staged);
   if (staged.empty()) return;
   const Result<void> committed = journal_->commit();
-  if (!committed) log::error("audit journal takes no entries", {{"error", committed.error()}});
+  if (!committed) {
+    log::error("audit journal takes no entries", {{"error", committed.error()}});
+    disk_is_full_ = committed.error().detail() == ENOSPC || committed.error().detail() == EDQUOT;
+    begin_failure(kJournal, committed.error().what(), clock_.now_us());
+  }
   std::size_t number = 0;
   for (const Staged& item : staged) {
     if (!committed) {
@@ -151,6 +164,7 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
     submission.status = EntryStatus::refused;
     return;
   }
+  if (!admits(view->instance, room())) return;
   Writer& writer = writer_of(view->instance);
   if (writer.uids.contains(view->uid)) {
     submission.status = EntryStatus::repeated;
@@ -178,7 +192,9 @@ const audit::Log& Ledger::take(const EntryView& view, std::string_view json, Wri
   return logs_.append(view, audit::leaf_hash_of_input(leaf_input), place);
 }
 
-void Ledger::record_own(audit::EventType type) { append_own({.event_type = type}); }
+void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
+  append_own({.event_type = type, .outcome = outcome});
+}
 
 void Ledger::append_own(audit::Entry entry) {
   if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
@@ -188,7 +204,7 @@ void Ledger::append_own(audit::Entry entry) {
 
 bool Ledger::write_own(audit::Entry& entry) {
   entry.uid = crypto::new_entry_id(random_, clock_);
-  entry.outcome = audit::Outcome::success;
+  if (entry.outcome == audit::Outcome::none) entry.outcome = audit::Outcome::success;
   const std::string json = audit::to_json(entry, options_.instance);
   Submission submission{options_.instance, json};
   append(std::span(&submission, 1));
@@ -198,12 +214,56 @@ bool Ledger::write_own(audit::Entry& entry) {
 // A log.recovered that is not taken is not kept: the journal has not recovered, and the next
 // attempt writes its own.
 Result<void> Ledger::recover() {
+  if (std::exchange(disk_is_full_, false)) release_reserve();
   if (journal_->failed()) SR_CHECK_OK(journal_->recover());
   if (is_behind()) return fail(kBehind);
   audit::Entry recovered{.event_type = audit::EventType::log_recovered, .time_us = clock_.now_us()};
   if (!write_own(recovered)) return fail(kFailedAgain);
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
+  if (accepting()) end_failure(kJournal);
   return accepting() ? Result<void>{} : fail(kFailedAgain);
+}
+
+void Ledger::release_reserve() {
+  const Result<void> released = reserve_->release();
+  if (!released) return log::warn("audit reserve not released", {{"error", released.error()}});
+  log::error("audit log's disk is full", {{"reserve_mib", reserve_->left_bytes() >> 20}});
+  begin_failure(kReserve, "the disk is full, and the reserve in use", clock_.now_us());
+}
+
+void Ledger::refill() {
+  if (room() == Room::everyone || !reserve_->fill()) return;
+  log::info("audit log's disk has room again");
+  end_failure(kReserve);
+}
+
+bool Ledger::admits(std::string_view instance, Room room) const {
+  if (room == Room::everyone || instance == options_.instance) return true;
+  return room == Room::reserve_writers &&
+         std::ranges::find(options_.reserve_writers, instance) != options_.reserve_writers.end();
+}
+
+void Ledger::begin_failure(std::string_view control, std::string_view cause,
+                           std::int64_t since_us) {
+  const OperationId id = crypto::new_operation_id(random_, clock_);
+  if (!failures_.emplace(control, id).second) return;
+  append_own({.operation_id = id,
+              .event_type = audit::EventType::log_failure,
+              .outcome = audit::Outcome::failed,
+              .time_us = since_us,
+              .operation = std::string(cause),
+              .resources = {std::string(control)}});
+}
+
+void Ledger::end_failure(std::string_view control) {
+  const auto found = failures_.find(control);
+  if (found == failures_.end()) return;
+  const OperationId id = found->second;
+  failures_.erase(found);
+  append_own({.operation_id = id,
+              .event_type = audit::EventType::log_failure,
+              .outcome = audit::Outcome::success,
+              .resources = {std::string(control)}});
 }
 
 std::vector<std::string> Ledger::open_intents(std::string_view instance) const {

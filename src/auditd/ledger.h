@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "audit/protocol.h"
 #include "audit/tree_files.h"
 #include "auditd/grown_log.h"
+#include "auditd/reserve.h"
 #include "auditd/uid_window.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -46,6 +48,8 @@ struct LedgerOptions {
   std::string place;                // "<trust domain>/<instance>", the beginning of every origin
   audit::JournalOptions journal{};  // its directory is set from the one above
   Replay* replay = nullptr;         // outlives open(); null: nobody watches it
+  std::uint64_t reserve_bytes = 0;  // of the disk, for when it is full
+  std::vector<std::string> reserve_writers{};  // who may still write then
 };
 
 // One entry on its way into the journal.
@@ -69,18 +73,29 @@ class Ledger {
   void append(std::span<Submission> group);
   // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now is
   // written when recover() succeeds.
-  void record_own(audit::EventType type);
+  void record_own(audit::EventType type, audit::Outcome outcome = audit::Outcome::success);
 
   // False after a failed commit, until recover() succeeds, and while the files of the trees stay
   // behind by more than kUnwrittenEntriesMax.
   [[nodiscard]] bool accepting() const noexcept {
     return !refusing_ && !journal_->failed() && !is_behind();
   }
-  // Tries to take entries again. unavailable: not yet; corrupt: acknowledged entries are gone.
+  // Tries to take entries again, with room of the reserve when the disk is full. unavailable: not
+  // yet; corrupt: acknowledged entries are gone.
   [[nodiscard]] Result<void> recover();
   // Takes no entries any more, its own included: this is not the store that was signed for.
   void refuse() noexcept { refusing_ = true; }
   [[nodiscard]] bool refusing() const noexcept { return refusing_; }
+  // Whom the disk has room for; the entries of others are unavailable.
+  [[nodiscard]] Room room() const noexcept { return reserve_->room(); }
+  [[nodiscard]] bool admits(std::string_view instance, Room room) const;
+  // Takes the reserve again when the disk has room for it; then there is room for everyone.
+  void refill();
+
+  // Writes that a part of the logging (`control`: "journal") fails since `since_us` and why, and
+  // later that it no longer does (PCI DSS 10.7.3). One that is known to fail is not written again.
+  void begin_failure(std::string_view control, std::string_view cause, std::int64_t since_us);
+  void end_failure(std::string_view control);
 
   // The intents of `instance` without an outcome, by operation id: oldest first, to a millisecond.
   [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
@@ -117,6 +132,7 @@ class Ledger {
     return grown_entries_ + taken_entries_ > kUnwrittenEntriesMax;
   }
   void append_own(audit::Entry entry);
+  void release_reserve();
   // Gives `entry` its uid and outcome; false when the journal did not take it.
   bool write_own(audit::Entry& entry);
   Writer& writer_of(std::string_view instance);
@@ -130,8 +146,11 @@ class Ledger {
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
   bool refusing_ = false;
-  std::size_t grown_entries_ = 0;  // since the last take_grown()
-  std::size_t taken_entries_ = 0;  // by it, perhaps not in the files yet
+  std::optional<Reserve> reserve_;                            // since open()
+  bool disk_is_full_ = false;                                 // as the last failed commit said
+  std::map<std::string, OperationId, std::less<>> failures_;  // by control
+  std::size_t grown_entries_ = 0;                             // since the last take_grown()
+  std::size_t taken_entries_ = 0;                             // by it, perhaps not in the files yet
 };
 
 }  // namespace strongroom::auditd

@@ -242,7 +242,7 @@ TEST_F(WitnessedTest, ARolledBackStoreTakesNoEntriesAnyMore) {
   EXPECT_EQ(loop_.run_until_done(auditd->take_size(newest.origin, 99)).value(),
             Testimony::rolled_back);
   EXPECT_EQ(record(*writer, entry()).error().code(), ErrorCode::unavailable);
-  EXPECT_FALSE(auditd->ready());
+  EXPECT_EQ(auditd->not_ready(), "it was rolled back");
   ASSERT_TRUE(auditd->rolled_back());
   EXPECT_EQ(auditd->rolled_back()->size, 99U);
   stop(*writer);
@@ -252,7 +252,7 @@ TEST_F(WitnessedTest, ARolledBackStoreTakesNoEntriesAnyMore) {
   writer = client();
   EXPECT_TRUE(loop_.run_until_done(writer->connected(2s)));
   EXPECT_FALSE(writer->ready());
-  EXPECT_FALSE(auditd->ready());
+  EXPECT_EQ(auditd->not_ready(), "it was rolled back");
   stop(*writer);
   stop(auditd);
   EXPECT_EQ(journal().size(), entries) << "not even log.start";

@@ -30,16 +30,20 @@ Writer::Metrics::Metrics(Registry& registry)
       group_duration(registry.histogram("strongroom_audit_group_seconds",
                                         "Time to make a group durable.", duration_buckets_us())),
       accepting(registry.gauge("strongroom_audit_accepting", "1 while entries are taken.")),
+      reserve_used(registry.gauge("strongroom_audit_reserve_used",
+                                  "1 while the disk is full and its reserve in use.")),
       open_intents(registry.gauge("strongroom_audit_open_intents", "Intents without outcome.")),
       sequence(registry.gauge("strongroom_audit_sequence", "Entries in the journal.")) {}
 
 Writer::Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metrics,
-               std::move_only_function<void(bool)> on_state)
+               std::uint64_t quota_bytes_per_minute, std::move_only_function<void()> on_state)
     : loop_(loop),
       ledger_(std::move(ledger)),
       metrics_(metrics),
       on_state_(std::move(on_state)),
+      quotas_(quota_bytes_per_minute),
       accepting_(ledger_->accepting()),
+      room_(ledger_->room()),
       thread_([this] { run(); }) {}
 
 Writer::~Writer() { SR_CHECK(!thread_.joinable()); }
@@ -71,7 +75,10 @@ Task<std::vector<EntryStatus>> Writer::append(std::string_view instance,
     job.bytes += entry.size();
   }
   // What is turned away waits its turn too: answers keep the order of the appends.
-  if (is_full(instance, entries.size())) job.question = [](Ledger&) {};
+  if (is_full(instance, entries.size()) ||
+      !quotas_.take(instance, job.bytes, steady_clock::now())) {
+    job.question = [](Ledger&) {};
+  }
   co_await Enqueued{*this, job};
   std::vector<EntryStatus> statuses;
   statuses.reserve(job.submissions.size());
@@ -107,6 +114,28 @@ Task<void> Writer::record_stop() {
   co_await Enqueued{*this, job};
 }
 
+Task<void> Writer::record_reload(bool all) {
+  Job job;
+  job.question = [all](Ledger& ledger) {
+    ledger.record_own(audit::EventType::config_reload,
+                      all ? audit::Outcome::success : audit::Outcome::failed);
+  };
+  co_await Enqueued{*this, job};
+}
+
+Task<void> Writer::record_failure(std::string control, std::string_view cause,
+                                  std::int64_t since_us) {
+  Job job;
+  job.question = [&](Ledger& ledger) {
+    if (cause.empty()) {
+      ledger.end_failure(control);
+    } else {
+      ledger.begin_failure(control, cause, since_us);
+    }
+  };
+  co_await Enqueued{*this, job};
+}
+
 bool Writer::is_full(std::string_view instance, std::size_t more) {
   const std::lock_guard lock(mutex_);
   const auto waiting = waiting_entries_.find(instance);
@@ -129,18 +158,22 @@ void Writer::run() {
   while (!stopping_ || !waiting_.empty()) {
     publish_state();
     const auto due = [this] { return stopping_ || !waiting_.empty(); };
-    if (ledger_->accepting() || ledger_->refusing()) {
+    const bool well =
+        ledger_->refusing() || (ledger_->accepting() && ledger_->room() == Room::everyone);
+    if (well) {
       wake_.wait(lock, due);
     } else {
       wake_.wait_until(lock, next_recovery, due);
     }
     const std::vector<Job*> group = next_group();
     lock.unlock();
+    mark_busy(true);
     if (!group.empty()) write(group);
-    if (!ledger_->accepting() && !ledger_->refusing() && steady_clock::now() >= next_recovery) {
+    if (!well && steady_clock::now() >= next_recovery) {
       try_to_recover();
       next_recovery = steady_clock::now() + kRecoveryPause;
     }
+    mark_busy(false);
     lock.lock();
   }
 }
@@ -220,7 +253,21 @@ void Writer::count(std::span<const Submission> group, steady_clock::duration too
   metrics_.open_intents.set(static_cast<std::int64_t>(ledger_->open_intent_count()));
 }
 
+void Writer::mark_busy(bool busy) noexcept {
+  const auto now = steady_clock::now().time_since_epoch();
+  busy_since_ms_ = busy ? std::chrono::duration_cast<std::chrono::milliseconds>(now).count() : 0;
+}
+
+std::chrono::milliseconds Writer::busy_for() const noexcept {
+  const std::chrono::milliseconds since(busy_since_ms_.load());
+  if (since.count() == 0) return since;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             steady_clock::now().time_since_epoch()) -
+         since;
+}
+
 void Writer::try_to_recover() {
+  if (ledger_->accepting()) return ledger_->refill();
   const Result<void> recovered = ledger_->recover();
   if (recovered) {
     log::info("audit journal takes entries again");
@@ -229,12 +276,15 @@ void Writer::try_to_recover() {
   }
 }
 
-// Tells the loop when the journal has stopped or begun to take entries.
+// Tells the loop when the journal has stopped or begun to take entries, of everyone or of some.
 void Writer::publish_state() {
   const bool accepting = ledger_->accepting();
+  const Room room = ledger_->room();
   metrics_.accepting.set(accepting ? 1 : 0);
-  if (accepting_.exchange(accepting) == accepting) return;
-  loop_.post([this, accepting] { on_state_(accepting); });
+  metrics_.reserve_used.set(room == Room::everyone ? 0 : 1);
+  const bool was_accepting = accepting_.exchange(accepting);
+  const Room had_room = room_.exchange(room);
+  if (was_accepting != accepting || had_room != room) loop_.post([this] { on_state_(); });
 }
 
 }  // namespace strongroom::auditd

@@ -20,6 +20,7 @@
 #include "async/loop.h"
 #include "async/task.h"
 #include "auditd/ledger.h"
+#include "auditd/quotas.h"
 #include "base/metrics.h"
 
 namespace strongroom::auditd {
@@ -28,13 +29,15 @@ namespace strongroom::auditd {
 inline constexpr std::size_t kGroupEntriesMax = 256;
 inline constexpr std::size_t kGroupBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kWaitingEntriesMax = 16'384;  // of an instance; more: unavailable
+// A disk that takes longer than this for one group hangs.
+inline constexpr std::chrono::seconds kHangs{1};
 
 class Writer {
  public:
   // Starts the thread, which first writes log.start. `loop` and `metrics` outlive the writer.
-  // `on_state` is called on the loop when accepting() has changed.
+  // `on_state` is called on the loop when accepting() or room() has changed.
   Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metrics,
-         std::move_only_function<void(bool accepting)> on_state);
+         std::uint64_t quota_bytes_per_minute, std::move_only_function<void()> on_state);
   ~Writer();  // REQUIRES: end() was called
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -49,11 +52,23 @@ class Writer {
   [[nodiscard]] async::Task<void> refuse();
   // Writes log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
+  [[nodiscard]] async::Task<void> record_reload(bool all);
+  // As Ledger's begin_failure(), or end_failure() without a cause.
+  [[nodiscard]] async::Task<void> record_failure(std::string control, std::string_view cause,
+                                                 std::int64_t since_us);
+  [[nodiscard]] Quotas& quotas() noexcept { return quotas_; }
   // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.
   void end();
 
   // Any thread.
   [[nodiscard]] bool accepting() const noexcept { return accepting_.load(); }
+  [[nodiscard]] Room room() const noexcept { return room_.load(); }
+  // Whether entries of `instance` are taken now.
+  [[nodiscard]] bool accepts(std::string_view instance) const {
+    return accepting() && ledger_->admits(instance, room());
+  }
+  // How long the group under way has been.
+  [[nodiscard]] std::chrono::milliseconds busy_for() const noexcept;
   [[nodiscard]] bool has_grown() const noexcept { return grown_.load(); }
 
  private:
@@ -75,6 +90,7 @@ class Writer {
     Histogram& group_entries;
     Histogram& group_duration;
     Gauge& accepting;
+    Gauge& reserve_used;
     Gauge& open_intents;
     Gauge& sequence;
   };
@@ -86,12 +102,16 @@ class Writer {
   void count(std::span<const Submission> group, std::chrono::steady_clock::duration took);
   void try_to_recover();
   void publish_state();
+  void mark_busy(bool busy) noexcept;
 
   async::Loop& loop_;
   std::unique_ptr<Ledger> ledger_;  // the thread's
   Metrics metrics_;
-  std::move_only_function<void(bool)> on_state_;
+  std::move_only_function<void()> on_state_;
+  Quotas quotas_;  // the loop's
   std::atomic<bool> accepting_;
+  std::atomic<Room> room_{Room::everyone};
+  std::atomic<std::int64_t> busy_since_ms_{0};  // 0: waiting for work
   std::atomic<bool> grown_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -140,10 +140,12 @@ def test_operators_acts_are_told_with_their_user(each_deployment):
     each_deployment.strongroom("api-keys", "revoke", merchant.key_id)
     for event, resource in (("merchant.create", merchant.id), ("api_key.create", merchant.key_id),
                             ("api_key.revoke", merchant.key_id)):
-        told = [entry for entry in each_deployment.audit_entries(event_type=event)
-                if entry["resources"] == [{"uid": resource}]]
-        assert [entry["unmapped"]["phase"] for entry in told] == ["intent", "outcome"]
-        assert all(entry["actor"]["user"]["uid"].startswith("uid:") for entry in told)
+        def told():
+            return [entry for entry in each_deployment.audit_entries(event_type=event)
+                    if entry["resources"] == [{"uid": resource}]]
+        wait_until(lambda: [entry["unmapped"]["phase"] for entry in told()] ==
+                   ["intent", "outcome"], "the outcome, which nobody waits for, is written")
+        assert all(entry["actor"]["user"]["uid"].startswith("uid:") for entry in told())
 
 
 def test_denial_of_a_known_user_is_told_each_time(each_deployment):

@@ -15,6 +15,7 @@ from running_deployment import running, wait_until
 DISK_MEGABYTES = 32
 # auditd keeps two megabytes ahead of its entries: they go in before it hears of the full disk.
 FILL_SECONDS = 60
+KEY = {"name": "till", "role": "merchant_user"}
 
 DISKS = {"database": "data/vaultd", "journal": "audit"}
 
@@ -110,3 +111,41 @@ def says_journal(deployment):
     with contextlib.suppress(ConnectionError, FileNotFoundError):  # not so far yet
         return "journal" in deployment.failing_checks("auditd")
     return False
+
+
+@contextlib.contextmanager
+def with_a_reserve(deployment):
+    text = deployment.config.read_text()
+    deployment.config.write_text(text.replace("reserve_mib = 64", "reserve_mib = 32"))
+    with small_disk.under(deployment.dir / "audit", 3 * DISK_MEGABYTES):
+        yield
+
+
+def test_full_journal_disk_keeps_its_reserve_for_the_cde():
+    """Cards are taken and found while nobody else may write; all may when there is room again."""
+    with running(around=with_a_reserve) as deployment:
+        client = deployment.gateway()
+        assert deployment.stop_one("auditd") == 0
+        with small_disk.filled(deployment.dir / "audit"):
+            deployment.start_one("auditd", ready=False)
+            wait_until(lambda: deployment.is_ready("vaultd"), "vaultd writes into the reserve")
+            token = client.post("/v1/tokens", card())
+            assert token.status == 201, token
+            assert client.get(f"/v1/tokens/{token.body['id']}").status == 200
+            refused = client.post("/v1/api-keys", KEY)
+            assert (refused.status, refused.problem) == (503, "audit-unavailable"), refused
+            assert "auditd" in deployment.failing_checks("authd")
+            assert any("disk is full" in warning for warning in warnings_of(deployment))
+        wait_until(lambda: is_ready(deployment), "all may write again")
+        assert client.post("/v1/api-keys", KEY).status == 201
+        assert not any("disk is full" in warning for warning in warnings_of(deployment))
+        told = [entry["unmapped"] for entry in deployment.audit_entries(event_type="log.failure")
+                if entry["resources"] == [{"uid": "reserve"}]]
+        assert [entry["outcome"] for entry in told] == ["failed", "success"]
+        assert told[0]["operation_id"] == told[1]["operation_id"]
+        report = deployment.strongroom("audit", "verify")
+        assert report["ok"] and report["bad"] is None
+
+
+def warnings_of(deployment):
+    return deployment.admin("auditd", "GET", "/readyz")[1]["warnings"]

@@ -3,6 +3,7 @@
 
 #include <pwd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -11,6 +12,9 @@
 
 namespace strongroom::auditd {
 namespace {
+
+constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
+constexpr std::int64_t kMebibytesMax = std::int64_t{1} << 20;  // a tebibyte
 
 // A number, or the name of a user of this host.
 std::optional<uid_t> user_id(const std::string& text) {
@@ -47,6 +51,20 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
       config.witnesses.push_back(*std::move(key));
     } else {
       section.refuse("witnesses", key.error());
+    }
+  }
+  config.quota_bytes_per_minute =
+      static_cast<std::uint64_t>(section.integer("quota_mib_per_minute", 1, kMebibytesMax,
+                                                 kQuotaBytesPerMinute / kMebibyte)) *
+      kMebibyte;
+  config.reserve_bytes = static_cast<std::uint64_t>(section.integer("reserve_mib", 0, kMebibytesMax,
+                                                                    kReserveBytes / kMebibyte)) *
+                         kMebibyte;
+  config.reserve_writers = section.text_list("reserve_writers");
+  for (const std::string& instance : config.reserve_writers) {
+    if (std::ranges::find(config.writers, instance, &WriterUser::instance) ==
+        config.writers.end()) {
+      section.refuse("reserve_writers", {ErrorCode::invalid_argument, "names no writer"});
     }
   }
   SR_CHECK_OK(section.finish());

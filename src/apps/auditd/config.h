@@ -1,6 +1,7 @@
 // [auditd] of strongroom.toml.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ struct Config {
   // with names, SIGHUP cannot take over a new table.
   std::vector<WriterUser> writers;
   std::vector<audit::NoteKey> witnesses;  // vkeys of those whose cosignatures count; none: empty
+  // quota_mib_per_minute: what each of them may write; read again on SIGHUP.
+  std::uint64_t quota_bytes_per_minute = 0;
+  std::uint64_t reserve_bytes = 0;           // reserve_mib: kept of the disk for when it is full
+  std::vector<std::string> reserve_writers;  // who may write then; instances of `writers`
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };

@@ -60,6 +60,7 @@ class Worker final : public service::Worker {
               Auditd::start(loop_, *std::move(store), host_.metrics,
                             {.socket_path = host_.deployment.audit_socket_path(),
                              .users = config_.writers,
+                             .quota_bytes_per_minute = config_.quota_bytes_per_minute,
                              .expects_witness = host_.deployment.profile == Profile::production}));
     co_return Result<void>{};
   }
@@ -75,12 +76,21 @@ class Worker final : public service::Worker {
       return false;
     }
     config_.writers = std::move(config->writers);
+    config_.quota_bytes_per_minute = config->quota_bytes_per_minute;
     if (auditd_) auditd_->set_users(config_.writers);
+    if (auditd_) auditd_->set_quota(config_.quota_bytes_per_minute);
     return true;
+  }
+  void record_reload(bool all) override {
+    if (auditd_) auditd_->record_reload(all);
   }
   void readiness(service::Readiness& readiness) override {
     if (!auditd_) return readiness.add("journal", false, progress());
-    readiness.add("journal", auditd_->ready(), "the disk takes no entries");
+    const std::string_view not_ready = auditd_->not_ready();
+    readiness.add("journal", not_ready.empty(), not_ready);
+    if (auditd_->room() != Room::everyone) {
+      readiness.warn("audit log's disk is full: only reserve_writers write, as long as it lasts");
+    }
     readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
     readiness.add("history", !auditd_->rolled_back(), rolled_back());
     if (const std::string why = auditd_->unwitnessed(); !why.empty()) readiness.warn(why);
@@ -96,6 +106,8 @@ class Worker final : public service::Worker {
                         .instance = host_.deployment.instance,
                         .trust_domain = host_.deployment.trust_domain,
                         .witnesses = config_.witnesses,
+                        .reserve_bytes = config_.reserve_bytes,
+                        .reserve_writers = config_.reserve_writers,
                         .replay = &replay_},
                        std::move(signer_));
   }

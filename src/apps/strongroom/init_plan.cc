@@ -88,6 +88,9 @@ directory = "audit"
 checkpoint_key = "data/auditd/checkpoint.sealed"
 passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
+quota_mib_per_minute = 1024       # of each writer; above it is refused for a while
+reserve_mib = 64                  # of the disk, kept for when it is full
+reserve_writers = ["vaultd", "connectord-stripe"]  # who may still write then
 # Who may write, by the user that each instance runs as.
 [auditd.writers]
 vaultd = "{uid}"
