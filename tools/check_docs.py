@@ -25,7 +25,7 @@ KIND = re.compile(r'^\s*\{\w+, "([a-z-]+)", \d{3},', re.M)
 SECTION = re.compile(r'\.section\((?:"(\w+)"|(deployment\.section))\)')
 READER = re.compile(
     r'\w+\.(?:text|text_or|choice|integer|flag|path|path_or_empty|secret|text_list|table'
-    r'|subsection)\("(\w+)"|read_(?:address|connectors)\(section, "(\w+)"'
+    r'|subsection)\("(\w+)"|read_(?:address|addresses|connectors)\(section, "(\w+)"'
     r'|database_url\(deployment, section, "(\w+)"|(read_credentials\(section)')
 DOCUMENTED_SECTION = re.compile(r"^### \[([\w.-]+)\]$", re.M)
 

@@ -200,9 +200,14 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::client(const TlsOptions& o
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
 }
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::client_of_hosts(std::string_view ca_pem) {
+Result<std::shared_ptr<const TlsContext>> TlsContext::client_of_hosts(std::string_view ca_pem,
+                                                                      const TlsOptions& own) {
   auto impl = std::make_unique<Impl>();
   SR_TRY(impl->context, new_context(TLS_client_method()));
+  if (!own.certificate_pem.empty()) {
+    SR_CHECK_OK(use_certificate(impl->context.get(), own));
+    SR_CHECK_OK(use_key(impl->context.get(), own.key_pem));
+  }
   SR_CHECK_OK(believe(impl->context.get(), ca_pem, false));
   SSL_CTX_set_verify(impl->context.get(), SSL_VERIFY_PEER, nullptr);
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));

@@ -32,10 +32,11 @@ class TlsContext {
   // certificate outside its time, or a missing part.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(const TlsOptions& options);
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsOptions& options);
-  // For a client without a certificate, of servers that no SPIFFE name but their host's name
-  // proves, below a CA of one's own: the public listener, processors' stand-ins. invalid_argument.
+  // For a client of servers that no SPIFFE name but their host's name proves, below a CA that is
+  // named: the public listener, processors, sinks of the audit log. `own` is the certificate and
+  // key that the client shows; empty: none. invalid_argument.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client_of_hosts(
-      std::string_view ca_pem);
+      std::string_view ca_pem, const TlsOptions& own = {});
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

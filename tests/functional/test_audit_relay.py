@@ -10,12 +10,15 @@ import subprocess
 import urllib.parse
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import api
 import leak_scan
 import tlog
+from certificates import Authority, Leaf
 from deployment import BIN
 from running_deployment import running, wait_until
+from tls_sink import TlsSink
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +232,90 @@ def test_the_index_is_made_anew_when_it_is_gone(shop):
     assert after == before
     wait_until(lambda: metric(deployment, "strongroom_audit_index_lag_entries") == 0, "no lag")
     assert metric(deployment, "strongroom_audit_bytes_free") > 0
+
+
+SYSLOG = re.compile(rb'<(\d+)>1 (\S+) (\S+) (\S+) - (\S+) '
+                    rb'\[tlog@32473 origin="([^"]+)" index="(\d+)" leaf="([^"]+)"\] (\{.*\})',
+                    re.DOTALL)
+
+
+def exported(records):
+    """Entries by (origin, index); each record is whole and has its entry's leaf hash."""
+    entries = {}
+    for record in records:
+        _, _, _, app, event, origin, index, leaf, entry = SYSLOG.fullmatch(record).groups()
+        assert base64.b64decode(leaf) == tlog.leaf_hash(entry)
+        facts = json.loads(entry)
+        assert facts["unmapped"]["event_type"].encode() == event
+        assert facts["actor"]["app_uid"].encode() == app
+        entries[(origin.decode(), int(index))] = entry
+    return entries
+
+
+def lookups(entries, token):
+    return sum(token.encode() in entry and b"token.lookup" in entry for entry in entries)
+
+
+@pytest.fixture
+def exporting(deployment):
+    """A sink that audit-relay sends syslog to, and a file of NDJSON: (sink, file)."""
+    authority = Authority.of(deployment)
+    sink = TlsSink(authority.issue(Leaf(usage=(ExtendedKeyUsageOID.SERVER_AUTH,))),
+                   deployment.dir / "tls/ca/ca.crt")
+    own = authority.issue(Leaf())
+    folder = deployment.dir / "data/exports"
+    folder.mkdir()
+    text = deployment.config.read_text()
+    tables = f"""
+[audit-relay.export.siem]
+format = "syslog"
+destination = "tls://localhost:{sink.port}"
+ca = "tls/ca/ca.crt"
+certificate = "{own.certificate}"
+key = "{own.key}"
+
+[audit-relay.export.copy]
+format = "ndjson"
+destination = "file:{folder}/audit.ndjson"
+"""
+    named = text.replace('data = "data/audit-relay"',
+                         'exporters = ["siem", "copy"]\ndata = "data/audit-relay"')
+    deployment.config.write_text(named + tables)
+    assert deployment.stop_one("audit-relay") == 0
+    deployment.start_one("audit-relay")
+    yield sink, folder / "audit.ndjson"
+    deployment.config.write_text(text)
+    assert deployment.stop_one("audit-relay") == 0
+    deployment.start_one("audit-relay")
+    sink.close()
+
+
+def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
+    deployment = shop.deployment
+    sink, file = exporting
+    shop.checked.get(f"/v1/tokens/{shop.token}")
+    known = len(deployment.audit_entries(event_type="token.lookup", gateway_token=shop.token))
+    wait_until(lambda: lookups(exported(sink.taken()).values(), shop.token) >= known, "all sent")
+    sink.die()
+    shop.checked.get(f"/v1/tokens/{shop.token}")
+    wait_until(lambda: "export siem: its sink takes nothing" in
+               deployment.admin("audit-relay", "GET", "/readyz")[1]["warnings"], "the warning")
+    assert deployment.is_ready("audit-relay")  # nothing else waits for it
+    sink.revive()
+    wait_until(lambda: lookups(exported(sink.taken()).values(), shop.token) >= known + 1,
+               "all sent again")
+    origins = {}
+    for origin, index in exported(sink.taken()):
+        origins.setdefault(origin, set()).add(index)
+    assert all(found == set(range(len(found))) for found in origins.values())
+    copies = wait_until(lambda: lookups(lines := file.read_bytes().splitlines(), shop.token) >=
+                        known + 1 and lines, "the file")
+    for record in map(json.loads, copies):
+        entry = json.dumps(record["entry"], separators=(",", ":"), ensure_ascii=False).encode()
+        assert base64.b64encode(tlog.leaf_hash(entry)).decode() == record["leaf_hash"]
+    told = deployment.audit_entries(event_type="log.export")
+    assert {tuple(resource["uid"] for resource in entry["resources"]) for entry in told} == {
+        ("siem", f"tls://localhost:{sink.port}"), ("copy", f"file:{file}")}
 
 
 def test_without_auditd_nothing_is_shown_and_all_comes_back(shop):

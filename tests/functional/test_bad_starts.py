@@ -152,6 +152,21 @@ def test_an_absent_file_is_named(made, daemon, before):
     assert str(made.dir / "nowhere/it") in said
 
 
+@pytest.mark.parametrize("keys, said", [
+    ('destination = "udp://siem:514"', "must be tls://HOST:PORT or file:PATH"),
+    ('destination = "tls://siem"', "must be a host and a port"),
+    ('destination = "tls://localhost:6514"', "'ca'"),
+    ('destination = "tls://localhost:6514", ca = "nowhere/ca.crt"', "nowhere/ca.crt"),
+    ('destination = "file:here"', "absolute path"),
+    ('destination = "file:/nowhere/audit.log"', "/nowhere: no such folder"),
+    ('destination = "file:/tmp/x", format = "xml"', "'format'"),
+])
+def test_an_exporter_that_cannot_be(made, keys, said):
+    data = 'data = "data/audit-relay"'
+    table = f"export.siem = {{ {keys} }}"
+    assert said in reason(made, "audit-relay", (data, f'{data}\nexporters = ["siem"]\n{table}'))
+
+
 @pytest.mark.parametrize("daemon", ["authd", "gatewayd", "vaultd"])
 def test_the_folder_of_a_moved_database_is_named(made, daemon):
     said = reason(made, daemon, (f"sqlite:data/{daemon}/", "sqlite:/nowhere/data/"))

@@ -1,5 +1,8 @@
 // audit-relay: shows the audit log to those whom it concerns. It reads what auditd writes and can
 // write none of it.
+#include <unistd.h>
+
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -11,6 +14,7 @@
 #include "connected/relay/schema.h"
 #include "sandbox/audit_relay.h"
 #include "service/daemon.h"
+#include "service/outside_host.h"
 #include "storage/migrations.h"
 
 namespace strongroom::audit_relay {
@@ -29,7 +33,30 @@ connected::relay::WatchMetrics metrics_of(Registry& registry) {
                                        "Free on the file system of the audit log.")};
 }
 
+Start<void> require_folder(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return {};
+  return start_failure(folder, {ErrorCode::not_found, "no such folder"});
+}
+
 std::string index_url(const Config& config) { return "sqlite:" + config.data + "/index.db"; }
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+// What a sink needs, so that a bad one ends the start: its folder or its certificates. And where it
+// is, for inside the sandbox nobody can be asked.
+Start<void> prepare(Export& sink) {
+  if (sink.is_file()) return require_folder(folder_of(sink.file.path));
+  if (const auto tls = load_export_tls(sink); !tls) return start_failure(sink.ca_path, tls.error());
+  if (!sink.addresses.empty() || !service::needs_look_up(sink.host.host)) return {};
+  auto addresses = service::look_up(sink.host.host);
+  if (!addresses) return start_failure(sink.host.host, addresses.error());
+  sink.addresses = *std::move(addresses);
+  return {};
+}
 
 class Service final : public service::Service {
  public:
@@ -37,6 +64,7 @@ class Service final : public service::Service {
       : shared_{.host = host,
                 .config = std::move(config),
                 .auditd_uid = auditd,
+                .host_name = host_name(),
                 .watch = metrics_of(host.metrics),
                 .index_lag =
                     host.metrics.gauge("strongroom_audit_index_lag_entries",
@@ -46,15 +74,27 @@ class Service final : public service::Service {
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
     const Config& config = shared_.config;
-    return sandbox::enter_audit_relay(
-        {.config_folder = deployment.config_folder(),
-         .credential_paths = {folder_of(deployment.ca_path),
-                              folder_of(config.credentials.certificate_path),
-                              folder_of(config.credentials.key_path),
-                              folder_of(deployment.ticket_keys_path)},
-         .audit_folder = config.directory,
-         .data_folders = {config.data},
-         .listen_ports = {config.listen.port}});
+    sandbox::AuditRelayPaths paths{
+        .config_folder = deployment.config_folder(),
+        .credential_paths = {folder_of(deployment.ca_path),
+                             folder_of(config.credentials.certificate_path),
+                             folder_of(config.credentials.key_path),
+                             folder_of(deployment.ticket_keys_path)},
+        .audit_folder = config.directory,
+        .data_folders = {config.data},
+        .listen_ports = {config.listen.port}};
+    for (const Export& sink : config.exports) {
+      if (sink.is_file()) {
+        paths.data_folders.push_back(folder_of(sink.file.path));
+        continue;
+      }
+      paths.connect_ports.push_back(sink.host.port);
+      for (const std::string& path :
+           {sink.ca_path, sink.credentials.certificate_path, sink.credentials.key_path}) {
+        paths.credential_paths.push_back(folder_of(path));  // of nothing: nothing
+      }
+    }
+    return sandbox::enter_audit_relay(paths);
   }
 
   // It may connect to Unix sockets, for auditd's intake is one.
@@ -69,7 +109,9 @@ class Service final : public service::Service {
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
     SR_TRY(auto verifier, service::load_ticket_verifier(shared_.host.deployment, shared_.clock));
     SR_TRY(auto database, storage::open(loop, {.url = index_url(shared_.config)}));
-    return std::make_unique<Worker>(loop, shared_, std::move(database), std::move(verifier));
+    auto worker = std::make_unique<Worker>(loop, shared_, std::move(database), std::move(verifier));
+    SR_CHECK_OK(worker->open_exports());
+    return worker;
   }
 
  private:
@@ -78,12 +120,9 @@ class Service final : public service::Service {
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
-  for (const std::string& folder : {config.directory, config.data}) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(folder, error)) {
-      return start_failure(folder, {ErrorCode::not_found, "no such folder"});
-    }
-  }
+  SR_CHECK_OK(require_folder(config.directory));
+  SR_CHECK_OK(require_folder(config.data));
+  for (Export& sink : config.exports) SR_CHECK_OK(prepare(sink));
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);

@@ -58,6 +58,21 @@ connected::relay::RouteParts Worker::parts() noexcept {
           .clock = shared_.clock};
 }
 
+Result<void> Worker::open_exports() {
+  SR_TRY(exports_,
+         make_exports(shared_.config, {.loop = loop_,
+                                       .pool = pool_,
+                                       .files = files_,
+                                       .watch = watch_,
+                                       .recorder = audit_.client(),
+                                       .random = shared_.random,
+                                       .clock = shared_.clock,
+                                       .metrics = shared_.host.metrics,
+                                       .place = shared_.host.deployment.trust_domain + "/auditd",
+                                       .host = shared_.host_name}));
+  return {};
+}
+
 void Worker::add_admin_routes(http::Router& router) {
   connected::relay::add_operator_routes(router, parts());
 }
@@ -70,6 +85,7 @@ async::Task<Result<void>> Worker::start() {
                                                      [this] { return audit_.record_start(); }));
   if (stopping_) co_return Result<void>{};
   recorded_ = true;
+  for (RunningExport& one : exports_) async::spawn(keep_running(*one.exporter));
   co_return listener_.open(shared_.host.deployment, shared_.config.listen,
                            shared_.config.credentials);
 }
@@ -85,6 +101,7 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   watch_.stop();
   indexer_.stop();
+  for (RunningExport& one : exports_) one.exporter->stop();
   co_await listener_.drain();
   while (running_ > 0) co_await loop_.sleep_for(kStopStep);
   co_await audit_.close();
@@ -103,6 +120,11 @@ void Worker::readiness(service::Readiness& readiness) {
   readiness.add("recovery", recorded_, "its start is not in the audit log yet");
   readiness.add("log", watch_.readable(), "the audit folder cannot be read");
   readiness.add("index", indexer_.keeps_up(), "its database takes nothing");
+  for (const RunningExport& one : exports_) {
+    if (one.exporter->failing()) {
+      readiness.warn("export " + one.exporter->name() + ": its sink takes nothing");
+    }
+  }
   if (indexer_.met_damage()) readiness.warn("audit log: an entry cannot be read; verify it");
   if (watch_.readable() && watch_.nearly_full()) {
     readiness.warn("audit log: less than a tenth of its file system is free");

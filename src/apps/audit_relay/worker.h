@@ -4,8 +4,11 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "apps/audit_relay/config.h"
+#include "apps/audit_relay/exports.h"
 #include "async/blocking_pool.h"
 #include "async/loop.h"
 #include "audit/files.h"
@@ -29,6 +32,7 @@ struct Shared {
   service::Host& host;
   Config config;
   uid_t auditd_uid;
+  std::string host_name;  // of this machine
   connected::relay::WatchMetrics watch;
   Gauge& index_lag;
   SystemClock clock{};
@@ -39,6 +43,9 @@ class Worker final : public service::Worker {
  public:
   Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Database> database,
          http::TicketVerifier verifier);
+
+  // Before start(). Errors of make_exports.
+  [[nodiscard]] Result<void> open_exports();
 
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
@@ -63,6 +70,7 @@ class Worker final : public service::Worker {
   connected::relay::LogWatch watch_;
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
+  std::vector<RunningExport> exports_;
   service::InnerListener listener_;
   bool recorded_ = false;  // the start is in the log
   bool stopping_ = false;

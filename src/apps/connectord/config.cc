@@ -1,19 +1,11 @@
 // The keys of [connectord.NAME], each once.
 #include "apps/connectord/config.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "base/try.h"
+#include "service/outside_host.h"
 
 namespace strongroom::connectord {
 namespace {
-
-constexpr std::size_t kHostBytesMax = 253;  // RFC 1035 section 2.3.4
-
-bool is_host_character(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-}
 
 void read_roles(ConfigSection& section, Config& config) {
   for (const std::string& role : section.text_list("roles")) {
@@ -32,19 +24,13 @@ void read_roles(ConfigSection& section, Config& config) {
 
 Processor read_processor(ConfigSection& section) {
   Processor processor;
-  if (auto host = parse_host(section.text("host"))) {
+  if (auto host = service::parse_host(section.text("host"))) {
     processor.host = std::move(host->host);
     processor.port = host->port;
   } else {
     section.refuse("host", host.error());
   }
-  processor.addresses = section.text_list("addresses");
-  for (const std::string& address : processor.addresses) {
-    if (!service::parse_address(address.find(':') == std::string::npos ? address + ":1"
-                                                                       : "[" + address + "]:1")) {
-      section.refuse("addresses", {ErrorCode::invalid_argument, "takes IP addresses only"});
-    }
-  }
+  processor.addresses = service::read_addresses(section, "addresses");
   processor.ca_path = section.path("ca");
   processor.answer_timeout =
       std::chrono::milliseconds(section.integer("answer_timeout_ms", 100, 120'000, 30'000));
@@ -53,23 +39,6 @@ Processor read_processor(ConfigSection& section) {
 }
 
 }  // namespace
-
-Result<service::Address> parse_host(std::string_view text) {
-  constexpr Error kNotAHost{ErrorCode::invalid_argument,
-                            "must be a host and a port, as api.stripe.com:443"};
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon > kHostBytesMax) {
-    return fail(kNotAHost);
-  }
-  service::Address host{.host = std::string(text.substr(0, colon)), .port = 0};
-  const std::string_view port = text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), host.port);
-  if (error != std::errc{} || end != port.data() + port.size() || host.port == 0 ||
-      !std::ranges::all_of(host.host, is_host_character)) {
-    return fail(kNotAHost);
-  }
-  return host;
-}
 
 ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section(deployment.section));

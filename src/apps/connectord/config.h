@@ -37,7 +37,4 @@ struct Config {
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };
 
-// "api.stripe.com:443": a name in lower case or an IPv4 address, and a port. invalid_argument.
-[[nodiscard]] Result<service::Address> parse_host(std::string_view text);
-
 }  // namespace strongroom::connectord

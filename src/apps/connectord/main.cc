@@ -1,8 +1,5 @@
 // connectord: one processor's connector. The only process that speaks to the processor, and the
 // only one that can use its credentials.
-#include <arpa/inet.h>
-#include <netdb.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +12,7 @@
 #include "cde/connectors/seal_key.h"
 #include "sandbox/connectord.h"
 #include "service/daemon.h"
+#include "service/outside_host.h"
 
 namespace strongroom::connectord {
 namespace {
@@ -70,33 +68,6 @@ class Service final : public service::Service {
   Shared shared_;
 };
 
-bool needs_look_up(const Processor& processor) {
-  in_addr address{};
-  return processor.addresses.empty() && processor.host != "localhost" &&
-         ::inet_pton(AF_INET, processor.host.c_str(), &address) != 1;
-}
-
-// The addresses of a name, now: inside the sandbox nobody can be asked. SOCK_STREAM, so that each
-// address comes once.
-Result<std::vector<std::string>> look_up(const std::string& name) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0) {
-    return fail({ErrorCode::unavailable, "its name is not known; `addresses` would say where"});
-  }
-  std::vector<std::string> addresses;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0,
-                      NI_NUMERICHOST) == 0) {
-      addresses.emplace_back(text.data());
-    }
-  }
-  ::freeaddrinfo(found);
-  return addresses;
-}
-
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   SR_TRY(const SecretBytes passphrase,
@@ -109,8 +80,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   if (!tls) return start_failure(text_of(config.credentials), tls.error());
   const auto processor_tls = load_processor_tls(config.processor);
   if (!processor_tls) return start_failure(config.processor.ca_path, processor_tls.error());
-  if (needs_look_up(config.processor)) {
-    auto addresses = look_up(config.processor.host);
+  if (config.processor.addresses.empty() && service::needs_look_up(config.processor.host)) {
+    auto addresses = service::look_up(config.processor.host);
     if (!addresses) return start_failure(config.processor.host, addresses.error());
     config.processor.addresses = *std::move(addresses);
   }

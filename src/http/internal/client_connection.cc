@@ -128,6 +128,15 @@ async::Task<IoStatus> ClientConnection::write(std::span<const std::byte> bytes) 
   co_return IoStatus::done;
 }
 
+async::Task<Result<void>> ClientConnection::send(std::span<const std::byte> bytes,
+                                                 std::chrono::milliseconds timeout) {
+  deadline_.arm(timeout);
+  const IoStatus status = co_await write(bytes);
+  deadline_.disarm();
+  if (status != IoStatus::done) co_return fail(connect_failure(status));
+  co_return Result<void>{};
+}
+
 // A small request goes out as one record by one system call. Its body may be card data, so what
 // joins the two lies in the arena, and is wiped when the last byte is with the kernel.
 async::Task<IoStatus> ClientConnection::write_request(std::string_view head,

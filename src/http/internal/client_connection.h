@@ -38,6 +38,10 @@ class ClientConnection {
   // `head` is the request's head, ready to go out. Errors as Client::send says.
   async::Task<Outcome> exchange(std::string_view head, const ClientRequest& request,
                                 const ClientOptions& options);
+  // Writes all of `bytes`, within `timeout`, and waits for no answer. unavailable,
+  // permission_denied; then the connection is of no more use.
+  async::Task<Result<void>> send(std::span<const std::byte> bytes,
+                                 std::chrono::milliseconds timeout);
   // False when the peer has closed, or has sent what nobody asked for.
   [[nodiscard]] bool is_alive();
   // Says goodbye; the connection is not used after.
