@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/strongroom/admin_call.h"
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/checkpoint.h"
@@ -155,6 +156,23 @@ class Export {
   fs::path out_;
 };
 
+// Has audit-relay record that `log` is exported, before it is; kOk also where none runs, which is
+// said.
+int record_export(const Context& context, const std::string& log) {
+  const std::size_t dash = log.rfind('-');
+  if (dash == std::string::npos) return kOk;  // no log's name: there is nothing to export
+  const auto answer =
+      call_admin(context.directory, "audit-relay", http::Method::post,
+                 fmt::format("/v1/exports/{}/{}", log.substr(0, dash), log.substr(dash + 1)));
+  if (!answer) {
+    fmt::print(stderr, "strongroom: {}: its export is not recorded: audit-relay does not run\n",
+               log);
+    return kOk;
+  }
+  if (answer->status == 204 || answer->status == 404) return kOk;
+  return failed(kNotReachable, fmt::format("{}: not exported, for that cannot be recorded", log));
+}
+
 int not_exported(std::string_view log, const Error& error) {
   switch (error.code()) {
     case ErrorCode::not_found:
@@ -232,7 +250,6 @@ int export_logs(const Context& context, const ExportOptions& options) {
   if (!paths) return paths.error();
   const auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
-  ask_for_checkpoints(context);
   audit::PosixFiles files;
   std::vector<std::string> logs{options.log};
   if (options.log.empty()) {
@@ -240,6 +257,10 @@ int export_logs(const Context& context, const ExportOptions& options) {
     if (!all) return not_exported(paths->directory, all.error());
     logs = *std::move(all);
   }
+  for (const std::string& log : logs) {
+    if (const int status = record_export(context, log); status != kOk) return status;
+  }
+  ask_for_checkpoints(context);
   Export to(files, paths->directory, *key, options.out);
   std::vector<audit::Checkpoint> checkpoints;
   for (const std::string& log : logs) {

@@ -16,8 +16,8 @@ struct ExportOptions {
 // Writes each log to OUT/<owner>/<shard> as its newest checkpoint has it, `checkpoint` as the last
 // file, and `vkey`, its key; OUT/audit.vkey is the operator log's. What an earlier export has left
 // there is checked and kept, so that an interrupted one goes on, and a later one adds what is new;
-// kCheckFailed, with all left as it is, when that is another history. Needs no daemon; asks
-// auditd to sign first where it runs.
+// kCheckFailed, with all left as it is, when that is another history. Needs no daemon; where
+// they run, audit-relay first records log.export in each log, and auditd signs for that, too.
 int export_logs(const Context& context, const ExportOptions& options);
 
 // Derives every log of the export in `folder` anew from its entries and names the first bad file.

@@ -139,4 +139,16 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
 }
 
+async::Task<Response> record_export(RouteParts parts, Request& request) {
+  constexpr std::string_view kOperation = "POST /v1/exports/{owner}/{shard}";
+  Admitted admitted = co_await admit(parts, request, kOperation);
+  if (admitted.refused) co_return *std::move(admitted.refused);
+  Reading reading{.operation = kOperation,
+                  .owner = std::string(owner_of(admitted.log)),
+                  .resources = {admitted.log},
+                  .type = audit::EventType::log_export};
+  Response done{.status = 204, .headers = {}, .body = {}};
+  co_return co_await answer_recorded(parts, request, std::move(reading), std::move(done));
+}
+
 }  // namespace strongroom::connected::relay

@@ -12,5 +12,7 @@ namespace strongroom::connected::relay {
 [[nodiscard]] async::Task<http::Response> show_checkpoint(RouteParts parts, http::Request& request);
 [[nodiscard]] async::Task<http::Response> show_tile(RouteParts parts, http::Request& request);
 [[nodiscard]] async::Task<http::Response> show_proof(RouteParts parts, http::Request& request);
+// The operator's tool is about to export the log: 204 once log.export is in it.
+[[nodiscard]] async::Task<http::Response> record_export(RouteParts parts, http::Request& request);
 
 }  // namespace strongroom::connected::relay

@@ -45,7 +45,7 @@ async::Task<Result<void>> record_reading(RouteParts parts, const Request& reques
                                          bool success) {
   audit::Entry entry;
   entry.uid = crypto::new_entry_id(parts.random, parts.clock);
-  entry.event_type = audit::EventType::log_read;
+  entry.event_type = reading.type;
   entry.outcome = success ? audit::Outcome::success : audit::Outcome::failed;
   entry.time_us = parts.clock.now_us();
   entry.user = user_of(request);

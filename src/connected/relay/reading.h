@@ -49,9 +49,10 @@ struct Reading {
   std::string_view operation;
   std::string owner{};
   std::vector<std::string> resources{};
+  audit::EventType type = audit::EventType::log_read;
 };
-// Writes the log.read entry, into the log of the owner that was read, so that a merchant sees who
-// did; durable on return. unavailable: nothing may be answered (PCI DSS 10.2.1.3).
+// Writes the entry of its type, into the log of the owner that was read, so that a merchant sees
+// who did; durable on return. unavailable: nothing may be answered (PCI DSS 10.2.1.3).
 [[nodiscard]] async::Task<Result<void>> record_reading(RouteParts parts,
                                                        const http::Request& request,
                                                        Reading reading, bool success);

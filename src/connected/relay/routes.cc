@@ -55,14 +55,15 @@ void add_service_routes(http::Router& router, RouteParts parts) {
 }
 
 void add_operator_routes(http::Router& router, RouteParts parts) {
-  const auto add = [&](std::string_view pattern, Act act) {
-    router.add({.method = Method::get,
+  const auto add = [&](Method method, std::string_view pattern, Act act) {
+    router.add({.method = method,
                 .pattern = pattern,
                 .identities = {http::kLocal},
                 .handler = handler(parts, act)});
   };
-  add("/v1/entries", search_entries);
-  add("/v1/entries/tail", tail_entries);
+  add(Method::get, "/v1/entries", search_entries);
+  add(Method::get, "/v1/entries/tail", tail_entries);
+  add(Method::post, "/v1/exports/{owner}/{shard}", record_export);
 }
 // NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
 

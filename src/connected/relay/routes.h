@@ -17,8 +17,9 @@ namespace strongroom::connected::relay {
 // Another merchant's logs are 404. Every reading and every denial is audited before it is answered.
 void add_service_routes(http::Router& router, RouteParts parts);
 
-// For the admin socket: GET /v1/entries (with ?merchant=) and GET /v1/entries/tail?after=, which
-// waits a few seconds for what is new.
+// For the admin socket: GET /v1/entries (with ?merchant=), GET /v1/entries/tail?after=, which waits
+// a few seconds for what is new, and POST /v1/exports/{owner}/{shard}, which the operator's tool
+// sends before it exports that log.
 void add_operator_routes(http::Router& router, RouteParts parts);
 
 }  // namespace strongroom::connected::relay

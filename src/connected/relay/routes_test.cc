@@ -101,8 +101,9 @@ class RoutesTest : public testing::RelayTest {
     http::Request request(head, {}, edge, "req");
     return wait(services_.dispatch(request));
   }
-  http::Response as_operator(std::string_view target) {
-    const http::Head head = head_of(target);
+  http::Response as_operator(std::string_view target, http::Method method = http::Method::get) {
+    http::Head head = head_of(target);
+    head.method = method;
     const http::Peer peer{.source = "unix", .uid = 1000};
     http::Request request(head, {}, peer, "req");
     return wait(operators_.dispatch(request));
@@ -247,6 +248,19 @@ TEST_F(RoutesTest, ASearchGoesOnAfterItsPage) {
   ASSERT_EQ(second.at("data").as_array().size(), 1);
   EXPECT_NE(first.at("data"), second.at("data"));
   EXPECT_TRUE(second.at("next").is_null());
+}
+
+TEST_F(RoutesTest, AnExportIsRecordedInTheLogThatIsExported) {
+  EXPECT_EQ(as_operator("/v1/exports/mer_2/2026", http::Method::post).status, 204);
+  ASSERT_EQ(recorder_.entries.size(), 1);
+  const audit::Entry& entry = recorder_.entries[0];
+  EXPECT_EQ(entry.event_type, EventType::log_export);
+  EXPECT_EQ(entry.user, "uid:1000");
+  EXPECT_EQ(entry.merchant_id, "mer_2");
+  EXPECT_EQ(entry.resources, std::vector<std::string>{"mer_2-2026"});
+  EXPECT_EQ(as_operator("/v1/exports/mer_2/x", http::Method::post).status, 404);
+  recorder_.available = false;
+  EXPECT_EQ(as_operator("/v1/exports/mer_2/2026", http::Method::post).status, 503);
 }
 
 TEST_F(RoutesTest, OperatorsSearchAllLogsAndFollow) {
