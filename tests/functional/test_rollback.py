@@ -21,14 +21,33 @@ class WatchedDeployment(Deployment):
         self.create()
         self.witness = Witness(parent)
         self.process = None
+        self.relay = None
         self.request = parent / "request"
         self.answer = parent / "answer"
         self.audit = self.dir / "audit"
 
+    def configure(self, section, line):
+        before, head, after = self.config.read_text().partition(f"\n[{section}]")
+        self.config.write_text(before + head + after.replace("\n", f"\n{line}\n", 1))
+
     def configure_witness(self):
-        before, section, after = self.config.read_text().partition("\n[auditd]")
-        after = after.replace("\n", f'\nwitnesses = ["{self.witness.vkey}"]\n', 1)
-        self.config.write_text(before + section + after)
+        self.configure("auditd", f'witnesses = ["{self.witness.vkey}"]')
+
+    def connect_witness(self):
+        """The relay may reach it from now on."""
+        self.witness.know((self.dir / "public/audit.vkey").read_text().strip())
+        self.witness.start()
+        self.configure("audit-relay", f'witnesses = {{ w1 = "127.0.0.1:{self.witness.port}" }}\n'
+                                      f'witness_ca = "{self.witness.ca_cert}"')
+
+    def start_both(self):
+        self.start_auditd()
+        self.relay = self.start("audit-relay")
+
+    def stop_all(self):
+        for process in (self.relay, self.process, self.witness.process):
+            if process:
+                stop(process)
 
     def start_auditd(self):
         self.process = self.start("auditd")
@@ -82,8 +101,7 @@ def watched():
     with folder() as parent:
         deployment = WatchedDeployment(parent)
         yield deployment
-        if deployment.process:
-            stop(deployment.process)
+        deployment.stop_all()
 
 
 def test_without_a_witness_it_says_that_nobody_could_tell(watched):
@@ -139,6 +157,36 @@ def test_store_that_was_rolled_back_is_refused_from_then_on(watched, tmp_path):
     assert watched.readyz()[0] == 200
     watched.be_witnessed()
     assert watched.warnings() == []
+
+
+def test_relay_has_each_start_witnessed_and_brings_what_contradicts_it(watched, tmp_path):
+    watched.configure_witness()
+    watched.connect_witness()
+    for copy in ("older", "newer"):
+        watched.start_both()
+        wait_until(lambda: watched.warnings() == [], "a witness has seen this run")
+        assert stop(watched.relay) == 0 and stop(watched.process) == 0
+        shutil.copytree(watched.audit, tmp_path / copy)
+    watched.put_back(tmp_path / "older")
+    watched.start_both()
+    wait_until(lambda: not watched.checks()["history"], "the store is refused")
+    assert watched.readyz()[0] == 503
+    assert stop(watched.relay) == 0 and stop(watched.process) == 0
+    watched.put_back(tmp_path / "newer")
+    watched.start_both()
+    wait_until(lambda: watched.warnings() == [], "the newer copy is the log that was seen")
+    assert watched.checks()["history"]
+
+
+def test_witness_that_is_away_holds_up_nothing(watched):
+    watched.configure_witness()
+    watched.connect_witness()
+    watched.witness.kill()
+    watched.start_both()
+    wait_until(lambda: "witness not reached" in watched.log_path("audit-relay").read_text(),
+               "the relay says so")
+    assert watched.readyz()[0] == 200 and watched.warnings()[0].startswith("unwitnessed since")
+    assert stop(watched.relay) == 0
 
 
 def test_a_size_alone_is_believed(watched):

@@ -95,6 +95,14 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.directory = section.path("directory");
   config.data = section.path("data");
   SR_TRY(config.exports, read_exports(section));
+  for (const auto& [name, text] : section.table("witnesses")) {
+    if (const auto where = service::parse_address(text)) {
+      config.witnesses.emplace(name, *where);
+    } else {
+      section.refuse("witnesses", where.error());
+    }
+  }
+  if (!config.witnesses.empty()) config.witness_ca = section.path("witness_ca");
   SR_CHECK_OK(section.finish());
   return config;
 }

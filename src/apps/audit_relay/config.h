@@ -1,6 +1,7 @@
 // [audit-relay] of strongroom.toml.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct Config {
   std::string directory;  // of the audit log, which auditd writes
   std::string data;       // data: folder of its own
   std::vector<Export> exports;
+  // witnesses = { name = "address:port" }, which serve HTTPS; none: the files are carried.
+  std::map<std::string, service::Address> witnesses;
+  std::string witness_ca;  // PEM file of who may say who they are; empty without witnesses
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };

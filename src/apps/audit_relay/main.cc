@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "apps/audit_relay/config.h"
 #include "apps/audit_relay/worker.h"
+#include "base/file.h"
 #include "base/try.h"
 #include "connected/relay/schema.h"
 #include "sandbox/audit_relay.h"
@@ -24,6 +26,8 @@ using service::folder_of;
 using service::Host;
 using service::Start;
 using service::start_failure;
+
+constexpr std::size_t kCaBytesMax = std::size_t{1} << 20;
 
 connected::relay::WatchMetrics metrics_of(Registry& registry) {
   return {.checkpoint_age_seconds =
@@ -58,9 +62,17 @@ Start<void> prepare(Export& sink) {
   return {};
 }
 
+// Null without witnesses.
+Result<std::shared_ptr<const http::TlsContext>> tls_to_witnesses(const Config& config) {
+  if (config.witnesses.empty()) return std::shared_ptr<const http::TlsContext>{};
+  SR_TRY(const std::string ca, read_file(config.witness_ca, kCaBytesMax));
+  return http::TlsContext::client_of_hosts(ca);
+}
+
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config, uid_t auditd)
+  Service(Host& host, Config config, uid_t auditd,
+          std::shared_ptr<const http::TlsContext> witness_tls)
       : shared_{.host = host,
                 .config = std::move(config),
                 .auditd_uid = auditd,
@@ -68,8 +80,8 @@ class Service final : public service::Service {
                 .watch = metrics_of(host.metrics),
                 .index_lag =
                     host.metrics.gauge("strongroom_audit_index_lag_entries",
-                                       "Signed entries that the search index does not have yet.")} {
-  }
+                                       "Signed entries that the search index does not have yet."),
+                .witness_tls = std::move(witness_tls)} {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     const service::Deployment& deployment = shared_.host.deployment;
@@ -94,6 +106,7 @@ class Service final : public service::Service {
         paths.credential_paths.push_back(folder_of(path));  // of nothing: nothing
       }
     }
+    for (const auto& [name, where] : config.witnesses) paths.connect_ports.push_back(where.port);
     return sandbox::enter_audit_relay(paths);
   }
 
@@ -130,7 +143,9 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   // The index is made here, for all of it follows from the log.
   const auto made = storage::migrate_at(index_url(config), connected::relay::migrations());
   if (!made) return start_failure(config.data + "/index.db", made.error());
-  return std::make_unique<Service>(host, std::move(config), *auditd);
+  auto witness_tls = tls_to_witnesses(config);
+  if (!witness_tls) return start_failure(config.witness_ca, witness_tls.error());
+  return std::make_unique<Service>(host, std::move(config), *auditd, *std::move(witness_tls));
 }
 
 }  // namespace

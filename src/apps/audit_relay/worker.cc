@@ -41,6 +41,24 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
                 .lag = shared.index_lag}),
       listener_(loop, std::move(verifier)) {
   add_service_routes(listener_.router(), parts());
+  add_witnesses();
+}
+
+void Worker::add_witnesses() {
+  for (const auto& [name, where] : shared_.config.witnesses) {
+    witnesses_.push_back(
+        std::make_unique<connected::relay::WitnessClient>(connected::relay::WitnessClient::Parts{
+            .loop = loop_,
+            .pool = pool_,
+            .files = files_,
+            .directory = shared_.config.directory,
+            .watch = watch_,
+            .name = name,
+            .witness = {.host = where.host, .port = where.port, .tls = shared_.witness_tls},
+            .auditd = {.host = "localhost",
+                       .unix_path = shared_.host.deployment.run_path("auditd.admin.sock"),
+                       .unix_users = {shared_.auditd_uid}}}));
+  }
 }
 
 connected::relay::RouteParts Worker::parts() noexcept {
@@ -81,6 +99,7 @@ async::Task<Result<void>> Worker::start() {
   SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
   async::spawn(keep_running(watch_));
   async::spawn(keep_running(indexer_));
+  for (const auto& witness : witnesses_) async::spawn(keep_running(*witness));
   SR_CO_CHECK_OK(co_await service::repeat_until_done(loop_, stopping_,
                                                      [this] { return audit_.record_start(); }));
   if (stopping_) co_return Result<void>{};
@@ -102,6 +121,7 @@ async::Task<void> Worker::drain() {
   watch_.stop();
   indexer_.stop();
   for (RunningExport& one : exports_) one.exporter->stop();
+  for (const auto& witness : witnesses_) witness->stop();
   co_await listener_.drain();
   while (running_ > 0) co_await loop_.sleep_for(kStopStep);
   co_await audit_.close();

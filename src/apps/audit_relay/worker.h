@@ -18,6 +18,7 @@
 #include "connected/relay/log_watch.h"
 #include "connected/relay/routes.h"
 #include "connected/relay/search_index.h"
+#include "connected/relay/witness_client.h"
 #include "crypto/random.h"
 #include "http/ticket.h"
 #include "service/audit_link.h"
@@ -35,6 +36,7 @@ struct Shared {
   std::string host_name;  // of this machine
   connected::relay::WatchMetrics watch;
   Gauge& index_lag;
+  std::shared_ptr<const http::TlsContext> witness_tls{};  // null without witnesses
   SystemClock clock{};
   crypto::SystemRandom random{};
 };
@@ -56,6 +58,7 @@ class Worker final : public service::Worker {
 
  private:
   connected::relay::RouteParts parts() noexcept;
+  void add_witnesses();
   // Runs a part that goes on until it is stopped.
   template <class Part>
   async::Task<void> keep_running(Part& part);
@@ -71,6 +74,7 @@ class Worker final : public service::Worker {
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
   std::vector<RunningExport> exports_;
+  std::vector<std::unique_ptr<connected::relay::WitnessClient>> witnesses_;
   service::InnerListener listener_;
   bool recorded_ = false;  // the start is in the log
   bool stopping_ = false;

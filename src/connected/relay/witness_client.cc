@@ -1,0 +1,161 @@
+// Submitting, and bringing back.
+#include "connected/relay/witness_client.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "audit/lines.h"
+#include "audit/log_reader.h"
+#include "audit/logs.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+#include "crypto/hash.h"
+
+namespace strongroom::connected::relay {
+
+using async::Task;
+
+namespace {
+
+constexpr int kCosigned = 200;
+constexpr int kNotTheLast = 409;
+constexpr int kInconsistent = 422;
+constexpr Error kRefused{ErrorCode::permission_denied, "witness refuses the checkpoint"};
+constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of the protocol"};
+constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
+
+// The operator's log that grows now, and its size; empty while none is signed.
+std::pair<std::string, std::uint64_t> operators(const LogSizes& sizes) {
+  std::pair<std::string, std::uint64_t> newest;
+  for (const auto& [name, size] : sizes) {
+    if (audit::is_operators(name)) newest = {name, size};  // ascending: by time
+  }
+  return newest;
+}
+
+std::string json(const boost::json::object& object) { return boost::json::serialize(object); }
+
+}  // namespace
+
+WitnessClient::WitnessClient(Parts parts)
+    : parts_(std::move(parts)),
+      witness_(parts_.loop, parts_.witness),
+      auditd_(parts_.loop, parts_.auditd) {}
+
+bool WitnessClient::has_news() const {
+  const auto [name, size] = operators(parts_.watch.state().signed_sizes);
+  return size > 0 && (name != log_ || size != told_size_);
+}
+
+Task<void> WitnessClient::run() {
+  auto pause = parts_.pause;
+  auto next = std::chrono::steady_clock::now();
+  while (!stopping_) {
+    co_await parts_.loop.sleep_for(kStep);
+    if (stopping_ || !has_news() || std::chrono::steady_clock::now() < next) continue;
+    const Result<void> done = co_await hand_in();
+    if (!done && !stopping_) {
+      failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
+    }
+    pause =
+        done ? parts_.pause
+             : std::min<std::chrono::milliseconds>(2 * pause, std::chrono::milliseconds(kPauseMax));
+    next = std::chrono::steady_clock::now();
+    if (!again_) next += pause;
+  }
+  co_await witness_.close();
+  co_await auditd_.close();
+}
+
+Task<Result<void>> WitnessClient::hand_in() {
+  again_ = false;
+  const std::string name = operators(parts_.watch.state().signed_sizes).first;
+  if (name != log_) {
+    log_ = name;
+    old_size_ = audit::cosigned_size(parts_.directory, name);
+    told_size_ = 0;
+  }
+  auto work = [this]() -> Result<audit::Submission> {
+    SR_TRY(audit::LogReader log, audit::LogReader::open(parts_.files, parts_.directory, log_));
+    return audit::make_submission(log, old_size_);
+  };
+  Result<audit::Submission> submission = co_await parts_.pool.run(parts_.loop, std::move(work));
+  if (!submission && old_size_ > 0) {  // known of another history: the witness will tell
+    old_size_ = 0;
+    co_return fail(submission.error());
+  }
+  if (!submission) co_return fail(submission.error());
+  http::ClientRequest request{.method = http::Method::post,
+                              .target = "/add-checkpoint",
+                              .body = as_bytes(submission->body)};
+  request.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+  const auto response = co_await witness_.send(request);
+  if (!response) co_return fail(response.error());
+  co_return co_await answer(*submission, *response);
+}
+
+Task<Result<void>> WitnessClient::answer(const audit::Submission& submission,
+                                         const http::ClientResponse& response) {
+  if (response.status == kInconsistent) co_return co_await contradicted(submission, 0);
+  if (response.status == kNotTheLast) {
+    std::string_view text(response.body);
+    const auto size = audit::parse_decimal(audit::take_line(text));
+    if (!size) co_return fail(kNoAnswer);
+    co_return co_await contradicted(submission, *size);
+  }
+  if (response.status != kCosigned) co_return fail(kRefused);
+  SR_CO_TRY(const std::string note, audit::with_cosignatures(submission.note, response.body));
+  std::string body = json({{"note", note}});
+  SR_CO_CHECK_OK(co_await tell_auditd(std::move(body)));
+  old_size_ = submission.checkpoint.size;
+  told_size_ = submission.checkpoint.size;
+  co_return Result<void>{};
+}
+
+// The witness has cosigned something else last. Its checkpoint, which this log's key has signed,
+// proves more than the size that it says.
+Task<Result<void>> WitnessClient::contradicted(const audit::Submission& submission,
+                                               std::uint64_t size) {
+  const std::string& origin = submission.checkpoint.origin;
+  const std::string target = fmt::format("/{}/checkpoint", hex(crypto::sha256(as_bytes(origin))));
+  const http::ClientRequest request{.method = http::Method::get, .target = target};
+  const auto newest = co_await witness_.send(request);
+  Result<bool> told = fail(kRefused);
+  if (newest && newest->status == kCosigned) {
+    std::string note = json({{"note", newest->body}});
+    told = co_await tell_auditd(std::move(note));
+  }
+  if (!told && size > 0) {
+    std::string claim = json({{"origin", origin}, {"size", size}});
+    told = co_await tell_auditd(std::move(claim));
+  }
+  if (!told) co_return fail(told.error());
+  if (*told || size == 0 || size > submission.checkpoint.size) {
+    told_size_ = submission.checkpoint.size;  // saying it again changes nothing
+  } else {
+    again_ = old_size_ != size;
+    old_size_ = size;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<bool>> WitnessClient::tell_auditd(std::string body) {
+  http::ClientRequest request{
+      .method = http::Method::post, .target = "/v1/witness", .body = as_bytes(body)};
+  request.headers.emplace_back("Content-Type", "application/json");
+  const auto response = co_await auditd_.send(request);
+  if (!response) co_return fail(response.error());
+  if (response->status != kCosigned) co_return fail(kNotHeard);
+  const bool rolled_back = response->body.find("rolled_back") != std::string::npos;
+  if (rolled_back) {
+    log::error("a witness has seen another audit log than is here", {{"witness", parts_.name}});
+  }
+  co_return rolled_back;
+}
+
+}  // namespace strongroom::connected::relay
