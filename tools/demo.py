@@ -318,7 +318,8 @@ class Demo:
         page = PROOF_PAGE if PROOF_PAGE.exists() else f"{PROOF_PAGE}, once ./dev web has built it"
         return (f"{len(written)} entries, each in the signed tree; the first is also checked by"
                 f" {SECOND_VERIFIER.name}, which shares no code with us:\n"
-                f"    {written[0]['proof']}\n    To be looked at in a browser with {page}")
+                f"    {written[0]['proof']}\n"
+                f"    --keep DIR keeps it, to be looked at in a browser with {page}")
 
     def run(self):
         begin = time.monotonic()
