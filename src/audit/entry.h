@@ -3,6 +3,7 @@
 // never serialized again. docs/formats/audit-entry.md gives the form byte by byte.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -57,6 +58,9 @@ enum class EventType : std::uint8_t {
   log_failure,
   log_read,
   log_export,
+  log_checkpoint,  // auditd alone writes these two
+  log_break,
+  log_archive,
   service_start,
   service_stop,
 };
@@ -74,6 +78,8 @@ enum class Outcome : std::uint8_t { none, success, done, not_done, failed, denie
 [[nodiscard]] std::string_view name(Outcome outcome) noexcept;
 // OCSF activity_id: 1 Create, 2 Read, 3 Update, 4 Delete, 99 Other.
 [[nodiscard]] int activity_id(EventType type) noexcept;
+
+using TreeRoot = std::array<std::byte, 32>;  // SHA-256
 
 // Entry is plain text and ids; it must never hold a card number, a CVC or a secret. Empty text is
 // left out of the JSON unless the member says otherwise.
@@ -101,6 +107,10 @@ struct Entry {
   // log.recovered: the journal's segment before and after the cut.
   std::optional<std::uint64_t> old_size_bytes{};
   std::optional<std::uint64_t> new_size_bytes{};
+  // log.checkpoint and log.break: what the log whose origin is the resource had come to here.
+  std::optional<std::uint64_t> tree_size{};
+  std::optional<TreeRoot> tree_root{};
+  std::string reason{};  // log.break: as the operator gave it
 };
 
 // The entry's JSON: at most kEntryBytesMax bytes, one line, members in a fixed order. Text that

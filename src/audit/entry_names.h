@@ -54,6 +54,9 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::log_failure, "log.failure", kOther},
     EventTypeRow{EventType::log_read, "log.read", kRead},
     EventTypeRow{EventType::log_export, "log.export", kRead},
+    EventTypeRow{EventType::log_checkpoint, "log.checkpoint", kOther},
+    EventTypeRow{EventType::log_break, "log.break", kOther},
+    EventTypeRow{EventType::log_archive, "log.archive", kOther},
     EventTypeRow{EventType::service_start, "service.start", kOther},
     EventTypeRow{EventType::service_stop, "service.stop", kOther},
 };
@@ -90,9 +93,14 @@ constexpr int status_id(Outcome outcome) noexcept {
 
 // OCSF severity_id: 1 Informational, 2 Low, 3 Medium, 4 High.
 constexpr int severity_id(EventType type, Outcome outcome) noexcept {
-  if (type == EventType::log_recovered) return 4;
+  if (type == EventType::log_recovered || type == EventType::log_break) return 4;
   if (type == EventType::access_denied || outcome == Outcome::denied) return 3;
   return status_id(outcome) == 2 || outcome == Outcome::unknown ? 2 : 1;
+}
+
+// What these say must be so at their place in the journal, which only its writer knows.
+constexpr bool auditd_alone_writes(EventType type) noexcept {
+  return type == EventType::log_checkpoint || type == EventType::log_break;
 }
 
 // Which outcomes fit which phase.

@@ -6,6 +6,7 @@
 #include "audit/entry_names.h"
 #include "audit/entry_text.h"
 #include "audit/entry_view.h"
+#include "base/encoding.h"
 #include "base/pan_scan.h"
 #include "base/try.h"
 
@@ -68,6 +69,16 @@ class Cursor {
     ok_ = ok_ && parsed.has_value();
     if (ok_) out = *parsed;
     if (ok_) at_ += kIdSize;
+    return *this;
+  }
+  // In base64, of which it has one form.
+  Cursor& root(TreeRoot& out) {
+    constexpr std::size_t kRootSize = 44;
+    const std::string_view text = json_.substr(std::min(at_, json_.size()), kRootSize);
+    const auto parsed = parse_base64(text);
+    ok_ = ok_ && parsed && parsed->size() == out.size() && base64(*parsed) == text;
+    if (ok_) std::ranges::copy(*parsed, out.begin());
+    if (ok_) at_ += kRootSize;
     return *this;
   }
   template <class Number>
@@ -176,6 +187,9 @@ void read_unmapped(Cursor& in, EntryView& entry, Derived& derived) {
   read_optional(in, R"(,"count":)", entry.count);
   read_optional(in, R"(,"old_size_bytes":)", entry.old_size_bytes);
   read_optional(in, R"(,"new_size_bytes":)", entry.new_size_bytes);
+  read_optional(in, R"(,"tree_size":)", entry.tree_size);
+  if (in.maybe(R"(,"tree_root":")")) in.root(entry.tree_root.emplace()).literal("\"");
+  read_optional(in, R"(,"reason":")", entry.reason);
   in.literal(R"(,"timestamp":")").unchecked_text(entry.timestamp);
   in.literal("\"}}");
 }
@@ -246,7 +260,10 @@ Result<Entry> parse_entry(std::string_view json) {
               .request_id = unescaped(view.request_id),
               .count = view.count,
               .old_size_bytes = view.old_size_bytes,
-              .new_size_bytes = view.new_size_bytes};
+              .new_size_bytes = view.new_size_bytes,
+              .tree_size = view.tree_size,
+              .tree_root = view.tree_root,
+              .reason = unescaped(view.reason)};
   for (std::size_t i = 0; i < view.resource_count; ++i) {
     entry.resources.push_back(unescaped(view.resources[i]));
   }

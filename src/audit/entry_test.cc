@@ -43,7 +43,10 @@ Entry full_entry() {
           .request_id = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee",
           .count = 3,
           .old_size_bytes = 20,
-          .new_size_bytes = 10};
+          .new_size_bytes = 10,
+          .tree_size = 7,
+          .tree_root = TreeRoot{std::byte{0xff}},
+          .reason = "restored"};
 }
 
 Entry small_entry() {
@@ -62,7 +65,9 @@ TEST(EntryTest, WritesExactlyTheDocumentedForm) {
       R"("operation_id":"01000000-0000-7000-8000-000000000002","outcome":"done",)"
       R"("gateway_token":"tok_a","merchant_id":"mer_1","connector_id":"stripe","bin":"424242",)"
       R"("last4":"4242","request_id":"0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee","count":3,)"
-      R"("old_size_bytes":20,"new_size_bytes":10,"timestamp":"2026-11-21T22:00:00.123Z"}})");
+      R"("old_size_bytes":20,"new_size_bytes":10,"tree_size":7,)"
+      R"("tree_root":"/wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","reason":"restored",)"
+      R"("timestamp":"2026-11-21T22:00:00.123Z"}})");
 }
 
 TEST(EntryTest, LeavesOutWhatIsEmptyAndDerivesTheRest) {
@@ -86,6 +91,9 @@ TEST(EntryTest, ParseGivesBackWhatWasWritten) {
     EXPECT_EQ(parsed->resources, entry.resources);
     EXPECT_EQ(parsed->user, entry.user);
     EXPECT_EQ(parsed->count, entry.count);
+    EXPECT_EQ(parsed->tree_size, entry.tree_size);
+    EXPECT_EQ(parsed->tree_root, entry.tree_root);
+    EXPECT_EQ(parsed->reason, entry.reason);
   }
 }
 

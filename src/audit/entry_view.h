@@ -25,7 +25,9 @@ struct EntryView {
   std::array<std::string_view, kResourcesMax> resources;
   std::size_t resource_count = 0;
   std::string_view gateway_token, merchant_id, connector_id, bin, last4, request_id;
-  std::optional<std::uint64_t> count, old_size_bytes, new_size_bytes;
+  std::optional<std::uint64_t> count, old_size_bytes, new_size_bytes, tree_size;
+  std::optional<TreeRoot> tree_root;
+  std::string_view reason;
 };
 
 // invalid_argument: not the one form (detail: the byte offset where reading stopped), or text that

@@ -6,6 +6,7 @@
 #include "audit/entry.h"
 #include "audit/entry_names.h"
 #include "audit/entry_text.h"
+#include "base/encoding.h"
 #include "base/pan_scan.h"
 
 namespace strongroom::audit {
@@ -138,7 +139,11 @@ void write_unmapped(Writer& out, const Entry& entry) {
       .optional_text(R"(,"request_id":")", entry.request_id)
       .optional_number(R"(,"count":)", entry.count)
       .optional_number(R"(,"old_size_bytes":)", entry.old_size_bytes)
-      .optional_number(R"(,"new_size_bytes":)", entry.new_size_bytes);
+      .optional_number(R"(,"new_size_bytes":)", entry.new_size_bytes)
+      .optional_number(R"(,"tree_size":)", entry.tree_size);
+  // A hash is written as it is: by chance its digits may look like anything.
+  if (entry.tree_root) out.raw(R"(,"tree_root":")").raw(base64(*entry.tree_root)).raw("\"");
+  out.optional_text(R"(,"reason":")", entry.reason);
   out.raw(R"(,"timestamp":")").raw(timestamp(entry.time_us / 1000).view()).raw("\"}}");
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/try.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMerchantIdBytesMax = 64;
 constexpr std::size_t kYearDigits = 4;
+constexpr std::size_t kSecondsEnd = 19;  // of 2026-11-22T15:00:00.000Z
 
 bool is_id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -19,6 +21,15 @@ bool is_id_character(char c) {
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// 2026 or 2026.20261122T150000Z
+bool is_shard(std::string_view text) {
+  constexpr std::string_view kForm = "0000.00000000T000000Z";
+  if (text.size() != kYearDigits && text.size() != kForm.size()) return false;
+  return std::ranges::equal(text, kForm.substr(0, text.size()), [](char c, char form) {
+    return form == '0' ? is_digit(c) : c == form;
+  });
+}
 
 }  // namespace
 
@@ -31,16 +42,33 @@ bool is_operators(std::string_view log_name) noexcept {
   return log_name.starts_with(kOperator) && log_name.substr(kOperator.size()).starts_with('-');
 }
 
-void log_name(const EntryView& entry, std::string& out) {
-  out.assign(names_a_log(entry.merchant_id) ? entry.merchant_id : kOperator);
-  out += '-';
-  out += entry.timestamp.substr(0, kYearDigits);
+std::string_view log_owner(const EntryView& entry) noexcept {
+  return names_a_log(entry.merchant_id) ? entry.merchant_id : kOperator;
 }
 
-std::string log_name(const EntryView& entry) {
-  std::string name;
-  log_name(entry, name);
-  return name;
+std::string break_time(std::string_view timestamp) {
+  std::string time;
+  std::ranges::copy_if(timestamp.substr(0, kSecondsEnd), std::back_inserter(time),
+                       [](char c) { return is_digit(c) || c == 'T'; });
+  time += 'Z';
+  return time;
+}
+
+const std::string& LogNames::of(const EntryView& entry) {
+  const std::string_view year = entry.timestamp.substr(0, kYearDigits);
+  name_.assign(log_owner(entry));
+  name_ += '-';
+  name_ += year;
+  const bool breaks = entry.event_type == EventType::log_break;
+  if (breaks || year <= std::string_view(broken_at_).substr(0, kYearDigits)) {
+    name_ += '.';
+    name_ += breaks ? break_time(entry.timestamp) : broken_at_;
+  }
+  return name_;
+}
+
+void LogNames::took(const EntryView& entry) {
+  if (entry.event_type == EventType::log_break) broken_at_ = break_time(entry.timestamp);
 }
 
 std::string log_origin(std::string_view place, std::string_view name) {
@@ -74,9 +102,8 @@ Result<std::string> name_of_origin(std::string_view place, std::string_view orig
 bool is_log_name(std::string_view name) noexcept {
   const std::size_t dash = name.rfind('-');
   if (dash == std::string_view::npos) return false;
-  const std::string_view owner = name.substr(0, dash), year = name.substr(dash + 1);
-  return (owner == kOperator || names_a_log(owner)) && year.size() == kYearDigits &&
-         std::ranges::all_of(year, is_digit);
+  const std::string_view owner = name.substr(0, dash), shard = name.substr(dash + 1);
+  return (owner == kOperator || names_a_log(owner)) && is_shard(shard);
 }
 
 void LogGrowth::join(LogGrowth later) {
@@ -93,9 +120,14 @@ void LogGrowth::join(LogGrowth later) {
   places.insert(places.end(), later.places.begin(), later.places.end());
 }
 
-Log& Logs::append(const EntryView& entry, const Hash& leaf, const FramePlace& place) {
-  log_name(entry, name_);
-  Log& log = logs_[name_];
+Log& Logs::of(const EntryView& entry) {
+  const std::string& name = names_.of(entry);
+  if (const auto found = logs_.find(name); found != logs_.end()) return found->second;
+  return logs_.emplace(name, Log{.name = name, .tree = {}, .growth = {}}).first->second;
+}
+
+void Logs::append(Log& log, const EntryView& entry, const Hash& leaf, const FramePlace& place) {
+  names_.took(entry);
   LogGrowth& growth = log.growth;
   if (growth.empty()) growth.old_size = log.tree.size();
   log.tree.append(leaf, [&growth](unsigned level, const Hash& hash) {
@@ -103,7 +135,30 @@ Log& Logs::append(const EntryView& entry, const Hash& leaf, const FramePlace& pl
     growth.levels[level].push_back(hash);
   });
   growth.places.push_back(place);
-  return log;
+  if (log.tree.size() == 1) note_newest(log);
+}
+
+// Shards ascend as their names do.
+void Logs::note_newest(const Log& log) {
+  const std::string_view owner = std::string_view(log.name).substr(0, log.name.rfind('-'));
+  const auto [found, is_first] = newest_.emplace(owner, &log);
+  if (!is_first && found->second->name < log.name) found->second = &log;
+}
+
+const Log* Logs::newest_of(std::string_view owner) const {
+  const auto found = newest_.find(owner);
+  return found == newest_.end() ? nullptr : found->second;
+}
+
+Log* Logs::find(std::string_view name) {
+  const auto found = logs_.find(name);
+  return found == logs_.end() ? nullptr : &found->second;
+}
+
+void Logs::restore(Log log) {
+  const std::string name = log.name;
+  const auto [placed, is_new] = logs_.insert_or_assign(name, std::move(log));
+  note_newest(placed->second);
 }
 
 }  // namespace strongroom::audit

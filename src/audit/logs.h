@@ -26,19 +26,41 @@ inline constexpr std::string_view kOperator = "operator";
 // True for the name of an operator's log.
 [[nodiscard]] bool is_operators(std::string_view log_name) noexcept;
 
-// Name of the log that `entry` belongs to: "<merchant id or operator>-<year>", UTC.
-[[nodiscard]] std::string log_name(const EntryView& entry);
-// The same into `out`, for paths that look at every entry.
-void log_name(const EntryView& entry, std::string& out);
+// Whose log `entry` belongs to: its merchant id, or kOperator.
+[[nodiscard]] std::string_view log_owner(const EntryView& entry) noexcept;
 
-// Where logs stand: "<trust domain>/<instance>"; an origin is "<place>/<owner>/<year>".
+// 20261122T150000Z of a timestamp, 2026-11-22T15:00:00.000Z.
+[[nodiscard]] std::string break_time(std::string_view timestamp);
+
+// LogNames names the log of each entry of a journal, read in order: "<owner>-<shard>". A shard is
+// the entry's year, UTC; from a log.break on, its year and those before it are
+// "<year>.<time of the break>", as in 2026.20261122T150000Z: what was signed for under the plain
+// names may be of another history.
+class LogNames {
+ public:
+  LogNames() = default;
+  // Goes on as one that gave `broken_at`.
+  explicit LogNames(std::string broken_at) : broken_at_(std::move(broken_at)) {}
+  // Of what is the journal's next entry if it comes to stand there; valid until the next call.
+  [[nodiscard]] const std::string& of(const EntryView& entry);
+  // `entry` is in the journal.
+  void took(const EntryView& entry);
+  // The time of the last log.break; empty when there was none.
+  [[nodiscard]] const std::string& broken_at() const noexcept { return broken_at_; }
+
+ private:
+  std::string broken_at_;
+  std::string name_;
+};
+
+// Where logs stand: "<trust domain>/<instance>"; an origin is "<place>/<owner>/<shard>".
 [[nodiscard]] std::string log_origin(std::string_view place, std::string_view log_name);
 // The place in an origin; invalid_argument.
 [[nodiscard]] Result<std::string> place_of_origin(std::string_view origin);
 // The name of the log in an origin at `place`; invalid_argument.
 [[nodiscard]] Result<std::string> name_of_origin(std::string_view place, std::string_view origin);
 
-// True for what log_name() gives for some entry.
+// True for what LogNames gives for some entry.
 [[nodiscard]] bool is_log_name(std::string_view name) noexcept;
 
 // What a log has gained since somebody last took this, for its files (tree_files.h).
@@ -54,16 +76,29 @@ struct LogGrowth {
 inline constexpr std::size_t kGrowthBytesPerEntry = sizeof(Hash) + sizeof(FramePlace);
 
 struct Log {
+  std::string name;
   MerkleTree tree;
   LogGrowth growth;
+  std::uint64_t recorded_size = 0;  // as the newest log.checkpoint says
 };
 
 // All logs by name. One thread.
 class Logs {
  public:
-  // Appends an entry, given as its leaf hash and place, to its log, which begins with its first
-  // entry.
-  Log& append(const EntryView& entry, const Hash& leaf, const FramePlace& place);
+  Logs() = default;
+  explicit Logs(std::string broken_at) : names_(std::move(broken_at)) {}
+
+  // The log of what is the journal's next entry if it comes to stand there; without entries when
+  // this is its first one. Valid as long as *this.
+  Log& of(const EntryView& entry);
+  // The entry is in the journal: appends its leaf hash and place to `log`, which is of(entry).
+  void append(Log& log, const EntryView& entry, const Hash& leaf, const FramePlace& place);
+  // The newest of the owner's logs that has an entry; null when none has.
+  [[nodiscard]] const Log* newest_of(std::string_view owner) const;
+  // Null when there is none of this name.
+  [[nodiscard]] Log* find(std::string_view name);
+  // Puts back a log that was taken from elsewhere. REQUIRES: none of its name has an entry.
+  void restore(Log log);
 
   struct TextHash {
     using is_transparent = void;
@@ -74,12 +109,14 @@ class Logs {
   using Map = std::unordered_map<std::string, Log, TextHash, std::equal_to<>>;
   [[nodiscard]] Map& all() noexcept { return logs_; }
   [[nodiscard]] const Map& all() const noexcept { return logs_; }
-  // Name of the log that the last append() went to.
-  [[nodiscard]] const std::string& last_name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& broken_at() const noexcept { return names_.broken_at(); }
 
  private:
+  void note_newest(const Log& log);
+
+  LogNames names_;
   Map logs_;
-  std::string name_;
+  std::unordered_map<std::string, const Log*, TextHash, std::equal_to<>> newest_;  // by owner
 };
 
 }  // namespace strongroom::audit

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "audit/checkpoint_files.h"
+#include "audit/entry_names.h"
 #include "audit/entry_view.h"
 #include "audit/journal_reader.h"
 #include "audit/logs.h"
@@ -159,7 +160,17 @@ class Verification {
     }
     ++report_.entries;
     note_intent(*view, frame.sequence);
-    log_name(*view, name_);
+    name_ = names_.of(*view);
+    if (!agrees_with_its_tree(*view)) {
+      const JournalPlace at = place_of(frame, reader);
+      report_.bad = BadPlace{.what = "a recorded checkpoint differs from its log",
+                             .file = at.file,
+                             .offset_bytes = at.offset_bytes,
+                             .sequence = at.sequence,
+                             .log = name_};
+      return {};
+    }
+    names_.took(*view);
     SR_TRY(LogState * log, log_named(name_));
     if (!log->has_suspect) {
       log->suspect = place_of(frame, reader);
@@ -168,6 +179,15 @@ class Verification {
     }
     log->tree.append(leaf_hash_of_input(frame.leaf_input));
     return check_root(*log);
+  }
+
+  // Whether an entry that says what a log had come to when it was written tells the truth.
+  bool agrees_with_its_tree(const EntryView& view) const {
+    if (!auditd_alone_writes(view.event_type)) return true;
+    const auto name = name_of_origin(place_, view.resources[0]);
+    const auto log = name ? logs_.find(*name) : logs_.end();
+    return log != logs_.end() && view.tree_size == log->second.tree.size() &&
+           view.tree_root == log->second.tree.root();
   }
 
   // Where the frame that next() just gave begins.
@@ -281,7 +301,8 @@ class Verification {
   const std::int64_t signed_before_ms_;
   std::unordered_map<std::string, LogState, Logs::TextHash, std::equal_to<>> logs_;
   std::map<std::string, Open, std::less<>> open_;  // by instance
-  std::string name_;                               // of the log that the current entry belongs to
+  LogNames names_;
+  std::string name_;  // of the log that the current entry belongs to
   VerifyReport report_;
 };
 

@@ -27,8 +27,7 @@ class VerifyTest : public testing::Test {
  protected:
   VerifyTest() : folder_(testing::TempDir() + "sr_verify_XXXXXX") {
     SR_CHECK(::mkdtemp(folder_.data()) != nullptr);
-    fs::create_directory(folder_ + "/checkpoints");
-    write(path("last-signed"), "");
+    start_anew();
   }
   ~VerifyTest() override { fs::remove_all(folder_); }
 
@@ -54,10 +53,18 @@ class VerifyTest : public testing::Test {
     SR_CHECK((*journal)->commit().has_value());
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const std::string json = to_json(entries[i]);
-      logs_.append(*read_entry(json), leaf_hash_of_input((*journal)->leaf_input(i)),
+      const auto view = read_entry(json);
+      logs_.append(logs_.of(*view), *view, leaf_hash_of_input((*journal)->leaf_input(i)),
                    (*journal)->frame_place(i));
     }
     if (sign) sign_all();
+  }
+
+  void start_anew() {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_ + "/checkpoints");
+    write(path("last-signed"), "");
+    logs_ = {};
   }
 
   void sign_all() {
@@ -258,6 +265,30 @@ TEST_F(VerifyTest, CatchesALostRecordAndAnotherKey) {
   EXPECT_TRUE(verify().ok());
   signer_ = *crypto::Ed25519Signer::generate(random_);
   EXPECT_FALSE(verify().ok());
+}
+
+TEST_F(VerifyTest, NamesARecordedCheckpointThatIsNotTrue) {
+  for (const bool wrong_root : {false, true}) {
+    Entry recorded = entry();
+    recorded.event_type = EventType::log_checkpoint;
+    recorded.instance = "auditd";
+    recorded.resources = {log_origin(kPlace, "mer_1-2026")};
+    append({entry("mer_1")}, false);
+    const Log* log = logs_.find("mer_1-2026");
+    recorded.tree_size = log->tree.size();
+    recorded.tree_root = log->tree.root();
+    append({recorded}, true);
+    EXPECT_TRUE(verify().ok());
+    if (!wrong_root) recorded.tree_size = *recorded.tree_size + 1;
+    if (wrong_root) recorded.tree_root->at(0) ^= std::byte{1};
+    append({recorded}, true);
+    const VerifyReport report = verify();
+    ASSERT_FALSE(report.ok());
+    EXPECT_EQ(report.bad->what, "a recorded checkpoint differs from its log");
+    EXPECT_EQ(report.bad->sequence, 3U);
+    EXPECT_EQ(report.bad->log, "operator-2026");
+    if (!wrong_root) start_anew();
+  }
 }
 
 // A journal that is written while it is read: the first looks at its second page come too early,

@@ -105,9 +105,14 @@ Auditd::~Auditd() { SR_CHECK(ticking_ == 0); }
 // The first checkpoint, which has log.start, at once: no witness can have seen it before.
 Task<void> Auditd::sign_regularly() {
   auto last = steady_clock::now() - options_.checkpoint_interval;
+  auto recorded = steady_clock::now();
   while (!draining_) {
     warn_daily();
     co_await loop_.sleep_for(kTick);
+    if (steady_clock::now() - recorded >= options_.record_interval) {
+      recorded = steady_clock::now();
+      co_await writer_->record_checkpoints();
+    }
     const bool work = writer_->has_grown() || !unsigned_.empty();
     if (!work || steady_clock::now() - last < options_.checkpoint_interval) continue;
     last = steady_clock::now();
@@ -144,7 +149,10 @@ std::string_view Auditd::not_ready() const noexcept {
   return writer_->accepting() ? std::string_view() : "the disk takes no entries";
 }
 
-Task<Result<std::size_t>> Auditd::checkpoint_now() { return sign(); }
+Task<Result<std::size_t>> Auditd::checkpoint_now() {
+  co_await writer_->record_checkpoints();
+  co_return co_await sign();
+}
 
 Task<Result<std::size_t>> Auditd::sign() {
   while (busy_) co_await loop_.sleep_for(kPoll);
@@ -235,6 +243,7 @@ Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
   while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
+  co_await writer_->record_checkpoints();
   co_await writer_->record_stop();
   const auto outcome = co_await sign();
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});

@@ -57,6 +57,8 @@ struct AuditdOptions {
   // Say so in the log, at the start and once a day, where no witness is set. One that is set and
   // has not answered is always told of.
   bool expects_witness = false;
+  // Between two log.checkpoint entries of one log.
+  std::chrono::milliseconds record_interval{60'000};
 };
 
 // Belongs to one Loop's thread.
@@ -91,7 +93,8 @@ class Auditd {
   }
   // Writes config.reload; `all`: whether all of it was taken over.
   void record_reload(bool all);
-  // Signs a checkpoint of every log that has grown; gives their number. conflict, unavailable.
+  // Records what the merchants' logs have come to in the operator's, and signs a checkpoint of
+  // every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
   // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
   // store was rolled back.

@@ -20,12 +20,13 @@ TEST_F(AuditdTest, RecordsBetweenStartAndStop) {
   stop(*writer);
   stop(auditd);
   const auto entries = journal();
-  ASSERT_EQ(entries.size(), 3U);
+  ASSERT_EQ(entries.size(), 4U);
   EXPECT_EQ(entries[0].event_type, audit::EventType::log_start);
   EXPECT_EQ(entries[0].instance, "auditd");
   EXPECT_EQ(entries[1].uid, mine.uid);
   EXPECT_EQ(entries[1].instance, "vaultd");
-  EXPECT_EQ(entries[2].event_type, audit::EventType::log_stop);
+  EXPECT_EQ(entries[2].event_type, audit::EventType::log_checkpoint) << "of the merchant's log";
+  EXPECT_EQ(entries[3].event_type, audit::EventType::log_stop);
 }
 
 Task<void> record_into(audit::Client& client, audit::Entry entry, int& left, int& failed) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "audit/entry_names.h"
 #include "audit/journal_reader.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -21,6 +22,9 @@ constexpr std::string_view kJournal = "journal";
 constexpr std::string_view kReserve = "reserve";
 constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
 constexpr Error kBehind{ErrorCode::unavailable, "files of the audit trees are not written"};
+constexpr std::size_t kOwnGroupMax = 256;
+constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
+constexpr Error kJustBroken{ErrorCode::conflict, "new shards were opened in this very second"};
 constexpr Error kFailedAgain{ErrorCode::unavailable, "audit journal failed again"};
 
 // The checkpoints that the journal has yet to show while it is read.
@@ -34,8 +38,8 @@ class Expected {
     }
   }
   // Called when the log has grown by one; false when it is not what was signed.
-  [[nodiscard]] bool agrees(const std::string& name, const audit::Log& log) {
-    const auto found = pending_.find(name);
+  [[nodiscard]] bool agrees(const audit::Log& log) {
+    const auto found = pending_.find(log.name);
     if (found == pending_.end() || found->second->size != log.tree.size()) return true;
     const bool same = found->second->root == log.tree.root();
     pending_.erase(found);
@@ -94,9 +98,9 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
     const std::string_view json = as_text((*frame)->entry);
     const auto view = audit::read_entry(json);
     if (!view) return fail({ErrorCode::corrupt, "journal holds what is not an audit entry"});
-    const audit::Log& log =
-        take(*view, json, writer_of(view->instance), (*frame)->leaf_input, reader.frame_place());
-    if (!expected.agrees(logs_.last_name(), log)) {
+    const Staged item{nullptr, *view, &writer_of(view->instance), &logs_.of(*view)};
+    take(item, json, (*frame)->leaf_input, reader.frame_place());
+    if (!expected.agrees(*item.log)) {
       return fail({ErrorCode::corrupt, "journal differs from its last signed checkpoint"});
     }
     if (grown_entries_ >= kReplayEntriesMax) SR_CHECK_OK(repair_trees(trees));
@@ -133,10 +137,13 @@ Result<void> Ledger::cut_trees(audit::TreeFiles& trees) {
 }
 
 void Ledger::append(std::span<Submission> group) {
-  if (!accepting()) return;  // each status says unavailable
   std::vector<Staged> staged;
   staged.reserve(group.size());
   for (Submission& submission : group) stage(submission, staged);
+  commit(staged);
+}
+
+void Ledger::commit(std::vector<Staged>& staged) {
   if (staged.empty()) return;
   const Result<void> committed = journal_->commit();
   if (!committed) {
@@ -149,18 +156,21 @@ void Ledger::append(std::span<Submission> group) {
     if (!committed) {
       item.submission->status = EntryStatus::uncertain;  // until recover() has cut it
     } else if (item.submission->status == EntryStatus::durable) {
-      take(item.view, item.submission->entry, *item.writer, journal_->leaf_input(number),
+      take(item, item.submission->entry, journal_->leaf_input(number),
            journal_->frame_place(number));
       ++number;
     }
   }
+  staged.clear();
 }
 
 // Sets the status that the entry will have when the group is durable.
 void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
+  if (!accepting()) return;  // the status says unavailable
   const auto view = audit::read_entry(submission.entry);
   if (!view || view->instance != submission.instance ||
-      view->time_ms > clock_.now_us() / 1000 + kClockSkewMaxMs) {
+      view->time_ms > clock_.now_us() / 1000 + kClockSkewMaxMs ||
+      (audit::auditd_alone_writes(view->event_type) && view->instance != options_.instance)) {
     submission.status = EntryStatus::refused;
     return;
   }
@@ -174,22 +184,81 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
   const bool twice = std::ranges::any_of(staged, [&](const Staged& other) {
     return other.writer == &writer && other.view.uid == view->uid;
   });
+  audit::Log& log = logs_.of(*view);
+  if (!twice && log.tree.size() == 0 && !begin_log(*view, staged)) return;
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
-  staged.push_back({&submission, *view, &writer});
+  staged.push_back({&submission, *view, &writer, &log});
   if (!twice) journal_->stage(submission.entry);
 }
 
-const audit::Log& Ledger::take(const EntryView& view, std::string_view json, Writer& writer,
-                               std::span<const std::byte> leaf_input,
-                               const audit::FramePlace& place) {
-  writer.uids.add(view.uid);
+bool Ledger::begin_log(const EntryView& view, std::vector<Staged>& staged) {
+  const std::string_view owner = audit::log_owner(view);
+  const bool waits = std::ranges::any_of(
+      staged, [&](const Staged& other) { return audit::log_owner(other.view) == owner; });
+  if (waits) commit(staged);
+  const audit::Log* before = logs_.newest_of(owner);
+  if (before == nullptr || before->name == logs_.of(view).name) return accepting();
+  const std::string origin = audit::log_origin(options_.place, before->name);
+  if (audit::auditd_alone_writes(view.event_type) && view.resources[0] == origin) return true;
+  commit(staged);
+  if (!accepting()) return false;
+  audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, *before);
+  if (audit::names_a_log(view.merchant_id)) checkpoint.merchant_id = view.merchant_id;
+  checkpoint.time_us = view.time_ms * 1000;  // it belongs to the same log
+  return write_own(checkpoint);
+}
+
+void Ledger::take(const Staged& item, std::string_view json, std::span<const std::byte> leaf_input,
+                  const audit::FramePlace& place) {
+  const EntryView& view = item.view;
+  item.writer->uids.add(view.uid);
   if (view.phase == audit::Phase::intent) {
-    writer.open_intents.emplace(view.operation_id, json);
+    item.writer->open_intents.emplace(view.operation_id, json);
   } else if (view.phase == audit::Phase::outcome) {
-    writer.open_intents.erase(view.operation_id);
+    item.writer->open_intents.erase(view.operation_id);
+  }
+  if (view.event_type == audit::EventType::log_checkpoint) {
+    const auto name = audit::name_of_origin(options_.place, view.resources[0]);
+    audit::Log* log = name ? logs_.find(*name) : nullptr;
+    if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);
   }
   ++grown_entries_;
-  return logs_.append(view, audit::leaf_hash_of_input(leaf_input), place);
+  logs_.append(*item.log, view, audit::leaf_hash_of_input(leaf_input), place);
+}
+
+audit::Entry Ledger::entry_about(audit::EventType type, const audit::Log& log) const {
+  return {.event_type = type,
+          .time_us = clock_.now_us(),
+          .resources = {audit::log_origin(options_.place, log.name)},
+          .tree_size = log.tree.size(),
+          .tree_root = log.tree.root()};
+}
+
+void Ledger::record_checkpoints() {
+  std::vector<std::string> entries;
+  for (const auto& [name, log] : logs_.all()) {
+    if (audit::is_operators(name) || log.tree.size() == log.recorded_size) continue;
+    audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, log);
+    entries.push_back(own_json(checkpoint));
+  }
+  for (std::span<const std::string> rest = entries; !rest.empty();) {
+    const auto group = rest.first(std::min(rest.size(), kOwnGroupMax));
+    std::vector<Submission> submissions;
+    submissions.reserve(group.size());
+    for (const std::string& json : group) submissions.push_back({options_.instance, json});
+    append(submissions);  // what is not taken now is recorded the next time
+    rest = rest.subspan(group.size());
+  }
+}
+
+Result<void> Ledger::open_new_shards(std::string reason) {
+  const audit::Log* before = logs_.newest_of(audit::kOperator);
+  audit::Entry entry{.event_type = audit::EventType::log_break};
+  if (before != nullptr) entry = entry_about(audit::EventType::log_break, *before);
+  entry.time_us = clock_.now_us();
+  entry.reason = std::move(reason);
+  if (audit::break_time(rfc3339(entry.time_us)) == logs_.broken_at()) return fail(kJustBroken);
+  return write_own(entry) ? Result<void>{} : fail(kNotTaken);
 }
 
 void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
@@ -202,10 +271,14 @@ void Ledger::append_own(audit::Entry entry) {
   if (!written && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
 }
 
-bool Ledger::write_own(audit::Entry& entry) {
+std::string Ledger::own_json(audit::Entry& entry) {
   entry.uid = crypto::new_entry_id(random_, clock_);
   if (entry.outcome == audit::Outcome::none) entry.outcome = audit::Outcome::success;
-  const std::string json = audit::to_json(entry, options_.instance);
+  return audit::to_json(entry, options_.instance);
+}
+
+bool Ledger::write_own(audit::Entry& entry) {
+  const std::string json = own_json(entry);
   Submission submission{options_.instance, json};
   append(std::span(&submission, 1));
   return submission.status == EntryStatus::durable;

@@ -75,6 +75,14 @@ class Ledger {
   // written when recover() succeeds.
   void record_own(audit::EventType type, audit::Outcome outcome = audit::Outcome::success);
 
+  // Writes a log.checkpoint of each merchant's log that has grown since its last one into the
+  // operator's log.
+  void record_checkpoints();
+  // Writes log.break: from it on all entries go to new logs (audit::LogNames). For a store that was
+  // lawfully restored, whose old logs may have grown beyond it elsewhere. unavailable; conflict:
+  // the last break was in this second.
+  [[nodiscard]] Result<void> open_new_shards(std::string reason);
+
   // False after a failed commit, until recover() succeeds, and while the files of the trees stay
   // behind by more than kUnwrittenEntriesMax.
   [[nodiscard]] bool accepting() const noexcept {
@@ -118,14 +126,19 @@ class Ledger {
     Submission* submission;
     audit::EntryView view;
     Writer* writer;
+    audit::Log* log;
   };
 
   Ledger(audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options);
   Result<void> replay(std::span<const audit::Checkpoint> last_signed);
   void stage(Submission& submission, std::vector<Staged>& staged);
-  // Takes an entry that is in the journal into all that is derived from it; gives its log.
-  const audit::Log& take(const audit::EntryView& view, std::string_view json, Writer& writer,
-                         std::span<const std::byte> leaf_input, const audit::FramePlace& place);
+  void commit(std::vector<Staged>& staged);
+  // Begins the log of the next entry with a checkpoint of its owner's log before it, if there was
+  // one; what is staged is committed first. False when the journal does not take it.
+  bool begin_log(const audit::EntryView& view, std::vector<Staged>& staged);
+  // Takes an entry that is in the journal into all that is derived from it.
+  void take(const Staged& item, std::string_view json, std::span<const std::byte> leaf_input,
+            const audit::FramePlace& place);
   Result<void> repair_trees(audit::TreeFiles& trees);
   Result<void> cut_trees(audit::TreeFiles& trees);
   [[nodiscard]] bool is_behind() const noexcept {
@@ -133,8 +146,12 @@ class Ledger {
   }
   void append_own(audit::Entry entry);
   void release_reserve();
-  // Gives `entry` its uid and outcome; false when the journal did not take it.
+  // Gives `entry` its uid and outcome.
+  std::string own_json(audit::Entry& entry);
+  // False when the journal did not take it.
   bool write_own(audit::Entry& entry);
+  // A log.checkpoint of `log`, or what a log.break says of it.
+  [[nodiscard]] audit::Entry entry_about(audit::EventType type, const audit::Log& log) const;
   Writer& writer_of(std::string_view instance);
 
   audit::Files& files_;

@@ -108,6 +108,20 @@ Task<void> Writer::refuse() {
   co_await Enqueued{*this, job};
 }
 
+Task<void> Writer::record_checkpoints() {
+  Job job;
+  job.question = [](Ledger& ledger) { ledger.record_checkpoints(); };
+  co_await Enqueued{*this, job};
+}
+
+Task<Result<void>> Writer::open_new_shards(std::string reason) {
+  Result<void> opened;
+  Job job;
+  job.question = [&](Ledger& ledger) { opened = ledger.open_new_shards(std::move(reason)); };
+  co_await Enqueued{*this, job};
+  co_return opened;
+}
+
 Task<void> Writer::record_stop() {
   Job job;
   job.question = [](Ledger& ledger) { ledger.record_own(audit::EventType::log_stop); };

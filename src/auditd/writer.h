@@ -50,6 +50,10 @@ class Writer {
   [[nodiscard]] async::Task<std::vector<GrownLog>> take_grown(std::size_t unwritten_entries);
   // Ledger::refuse, behind everything that was submitted before.
   [[nodiscard]] async::Task<void> refuse();
+  // Ledger::record_checkpoints.
+  [[nodiscard]] async::Task<void> record_checkpoints();
+  // Ledger::open_new_shards.
+  [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
   // Writes log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
   [[nodiscard]] async::Task<void> record_reload(bool all);

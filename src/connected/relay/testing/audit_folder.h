@@ -58,7 +58,7 @@ class AuditFolder {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto view = audit::read_entry(texts[i]);
       SR_CHECK(view.has_value());
-      logs_.append(*view, audit::leaf_hash_of_input(journal_->leaf_input(i)),
+      logs_.append(logs_.of(*view), *view, audit::leaf_hash_of_input(journal_->leaf_input(i)),
                    journal_->frame_place(i));
     }
     for (auto& [name, log] : logs_.all()) {

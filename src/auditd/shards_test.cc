@@ -1,0 +1,161 @@
+// Which log an entry goes to when the year ends and after a break, and what the operator's log
+// records of the others.
+#include "audit/logs.h"
+#include "auditd/testing/auditd_fixture.h"
+
+namespace strongroom::auditd {
+namespace {
+
+class SetClock final : public Clock {
+ public:
+  void set(std::string_view time) { now_us_ = *parse_rfc3339(time); }
+  [[nodiscard]] std::int64_t now_us() const override { return now_us_; }
+
+ private:
+  std::int64_t now_us_ = *parse_rfc3339("2026-12-31T23:59:58.000Z");
+};
+
+class ShardsTest : public AuditdTest {
+ protected:
+  void open() {
+    store_.reset();
+    auto store = Store::open(files_, set_clock_, random_, store_options(), test_signer());
+    SR_CHECK(store.has_value());
+    store_.emplace(*std::move(store));
+  }
+  Ledger& ledger() { return *store_->ledger; }
+  void publish() {
+    auto grown = ledger().take_grown(0);
+    EXPECT_TRUE(store_->checkpoints.publish(grown));
+  }
+  std::string json(std::string_view time, std::string merchant, std::string_view instance) {
+    audit::Entry made = entry();
+    made.time_us = *parse_rfc3339(time);
+    made.merchant_id = std::move(merchant);
+    return audit::to_json(made, instance);
+  }
+  audit::EntryStatus append(std::string_view time, std::string merchant = "mer_1") {
+    const std::string text = json(time, std::move(merchant), "vaultd");
+    Submission submission{"vaultd", text};
+    ledger().append(std::span(&submission, 1));
+    return submission.status;
+  }
+  // "<log> <event> [<origin> <size>]" of every entry.
+  std::vector<std::string> history() {
+    audit::LogNames names;
+    std::vector<std::string> lines;
+    for (const audit::Entry& entry : journal()) {
+      const std::string text = audit::to_json(entry);
+      const auto view = audit::read_entry(text);
+      std::string line = names.of(*view) + " " + std::string(audit::name(entry.event_type));
+      if (entry.tree_size)
+        line += " " + entry.resources[0] + " " + std::to_string(*entry.tree_size);
+      names.took(*view);
+      lines.push_back(std::move(line));
+    }
+    return lines;
+  }
+
+  SetClock set_clock_;
+  std::optional<Store> store_;
+};
+
+TEST_F(ShardsTest, ANewYearsLogBeginsWithACheckpointOfTheLastOne) {
+  open();
+  ledger().record_own(audit::EventType::log_start);
+  const std::vector<std::string> texts{
+      json("2026-12-31T23:59:59.999Z", "mer_1", "vaultd"),
+      json("2027-01-01T00:00:00.000Z", "mer_1", "vaultd"),
+      json("2027-01-01T00:00:00.001Z", "mer_1", "vaultd"),
+      json("2026-12-31T23:59:59.998Z", "mer_1", "vaultd"),
+      json("2027-01-01T00:00:00.002Z", "mer_2", "vaultd"),
+  };
+  std::vector<Submission> group;
+  for (const std::string& text : texts) group.push_back({"vaultd", text});
+  ledger().append(group);
+  for (const Submission& item : group) EXPECT_EQ(item.status, audit::EntryStatus::durable);
+  set_clock_.set("2027-01-01T00:00:03.000Z");
+  ledger().record_checkpoints();
+  const std::string place = "test.example/auditd/";
+  // The operator's log records the merchants' in no order.
+  std::vector<std::string> lines = history();
+  ASSERT_EQ(lines.size(), 11U) << ::testing::PrintToString(lines);
+  std::ranges::sort(lines.begin() + 8, lines.end());
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{"operator-2026 log.start", "mer_1-2026 token.create",
+                                      "mer_1-2027 log.checkpoint " + place + "mer_1/2026 1",
+                                      "mer_1-2027 token.create", "mer_1-2027 token.create",
+                                      "mer_1-2026 token.create", "mer_2-2027 token.create",
+                                      "operator-2027 log.checkpoint " + place + "operator/2026 1",
+                                      "operator-2027 log.checkpoint " + place + "mer_1/2026 2",
+                                      "operator-2027 log.checkpoint " + place + "mer_1/2027 3",
+                                      "operator-2027 log.checkpoint " + place + "mer_2/2027 1"}));
+  ledger().record_checkpoints();
+  EXPECT_EQ(journal().size(), 11U) << "nothing has grown";
+  publish();
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+  open();
+  ledger().record_checkpoints();
+  EXPECT_EQ(journal().size(), 11U) << "a restart remembers";
+}
+
+TEST_F(ShardsTest, ABreakOpensNewShards) {
+  open();
+  ledger().record_own(audit::EventType::log_start);
+  EXPECT_EQ(append("2026-12-31T23:59:58.000Z"), audit::EntryStatus::durable);
+  publish();
+  ASSERT_TRUE(ledger().open_new_shards("restored from a copy"));
+  EXPECT_EQ(ledger().open_new_shards("again").error().code(), ErrorCode::conflict);
+  EXPECT_EQ(append("2026-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2025-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2027-01-01T00:00:00.000Z"), audit::EntryStatus::durable);
+  publish();
+  open();
+  ledger().record_own(audit::EventType::log_start);
+  publish();
+  const std::string place = "test.example/auditd/", at = ".20261231T235958Z";
+  EXPECT_EQ(history(),
+            (std::vector<std::string>{
+                "operator-2026 log.start", "mer_1-2026 token.create",
+                "operator-2026" + at + " log.break " + place + "operator/2026 1",
+                "mer_1-2026" + at + " log.checkpoint " + place + "mer_1/2026 1",
+                "mer_1-2026" + at + " token.create",
+                "mer_1-2025" + at + " log.checkpoint " + place + "mer_1/2026" + at + " 2",
+                "mer_1-2025" + at + " token.create",
+                "mer_1-2027 log.checkpoint " + place + "mer_1/2026" + at + " 2",
+                "mer_1-2027 token.create", "operator-2026" + at + " log.start"}));
+  EXPECT_EQ(journal()[2].reason, "restored from a copy");
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
+TEST_F(ShardsTest, WhatIsAuditdsToSayIsRefusedFromOthers) {
+  open();
+  for (const auto type : {audit::EventType::log_checkpoint, audit::EventType::log_break}) {
+    audit::Entry made = entry();
+    made.event_type = type;
+    made.time_us = set_clock_.now_us();
+    made.resources = {"test.example/auditd/operator/2026"};
+    made.tree_size = 0;
+    const std::string text = audit::to_json(made, "vaultd");
+    Submission submission{"vaultd", text};
+    ledger().append(std::span(&submission, 1));
+    EXPECT_EQ(submission.status, audit::EntryStatus::refused);
+  }
+  EXPECT_TRUE(journal().empty());
+}
+
+TEST_F(ShardsTest, NamesAreTheOnesOfLogs) {
+  for (const char* name : {"operator-2026", "mer_1-2026", "a-b-2026.20261122T150000Z"}) {
+    EXPECT_TRUE(audit::is_log_name(name)) << name;
+  }
+  for (const char* name :
+       {"2026", "-2026", "mer_1-26", "mer_1-2026.", "mer_1-2026.20261122T15000Z",
+        "mer_1-2026/20261122T150000Z", "m/r-2026", "mer_1-2026.20261122T150000"}) {
+    EXPECT_FALSE(audit::is_log_name(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace strongroom::auditd
