@@ -73,6 +73,7 @@ class MemoryFiles final : public Files {
     if (contents.erase(name_of(path)) == 0) return fail({ErrorCode::not_found, "absent"});
     return {};
   }
+  Result<void> sync_all(const std::string&) override { return {}; }
   Result<void> sync_directory(const std::string&) override { return {}; }
 
  private:

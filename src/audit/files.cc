@@ -91,6 +91,16 @@ Result<std::vector<std::string>> names_in(const std::string& directory, unsigned
   return names;
 }
 
+Result<void> sync_folder(const std::string& directory, int (*sync)(int)) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return fail_errno({ErrorCode::unavailable, "cannot open a folder"});
+  const bool synced = sync(descriptor) == 0;
+  const std::uint32_t error = static_cast<std::uint32_t>(errno);
+  ::close(descriptor);
+  if (synced) return {};
+  return fail(Error{ErrorCode::unavailable, "cannot sync a folder"}.with_detail(error));
+}
+
 }  // namespace
 
 Result<std::string> read_text(Files& files, const std::string& path, std::size_t bytes_max) {
@@ -142,14 +152,12 @@ Result<void> PosixFiles::remove(const std::string& path) {
   return fail_errno({ErrorCode::unavailable, "cannot remove a file"});
 }
 
+Result<void> PosixFiles::sync_all(const std::string& directory) {
+  return sync_folder(directory, &::syncfs);
+}
+
 Result<void> PosixFiles::sync_directory(const std::string& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return fail_errno({ErrorCode::unavailable, "cannot open a folder"});
-  const bool synced = ::fsync(descriptor) == 0;
-  const std::uint32_t error = static_cast<std::uint32_t>(errno);
-  ::close(descriptor);
-  if (synced) return {};
-  return fail(Error{ErrorCode::unavailable, "cannot sync a folder"}.with_detail(error));
+  return sync_folder(directory, &::fsync);
 }
 
 }  // namespace strongroom::audit

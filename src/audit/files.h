@@ -50,6 +50,9 @@ class Files {
                                              std::span<const std::byte> bytes) = 0;
   // not_found, unavailable.
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;
+  // All that was written so far to files in the file system that holds `directory` is durable when
+  // it returns (syncfs). unavailable.
+  [[nodiscard]] virtual Result<void> sync_all(const std::string& directory) = 0;
   // Names made or removed in `directory` are durable when it returns.
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
 };
@@ -69,6 +72,7 @@ class PosixFiles final : public Files {
   [[nodiscard]] Result<void> replace(const std::string& path,
                                      std::span<const std::byte> bytes) override;
   [[nodiscard]] Result<void> remove(const std::string& path) override;
+  [[nodiscard]] Result<void> sync_all(const std::string& directory) override;
   [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
 };
 

@@ -61,6 +61,11 @@ class Journal {
   [[nodiscard]] Result<void> recover();
 
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return durable_.sequence; }
+  // Where the next group goes, unless it begins a segment.
+  [[nodiscard]] const JournalPlace& place() const noexcept { return durable_; }
+  [[nodiscard]] std::uint64_t segment_first_sequence() const noexcept {
+    return segment_first_sequence_;
+  }
   [[nodiscard]] const std::optional<JournalRecovery>& recovery() const noexcept {
     return recovery_;
   }

@@ -44,6 +44,24 @@ Result<JournalReader> JournalReader::open(Files& files, std::string directory) {
   return reader;
 }
 
+Result<void> JournalReader::start_at(std::uint64_t segment_first_sequence,
+                                     std::uint64_t offset_bytes, std::uint64_t sequence) {
+  SR_CHECK(!file_ && place_.offset_bytes == 0);
+  constexpr Error kNoSuchPlace{ErrorCode::corrupt, "journal does not have this place"};
+  const auto found = std::ranges::find(segments_, segment_name(segment_first_sequence));
+  if (found == segments_.end() || offset_bytes < kSegmentHeaderBytes) return fail(kNoSuchPlace);
+  place_.sequence = segment_first_sequence;
+  next_segment_ = static_cast<std::size_t>(found - segments_.begin());
+  SR_CHECK_OK(open_segment());
+  SR_CHECK_OK(read_header());
+  SR_TRY(const std::uint64_t size, file_->size());
+  if (size < offset_bytes) return fail(kNoSuchPlace);
+  forget_window();
+  place_.offset_bytes = offset_bytes;
+  place_.sequence = sequence;
+  return {};
+}
+
 Result<std::optional<FrameView>> JournalReader::next() {
   bool fresh = false;  // the window was read after the last frame that was delivered
   while (true) {

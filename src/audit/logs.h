@@ -97,7 +97,7 @@ class Logs {
   [[nodiscard]] const Log* newest_of(std::string_view owner) const;
   // Null when there is none of this name.
   [[nodiscard]] Log* find(std::string_view name);
-  // Puts back a log that was taken from elsewhere. REQUIRES: none of its name has an entry.
+  // Puts back a log as it was. REQUIRES: there is none of its name.
   void restore(Log log);
 
   struct TextHash {

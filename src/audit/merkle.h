@@ -33,6 +33,11 @@ struct TreeHead {
 // size().
 class MerkleTree {
  public:
+  MerkleTree() = default;
+  // The tree of `size` leaves that gave `complete`, one hash per set bit of it.
+  MerkleTree(std::uint64_t size, std::vector<Hash> complete)
+      : size_(size), complete_(std::move(complete)) {}
+
   void append(const Hash& leaf) {
     append(leaf, [](unsigned, const Hash&) {});
   }
@@ -54,6 +59,8 @@ class MerkleTree {
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   // MTH of the leaves so far; SHA-256 of nothing for the empty tree.
   [[nodiscard]] Hash root() const { return joined_root(complete_); }
+  // The roots of its complete subtrees, largest first.
+  [[nodiscard]] std::span<const Hash> complete() const noexcept { return complete_; }
   [[nodiscard]] TreeHead head() const { return {size_, root()}; }
 
  private:

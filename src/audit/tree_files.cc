@@ -111,6 +111,22 @@ Result<std::unique_ptr<File>> TreeFiles::open(const std::string& log_name,
   return files_->open(path, OpenMode::create);
 }
 
+Result<bool> TreeFiles::hold(const std::string& log_name, std::uint64_t size) {
+  const auto is_long = [&](const std::string& path, std::uint64_t bytes) -> Result<bool> {
+    const auto file = files_->open(path, OpenMode::read);
+    if (!file && file.error().code() == ErrorCode::not_found) return bytes == 0;
+    if (!file) return std::unexpected(file.error());
+    SR_TRY(const std::uint64_t now, (*file)->size());
+    return now >= bytes;
+  };
+  SR_TRY(bool held, is_long(places_path(directory_, log_name), size * kPlaceBytes));
+  for (unsigned level = 0; held && hashes_at(level, size) > 0; ++level) {
+    SR_TRY(held,
+           is_long(level_path(directory_, log_name, level), hashes_at(level, size) * sizeof(Hash)));
+  }
+  return held;
+}
+
 Result<void> TreeFiles::cut(const std::string& log_name, std::uint64_t size) {
   const auto cut_to = [&](const std::string& path, std::uint64_t bytes) -> Result<void> {
     const auto file = files_->open(path, OpenMode::write);

@@ -48,6 +48,8 @@ class TreeFiles {
   // The same where the files may be whole already: writes only what they do not hold. True when
   // they held something else there.
   [[nodiscard]] Result<bool> repair(const std::string& log_name, const LogGrowth& growth);
+  // Whether the files are as long as a tree of `size` entries, or longer.
+  [[nodiscard]] Result<bool> hold(const std::string& log_name, std::uint64_t size);
   // Cuts off what lies behind a tree of `size` entries, which is what another history has left.
   [[nodiscard]] Result<void> cut(const std::string& log_name, std::uint64_t size);
 

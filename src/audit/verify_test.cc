@@ -336,6 +336,7 @@ class HastyFiles final : public Files {
   Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
     return inner_.replace(path, bytes);
   }
+  Result<void> sync_all(const std::string& path) override { return inner_.sync_all(path); }
   Result<void> remove(const std::string& path) override { return inner_.remove(path); }
   Result<void> sync_directory(const std::string& directory) override {
     return inner_.sync_directory(directory);

@@ -154,17 +154,18 @@ Task<Result<std::size_t>> Auditd::checkpoint_now() {
   co_return co_await sign();
 }
 
-Task<Result<std::size_t>> Auditd::sign() {
+Task<Result<std::size_t>> Auditd::sign(std::uint64_t snapshot_bytes_min) {
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
-  keep(co_await writer_->take_grown(unwritten_entries()));
+  Writer::Grown grown = co_await writer_->take_grown(unwritten_entries(), snapshot_bytes_min);
+  keep(std::move(grown.logs));
   const std::size_t count = unsigned_.size();
   for (const GrownLog& log : unsigned_) {
     if (audit::is_operators(log.name)) operators_size_ = log.head.size;
   }
   Result<void> published;
   if (count > 0) {
-    auto work = [this] { return checkpoints_.publish(unsigned_); };
+    auto work = [this, snapshot = std::move(grown.snapshot)] { return publish(snapshot); };
     published = co_await pool_->run(loop_, std::move(work));
   }
   busy_ = false;
@@ -173,6 +174,14 @@ Task<Result<std::size_t>> Auditd::sign() {
   signed_.add(count - unsigned_.size());
   if (!published) co_return std::unexpected(published.error());
   co_return count;
+}
+
+// A start without a snapshot takes longer, and that is all.
+Result<void> Auditd::publish(const std::optional<Snapshot>& snapshot) {
+  SR_CHECK_OK(checkpoints_.publish(unsigned_));
+  const Result<void> kept = snapshot ? checkpoints_.keep(*snapshot) : Result<void>{};
+  if (!kept) log::warn("audit snapshot not written", {{"error", kept.error()}});
+  return {};
 }
 
 std::size_t Auditd::unwritten_entries() const {
@@ -245,7 +254,7 @@ Task<void> Auditd::drain() {
   while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
   co_await writer_->record_checkpoints();
   co_await writer_->record_stop();
-  const auto outcome = co_await sign();
+  const auto outcome = co_await sign(kSnapshotAtStopBytes);
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});
   writer_->end();
   co_await loop_.sleep_for(kPoll);  // whatever the writer posted last has run now

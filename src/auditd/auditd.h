@@ -108,10 +108,11 @@ class Auditd {
   async::Task<void> sign_regularly();
   async::Task<void> watch_regularly();
   void watch();
-  async::Task<Result<std::size_t>> sign();
+  async::Task<Result<std::size_t>> sign(std::uint64_t snapshot_bytes_min = kSnapshotEveryBytes);
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
   void warn_daily();
+  Result<void> publish(const std::optional<Snapshot>& snapshot);  // on the pool's thread
   [[nodiscard]] std::size_t unwritten_entries() const;
   void keep(std::vector<GrownLog> grown);
 

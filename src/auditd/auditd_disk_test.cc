@@ -28,6 +28,7 @@ class FillingFiles final : public audit::Files {
   Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
     return files_.replace(path, bytes);
   }
+  Result<void> sync_all(const std::string& path) override { return files_.sync_all(path); }
   Result<void> remove(const std::string& path) override { return files_.remove(path); }
   Result<void> sync_directory(const std::string& path) override {
     return files_.sync_directory(path);

@@ -94,6 +94,12 @@ Result<void> Checkpoints::publish(std::vector<GrownLog>& grown) {
   return outcome;
 }
 
+Result<void> Checkpoints::keep(const Snapshot& snapshot) {
+  SR_CHECK_OK(files_->sync_all(directory_));
+  return files_->replace(fmt::format("{}/{}", directory_, kSnapshotName),
+                         encode_snapshot(snapshot));
+}
+
 // A checkpoint is not synced: what a crash takes is signed again, for the log has not become
 // smaller.
 Result<void> Checkpoints::append(const std::string& log_name, const Checkpoint& checkpoint) {

@@ -13,6 +13,7 @@
 #include "audit/files.h"
 #include "audit/tree_files.h"
 #include "auditd/grown_log.h"
+#include "auditd/snapshot.h"
 #include "base/result.h"
 #include "crypto/signer.h"
 
@@ -33,6 +34,9 @@ class Checkpoints {
   // the first error is given. conflict: one is smaller than what was signed for its log, or another
   // tree of the same size; then nothing is written. unavailable, corrupt.
   [[nodiscard]] Result<void> publish(std::vector<GrownLog>& grown);
+  // Keeps `snapshot`, of what publish() has written, for the next start: durable, and the files of
+  // the trees before it. unavailable.
+  [[nodiscard]] Result<void> keep(const Snapshot& snapshot);
 
  private:
   Checkpoints(audit::Files& files, std::string directory, std::string place,

@@ -1,6 +1,8 @@
 // Ledger.
 #include "auditd/ledger.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -21,6 +23,8 @@ constexpr std::size_t kOwnWaitingMax = 16;
 constexpr std::string_view kJournal = "journal";
 constexpr std::string_view kReserve = "reserve";
 constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
+constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
+constexpr Error kOlder{ErrorCode::corrupt, "journal is older than its last signed checkpoint"};
 constexpr Error kBehind{ErrorCode::unavailable, "files of the audit trees are not written"};
 constexpr std::size_t kOwnGroupMax = 256;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
@@ -81,9 +85,10 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
 }
 
 Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
-  Expected expected(options_.place, last_signed);
   audit::TreeFiles trees(files_, options_.directory);
-  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
+  SR_TRY(audit::JournalReader reader, resume(last_signed));
+  Expected expected(options_.place, last_signed);
+  for (const auto& [name, log] : logs_.all()) SR_CHECK(expected.agrees(log));  // it fits
   Replay unwatched;
   Replay& progress = options_.replay == nullptr ? unwatched : *options_.replay;
   progress.bytes_total = reader.bytes_total();
@@ -106,12 +111,94 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
     if (grown_entries_ >= kReplayEntriesMax) SR_CHECK_OK(repair_trees(trees));
   }
   if (!expected.all_seen()) {
-    return fail({ErrorCode::corrupt, "journal is older than its last signed checkpoint"});
+    return fail(kOlder);
   }
   SR_CHECK_OK(repair_trees(trees));
   SR_CHECK_OK(cut_trees(trees));
   SR_TRY(journal_, audit::Journal::resume(files_, options_.journal, reader));
   return {};
+}
+
+Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> last_signed) {
+  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
+  auto snapshot = fitting_snapshot(last_signed);
+  if (snapshot) {
+    const Result<void> started = reader.start_at(snapshot->segment_first_sequence,
+                                                 snapshot->offset_bytes, snapshot->next_sequence);
+    if (started) {
+      restore(*std::move(snapshot));
+      return reader;
+    }
+    snapshot = std::unexpected(started.error());
+  }
+  if (snapshot.error().code() != ErrorCode::not_found) {
+    log::warn("audit snapshot not used", {{"error", snapshot.error()}});
+  }
+  return audit::JournalReader::open(files_, options_.directory);
+}
+
+// What the snapshot says must have been signed for, and be in the files of the trees. Whether it is
+// the journal's is settled by that: the last signed checkpoints are.
+Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
+  constexpr Error kUnfit{ErrorCode::conflict, "snapshot is not of what was signed for"};
+  SR_TRY(const std::string bytes,
+         audit::read_text(files_, fmt::format("{}/{}", options_.directory, kSnapshotName),
+                          kSnapshotBytesMax));
+  SR_TRY(Snapshot snapshot, parse_snapshot(as_bytes(bytes)));
+  std::unordered_map<std::string_view, const audit::Checkpoint*> by_origin;
+  for (const audit::Checkpoint& checkpoint : last_signed) {
+    by_origin.emplace(checkpoint.origin, &checkpoint);
+  }
+  audit::TreeFiles trees(files_, options_.directory);
+  for (const Snapshot::LogState& log : snapshot.logs) {
+    const auto found = by_origin.find(audit::log_origin(options_.place, log.name));
+    if (found == by_origin.end() || found->second->size < log.tree.size()) return fail(kUnfit);
+    if (found->second->size == log.tree.size() && found->second->root != log.tree.root()) {
+      return fail(kUnfit);
+    }
+    SR_TRY(const bool held, trees.hold(log.name, log.tree.size()));
+    if (!held) return fail(kUnfit);
+  }
+  return snapshot;
+}
+
+void Ledger::restore(Snapshot snapshot) {
+  logs_ = audit::Logs(std::move(snapshot.broken_at));
+  for (Snapshot::LogState& log : snapshot.logs) {
+    logs_.restore({.name = std::move(log.name),
+                   .tree = std::move(log.tree),
+                   .growth = {},
+                   .recorded_size = log.recorded_size});
+  }
+  for (Snapshot::WriterState& state : snapshot.writers) {
+    Writer& writer = writer_of(state.instance);
+    for (const EntryId& uid : state.uids) writer.uids.add(uid);
+    for (auto& [operation, json] : state.open_intents) {
+      writer.open_intents.emplace(operation, std::move(json));
+    }
+  }
+}
+
+std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
+  SR_CHECK(grown_entries_ == 0);
+  if (bytes_since_snapshot_ < bytes_min) return std::nullopt;
+  bytes_since_snapshot_ = 0;
+  Snapshot snapshot{.segment_first_sequence = journal_->segment_first_sequence(),
+                    .offset_bytes = journal_->place().offset_bytes,
+                    .next_sequence = journal_->next_sequence(),
+                    .broken_at = logs_.broken_at(),
+                    .logs = {},
+                    .writers = {}};
+  snapshot.logs.reserve(logs_.all().size());
+  for (const auto& [name, log] : logs_.all()) {
+    if (log.tree.size() > 0) snapshot.logs.push_back({name, log.tree, log.recorded_size});
+  }
+  snapshot.writers.reserve(writers_.size());
+  for (const auto& [instance, writer] : writers_) {
+    snapshot.writers.push_back(
+        {instance, writer.uids.uids(), {writer.open_intents.begin(), writer.open_intents.end()}});
+  }
+  return snapshot;
 }
 
 // Has the files hold what was read since the last call.
@@ -223,6 +310,7 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);
   }
   ++grown_entries_;
+  bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
   logs_.append(*item.log, view, audit::leaf_hash_of_input(leaf_input), place);
 }
 

@@ -20,6 +20,7 @@
 #include "audit/tree_files.h"
 #include "auditd/grown_log.h"
 #include "auditd/reserve.h"
+#include "auditd/snapshot.h"
 #include "auditd/uid_window.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -34,6 +35,12 @@ inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more a
 // Entries whose part of the trees is in memory only; with more the journal takes none.
 inline constexpr std::size_t kUnwrittenEntriesMax =
     (std::size_t{64} << 20) / audit::kGrowthBytesPerEntry;
+
+// How much of the journal a start reads at most, by and large: after so many bytes there is another
+// snapshot.
+inline constexpr std::uint64_t kSnapshotEveryBytes = std::uint64_t{256} << 20;
+// A stop leaves less than this to be read.
+inline constexpr std::uint64_t kSnapshotAtStopBytes = std::uint64_t{16} << 20;
 
 // Replay is how far the reading of a journal has come on another thread, and the wish that it end.
 struct Replay {
@@ -61,10 +68,11 @@ struct Submission {
 
 class Ledger {
  public:
-  // Reads the whole journal and makes the files of the trees agree with it. What it holds must
-  // agree with `last_signed` (the newest checkpoint of each log), else corrupt: entries that were
-  // signed for are gone or others. A torn end is cut only after that. `files`, `clock` and `random`
-  // outlive the ledger. corrupt; unavailable, also when options.replay wishes it to stop.
+  // Reads the journal, from the snapshot on when there is one that fits, and makes the files of the
+  // trees agree with it. What it holds must agree with `last_signed` (the newest checkpoint of each
+  // log), else corrupt: entries that were signed for are gone or others. A torn end is cut only
+  // after that. `files`, `clock` and `random` outlive the ledger. corrupt; unavailable, also when
+  // options.replay wishes it to stop.
   [[nodiscard]] static Result<std::unique_ptr<Ledger>> open(
       audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options,
       std::span<const audit::Checkpoint> last_signed);
@@ -113,6 +121,10 @@ class Ledger {
   // not in their files yet.
   [[nodiscard]] std::vector<GrownLog> take_grown(std::size_t unwritten_entries);
   [[nodiscard]] bool has_grown() const noexcept { return grown_entries_ > 0; }
+  // What a start may go on from, once all that take_grown() gave up to now is in its files and
+  // signed for; nullopt unless that spares it the reading of `bytes_min`. REQUIRES: nothing has
+  // grown since take_grown().
+  [[nodiscard]] std::optional<Snapshot> take_snapshot(std::uint64_t bytes_min);
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
   // How many entries each log has, by its name.
   [[nodiscard]] std::map<std::string, std::uint64_t> log_sizes() const;
@@ -130,6 +142,11 @@ class Ledger {
   };
 
   Ledger(audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options);
+  // Gives a reader behind what the snapshot holds, which is taken over if it fits; else one of the
+  // whole journal.
+  Result<audit::JournalReader> resume(std::span<const audit::Checkpoint> last_signed);
+  [[nodiscard]] Result<Snapshot> fitting_snapshot(std::span<const audit::Checkpoint> last_signed);
+  void restore(Snapshot snapshot);
   Result<void> replay(std::span<const audit::Checkpoint> last_signed);
   void stage(Submission& submission, std::vector<Staged>& staged);
   void commit(std::vector<Staged>& staged);
@@ -166,6 +183,7 @@ class Ledger {
   std::optional<Reserve> reserve_;                            // since open()
   bool disk_is_full_ = false;                                 // as the last failed commit said
   std::map<std::string, OperationId, std::less<>> failures_;  // by control
+  std::uint64_t bytes_since_snapshot_ = 0;                    // of the journal
   std::size_t grown_entries_ = 0;                             // since the last take_grown()
   std::size_t taken_entries_ = 0;                             // by it, perhaps not in the files yet
 };

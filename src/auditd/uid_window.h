@@ -5,6 +5,7 @@
 #include <cstring>
 #include <deque>
 #include <unordered_set>
+#include <vector>
 
 #include "base/id.h"
 
@@ -27,6 +28,8 @@ struct IdHash {
 class UidWindow {
  public:
   [[nodiscard]] bool contains(const EntryId& uid) const { return set_.contains(uid); }
+  // Oldest first.
+  [[nodiscard]] std::vector<EntryId> uids() const { return {order_.begin(), order_.end()}; }
   // Forgets the oldest when the window is full.
   void add(const EntryId& uid) {
     if (!set_.insert(uid).second) return;

@@ -94,10 +94,14 @@ Task<std::vector<std::string>> Writer::open_intents(std::string_view instance) {
   co_return intents;
 }
 
-Task<std::vector<GrownLog>> Writer::take_grown(std::size_t unwritten_entries) {
-  std::vector<GrownLog> grown;
+Task<Writer::Grown> Writer::take_grown(std::size_t unwritten_entries,
+                                       std::uint64_t snapshot_bytes_min) {
+  Grown grown;
   Job job;
-  job.question = [&](Ledger& ledger) { grown = ledger.take_grown(unwritten_entries); };
+  job.question = [&](Ledger& ledger) {
+    grown.logs = ledger.take_grown(unwritten_entries);
+    grown.snapshot = ledger.take_snapshot(snapshot_bytes_min);
+  };
   co_await Enqueued{*this, job};
   co_return grown;
 }

@@ -46,8 +46,13 @@ class Writer {
   [[nodiscard]] async::Task<std::vector<audit::EntryStatus>> append(
       std::string_view instance, std::span<const std::string_view> entries);
   [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
-  // As Ledger's.
-  [[nodiscard]] async::Task<std::vector<GrownLog>> take_grown(std::size_t unwritten_entries);
+  // As Ledger's take_grown() and, right behind it, take_snapshot().
+  struct Grown {
+    std::vector<GrownLog> logs;
+    std::optional<Snapshot> snapshot;
+  };
+  [[nodiscard]] async::Task<Grown> take_grown(std::size_t unwritten_entries,
+                                              std::uint64_t snapshot_bytes_min);
   // Ledger::refuse, behind everything that was submitted before.
   [[nodiscard]] async::Task<void> refuse();
   // Ledger::record_checkpoints.

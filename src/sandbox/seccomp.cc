@@ -77,10 +77,11 @@ constexpr std::array kSocketFiles{SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(
                                   SCMP_SYS(unlinkat)};
 // For processes with something to write.
 constexpr std::array kWritingFiles{
-    SCMP_SYS(fsync),     SCMP_SYS(fdatasync),       SCMP_SYS(ftruncate), SCMP_SYS(truncate),
-    SCMP_SYS(fallocate), SCMP_SYS(sync_file_range), SCMP_SYS(rename),    SCMP_SYS(renameat),
-    SCMP_SYS(renameat2), SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),
-    SCMP_SYS(fchmod),    SCMP_SYS(fchown),          SCMP_SYS(utimensat), SCMP_SYS(umask)};
+    SCMP_SYS(fsync),    SCMP_SYS(fdatasync), SCMP_SYS(syncfs),          SCMP_SYS(ftruncate),
+    SCMP_SYS(truncate), SCMP_SYS(fallocate), SCMP_SYS(sync_file_range), SCMP_SYS(rename),
+    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),    SCMP_SYS(fchmod),    SCMP_SYS(fchown),          SCMP_SYS(utimensat),
+    SCMP_SYS(umask)};
 
 // Commands of fcntl(2). Not those by which the kernel is made to signal another process
 // (F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE, O_ASYNC): Landlock sees that from ABI 6 on only.

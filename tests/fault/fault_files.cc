@@ -137,6 +137,15 @@ Result<void> FaultFiles::remove(const std::string& path) {
   return {};
 }
 
+Result<void> FaultFiles::sync_all(const std::string& directory) {
+  for (const auto& [path, node] : nodes_) {
+    if (!path.starts_with(directory + "/")) continue;
+    if (const auto synced = FaultFile(*this, node).sync(); !synced) return synced;
+    node->name_is_durable = true;
+  }
+  return {};
+}
+
 Result<void> FaultFiles::sync_directory(const std::string& directory) {
   if (strikes()) return fail(kFault);
   for (const auto& [path, node] : nodes_) {

@@ -35,6 +35,7 @@ class FaultFiles final : public Files {
   Result<void> make_folder(const std::string& path) override;
   Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override;
   Result<void> remove(const std::string& path) override;
+  Result<void> sync_all(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
 
   // Changing calls so far.

@@ -1,0 +1,48 @@
+// Snapshot: what follows from the journal up to one place, so that a start reads only what lies
+// behind it (docs/formats/audit-trees.md gives the file byte by byte). It is a shortcut, never
+// evidence: one that is absent, damaged or contradicts the last signed checkpoints is not used.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "audit/logs.h"
+#include "base/id.h"
+#include "base/result.h"
+
+namespace strongroom::auditd {
+
+inline constexpr std::string_view kSnapshotName = "snapshot";
+
+struct Snapshot {
+  struct LogState {
+    std::string name;
+    audit::MerkleTree tree;
+    std::uint64_t recorded_size = 0;
+  };
+  struct WriterState {
+    std::string instance;
+    std::vector<EntryId> uids;                                      // oldest first
+    std::vector<std::pair<OperationId, std::string>> open_intents;  // and the intent's JSON
+  };
+
+  // Behind the last frame that is taken in; offset_bytes is within the segment that begins with
+  // segment_first_sequence.
+  std::uint64_t segment_first_sequence = 1;
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t next_sequence = 1;
+  std::string broken_at;  // as audit::LogNames'
+  std::vector<LogState> logs;
+  std::vector<WriterState> writers;
+};
+
+[[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot);
+// corrupt: not what encode_snapshot() gives, its digest included.
+[[nodiscard]] Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes);
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,145 @@
+// A start from a snapshot: the same state as one that reads the whole journal, and the whole
+// journal whenever the snapshot does not fit.
+#include "auditd/snapshot.h"
+
+#include "auditd/testing/auditd_fixture.h"
+
+namespace strongroom::auditd {
+namespace {
+
+class SnapshotTest : public AuditdTest {
+ protected:
+  std::string path() const { return folder_ + "/audit/snapshot"; }
+  void open() {
+    store_.reset();
+    StoreOptions options = store_options();
+    options.replay = &replay_;
+    auto store = Store::open(files_, clock_, random_, options, test_signer());
+    SR_CHECK(store.has_value());
+    store_.emplace(*std::move(store));
+  }
+  Ledger& ledger() { return *store_->ledger; }
+  audit::EntryStatus append(const audit::Entry& made) {
+    const std::string text = audit::to_json(made, "vaultd");
+    Submission submission{"vaultd", text};
+    ledger().append(std::span(&submission, 1));
+    return submission.status;
+  }
+  void publish(bool snapshot) {
+    auto grown = ledger().take_grown(0);
+    const auto taken = ledger().take_snapshot(0);
+    EXPECT_TRUE(store_->checkpoints.publish(grown));
+    if (snapshot) {
+      EXPECT_TRUE(store_->checkpoints.keep(*taken));
+    }
+  }
+  // Segment 1 holds, signed for: a closed and an open intent, and after the snapshot one entry.
+  void fill() {
+    open();
+    ledger().record_own(audit::EventType::log_start);
+    EXPECT_EQ(append(closed_), audit::EntryStatus::durable);
+    EXPECT_EQ(append(open_), audit::EntryStatus::durable);
+    EXPECT_EQ(append(outcome_), audit::EntryStatus::durable);
+    publish(true);
+    EXPECT_EQ(append(later_), audit::EntryStatus::durable);
+    publish(false);
+  }
+  void expect_all_known() {
+    for (const audit::Entry& made : {closed_, open_, outcome_, later_}) {
+      EXPECT_EQ(append(made), audit::EntryStatus::repeated);
+    }
+    ASSERT_EQ(ledger().open_intents("vaultd").size(), 1U);
+    EXPECT_EQ(ledger().open_intents("vaultd")[0], audit::to_json(open_, "vaultd"));
+    EXPECT_EQ(ledger().log_sizes(),
+              (std::map<std::string, std::uint64_t>{{"mer_1-2026", 4}, {"operator-2026", 1}}));
+  }
+
+  audit::Entry at_2026(audit::Phase phase) {
+    audit::Entry made = entry(phase);
+    made.time_us = 1'795'298'400'000'000;
+    return made;
+  }
+
+  Replay replay_;
+  std::optional<Store> store_;
+  audit::Entry closed_ = at_2026(audit::Phase::intent), open_ = at_2026(audit::Phase::intent);
+  audit::Entry outcome_ = outcome_for(closed_), later_ = at_2026(audit::Phase::single);
+};
+
+TEST_F(SnapshotTest, SparesTheReadingOfWhatItHolds) {
+  fill();
+  open();
+  const std::uint64_t tail = replay_.bytes_read;  // of the journal
+  expect_all_known();
+  fs::remove(path());
+  open();
+  EXPECT_GT(replay_.bytes_read, tail + 2'000);
+  expect_all_known();
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
+TEST_F(SnapshotTest, IsNotUsedWhenItDoesNotFit) {
+  fill();
+  open();
+  const std::uint64_t tail = replay_.bytes_read;  // of the journal
+  const std::string whole = *audit::read_text(files_, path(), 1 << 20);
+  for (std::size_t at = 0; at < whole.size(); at += 37) {
+    std::string other = whole;
+    other[at] = static_cast<char>(other[at] ^ 1);
+    ASSERT_TRUE(files_.replace(path(), as_bytes(other)));
+    open();
+    ASSERT_GT(replay_.bytes_read, tail) << at;
+    ASSERT_TRUE(files_.replace(path(), as_bytes(whole.substr(0, at))));
+    open();
+    ASSERT_GT(replay_.bytes_read, tail) << at;
+  }
+  expect_all_known();
+  ASSERT_TRUE(files_.replace(path(), as_bytes(whole)));
+  for (const char* tree : {"places", "level-0"}) {
+    fs::resize_file(folder_ + "/audit/trees/mer_1-2026/" + tree, 12);
+    open();
+    EXPECT_GT(replay_.bytes_read, tail) << tree;
+    EXPECT_GT(fs::file_size(folder_ + "/audit/trees/mer_1-2026/" + tree), 40U);
+    open();
+    EXPECT_EQ(replay_.bytes_read, tail);
+  }
+}
+
+TEST_F(SnapshotTest, OfAnotherHistoryIsNotUsed) {
+  fill();
+  store_.reset();
+  const std::string other = *audit::read_text(files_, path(), 1 << 20);
+  fs::remove_all(folder_ + "/audit");
+  fs::create_directory(folder_ + "/audit");
+  closed_ = at_2026(audit::Phase::intent), open_ = at_2026(audit::Phase::intent);
+  outcome_ = outcome_for(closed_), later_ = at_2026(audit::Phase::single);
+  fill();
+  ASSERT_TRUE(files_.replace(path(), as_bytes(other)));
+  open();
+  expect_all_known();
+}
+
+TEST_F(SnapshotTest, HidesNoJournalThatIsShorter) {
+  fill();
+  store_.reset();
+  const std::string segment = folder_ + "/audit/" + audit::segment_name(1);
+  for (const std::uint64_t size : {40U, 1'000U, 2'000U}) {
+    fs::resize_file(segment, size);
+    EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt) << size;
+  }
+  fs::remove(segment);
+  EXPECT_EQ(open_store().error().code(), ErrorCode::corrupt);
+}
+
+TEST_F(SnapshotTest, IsTakenWhenThereIsEnoughToSpare) {
+  open();
+  ledger().record_own(audit::EventType::log_start);
+  (void)ledger().take_grown(0);
+  EXPECT_FALSE(ledger().take_snapshot(100'000));
+  EXPECT_TRUE(ledger().take_snapshot(100));
+  EXPECT_FALSE(ledger().take_snapshot(100)) << "since the last";
+}
+
+}  // namespace
+}  // namespace strongroom::auditd
