@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kBodyBytesMax = 4 * audit::kNoteBytesMax;
 constexpr wire::TextLength kNoteLength{.min = 1, .max = audit::kNoteBytesMax};
 constexpr wire::TextLength kOriginLength{.min = 1, .max = 512};
+constexpr wire::TextLength kReasonLength{.min = 1, .max = 256};
 constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
 
 // What a witness says that it has cosigned.
@@ -52,6 +53,26 @@ std::expected<Said, wire::Problem> parse_said(std::string_view body) {
     return std::unexpected(*problem);
   }
   return said;
+}
+
+std::expected<std::string, wire::Problem> parse_reason(std::string_view body) {
+  SR_TRY(const boost::json::value value, wire::parse_strict(body, {}));
+  SR_TRY(const boost::json::object* object, wire::as_object(value));
+  wire::ObjectReader reader(*object);
+  std::string reason(reader.text("#/reason", kReasonLength));
+  if (const auto problem = reader.finish("reason")) return std::unexpected(*problem);
+  return reason;
+}
+
+Task<Response> record_break(Auditd* auditd, Request& request) {
+  auto reason = parse_reason(as_text(request.body()));
+  if (!reason) co_return http::problem_response(reason.error(), request.request_id());
+  Result<void> opened = fail(kNotYet);
+  if (auditd != nullptr) opened = co_await auditd->open_new_shards(*std::move(reason));
+  if (!opened) {
+    co_return http::problem_response(wire::problem_of(opened.error()), request.request_id());
+  }
+  co_return http::json_response(200, R"({"opened":true})");
 }
 
 Task<Response> sign_now(Auditd* auditd, Request& request) {
@@ -93,6 +114,10 @@ void add_admin_routes(http::Router& router, const std::function<Auditd*()>& audi
               .identities = {http::kLocal},
               .body_bytes_max = kBodyBytesMax,
               .handler = [auditd](Request& request) { return hear_witness(auditd(), request); }});
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/breaks",
+              .identities = {http::kLocal},
+              .handler = [auditd](Request& request) { return record_break(auditd(), request); }});
 }
 
 }  // namespace strongroom::auditd

@@ -215,6 +215,21 @@ Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size
   });
 }
 
+// The proof goes last: until the new logs are signed for, nothing else tells that it is settled.
+Task<Result<void>> Auditd::open_new_shards(std::string reason) {
+  SR_CO_CHECK_OK(co_await writer_->open_new_shards(std::move(reason)));
+  SR_CO_CHECK_OK(co_await sign());
+  while (busy_) co_await loop_.sleep_for(kPoll);
+  busy_ = true;
+  auto work = [this] { return witnessed_.settle(); };
+  const Result<void> settled = co_await pool_->run(loop_, std::move(work));
+  busy_ = false;
+  rolled_back_ = witnessed_.rolled_back();
+  newest_ = witnessed_.newest();
+  rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
+  co_return settled;
+}
+
 template <class Judge>
 Task<Result<Testimony>> Auditd::hear(Judge judge) {
   while (busy_) co_await loop_.sleep_for(kPoll);

@@ -100,6 +100,9 @@ class Auditd {
   // store was rolled back.
   [[nodiscard]] async::Task<Result<Testimony>> take_note(std::string note);
   [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
+  // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
+  // rolled_back().
+  [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
   // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
   [[nodiscard]] async::Task<void> drain();
 

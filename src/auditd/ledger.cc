@@ -346,7 +346,13 @@ Result<void> Ledger::open_new_shards(std::string reason) {
   entry.time_us = clock_.now_us();
   entry.reason = std::move(reason);
   if (audit::break_time(rfc3339(entry.time_us)) == logs_.broken_at()) return fail(kJustBroken);
-  return write_own(entry) ? Result<void>{} : fail(kNotTaken);
+  const bool was_refusing = std::exchange(refusing_, false);
+  if (!write_own(entry)) {
+    refusing_ = was_refusing;
+    return fail(kNotTaken);
+  }
+  for (audit::Entry& waiting : std::exchange(own_waiting_, {})) append_own(std::move(waiting));
+  return {};
 }
 
 void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {

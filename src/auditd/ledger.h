@@ -87,8 +87,8 @@ class Ledger {
   // operator's log.
   void record_checkpoints();
   // Writes log.break: from it on all entries go to new logs (audit::LogNames). For a store that was
-  // lawfully restored, whose old logs may have grown beyond it elsewhere. unavailable; conflict:
-  // the last break was in this second.
+  // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse().
+  // unavailable; conflict: the last break was in this second.
   [[nodiscard]] Result<void> open_new_shards(std::string reason);
 
   // False after a failed commit, until recover() succeeds, and while the files of the trees stay

@@ -212,6 +212,7 @@ Result<void> Witnessed::settle() {
         static_cast<std::uint32_t>(errno)));
   }
   rolled_back_.reset();
+  newest_.reset();
   return {};
 }
 

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import audit_journal
 from deployment import BIN, Deployment
 from children import stop
 from running_deployment import folder, wait_until
@@ -151,6 +152,19 @@ def test_store_that_was_rolled_back_is_refused_from_then_on(watched, tmp_path):
     assert not watched.checks()["history"], "also at the next start"
     assert stop(watched.process) == 0
     assert watched.entries() == refused, "not even log.start"
+
+    watched.start_auditd()
+    assert watched.tool("open-shard", "--reason", "disk lost, copy restored").returncode == OK
+    assert watched.readyz()[0] == 200
+    watched.be_witnessed()
+    assert watched.warnings() == []
+    assert stop(watched.process) == 0
+    assert watched.strongroom("audit", "verify")["ok"]
+    told = [entry["unmapped"]["event_type"] for entry in audit_journal.entries(watched.audit)]
+    assert told.count("log.break") == 1
+    watched.start_auditd()
+    assert watched.checks()["history"], "the break is settled at the next start, too"
+    assert stop(watched.process) == 0
 
     watched.put_back(tmp_path / "newer")
     watched.start_auditd()

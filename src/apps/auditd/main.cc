@@ -116,7 +116,7 @@ class Worker final : public service::Worker {
     if (!seen) return {};
     return fmt::format(
         "rolled back: {} entries of {} were signed for and are not all here; restore a copy that "
-        "is at least as new",
+        "is at least as new, or record the break with strongroom audit open-shard",
         seen->size, seen->origin);
   }
   std::string progress() const {

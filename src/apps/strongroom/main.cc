@@ -51,7 +51,7 @@ struct Invocation {
   std::uint64_t lines = 10;
   bool follow = false;
   WitnessExport submission;
-  std::string answer;
+  std::string answer, reason;
   std::function<int()> command;
 };
 
@@ -179,6 +179,9 @@ void add_witness_exchange(CLI::App& audit, Invocation& in) {
   back->add_option("answer", in.answer, "what the witness printed")
       ->type_name("ANSWER")
       ->required();
+  CLI::App* open = add(audit, in, "open-shard", "after a lawful restore: record it, begin new logs",
+                       [&in] { return open_shard(in.context, in.reason); });
+  open->add_option("--reason", in.reason, "for the log.break entry")->type_name("TEXT")->required();
 }
 
 void add_proofs(CLI::App& audit, Invocation& in) {

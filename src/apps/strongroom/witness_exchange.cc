@@ -114,4 +114,13 @@ int import_from_witness(const Context& context, const std::string& request_path,
   return failed(kCheckFailed, "the audit log was rolled back; auditd takes no entries any more");
 }
 
+int open_shard(const Context& context, const std::string& reason) {
+  const boost::json::object command{{"reason", reason}};
+  const auto opened = ask_admin(context, "auditd", http::Method::post, "/v1/breaks",
+                                boost::json::serialize(command));
+  if (!opened) return opened.error();
+  if (context.json) fmt::print("{}\n", boost::json::serialize(*opened));
+  return kOk;
+}
+
 }  // namespace strongroom::tool

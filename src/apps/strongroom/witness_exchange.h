@@ -23,4 +23,8 @@ int export_for_witness(const Context& context, const WitnessExport& options);
 int import_from_witness(const Context& context, const std::string& request,
                         const std::string& answer);
 
+// After a lawful restore of an older copy: has auditd record the break, with the reason, and begin
+// new logs.
+int open_shard(const Context& context, const std::string& reason);
+
 }  // namespace strongroom::tool
