@@ -82,6 +82,24 @@ def test_every_entry_of_a_token_is_proven(run, proofs, key):
         assert (status, report["ok"], report["index"]) == (0, True, one["index"])
 
 
+def test_operators_log_stands_for_a_merchants_entry(run, proofs, proof, key):
+    deployment = run[0]
+    record = proofs[-1]["record"]
+    shown, recorded, _ = tlog.verify_proof(open(proof[0], "rb").read(),
+                                           open(proof[1], "rb").read(), key)
+    entry = open(record["entry"], "rb").read()
+    second, operators, _ = tlog.verify_proof(open(record["proof"], "rb").read(), entry, key)
+    assert tlog.recorded_checkpoint(entry) == recorded and shown.index < recorded.size
+    assert (f"{record['log']}", record["index"]) == (
+        "-".join(operators.origin.rsplit("/", 2)[1:]), second.index)
+    arguments = ("check-proof", *proof, "--record", record["proof"])
+    status, report = audit(deployment, *arguments, record["entry"])
+    assert (status, report["record"]["log"]) == (0, operators.origin)
+    assert audit(deployment, *arguments, proof[1])[0] == 1
+    swapped = ("check-proof", record["proof"], record["entry"], "--record", *proof)
+    assert audit(deployment, *swapped)[0] == 1
+
+
 def test_one_entry_is_proven_by_log_and_index(run, tmp_path):
     status, [one] = audit(run[0], "prove", "--log", run[3], "--index", 0, "--out", tmp_path)
     assert (status, one["index"]) == (0, 0)
