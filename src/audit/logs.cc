@@ -39,7 +39,7 @@ bool names_a_log(std::string_view merchant_id) noexcept {
 }
 
 bool is_operators(std::string_view log_name) noexcept {
-  return log_name.starts_with(kOperator) && log_name.substr(kOperator.size()).starts_with('-');
+  return log_name.substr(0, log_name.rfind('-')) == kOperator;
 }
 
 std::string_view log_owner(const EntryView& entry) noexcept {

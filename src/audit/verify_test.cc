@@ -410,6 +410,8 @@ TEST(LogsTest, NamesAndOrigins) {
     EXPECT_FALSE(names_a_log(name)) << name;
   }
   EXPECT_FALSE(names_a_log(std::string(65, 'a')));
+  EXPECT_TRUE(is_operators("operator-2026.20261122T144015Z"));
+  EXPECT_FALSE(is_operators("operator-2026-2026")) << "of a merchant that is called so";
   EXPECT_EQ(log_origin("td/auditd", "mer-1-2026"), "td/auditd/mer-1/2026");
   EXPECT_EQ(*name_of_origin("td/auditd", "td/auditd/mer-1/2026"), "mer-1-2026");
   EXPECT_EQ(*place_of_origin("td/auditd/mer-1/2026"), "td/auditd");

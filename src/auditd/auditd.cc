@@ -52,8 +52,9 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                .sizes_at_start = ledger->log_sizes()},
                                               checkpoints.last_signed()));
   if (witnessed.rolled_back()) ledger->refuse();
-  return Store{std::move(lock), std::move(checkpoints), std::move(witnessed), std::move(ledger),
-               &clock};
+  std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(checkpoints.last_signed());
+  return Store{std::move(lock),   std::move(checkpoints),   std::move(witnessed),
+               std::move(ledger), std::move(unsigned_logs), &clock};
 }
 
 Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options)
@@ -73,7 +74,8 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
                                        "1 when the log lacks what was signed for.")),
       has_witnesses_(witnessed_.has_witnesses()),
       started_us_(clock_.now_us()),
-      rolled_back_(witnessed_.rolled_back()) {
+      rolled_back_(witnessed_.rolled_back()),
+      unsigned_(std::move(store.unsigned_logs)) {
   signing_gauge_.set(1);
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
 }
@@ -109,14 +111,15 @@ Task<void> Auditd::sign_regularly() {
   while (!draining_) {
     warn_daily();
     co_await loop_.sleep_for(kTick);
-    if (steady_clock::now() - recorded >= options_.record_interval) {
-      recorded = steady_clock::now();
-      co_await writer_->record_checkpoints();
-    }
-    const bool work = writer_->has_grown() || !unsigned_.empty();
-    if (!work || steady_clock::now() - last < options_.checkpoint_interval) continue;
-    last = steady_clock::now();
-    const auto outcome = co_await sign();
+    const auto now = steady_clock::now();
+    if (busy_) continue;
+    // A journal that waits for the files of the trees goes on once it hears that they were written.
+    const bool work = writer_->has_grown() || !unsigned_.empty() || !writer_->accepting();
+    if (!work || now - last < options_.checkpoint_interval) continue;
+    last = now;
+    const bool record = now - recorded >= options_.record_interval;
+    if (record) recorded = now;
+    const auto outcome = co_await sign({.record = record});
     if (!outcome) log::error("audit checkpoints are not signed", {{"error", outcome.error()}});
   }
   --ticking_;
@@ -149,15 +152,13 @@ std::string_view Auditd::not_ready() const noexcept {
   return writer_->accepting() ? std::string_view() : "the disk takes no entries";
 }
 
-Task<Result<std::size_t>> Auditd::checkpoint_now() {
-  co_await writer_->record_checkpoints();
-  co_return co_await sign();
-}
+Task<Result<std::size_t>> Auditd::checkpoint_now() { co_return co_await sign({.record = true}); }
 
-Task<Result<std::size_t>> Auditd::sign(std::uint64_t snapshot_bytes_min) {
+Task<Result<std::size_t>> Auditd::sign(Signing what) {
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
-  Writer::Grown grown = co_await writer_->take_grown(unwritten_entries(), snapshot_bytes_min);
+  Writer::Grown grown =
+      co_await writer_->take_grown(unwritten_entries(), what.snapshot_bytes_min, what.record);
   keep(std::move(grown.logs));
   const std::size_t count = unsigned_.size();
   for (const GrownLog& log : unsigned_) {
@@ -218,7 +219,7 @@ Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size
 // The proof goes last: until the new logs are signed for, nothing else tells that it is settled.
 Task<Result<void>> Auditd::open_new_shards(std::string reason) {
   SR_CO_CHECK_OK(co_await writer_->open_new_shards(std::move(reason)));
-  SR_CO_CHECK_OK(co_await sign());
+  SR_CO_CHECK_OK(co_await sign({}));
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
   auto work = [this] { return witnessed_.settle(); };
@@ -267,9 +268,8 @@ Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
   while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
-  co_await writer_->record_checkpoints();
   co_await writer_->record_stop();
-  const auto outcome = co_await sign(kSnapshotAtStopBytes);
+  const auto outcome = co_await sign({.snapshot_bytes_min = kSnapshotAtStopBytes});
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});
   writer_->end();
   co_await loop_.sleep_for(kPoll);  // whatever the writer posted last has run now

@@ -46,7 +46,8 @@ struct Store {
   Checkpoints checkpoints;
   Witnessed witnessed;
   std::unique_ptr<Ledger> ledger;
-  const Clock* clock;  // what it was opened with
+  std::vector<GrownLog> unsigned_logs;  // what the run before has left to sign
+  const Clock* clock;                   // what it was opened with
 };
 
 struct AuditdOptions {
@@ -111,7 +112,11 @@ class Auditd {
   async::Task<void> sign_regularly();
   async::Task<void> watch_regularly();
   void watch();
-  async::Task<Result<std::size_t>> sign(std::uint64_t snapshot_bytes_min = kSnapshotEveryBytes);
+  struct Signing {
+    bool record = false;  // the merchants' checkpoints in the operator's log
+    std::uint64_t snapshot_bytes_min = kSnapshotEveryBytes;
+  };
+  async::Task<Result<std::size_t>> sign(Signing what);
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
   void warn_daily();

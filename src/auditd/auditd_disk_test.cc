@@ -277,6 +277,20 @@ TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
   EXPECT_EQ(other, std::vector{audit::EntryStatus::durable});
 }
 
+TEST_F(LedgerTest, WhatACrashLeftUnsignedIsSignedAlsoWhenNothingComesBehindIt) {
+  auto auditd = start();
+  stop(auditd);
+  {
+    audit::PosixFiles disk;
+    auto ledger = open_ledger(disk);
+    EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::durable);
+  }
+  EXPECT_EQ(verify().unsigned_entries, 1U);
+  auditd = start();
+  stop(auditd);
+  EXPECT_EQ(verify().unsigned_entries, 0U);
+}
+
 TEST_F(LedgerTest, DiskThatHangsIsToldAndTakesEntriesAgain) {
   FillingFiles disk;
   auto store = Store::open(disk, clock_, random_, store_options(), test_signer());

@@ -461,6 +461,20 @@ std::vector<GrownLog> Ledger::take_grown(std::size_t unwritten_entries) {
   return grown;
 }
 
+std::vector<GrownLog> Ledger::unsigned_logs(std::span<const audit::Checkpoint> last_signed) const {
+  std::map<std::string, std::uint64_t, std::less<>> signed_sizes;
+  for (const audit::Checkpoint& checkpoint : last_signed) {
+    signed_sizes.emplace(checkpoint.origin, checkpoint.size);
+  }
+  std::vector<GrownLog> logs;
+  for (const auto& [name, log] : logs_.all()) {
+    const auto found = signed_sizes.find(audit::log_origin(options_.place, name));
+    if (found != signed_sizes.end() && found->second == log.tree.size()) continue;
+    logs.push_back({name, log.tree.head(), {}});
+  }
+  return logs;
+}
+
 std::map<std::string, std::uint64_t> Ledger::log_sizes() const {
   std::map<std::string, std::uint64_t> sizes;
   for (const auto& [name, log] : logs_.all()) sizes.emplace(name, log.tree.size());

@@ -126,6 +126,11 @@ class Ledger {
   // grown since take_grown().
   [[nodiscard]] std::optional<Snapshot> take_snapshot(std::uint64_t bytes_min);
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
+  // The logs that are larger than `last_signed` says, for a start: what a crash left unsigned, also
+  // where nothing comes behind it. What they hold but take_grown() has yet to give is not in their
+  // files.
+  [[nodiscard]] std::vector<GrownLog> unsigned_logs(
+      std::span<const audit::Checkpoint> last_signed) const;
   // How many entries each log has, by its name.
   [[nodiscard]] std::map<std::string, std::uint64_t> log_sizes() const;
 

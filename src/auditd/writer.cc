@@ -95,10 +95,11 @@ Task<std::vector<std::string>> Writer::open_intents(std::string_view instance) {
 }
 
 Task<Writer::Grown> Writer::take_grown(std::size_t unwritten_entries,
-                                       std::uint64_t snapshot_bytes_min) {
+                                       std::uint64_t snapshot_bytes_min, bool record) {
   Grown grown;
   Job job;
   job.question = [&](Ledger& ledger) {
+    if (record) ledger.record_checkpoints();
     grown.logs = ledger.take_grown(unwritten_entries);
     grown.snapshot = ledger.take_snapshot(snapshot_bytes_min);
   };
@@ -112,12 +113,6 @@ Task<void> Writer::refuse() {
   co_await Enqueued{*this, job};
 }
 
-Task<void> Writer::record_checkpoints() {
-  Job job;
-  job.question = [](Ledger& ledger) { ledger.record_checkpoints(); };
-  co_await Enqueued{*this, job};
-}
-
 Task<Result<void>> Writer::open_new_shards(std::string reason) {
   Result<void> opened;
   Job job;
@@ -128,7 +123,10 @@ Task<Result<void>> Writer::open_new_shards(std::string reason) {
 
 Task<void> Writer::record_stop() {
   Job job;
-  job.question = [](Ledger& ledger) { ledger.record_own(audit::EventType::log_stop); };
+  job.question = [](Ledger& ledger) {
+    ledger.record_checkpoints();
+    ledger.record_own(audit::EventType::log_stop);
+  };
   co_await Enqueued{*this, job};
 }
 
@@ -296,6 +294,7 @@ void Writer::try_to_recover() {
 
 // Tells the loop when the journal has stopped or begun to take entries, of everyone or of some.
 void Writer::publish_state() {
+  grown_ = ledger_->has_grown();
   const bool accepting = ledger_->accepting();
   const Room room = ledger_->room();
   metrics_.accepting.set(accepting ? 1 : 0);

@@ -46,20 +46,19 @@ class Writer {
   [[nodiscard]] async::Task<std::vector<audit::EntryStatus>> append(
       std::string_view instance, std::span<const std::string_view> entries);
   [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
-  // As Ledger's take_grown() and, right behind it, take_snapshot().
+  // As Ledger's take_grown() and, right behind it, take_snapshot(). With `record`, its
+  // record_checkpoints() right before: a record of a size that is not signed could not be proved.
   struct Grown {
     std::vector<GrownLog> logs;
     std::optional<Snapshot> snapshot;
   };
   [[nodiscard]] async::Task<Grown> take_grown(std::size_t unwritten_entries,
-                                              std::uint64_t snapshot_bytes_min);
+                                              std::uint64_t snapshot_bytes_min, bool record);
   // Ledger::refuse, behind everything that was submitted before.
   [[nodiscard]] async::Task<void> refuse();
-  // Ledger::record_checkpoints.
-  [[nodiscard]] async::Task<void> record_checkpoints();
   // Ledger::open_new_shards.
   [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
-  // Writes log.stop behind everything that was submitted before.
+  // Writes the merchants' checkpoints and log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
   [[nodiscard]] async::Task<void> record_reload(bool all);
   // As Ledger's begin_failure(), or end_failure() without a cause.

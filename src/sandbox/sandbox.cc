@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/try.h"
 #include "sandbox/landlock.h"
@@ -20,16 +22,24 @@
 namespace strongroom::sandbox {
 namespace {
 
+constexpr int kJoinAttempts = 100;
+constexpr std::chrono::milliseconds kJoinPause{1};
+
 Error kernel_error() {
   return Error(ErrorCode::unavailable, "the kernel refused a step of the sandbox")
       .with_detail(static_cast<std::uint32_t>(errno));
 }
 
 Result<void> require_single_thread() {
-  struct stat status{};
-  if (::stat("/proc/self/task", &status) != 0) return fail(kernel_error());
-  // A folder's links are its name, "." and one ".." per folder in it: here, one per thread.
-  if (status.st_nlink == 3) return {};
+  for (int attempt = 0; attempt < kJoinAttempts; ++attempt) {
+    struct stat status{};
+    if (::stat("/proc/self/task", &status) != 0) return fail(kernel_error());
+    // A folder's links are its name, "." and one ".." per folder in it: here, one per thread.
+    if (status.st_nlink == 3) return {};
+    // A thread that was joined may stand here for a moment: the kernel wakes whoever joins before
+    // it takes the thread out.
+    std::this_thread::sleep_for(kJoinPause);
+  }
   return fail({ErrorCode::conflict, "the sandbox must be entered before threads start"});
 }
 
