@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -379,7 +380,7 @@ def test_verify_finds_a_flipped_byte_and_names_its_place(fresh):
     stop(start(fresh, "auditd"))
     good = run(fresh, "audit", "verify")
     assert good.returncode == OK and good.stdout.startswith("intact\n")
-    assert "in 1 segment, 1 log, 1 checkpoint verified" in good.stdout
+    assert re.search(r" in 1 segment, 1 log, [1-9] checkpoints? verified\n", good.stdout)
     assert "not yet signed for" not in good.stdout
     flip_journal_byte(fresh)
     bad = run(fresh, "audit", "verify")
