@@ -1,0 +1,223 @@
+// Ledger: its start from the snapshot and the journal, and the snapshot for the next one.
+#include <fmt/core.h>
+
+#include "audit/journal_reader.h"
+#include "auditd/ledger.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::auditd {
+namespace {
+
+constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
+constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
+constexpr Error kOlder{ErrorCode::corrupt, "journal is older than its last signed checkpoint"};
+
+// The checkpoints that the journal has yet to show while it is read.
+class Expected {
+ public:
+  Expected(std::string_view place, std::span<const audit::Checkpoint> last_signed) {
+    for (const audit::Checkpoint& checkpoint : last_signed) {
+      const auto name = audit::name_of_origin(place, checkpoint.origin);
+      foreign_ = foreign_ || !name;
+      if (name) pending_.emplace(*name, &checkpoint);
+    }
+  }
+  // Called when the log has grown by one; false when it is not what was signed.
+  [[nodiscard]] bool agrees(const audit::Log& log) {
+    const auto found = pending_.find(log.name);
+    if (found == pending_.end() || found->second->size != log.tree.size()) return true;
+    const bool same = found->second->root == log.tree.root();
+    pending_.erase(found);
+    return same;
+  }
+  [[nodiscard]] bool all_seen() const { return pending_.empty() && !foreign_; }
+
+ private:
+  std::unordered_map<std::string, const audit::Checkpoint*> pending_;
+  bool foreign_ = false;
+};
+
+}  // namespace
+
+Ledger::Ledger(audit::Files& files, const Clock& clock, crypto::Random& random,
+               LedgerOptions options)
+    : files_(files), clock_(clock), random_(random), options_(std::move(options)) {
+  options_.journal.directory = options_.directory;
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& clock,
+                                             crypto::Random& random, LedgerOptions options,
+                                             std::span<const audit::Checkpoint> last_signed) {
+  std::unique_ptr<Ledger> ledger(new Ledger(files, clock, random, std::move(options)));
+  SR_CHECK_OK(ledger->replay(last_signed));
+  SR_TRY(ledger->reserve_,
+         Reserve::open(ledger->options_.directory, ledger->options_.reserve_bytes));
+  if (!ledger->reserve_->whole()) {
+    log::warn("audit log's disk has no room for its reserve",
+              {{"mib", ledger->options_.reserve_bytes >> 20}});
+  }
+  if (const auto& recovery = ledger->journal_->recovery()) {
+    ledger->append_own({.event_type = audit::EventType::log_recovered,
+                        .resources = {recovery->file},
+                        .old_size_bytes = recovery->old_size_bytes,
+                        .new_size_bytes = recovery->new_size_bytes});
+  }
+  return ledger;
+}
+
+Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
+  audit::TreeFiles trees(files_, options_.directory);
+  SR_TRY(audit::JournalReader reader, resume(last_signed));
+  Expected expected(options_.place, last_signed);
+  for (const auto& [name, log] : logs_.all()) SR_CHECK(expected.agrees(log));  // it fits
+  Replay unwatched;
+  Replay& progress = options_.replay == nullptr ? unwatched : *options_.replay;
+  progress.bytes_total = reader.bytes_total();
+  while (true) {
+    if (progress.stop) return fail({ErrorCode::unavailable, "reading of the journal was stopped"});
+    const auto frame = reader.next();
+    progress.bytes_read.store(reader.bytes_read(), std::memory_order_relaxed);
+    if (!frame && !(frame.error().code() == ErrorCode::corrupt && reader.torn())) {
+      return std::unexpected(frame.error());
+    }
+    if (!frame || !*frame) break;
+    const std::string_view json = as_text((*frame)->entry);
+    const auto view = audit::read_entry(json);
+    if (!view) return fail({ErrorCode::corrupt, "journal holds what is not an audit entry"});
+    const Staged item{nullptr, *view, &writer_of(view->instance), &logs_.of(*view)};
+    take(item, json, (*frame)->leaf_input, reader.frame_place());
+    if (!expected.agrees(*item.log)) {
+      return fail({ErrorCode::corrupt, "journal differs from its last signed checkpoint"});
+    }
+    if (grown_entries_ >= kReplayEntriesMax) SR_CHECK_OK(repair_trees(trees));
+  }
+  if (!expected.all_seen()) {
+    return fail(kOlder);
+  }
+  SR_CHECK_OK(repair_trees(trees));
+  SR_CHECK_OK(cut_trees(trees));
+  SR_TRY(journal_, audit::Journal::resume(files_, options_.journal, reader));
+  return {};
+}
+
+Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> last_signed) {
+  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
+  auto snapshot = fitting_snapshot(last_signed);
+  if (snapshot) {
+    const Result<void> started = reader.start_at(snapshot->segment_first_sequence,
+                                                 snapshot->offset_bytes, snapshot->next_sequence);
+    if (started) {
+      restore(*std::move(snapshot));
+      return reader;
+    }
+    snapshot = std::unexpected(started.error());
+  }
+  if (snapshot.error().code() != ErrorCode::not_found) {
+    log::warn("audit snapshot not used", {{"error", snapshot.error()}});
+  }
+  return audit::JournalReader::open(files_, options_.directory);
+}
+
+// What the snapshot says must have been signed for, and be in the files of the trees. Whether it is
+// the journal's is settled by that: the last signed checkpoints are.
+Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
+  constexpr Error kUnfit{ErrorCode::conflict, "snapshot is not of what was signed for"};
+  SR_TRY(const std::string bytes,
+         audit::read_text(files_, fmt::format("{}/{}", options_.directory, kSnapshotName),
+                          kSnapshotBytesMax));
+  SR_TRY(Snapshot snapshot, parse_snapshot(as_bytes(bytes)));
+  std::unordered_map<std::string_view, const audit::Checkpoint*> by_origin;
+  for (const audit::Checkpoint& checkpoint : last_signed) {
+    by_origin.emplace(checkpoint.origin, &checkpoint);
+  }
+  audit::TreeFiles trees(files_, options_.directory);
+  for (const Snapshot::LogState& log : snapshot.logs) {
+    const auto found = by_origin.find(audit::log_origin(options_.place, log.name));
+    if (found == by_origin.end() || found->second->size < log.tree.size()) return fail(kUnfit);
+    if (found->second->size == log.tree.size() && found->second->root != log.tree.root()) {
+      return fail(kUnfit);
+    }
+    SR_TRY(const bool held, trees.hold(log.name, log.tree.size()));
+    if (!held) return fail(kUnfit);
+  }
+  return snapshot;
+}
+
+void Ledger::restore(Snapshot snapshot) {
+  logs_ = audit::Logs(std::move(snapshot.broken_at));
+  for (Snapshot::LogState& log : snapshot.logs) {
+    logs_.restore({.name = std::move(log.name),
+                   .tree = std::move(log.tree),
+                   .growth = {},
+                   .recorded_size = log.recorded_size});
+  }
+  for (Snapshot::WriterState& state : snapshot.writers) {
+    Writer& writer = writer_of(state.instance);
+    for (const EntryId& uid : state.uids) writer.uids.add(uid);
+    for (auto& [operation, json] : state.open_intents) {
+      writer.open_intents.emplace(operation, std::move(json));
+    }
+  }
+}
+
+std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
+  SR_CHECK(grown_entries_ == 0);
+  if (bytes_since_snapshot_ < bytes_min) return std::nullopt;
+  bytes_since_snapshot_ = 0;
+  Snapshot snapshot{.segment_first_sequence = journal_->segment_first_sequence(),
+                    .offset_bytes = journal_->place().offset_bytes,
+                    .next_sequence = journal_->next_sequence(),
+                    .broken_at = logs_.broken_at(),
+                    .logs = {},
+                    .writers = {}};
+  snapshot.logs.reserve(logs_.all().size());
+  for (const auto& [name, log] : logs_.all()) {
+    if (log.tree.size() > 0) snapshot.logs.push_back({name, log.tree, log.recorded_size});
+  }
+  snapshot.writers.reserve(writers_.size());
+  for (const auto& [instance, writer] : writers_) {
+    snapshot.writers.push_back(
+        {instance, writer.uids.uids(), {writer.open_intents.begin(), writer.open_intents.end()}});
+  }
+  return snapshot;
+}
+
+// Has the files hold what was read since the last call.
+Result<void> Ledger::repair_trees(audit::TreeFiles& trees) {
+  for (auto& [name, log] : logs_.all()) {
+    const audit::LogGrowth growth = std::exchange(log.growth, {});
+    if (growth.empty()) continue;
+    SR_TRY(const bool differed, trees.repair(name, growth));
+    if (differed) log::warn("files of an audit tree differed from the journal", {{"log", name}});
+  }
+  grown_entries_ = 0;
+  return {};
+}
+
+// Whatever the files hold beyond the journal is not of its history.
+Result<void> Ledger::cut_trees(audit::TreeFiles& trees) {
+  SR_TRY(const auto names, audit::list_logs(files_, options_.directory));
+  for (const std::string& name : names) {
+    const auto found = logs_.all().find(name);
+    SR_CHECK_OK(trees.cut(name, found == logs_.all().end() ? 0 : found->second.tree.size()));
+  }
+  return {};
+}
+
+std::vector<GrownLog> Ledger::unsigned_logs(std::span<const audit::Checkpoint> last_signed) const {
+  std::map<std::string, std::uint64_t, std::less<>> signed_sizes;
+  for (const audit::Checkpoint& checkpoint : last_signed) {
+    signed_sizes.emplace(checkpoint.origin, checkpoint.size);
+  }
+  std::vector<GrownLog> logs;
+  for (const auto& [name, log] : logs_.all()) {
+    const auto found = signed_sizes.find(audit::log_origin(options_.place, name));
+    if (found != signed_sizes.end() && found->second == log.tree.size()) continue;
+    logs.push_back({name, log.tree.head(), {}});
+  }
+  return logs;
+}
+
+}  // namespace strongroom::auditd

@@ -1,0 +1,106 @@
+// Ledger: the entries that auditd writes itself.
+#include <algorithm>
+
+#include "audit/entry.h"
+#include "auditd/ledger.h"
+#include "base/encoding.h"
+#include "base/try.h"
+
+namespace strongroom::auditd {
+namespace {
+
+constexpr std::size_t kOwnWaitingMax = 16;
+constexpr std::size_t kOwnGroupMax = 256;
+constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
+constexpr Error kJustBroken{ErrorCode::conflict, "new shards were opened in this very second"};
+
+}  // namespace
+
+audit::Entry Ledger::entry_about(audit::EventType type, const audit::Log& log) const {
+  return {.event_type = type,
+          .time_us = clock_.now_us(),
+          .resources = {audit::log_origin(options_.place, log.name)},
+          .tree_size = log.tree.size(),
+          .tree_root = log.tree.root()};
+}
+
+void Ledger::record_checkpoints() {
+  std::vector<std::string> entries;
+  for (const auto& [name, log] : logs_.all()) {
+    if (audit::is_operators(name) || log.tree.size() == log.recorded_size) continue;
+    audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, log);
+    entries.push_back(own_json(checkpoint));
+  }
+  for (std::span<const std::string> rest = entries; !rest.empty();) {
+    const auto group = rest.first(std::min(rest.size(), kOwnGroupMax));
+    std::vector<Submission> submissions;
+    submissions.reserve(group.size());
+    for (const std::string& json : group) submissions.push_back({options_.instance, json});
+    append(submissions);  // what is not taken now is recorded the next time
+    rest = rest.subspan(group.size());
+  }
+}
+
+Result<void> Ledger::open_new_shards(std::string reason) {
+  const audit::Log* before = logs_.newest_of(audit::kOperator);
+  audit::Entry entry{.event_type = audit::EventType::log_break};
+  if (before != nullptr) entry = entry_about(audit::EventType::log_break, *before);
+  entry.time_us = clock_.now_us();
+  entry.reason = std::move(reason);
+  if (audit::break_time(rfc3339(entry.time_us)) == logs_.broken_at()) return fail(kJustBroken);
+  const bool was_refusing = std::exchange(refusing_, false);
+  if (!write_own(entry)) {
+    refusing_ = was_refusing;
+    return fail(kNotTaken);
+  }
+  for (audit::Entry& waiting : std::exchange(own_waiting_, {})) append_own(std::move(waiting));
+  return {};
+}
+
+void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
+  append_own({.event_type = type, .outcome = outcome});
+}
+
+void Ledger::append_own(audit::Entry entry) {
+  if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
+  const bool written = write_own(entry);
+  if (!written && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
+}
+
+std::string Ledger::own_json(audit::Entry& entry) {
+  entry.uid = crypto::new_entry_id(random_, clock_);
+  if (entry.outcome == audit::Outcome::none) entry.outcome = audit::Outcome::success;
+  return audit::to_json(entry, options_.instance);
+}
+
+bool Ledger::write_own(audit::Entry& entry) {
+  const std::string json = own_json(entry);
+  Submission submission{options_.instance, json};
+  append(std::span(&submission, 1));
+  return submission.status == audit::EntryStatus::durable;
+}
+
+void Ledger::begin_failure(std::string_view control, std::string_view cause,
+                           std::int64_t since_us) {
+  const OperationId id = crypto::new_operation_id(random_, clock_);
+  if (!failures_.emplace(control, id).second) return;
+  append_own({.operation_id = id,
+              .event_type = audit::EventType::log_failure,
+              .outcome = audit::Outcome::failed,
+              .time_us = since_us,
+              .operation = std::string(cause),
+              .resources = {std::string(control)}});
+}
+
+void Ledger::end_failure(std::string_view control) {
+  const auto found = failures_.find(control);
+  if (found == failures_.end()) return;
+  const OperationId id = found->second;
+  failures_.erase(found);
+  append_own({.operation_id = id,
+              .event_type = audit::EventType::log_failure,
+              .outcome = audit::Outcome::success,
+              .resources = {std::string(control)}});
+}
+
+}  // namespace strongroom::auditd
