@@ -51,15 +51,16 @@ class StaticTiles final : public HashReader {
     return {};
   }
 
+  // The hashes of the entries in the bundle, which bundle() has afterwards.
   Result<std::vector<Hash>> leaves(const TileId& tile) {
-    SR_TRY(const std::string bundle,
-           read_text(files_, folder_ + "/" + bundle_path(tile), kBundleBytesMax));
-    SR_TRY(const auto entries, parse_bundle(as_bytes(bundle), tile.width));
+    SR_TRY(bundle_text_, read_text(files_, folder_ + "/" + bundle_path(tile), kBundleBytesMax));
+    SR_TRY(bundle_, parse_bundle(as_bytes(bundle_text_), tile.width));
     std::vector<Hash> hashes;
-    hashes.reserve(entries.size());
-    for (const auto& entry : entries) hashes.push_back(leaf_hash(entry));
+    hashes.reserve(bundle_.size());
+    for (const auto& entry : bundle_) hashes.push_back(leaf_hash(entry));
     return hashes;
   }
+  std::span<const std::span<const std::byte>> bundle() const { return bundle_; }
 
   // The roots of the full tiles below `tile`.
   Result<std::vector<Hash>> roots_below(const TileId& tile) {
@@ -78,6 +79,8 @@ class StaticTiles final : public HashReader {
   Files& files_;
   std::string folder_;
   std::uint64_t size_;
+  std::string bundle_text_;
+  std::vector<std::span<const std::byte>> bundle_;
 };
 
 // What is wrong with a file is news; that it cannot be read is an error.
@@ -115,7 +118,8 @@ std::vector<std::string> static_tree_paths(std::uint64_t size) {
 }
 
 Result<StaticTree> verify_static_tree(Files& files, const std::string& folder,
-                                      const NoteVerifier& key, const StaticTreeCallback& progress) {
+                                      const NoteVerifier& key,
+                                      const StaticTreeCallbacks& callbacks) {
   StaticTree tree;
   const std::string path = std::string(kStaticCheckpoint);
   const auto note = read_text(files, folder + "/" + path, kNoteBytesMax);
@@ -131,11 +135,24 @@ Result<StaticTree> verify_static_tree(Files& files, const std::string& folder,
   for (const TileId& tile : new_tiles(0, size)) {
     SR_CHECK_OK(check_tile(tiles, tile, tree.bad));
     if (tree.bad) return tree;
-    if (progress && tile.level == 0) progress(tile.index * kTileWidth + tile.width, size);
+    if (tile.level != 0) continue;
+    std::uint64_t index = tile.index * kTileWidth;
+    for (const auto& entry : tiles.bundle()) {
+      if (callbacks.entry) callbacks.entry(index, entry);
+      ++index;
+    }
+    if (callbacks.progress) callbacks.progress(index, size);
   }
   SR_TRY(const Hash root, tree_hash(tiles, size));
   if (root != tree.checkpoint.root) tree.bad = BadFile{"another root than the entries give", path};
   return tree;
+}
+
+Result<Hash> static_tree_root(Files& files, const std::string& folder, std::uint64_t size,
+                              std::uint64_t old_size) {
+  SR_CHECK(old_size <= size);
+  StaticTiles tiles(files, folder, size);
+  return tree_hash(tiles, old_size);
 }
 
 }  // namespace strongroom::audit

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,14 +33,24 @@ struct StaticTree {
   std::optional<BadFile> bad;
 };
 
-// Called with the entries done and those in the log.
-using StaticTreeCallback = std::function<void(std::uint64_t, std::uint64_t)>;
+struct StaticTreeCallbacks {
+  // The entries done and those in the log.
+  std::function<void(std::uint64_t, std::uint64_t)> progress{};
+  // Index and bytes of each entry, in order, as its bundle and its tile have it. That they are what
+  // was signed for is only known at the end.
+  std::function<void(std::uint64_t, std::span<const std::byte>)> entry{};
+};
 
 // Derives the log in `folder` anew from its bundles and compares every tile, and the root that
 // `key` has signed; stops at the first bad file. unavailable: a file cannot be read, though it is
 // there.
 [[nodiscard]] Result<StaticTree> verify_static_tree(Files& files, const std::string& folder,
                                                     const NoteVerifier& key,
-                                                    const StaticTreeCallback& progress = {});
+                                                    const StaticTreeCallbacks& callbacks = {});
+
+// The root that the log in `folder`, of `size` entries, had when it was of `old_size`; O(log n)
+// reads of tiles, which were verified. REQUIRES: old_size <= size.
+[[nodiscard]] Result<Hash> static_tree_root(Files& files, const std::string& folder,
+                                            std::uint64_t size, std::uint64_t old_size);
 
 }  // namespace strongroom::audit

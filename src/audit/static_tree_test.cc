@@ -60,8 +60,8 @@ class StaticTreeTest : public ::testing::Test {
   void SetUp() override {
     if (!exists(vectors())) GTEST_SKIP() << "no " << vectors() << "; set STRONGROOM_VECTORS";
   }
-  Result<StaticTree> verify(const fs::path& folder, const StaticTreeCallback& progress = {}) {
-    return verify_static_tree(files_, folder.string(), key_, progress);
+  Result<StaticTree> verify(const fs::path& folder, const StaticTreeCallbacks& callbacks = {}) {
+    return verify_static_tree(files_, folder.string(), key_, callbacks);
   }
   PosixFiles files_;
   NoteVerifier key_ = NoteVerifier::create(NoteKey::parse(testing::kVkey).value()).value();
@@ -69,14 +69,21 @@ class StaticTreeTest : public ::testing::Test {
 
 TEST_F(StaticTreeTest, VerifyTellsTheCheckpoint) {
   std::uint64_t done = 0;
-  const auto tree = verify(vectors() / "big", [&](std::uint64_t at, std::uint64_t total) {
-    EXPECT_GT(at, done);
-    EXPECT_EQ(total, 70'000U);
-    done = at;
-  });
+  std::uint64_t entries = 0;
+  const auto tree =
+      verify(vectors() / "big",
+             {.progress =
+                  [&](std::uint64_t at, std::uint64_t total) {
+                    EXPECT_GT(at, done);
+                    EXPECT_EQ(total, 70'000U);
+                    done = at;
+                  },
+              .entry = [&](std::uint64_t index,
+                           std::span<const std::byte>) { EXPECT_EQ(index, entries++); }});
   ASSERT_TRUE(tree && !tree->bad) << tree->bad->path << tree->bad->what;
   EXPECT_EQ(tree->checkpoint.size, 70'000U);
   EXPECT_EQ(done, 70'000U);
+  EXPECT_EQ(entries, 70'000U);
 }
 
 TEST_F(StaticTreeTest, PathsAreAllFilesOfTheTree) {

@@ -187,6 +187,18 @@ def test_flipped_byte_in_any_exported_file_is_found(run, exported, key):
     tlog.verify_export(exported, key)
 
 
+def test_log_that_was_left_out_is_named(run, exported, tmp_path, key):
+    _, merchant, _, log = run
+    out = shutil.copytree(exported, tmp_path / "out")
+    shutil.rmtree(out / merchant.id)
+    name = "/".join(log.rsplit("-", 1))
+    with pytest.raises(tlog.Refused, match=f"{name}: is missing, though operator/"):
+        tlog.verify_export(out, key)
+    status, report = audit(run[0], "verify", "--export", out)
+    assert (status, report["bad"]["file"], report["bad"]["what"]) == (1, name, "is missing")
+    assert report["bad"]["record"].startswith("operator/") and report["bad"]["tree_size"] > 0
+
+
 def test_file_that_belongs_to_no_checkpoint_is_found(run, exported, key):
     (exported / "operator" / "more").write_text("")
     with pytest.raises(tlog.Refused, match="operator/more"):
@@ -220,6 +232,7 @@ def test_export_that_was_interrupted_is_none_and_goes_on(run, copy, tmp_path, ke
         tlog.verify_export(out, key)
     assert audit(copy, "export", "--log", log, "--out", out)[0] == 0
     assert len(tlog.verify_export(out, key)) == 1
+    assert audit(copy, "verify", "--export", out)[1]["complete"] is False
     assert bundle.stat().st_ino == kept
 
 

@@ -11,349 +11,118 @@ Exits 0 when all is as it was signed, 1 when something is not, and names it.
 """
 import argparse
 import base64
-import binascii
 import dataclasses
-import hashlib
 import json
 import pathlib
-import re
 import sys
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from tlog_note import (COSIGNATURE, ED25519, Checkpoint, Key, Refused, decimal, open_checkpoint,
+                       parse_hash, parse_note, parse_vkey, require, unbase64)
+from tlog_tree import (Tree, complete_parts, joined_root, leaf_hash, node_hash, tile_path,
+                       verify_consistency, verify_inclusion)
 
-ED25519, COSIGNATURE = 0x01, 0x04   # what a key of a note signs: its text; its text and a time
-TILE_WIDTH = 256
-HASH_BYTES = 32
-EMPTY_ROOT = hashlib.sha256(b"").digest()
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 
 
-class Refused(Exception):
-    """What was given is not what was signed, or not of the published form."""
+# --- logs as files ------------------------------------------------------------------------------
 
-
-def require(condition, what):
-    if not condition:
-        raise Refused(what)
-
-
-def decimal(text):
-    require(re.fullmatch("0|[1-9][0-9]{0,18}", text), f"'{text[:40]}' is no decimal number")
-    return int(text)
-
-
-def unbase64(text):
-    """Standard alphabet, padded, and the one canonical form of its bytes."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refused(f"'{text[:40]}' is no base64") from error
-    require(base64.b64encode(data).decode() == text, f"'{text[:40]}' is not canonical base64")
-    return data
-
-
-def parse_hash(text):
-    data = unbase64(text)
-    require(len(data) == HASH_BYTES, f"'{text}' is no hash")
-    return data
-
-
-# --- signed notes -------------------------------------------------------------------------------
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    """Who signs. The same public key has another id under another name."""
-    name: str
-    public: bytes
-    kind: int = ED25519
-
-    @property
-    def id(self):
-        signed = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
-        return hashlib.sha256(signed).digest()[:4]
-
-    @property
-    def text(self):
-        data = base64.b64encode(bytes([self.kind]) + self.public).decode()
-        return f"{self.name}+{self.id.hex()}+{data}"
-
-    def verifies(self, signature, message):
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
-
-
-def parse_vkey(text, kind=ED25519):
-    parts = text.strip("\n").split("+", 2)
-    require(len(parts) == 3, "not a verifier key")
-    data = unbase64(parts[2])
-    require(len(data) == 33 and data[0] == kind, f"not an Ed25519 key of type {kind:#04x}")
-    key = Key(parts[0], data[1:], kind)
-    require(key.id.hex() == parts[1], f"the key id of '{key.name}' does not belong to the key")
-    return key
-
-
-@dataclasses.dataclass(frozen=True)
-class Note:
-    text: str           # ends in a newline
-    signatures: tuple   # (name, id, bytes behind the id)
-
-
-def parse_note(data):
-    try:
-        note = data.decode()
-    except UnicodeDecodeError as error:
-        raise Refused("note is not UTF-8") from error
-    require(all(c == "\n" or c >= " " for c in note), "note holds a control character")
-    text, empty_line, lines = note.rpartition("\n\n")
-    require(empty_line and lines.endswith("\n"), "note has no signatures")
-    signatures = []
-    for line in lines[:-1].split("\n"):
-        parts = line.split(" ")
-        require(len(parts) == 3 and parts[0] == "\u2014" and parts[1] and "+" not in parts[1],
-                f"'{line[:60]}' is no signature line")
-        signed = unbase64(parts[2])
-        require(len(signed) > 4, "signature is too short")
-        signatures.append((parts[1], signed[:4], signed[4:]))
-    return Note(text + "\n", tuple(signatures))
-
-
-def signatures_of(note, key):
-    ours = (key.name, key.id)
-    return [signature for name, id, signature in note.signatures if (name, id) == ours]
-
-
-def verify_note(note, key):
-    """Every signature of `key` verifies, and there is one."""
-    found = signatures_of(note, key)
-    require(found, f"no signature by {key.text}")
-    for signature in found:
-        require(len(signature) == 64 and key.verifies(signature, note.text.encode()),
-                f"the signature by {key.name} does not verify")
-
-
-def verify_cosignature(note, witness):
-    """POSIX seconds of the newest cosignature of `witness`; each of them verifies."""
-    times = []
-    for signature in signatures_of(note, witness):
-        require(len(signature) == 72, f"the cosignature by {witness.name} has another length")
-        seconds = int.from_bytes(signature[:8], "big")
-        message = f"cosignature/v1\ntime {seconds}\n{note.text}".encode()
-        require(witness.verifies(signature[8:], message),
-                f"the cosignature by {witness.name} does not verify")
-        times.append(seconds)
-    require(times, f"no cosignature by {witness.text}")
-    return max(times)
-
-
-@dataclasses.dataclass(frozen=True)
-class Checkpoint:
-    origin: str
-    size: int
-    root: bytes
-
-
-def open_checkpoint(data, key, witnesses=()):
-    """The checkpoint in a note that `key` has signed, whose name is the log's origin, and the time
-    of each witness's cosignature."""
-    note = parse_note(data)
-    verify_note(note, key)
-    lines = note.text.split("\n")
-    require(len(lines) >= 4 and all(lines[:-1]), "checkpoint has not origin, size and root")
-    checkpoint = Checkpoint(lines[0], decimal(lines[1]), parse_hash(lines[2]))
-    require(checkpoint.origin == key.name, f"checkpoint of '{checkpoint.origin}', not {key.name}")
-    return checkpoint, {witness.name: verify_cosignature(note, witness) for witness in witnesses}
-
-
-# --- Merkle trees -------------------------------------------------------------------------------
-
-def leaf_hash(entry):
-    return hashlib.sha256(b"\0" + entry).digest()
-
-
-def node_hash(left, right):
-    return hashlib.sha256(b"\1" + left + right).digest()
-
-
-def complete_parts(hashes):
-    """The roots of the complete subtrees side by side over `hashes`, the largest first."""
-    parts = []
-    while hashes:
-        width = 1 << (len(hashes).bit_length() - 1)
-        level, hashes = hashes[:width], hashes[width:]
-        while len(level) > 1:
-            level = [node_hash(*pair) for pair in zip(level[::2], level[1::2])]
-        parts += level
-    return parts
-
-
-def joined_root(parts):
-    """The root over complete subtrees, given the largest first."""
-    if not parts:
-        return EMPTY_ROOT
-    root = parts[-1]
-    for part in reversed(parts[:-1]):
-        root = node_hash(part, root)
-    return root
-
-
-def verify_inclusion(leaf, index, size, proof, root):
-    """RFC 9162, section 2.1.3.2."""
-    require(index < size, f"entry {index} is not among {size}")
-    fn, sn, result = index, size - 1, leaf
-    for sibling in proof:
-        require(sn > 0, "the proof is too long")
-        if fn & 1 or fn == sn:
-            result = node_hash(sibling, result)
-            while fn and not fn & 1:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            result = node_hash(result, sibling)
-        fn, sn = fn >> 1, sn >> 1
-    require(sn == 0 and result == root, f"the proof does not lead from entry {index} to the root")
-
-
-def verify_consistency(old_size, old_root, size, root, proof):
-    """RFC 9162, section 2.1.4.2."""
-    require(old_size <= size, "the old tree is larger")
-    if old_size in (0, size):
-        require(not proof, "no proof is needed here")
-        require(old_root == (root if old_size == size else EMPTY_ROOT), "the roots differ")
-        return
-    require(proof, "the proof is empty")
-    if old_size & (old_size - 1) == 0:
-        proof = [old_root, *proof]
-    fn, sn = old_size - 1, size - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    old_result = result = proof[0]
-    for sibling in proof[1:]:
-        require(sn > 0, "the proof is too long")
-        if fn & 1 or fn == sn:
-            old_result, result = node_hash(sibling, old_result), node_hash(sibling, result)
-            while fn and not fn & 1:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            result = node_hash(result, sibling)
-        fn, sn = fn >> 1, sn >> 1
-    require(sn == 0 and (old_result, result) == (old_root, root),
-            f"the tree of {size} does not begin with the one of {old_size}")
-
-
-# --- tiles --------------------------------------------------------------------------------------
-
-def tile_path(level, index, width):
-    """`level` is a number, or "entries"."""
-    groups = [f"{index % 1000:03}"]
-    while index := index // 1000:
-        groups.insert(0, f"x{index % 1000:03}")
-    partial = "" if width == TILE_WIDTH else f".p/{width}"
-    return f"tile/{level}/{'/'.join(groups)}{partial}"
-
-
-def parse_bundle(data, width):
-    entries, at = [], 0
-    for _ in range(width):
-        require(at + 2 <= len(data), "the bundle is too short")
-        end = at + 2 + int.from_bytes(data[at:at + 2], "big")
-        require(end <= len(data), "the bundle is too short")
-        entries.append(data[at + 2:end])
-        at = end
-    require(at == len(data), "bytes follow the bundle")
-    return entries
-
-
-class Tree:
-    """The static tree of files of one log, read once and derived anew from its bundles."""
-
-    def __init__(self, folder, size):
-        self.folder = folder
-        self.size = size
-        self.levels = []   # per level the index of its next tile, and the hashes of that so far
-        self.files = set()   # what has been read and compared
-
-    def read(self, path):
-        self.files.add(path)
-        try:
-            return (self.folder / path).read_bytes()
-        except OSError as error:
-            raise Refused(f"{path}: {error.strerror}") from error
-
-    def compare(self, level):
-        """The tile at the end of `level` with what the bundles give."""
-        index, hashes = self.levels[level]
-        path = tile_path(level, index, len(hashes))
-        require(self.read(path) == b"".join(hashes), f"{path}: is not what the entries give")
-
-    def append(self, level, hash):
-        if level == len(self.levels):
-            self.levels.append((0, []))
-        index, hashes = self.levels[level]
-        hashes.append(hash)
-        if len(hashes) == TILE_WIDTH:
-            self.compare(level)
-            self.levels[level] = (index + 1, [])
-            self.append(level + 1, complete_parts(hashes)[0])
-
-    def entries(self):
-        for index in range(0, self.size, TILE_WIDTH):
-            width = min(TILE_WIDTH, self.size - index)
-            path = tile_path("entries", index // TILE_WIDTH, width)
-            try:
-                yield from parse_bundle(self.read(path), width)
-            except Refused as error:
-                raise Refused(f"{path}: {error}") from error
-
-    def root(self):
-        """The root over all entries; every tile was compared on the way."""
-        for entry in self.entries():
-            self.append(0, leaf_hash(entry))
-        parts = []
-        for level, (_, hashes) in enumerate(self.levels):
-            if hashes:
-                self.compare(level)
-            parts = complete_parts(hashes) + parts
-        return joined_root(parts)
-
-
-def verify_log(folder, key, witnesses=()):
-    """The checkpoint of the log in `folder`, times of its cosignatures, and the files it is of."""
+def verify_log(folder, key, witnesses=(), take=lambda index, entry: None):
+    """The checkpoint of the log in `folder`, times of its cosignatures, and its tree. Calls `take`
+    with the index and the bytes of each entry."""
     checkpoint, times = open_checkpoint((folder / "checkpoint").read_bytes(), key, witnesses)
     tree = Tree(folder, checkpoint.size)
-    require(tree.root() == checkpoint.root, "checkpoint: another root than the entries give")
-    return checkpoint, times, tree.files | {"checkpoint"}
+    require(tree.root(take) == checkpoint.root, "checkpoint: another root than the entries give")
+    return checkpoint, times, tree
+
+
+def recorded_checkpoint(entry):
+    """The checkpoint of a log that an entry log.checkpoint or log.break tells of, or None."""
+    if b'"tree_root"' not in entry:
+        return None
+    try:
+        record = json.loads(entry)
+        if record["unmapped"]["event_type"] not in ("log.checkpoint", "log.break"):
+            return None
+        return Checkpoint(record["resources"][0]["uid"], record["unmapped"]["tree_size"],
+                          parse_hash(record["unmapped"]["tree_root"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise Refused("an entry tells of a log in another form") from error
 
 
 def files_below(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
-def verify_export(folder, key, witnesses=()):
-    """The checkpoints of all logs in an export, which holds no other file than theirs: log by log
-    as OWNER/SHARD, the key of each beside its checkpoint, and the operator's as audit.vkey. Only
-    the operator's logs are cosigned: who cosigned one of them has seen the others' checkpoints."""
-    place = key.name.rsplit("/", 2)[0]
-    require((folder / "audit.vkey").read_text() == key.text + "\n", "audit.vkey: another key")
-    checkpoints, known = [], {"audit.vkey"}
-    for found in sorted(folder.glob("*/*/checkpoint")):
-        name = str(found.parent.relative_to(folder))
-        log_key = Key(f"{place}/{name}", key.public)
-        cosigners = witnesses if name.startswith("operator/") else ()
+class Export:
+    """The logs of an export, which holds no other file than theirs: log by log as OWNER/SHARD, the
+    key of each beside its checkpoint, and the operator's as audit.vkey.
+
+    Only the operator's logs are cosigned: who cosigned one of them has seen the checkpoints of the
+    others that its entries tell of. So each of those is held against the log that it is of, which
+    must be there, unless all logs are one merchant's: then nothing shows that none is missing.
+    """
+
+    def __init__(self, folder, key, witnesses=()):
+        self.folder = folder
+        self.key = key
+        self.witnesses = witnesses
+        self.place = key.name.rsplit("/", 2)[0]
+        self.trees = {}         # by origin, of the logs verified so far
+        self.checkpoints = []   # and the times of their cosignatures
+        self.known = {"audit.vkey"}
+        names = {str(found.parent.relative_to(folder)) for found in folder.glob("*/*/checkpoint")}
+        # The operator's are verified last, for they tell of the others.
+        self.names = sorted(names, key=lambda name: (name.startswith("operator/"), name))
+        self.complete = any(name.startswith("operator/") for name in names)
+
+    def verify(self):
+        require((self.folder / "audit.vkey").read_text() == self.key.text + "\n",
+                "audit.vkey: another key")
+        require(self.names, "no log: an export that was not finished has no checkpoint")
+        require(self.complete or len({name.split("/")[0] for name in self.names}) == 1,
+                "operator: the operator's logs, which tell of the others, are missing")
+        for name in self.names:
+            self.verify_log(name)
+        strange = files_below(self.folder) - self.known
+        require(not strange, f"{min(strange, default='')}: belongs to no checkpoint")
+
+    def verify_log(self, name):
+        folder, key = self.folder / name, Key(f"{self.place}/{name}", self.key.public)
+        told = []
+
+        def take(index, entry):
+            if recorded := recorded_checkpoint(entry):
+                told.append((index, recorded))
+
         try:
-            require((found.parent / "vkey").read_text() == log_key.text + "\n",
-                    "vkey: another key")
-            checkpoint, times, files = verify_log(found.parent, log_key, cosigners)
+            require((folder / "vkey").read_text() == key.text + "\n", "vkey: another key")
+            checkpoint, times, tree = verify_log(
+                folder, key, self.witnesses if name.startswith("operator/") else (), take)
         except Refused as error:
             raise Refused(f"{name}/{error}") from error
-        checkpoints.append((checkpoint, times))
-        known |= {f"{name}/{file}" for file in files | {"vkey"}}
-    require(checkpoints, "no log: an export that was not finished has no checkpoint")
-    strange = files_below(folder) - known
-    require(not strange, f"{min(strange, default='')}: belongs to no checkpoint")
-    return checkpoints
+        for index, recorded in told:
+            self.compare(recorded, f"{name}, entry {index}")
+        self.trees[key.name] = tree
+        self.checkpoints.append((checkpoint, times))
+        self.known |= {f"{name}/{file}" for file in tree.files | {"checkpoint", "vkey"}}
+
+    def compare(self, recorded, where):
+        """What an entry tells of a log with what there is of it."""
+        tree = self.trees.get(recorded.origin)
+        told = f"though {where}, tells of a tree of {recorded.size} entries"
+        if tree is None:
+            require(not self.complete, f"{recorded.origin}: is missing, {told}")
+            return
+        require(recorded.size <= tree.size, f"{recorded.origin}: has lost entries, {told}")
+        require(tree.root_at(recorded.size) == recorded.root,
+                f"{recorded.origin}: holds other entries, {told} with another root")
+
+
+def verify_export(folder, key, witnesses=()):
+    """The checkpoints of all logs in an export, and the times of their cosignatures."""
+    export = Export(folder, key, witnesses)
+    export.verify()
+    return export.checkpoints
 
 
 # --- proof files --------------------------------------------------------------------------------
@@ -390,14 +159,6 @@ def verify_proof(data, entry, key, witnesses=()):
     return proof, checkpoint, times
 
 
-def recorded_checkpoint(entry):
-    """The checkpoint of another log, as an entry `log.checkpoint` of the operator's log has it."""
-    record = json.loads(entry)
-    require(record["unmapped"]["event_type"] == "log.checkpoint", "not an entry log.checkpoint")
-    return Checkpoint(record["resources"][0]["uid"], record["unmapped"]["tree_size"],
-                      parse_hash(record["unmapped"]["tree_root"]))
-
-
 # --- the command --------------------------------------------------------------------------------
 
 def say(checkpoint, times):
@@ -415,10 +176,14 @@ def run(arguments):
     key = read_key(arguments.vkey)
     witnesses = [read_key(path, COSIGNATURE) for path in arguments.witness]
     if arguments.what == "export":
-        checkpoints = verify_export(pathlib.Path(arguments.folder), key, witnesses)
+        export = Export(pathlib.Path(arguments.folder), key, witnesses)
+        export.verify()
         print("intact")
-        for checkpoint, times in checkpoints:
+        for checkpoint, times in export.checkpoints:
             say(checkpoint, times)
+        if not export.complete:
+            print("  logs of one merchant: without the operator's, nothing shows that none is"
+                  " missing")
         return
     entry = pathlib.Path(arguments.entry).read_bytes()
     data = pathlib.Path(arguments.proof).read_bytes()

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
@@ -19,11 +18,13 @@
 
 #include "apps/strongroom/admin_call.h"
 #include "apps/strongroom/audit_keys.h"
+#include "apps/strongroom/checkpoint_list.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/checkpoint.h"
 #include "audit/log_reader.h"
 #include "audit/logs.h"
 #include "audit/proof.h"
+#include "audit/static_export.h"
 #include "audit/static_tree.h"
 #include "audit/tile.h"
 #include "base/encoding.h"
@@ -36,8 +37,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0644;
-constexpr std::string_view kVkeyName = "vkey";              // beside a log's checkpoint
-constexpr std::string_view kExportVkeyName = "audit.vkey";  // of the export
 constexpr std::string_view kUnfinished = ".part";
 constexpr Error kUnavailable{ErrorCode::unavailable, "the export cannot be written"};
 
@@ -91,7 +90,7 @@ class Export {
     const fs::path folder = out_ / origin.substr(key_.place().size() + 1);
     SR_CHECK_OK(check_earlier(folder, reader, checkpoint, verifier));
     SR_CHECK_OK(write_tiles(folder, reader, checkpoint.size, log));
-    SR_CHECK_OK(write_whole(folder / kVkeyName, as_bytes(vkey_line(key_, origin))));
+    SR_CHECK_OK(write_whole(folder / audit::kStaticVkey, as_bytes(vkey_line(key_, origin))));
     SR_CHECK_OK(sync_all(folder));
     const std::string path = folder / audit::kStaticCheckpoint;
     SR_CHECK_OK(write_file_durable(path, as_bytes(note), kFileMode));
@@ -185,61 +184,29 @@ int not_exported(std::string_view log, const Error& error) {
   }
 }
 
-boost::json::object to_json(const audit::Checkpoint& checkpoint) {
-  return {
-      {"origin", checkpoint.origin}, {"size", checkpoint.size}, {"root", base64(checkpoint.root)}};
-}
-
-void print_checkpoints(const Context& context, std::string_view done,
-                       const std::vector<audit::Checkpoint>& checkpoints) {
-  if (context.json) {
-    boost::json::array logs;
-    for (const audit::Checkpoint& checkpoint : checkpoints) logs.push_back(to_json(checkpoint));
-    fmt::print("{}\n", boost::json::serialize(
-                           boost::json::object{{"ok", true}, {"logs", std::move(logs)}}));
-    return;
-  }
-  fmt::print("{}\n", done);
-  for (const audit::Checkpoint& checkpoint : checkpoints) {
-    fmt::print("  {}: {} entries, root {}\n", checkpoint.origin, checkpoint.size,
-               base64(checkpoint.root));
-  }
-}
-
-int not_intact(const Context& context, const std::string& path, std::string_view what) {
-  if (context.json) {
-    fmt::print("{}\n", boost::json::serialize(boost::json::object{
-                           {"ok", false}, {"bad", {{"file", path}, {"what", what}}}}));
-  } else {
-    fmt::print("NOT INTACT: {}\n  file      {}\n", what, path);
-  }
-  return kCheckFailed;
-}
-
-// The folders <owner>/<shard> of an export, in order.
-std::vector<std::string> logs_of_export(const fs::path& out) {
+// Exports the logs for which nobody has signed yet only when they are asked for by name.
+struct Group {
   std::vector<std::string> logs;
-  std::error_code error;
-  for (const auto& owner : fs::directory_iterator(out, error)) {
-    if (!owner.is_directory(error)) continue;
-    for (const auto& shard : fs::directory_iterator(owner.path(), error)) {
-      if (shard.is_directory(error)) logs.push_back(fs::relative(shard.path(), out).string());
-    }
-  }
-  std::ranges::sort(logs);
-  return logs;
-}
+  bool by_name = false;
+};
 
-// The first file in `out` that is none of `known`.
-std::string strange_file(const fs::path& out, const std::set<std::string>& known) {
-  std::set<std::string> strange;
-  std::error_code error;
-  for (const auto& each : fs::recursive_directory_iterator(out, error)) {
-    if (each.is_directory(error)) continue;
-    std::string path = fs::relative(each.path(), out, error).string();
-    if (!known.contains(path)) strange.insert(std::move(path));
+// Adds what was exported to `checkpoints`; or gives the exit status.
+int export_group(const Context& context, Export& to, const Group& group,
+                 std::vector<audit::Checkpoint>& checkpoints) {
+  for (const std::string& log : group.logs) {
+    if (const int status = record_export(context, log); status != kOk) return status;
   }
-  return strange.empty() ? std::string() : *strange.begin();
+  ask_for_checkpoints(context);
+  for (const std::string& log : group.logs) {
+    auto checkpoint = to.write(log);
+    if (!checkpoint && checkpoint.error().code() == ErrorCode::not_found && !group.by_name) {
+      fmt::print(stderr, "strongroom: {}: left out, for it has no checkpoint yet\n", log);
+      continue;
+    }
+    if (!checkpoint) return not_exported(log, checkpoint.error());
+    checkpoints.push_back(*std::move(checkpoint));
+  }
+  return kOk;
 }
 
 }  // namespace
@@ -251,77 +218,32 @@ int export_logs(const Context& context, const ExportOptions& options) {
   const auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
   audit::PosixFiles files;
-  std::vector<std::string> logs{options.log};
-  if (options.log.empty()) {
-    auto all = audit::list_logs(files, paths->directory);
-    if (!all) return not_exported(paths->directory, all.error());
-    logs = *std::move(all);
-  }
-  for (const std::string& log : logs) {
-    if (const int status = record_export(context, log); status != kOk) return status;
-  }
-  ask_for_checkpoints(context);
   Export to(files, paths->directory, *key, options.out);
   std::vector<audit::Checkpoint> checkpoints;
-  for (const std::string& log : logs) {
-    auto checkpoint = to.write(log);
-    if (!checkpoint && checkpoint.error().code() == ErrorCode::not_found && options.all) {
-      fmt::print(stderr, "strongroom: {}: left out, for it has no checkpoint yet\n", log);
-      continue;
+  // The operator's logs first: what they tell of the others is then no more than those have.
+  for (const bool operators : {true, false}) {
+    Group group{.logs = {options.log}, .by_name = true};
+    if (options.all) {
+      auto logs = audit::list_logs(files, paths->directory);
+      if (!logs) return not_exported(paths->directory, logs.error());
+      group = {.logs = *std::move(logs)};
     }
-    if (!checkpoint) return not_exported(log, checkpoint.error());
-    checkpoints.push_back(*std::move(checkpoint));
+    std::erase_if(group.logs, [operators](const std::string& log) {
+      return audit::is_operators(log) != operators;
+    });
+    const int status = export_group(context, to, group, checkpoints);
+    if (status != kOk) return status;
   }
-  const auto vkey = write_whole(fs::path(options.out) / kExportVkeyName,
+  const auto vkey = write_whole(fs::path(options.out) / audit::kExportVkey,
                                 as_bytes(vkey_line(*key, key->origin())));
-  if (!vkey) return not_exported(kExportVkeyName, vkey.error());
-  print_checkpoints(context, fmt::format("exported to {}", options.out), checkpoints);
-  return kOk;
-}
-
-int verify_export(const Context& context, const std::string& folder, const std::string& vkey_path) {
-  std::string path = vkey_path;
-  if (path.empty()) {
-    const auto paths = read_audit_paths(context);
-    if (!paths) return paths.error();
-    path = paths->vkey;
+  if (!vkey) return not_exported(audit::kExportVkey, vkey.error());
+  if (context.json) {
+    fmt::print("{}\n", boost::json::serialize(boost::json::object{
+                           {"ok", true}, {"logs", checkpoints_json(checkpoints)}}));
+  } else {
+    fmt::print("exported to {}\n", options.out);
+    print_checkpoints(checkpoints);
   }
-  const auto key = LogKey::read(path);
-  if (!key) return key.error();
-  audit::PosixFiles files;
-  const fs::path out = folder;
-  std::set<std::string> known;
-  std::vector<audit::Checkpoint> checkpoints;
-  // A key that stands in the export is the one that it was verified with.
-  const auto check_vkey = [&](const std::string& name, std::string_view origin) {
-    known.insert(name);
-    return holds(files, out / name, as_bytes(vkey_line(*key, origin)));
-  };
-  for (const std::string& log : logs_of_export(out)) {
-    const std::string origin = fmt::format("{}/{}", key->place(), log);
-    const auto verifier = key->verifier(origin);
-    if (!verifier) return not_intact(context, log, "no folder of a log");
-    ProgressBar bar(log);
-    const auto tree = audit::verify_static_tree(
-        files, out / log, *verifier,
-        [&bar](std::uint64_t done, std::uint64_t total) { bar.show(done, total); });
-    if (!tree) return not_exported(log, tree.error());
-    if (tree->bad) return not_intact(context, log + "/" + tree->bad->path, tree->bad->what);
-    if (const std::string name = fmt::format("{}/{}", log, kVkeyName); !check_vkey(name, origin)) {
-      return not_intact(context, name, "another key");
-    }
-    for (const std::string& each : audit::static_tree_paths(tree->checkpoint.size)) {
-      known.insert(fmt::format("{}/{}", log, each));
-    }
-    checkpoints.push_back(tree->checkpoint);
-  }
-  if (checkpoints.empty()) return not_intact(context, folder, "holds no log");
-  if (!check_vkey(std::string(kExportVkeyName), key->origin())) {
-    return not_intact(context, std::string(kExportVkeyName), "another key");
-  }
-  const std::string strange = strange_file(out, known);
-  if (!strange.empty()) return not_intact(context, strange, "belongs to no checkpoint");
-  print_checkpoints(context, "intact", checkpoints);
   return kOk;
 }
 

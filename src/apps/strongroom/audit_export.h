@@ -1,4 +1,4 @@
-// audit export: logs as static files for others' tools, and the check of such a folder.
+// audit export: logs as static files for others' tools.
 #pragma once
 
 #include <string>
@@ -19,10 +19,5 @@ struct ExportOptions {
 // kCheckFailed, with all left as it is, when that is another history. Needs no daemon; where
 // they run, audit-relay first records log.export in each log, and auditd signs for that, too.
 int export_logs(const Context& context, const ExportOptions& options);
-
-// Derives every log of the export in `folder` anew from its entries and names the first bad file.
-// `vkey_path` is a file with the operator log's key; empty: the one that [auditd] names, never the
-// export's own.
-int verify_export(const Context& context, const std::string& folder, const std::string& vkey_path);
 
 }  // namespace strongroom::tool

@@ -14,6 +14,7 @@
 #include "apps/strongroom/audit_prove.h"
 #include "apps/strongroom/audit_report.h"
 #include "apps/strongroom/audit_search.h"
+#include "apps/strongroom/audit_verify_export.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/directory_commands.h"

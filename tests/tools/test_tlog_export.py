@@ -1,0 +1,149 @@
+"""The second verifier on exports whose logs do not fit together, though the key signed for each."""
+import base64
+import json
+import shutil
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import tlog
+from golden_log import root_of
+
+PLACE = "test.example/auditd"
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = PRIVATE.public_key().public_bytes(serialization.Encoding.Raw,
+                                           serialization.PublicFormat.Raw)
+LONG = [f"entry {number}".encode() for number in range(300)]
+
+
+def key_of(log):
+    return tlog.Key(f"{PLACE}/{log}", PUBLIC)
+
+
+def told(log, entries, event="log.checkpoint"):
+    root = root_of([tlog.leaf_hash(entry) for entry in entries])
+    return json.dumps({"resources": [{"uid": f"{PLACE}/{log}"}], "unmapped": {
+        "event_type": event, "tree_size": len(entries),
+        "tree_root": base64.b64encode(root).decode()}}).encode()
+
+
+OPERATORS = [b"b", told("mer_1/2026", LONG[:257]), told("mer_2/2026", [b"a"]),
+             told("mer_1/2026", LONG)]
+
+
+def signed(log, entries):
+    root = root_of([tlog.leaf_hash(entry) for entry in entries])
+    text = f"{PLACE}/{log}\n{len(entries)}\n{base64.b64encode(root).decode()}\n"
+    line = base64.b64encode(key_of(log).id + PRIVATE.sign(text.encode())).decode()
+    return f"{text}\n\u2014 {PLACE}/{log} {line}\n"
+
+
+def tiles(entries):
+    """Path and bytes of every tile and bundle."""
+    hashes, level = [tlog.leaf_hash(entry) for entry in entries], 0
+    while hashes:
+        for at in range(0, len(hashes), 256):
+            tile = hashes[at:at + 256]
+            yield tlog.tile_path(level, at // 256, len(tile)), b"".join(tile)
+            if level == 0:
+                bundle = (len(entry).to_bytes(2, "big") + entry for entry in entries[at:at + 256])
+                yield tlog.tile_path("entries", at // 256, len(tile)), b"".join(bundle)
+        whole = len(hashes) // 256
+        hashes = [root_of(hashes[256 * index:256 * index + 256]) for index in range(whole)]
+        level += 1
+
+
+class Folder:
+    def __init__(self, path):
+        self.path = path
+        self.write("mer_1/2026", LONG)
+        self.write("mer_2/2026", [b"a"])
+        self.write("operator/2026", OPERATORS)
+        (path / "audit.vkey").write_text(key_of("operator/2026").text + "\n")
+
+    def write(self, log, entries):
+        """Leaves nothing of an earlier one."""
+        self.remove(log)
+        files = {**dict(tiles(entries)), "checkpoint": signed(log, entries).encode(),
+                 "vkey": key_of(log).text.encode() + b"\n"}
+        for name, data in files.items():
+            path = self.path / log / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+    def remove(self, log):
+        shutil.rmtree(self.path / log, ignore_errors=True)
+
+    def verify(self):
+        export = tlog.Export(self.path, key_of("operator/2026"))
+        export.verify()
+        return export
+
+    def refused(self):
+        with pytest.raises(tlog.Refused) as refused:
+            self.verify()
+        return str(refused.value).removeprefix(f"{PLACE}/")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+def test_what_the_operators_log_tells_is_accepted(folder):
+    export = folder.verify()
+    assert export.complete
+    assert [checkpoint.size for checkpoint, _ in export.checkpoints] == [300, 1, 4]
+
+
+def test_log_that_is_missing_is_named(folder):
+    folder.remove("mer_2/2026")
+    assert folder.refused() == ("mer_2/2026: is missing, though operator/2026, entry 2,"
+                                " tells of a tree of 1 entries")
+
+
+@pytest.mark.parametrize("size, entry, recorded", [(299, 3, 300), (256, 1, 257)])
+def test_log_that_was_cut_and_signed_for_again_is_named(folder, size, entry, recorded):
+    folder.write("mer_1/2026", LONG[:size])
+    assert folder.refused() == (f"mer_1/2026: has lost entries, though operator/2026, entry"
+                                f" {entry}, tells of a tree of {recorded} entries")
+
+
+@pytest.mark.parametrize("place, entry", [(258, 3), (0, 1)])
+def test_log_of_another_history_is_named(folder, place, entry):
+    folder.write("mer_1/2026", [*LONG[:place], b"another", *LONG[place + 1:]])
+    assert folder.refused().startswith(
+        f"mer_1/2026: holds other entries, though operator/2026, entry {entry},")
+
+
+@pytest.mark.parametrize("event", ["log.checkpoint", "log.break"])
+def test_operators_logs_are_held_against_each_other(folder, event):
+    later = "operator/2026.20261122T150000Z"
+    folder.write(later, [told("operator/2026", OPERATORS[:1], event)])
+    folder.verify()
+    folder.write(later, [told("operator/2026", [b"c"], event)])
+    assert folder.refused().startswith("operator/2026: holds other entries")
+    folder.write(later, [told("operator/2025", [b"c"], event)])
+    assert folder.refused().startswith("operator/2025: is missing")
+    folder.write(later, [b'{"tree_root"'])
+    assert "tells of a log in another form" in folder.refused()
+
+
+def test_logs_of_one_merchant_may_stand_for_themselves(folder):
+    folder.remove("operator")
+    assert folder.refused().startswith("operator: the operator's logs")
+    folder.remove("mer_2")
+    assert not folder.verify().complete
+    folder.write("mer_1/2027", [told("mer_1/2026", LONG)])
+    folder.verify()
+    folder.write("mer_1/2027", [told("mer_1/2026", [b"a"])])
+    assert folder.refused().startswith("mer_1/2026: holds other entries")
+    folder.remove("mer_1/2026")
+    folder.verify()
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 300])
+def test_root_of_any_smaller_tree_comes_from_the_tiles(folder, size):
+    tree = tlog.Tree(folder.path / "mer_1/2026", len(LONG))
+    assert tree.root_at(size) == root_of([tlog.leaf_hash(entry) for entry in LONG[:size]])
