@@ -39,6 +39,7 @@ void Ledger::commit(std::vector<Staged>& staged) {
   }
   std::size_t number = 0;
   for (const Staged& item : staged) {
+    item.writer->staged.clear();
     if (!committed) {
       item.submission->status = EntryStatus::uncertain;  // until recover() has cut it
     } else if (item.submission->status == EntryStatus::durable) {
@@ -67,14 +68,12 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
     return;
   }
   if (view->phase == audit::Phase::intent && writer.open_intents.size() >= kOpenIntentsMax) return;
-  const bool twice = std::ranges::any_of(staged, [&](const Staged& other) {
-    return other.writer == &writer && other.view.uid == view->uid;
-  });
+  const bool twice = writer.staged.contains(view->uid);
   audit::Log& log = logs_.of(*view);
   if (!twice && log.tree.size() == 0 && !begin_log(*view, staged)) return;
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
   staged.push_back({&submission, *view, &writer, &log});
-  if (!twice) journal_->stage(submission.entry);
+  if (writer.staged.add(view->uid)) journal_->stage(submission.entry);
 }
 
 bool Ledger::begin_log(const EntryView& view, std::vector<Staged>& staged) {

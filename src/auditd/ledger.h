@@ -137,6 +137,7 @@ class Ledger {
  private:
   struct Writer {
     UidWindow uids;
+    UidSet staged;  // the uids in the group that is being staged
     std::unordered_map<OperationId, std::string, IdHash> open_intents;  // the intent's JSON
   };
   struct Staged {
