@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "audit/entry_text.h"
+#include "base/pan_scan.h"
 #include "base/try.h"
 
 namespace strongroom::audit {
@@ -13,20 +15,27 @@ namespace {
 
 constexpr std::size_t kMerchantIdBytesMax = 64;
 constexpr std::size_t kYearDigits = 4;
+constexpr std::string_view kShardForm = "0000b00000000T000000Z";  // 0: any digit
+// "/<owner>/<shard>" behind a place.
+constexpr std::size_t kPlaceBytesMax =
+    kFieldBytesMax - 1 - kMerchantIdBytesMax - 1 - kShardForm.size();
 constexpr std::size_t kSecondsEnd = 19;  // of 2026-11-22T15:00:00.000Z
 
-bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_id_character(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; }
+
+// Behind the last letter. What an origin has behind them begins with a year, whose digits would be
+// read with them.
+std::size_t last_digits(std::string_view id) {
+  const auto last_letter = std::find_if(id.rbegin(), id.rend(), is_letter);
+  return static_cast<std::size_t>(std::count_if(id.rbegin(), last_letter, is_digit));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// 2026 or 2026.20261122T150000Z
+// 2026 or 2026b20261122T150000Z
 bool is_shard(std::string_view text) {
-  constexpr std::string_view kForm = "0000.00000000T000000Z";
-  if (text.size() != kYearDigits && text.size() != kForm.size()) return false;
-  return std::ranges::equal(text, kForm.substr(0, text.size()), [](char c, char form) {
+  if (text.size() != kYearDigits && text.size() != kShardForm.size()) return false;
+  return std::ranges::equal(text, kShardForm.substr(0, text.size()), [](char c, char form) {
     return form == '0' ? is_digit(c) : c == form;
   });
 }
@@ -35,7 +44,9 @@ bool is_shard(std::string_view text) {
 
 bool names_a_log(std::string_view merchant_id) noexcept {
   return !merchant_id.empty() && merchant_id.size() <= kMerchantIdBytesMax &&
-         merchant_id != kOperator && std::ranges::all_of(merchant_id, is_id_character);
+         is_letter(merchant_id[0]) && merchant_id != kOperator &&
+         std::ranges::all_of(merchant_id, is_id_character) &&
+         last_digits(merchant_id) + kYearDigits < kPanDigitsMin;
 }
 
 bool is_operators(std::string_view log_name) noexcept {
@@ -61,7 +72,7 @@ const std::string& LogNames::of(const EntryView& entry) {
   name_ += year;
   const bool breaks = entry.event_type == EventType::log_break;
   if (breaks || year <= std::string_view(broken_at_).substr(0, kYearDigits)) {
-    name_ += '.';
+    name_ += 'b';
     name_ += breaks ? break_time(entry.timestamp) : broken_at_;
   }
   return name_;
@@ -69,6 +80,16 @@ const std::string& LogNames::of(const EntryView& entry) {
 
 void LogNames::took(const EntryView& entry) {
   if (entry.event_type == EventType::log_break) broken_at_ = break_time(entry.timestamp);
+}
+
+Result<std::string> log_place(std::string_view trust_domain, std::string_view instance) {
+  std::string place = fmt::format("{}/{}", trust_domain, instance);
+  const bool is_plain = plain_run(place).size == place.size() &&
+                        place.find_first_of(" +") == std::string::npos &&
+                        std::ranges::count(place, '/') == 1;
+  if (is_plain && place.size() <= kPlaceBytesMax && !looks_like_pan(place)) return place;
+  return fail({ErrorCode::invalid_argument,
+               "no origin of a log can begin with it: too long, or not of such characters"});
 }
 
 std::string log_origin(std::string_view place, std::string_view name) {

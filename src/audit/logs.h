@@ -19,8 +19,9 @@ namespace strongroom::audit {
 
 inline constexpr std::string_view kOperator = "operator";
 
-// True for a merchant id that names a log: 1 to 64 of A-Z a-z 0-9 _ and -, and not "operator". An
-// entry with any other belongs to the operator's log.
+// True for a merchant id that names a log: 1 to 64 of A-Z a-z 0-9 _ and -, a letter first, at most
+// seven digits behind the last letter (with more, and a year, an origin could look like a card
+// number), and not "operator". An entry with any other belongs to the operator's log.
 [[nodiscard]] bool names_a_log(std::string_view merchant_id) noexcept;
 
 // True for the name of an operator's log.
@@ -34,8 +35,8 @@ inline constexpr std::string_view kOperator = "operator";
 
 // LogNames names the log of each entry of a journal, read in order: "<owner>-<shard>". A shard is
 // the entry's year, UTC; from a log.break on, its year and those before it are
-// "<year>.<time of the break>", as in 2026.20261122T150000Z: what was signed for under the plain
-// names may be of another history.
+// "<year>b<time of the break>", as in 2026b20261122T150000Z: what was signed for under the plain
+// names may be of another history. The letter keeps the digits of both apart.
 class LogNames {
  public:
   LogNames() = default;
@@ -53,7 +54,10 @@ class LogNames {
   std::string name_;
 };
 
-// Where logs stand: "<trust domain>/<instance>"; an origin is "<place>/<owner>/<shard>".
+// Where logs stand: "<trust domain>/<instance>"; an origin is "<place>/<owner>/<shard>". Every
+// origin at the place can be an entry's resource as it is. invalid_argument: not with these names.
+[[nodiscard]] Result<std::string> log_place(std::string_view trust_domain,
+                                            std::string_view instance);
 [[nodiscard]] std::string log_origin(std::string_view place, std::string_view log_name);
 // The place in an origin; invalid_argument.
 [[nodiscard]] Result<std::string> place_of_origin(std::string_view origin);

@@ -404,22 +404,5 @@ TEST_F(VerifyTest, RefusesWhatIsNoKeyAndNoFolder) {
             ErrorCode::unavailable);
 }
 
-TEST(LogsTest, NamesAndOrigins) {
-  EXPECT_TRUE(names_a_log("mer_1-x"));
-  for (const std::string_view name : {"", "operator", "a/b", "..", "[masked]", "a b"}) {
-    EXPECT_FALSE(names_a_log(name)) << name;
-  }
-  EXPECT_FALSE(names_a_log(std::string(65, 'a')));
-  EXPECT_TRUE(is_operators("operator-2026.20261122T144015Z"));
-  EXPECT_FALSE(is_operators("operator-2026-2026")) << "of a merchant that is called so";
-  EXPECT_EQ(log_origin("td/auditd", "mer-1-2026"), "td/auditd/mer-1/2026");
-  EXPECT_EQ(*name_of_origin("td/auditd", "td/auditd/mer-1/2026"), "mer-1-2026");
-  EXPECT_EQ(*place_of_origin("td/auditd/mer-1/2026"), "td/auditd");
-  EXPECT_FALSE(name_of_origin("td/auditd", "td/other/mer-1/2026"));
-  EXPECT_FALSE(name_of_origin("td/auditd", "td/auditd/mer/1/2026"));
-  EXPECT_FALSE(place_of_origin("a/b"));
-  EXPECT_FALSE(place_of_origin("/2026"));
-}
-
 }  // namespace
 }  // namespace strongroom::audit

@@ -30,7 +30,7 @@ constexpr std::int64_t kMicroseconds = 1'000'000;
 
 Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Random& random,
                           const StoreOptions& options, crypto::Ed25519Signer signer) {
-  const std::string place = fmt::format("{}/{}", options.trust_domain, options.instance);
+  SR_TRY(const std::string place, audit::log_place(options.trust_domain, options.instance));
   SR_TRY(FileLock lock, FileLock::acquire(options.directory + "/lock"));
   const crypto::Ed25519PublicKey public_key = signer.public_key();
   SR_TRY(Checkpoints checkpoints,

@@ -37,8 +37,9 @@ struct StoreOptions {
 // Store is what auditd keeps on disk.
 struct Store {
   // Takes the folder's lock and reads the whole journal. conflict: another auditd has it; corrupt:
-  // it is not what was signed for; unavailable; invalid_argument: a witness's key. The references
-  // outlive the store. Takes as long as there is to read: on any thread.
+  // it is not what was signed for; unavailable; invalid_argument: a witness's key, or names that
+  // audit::log_place() does not take. The references outlive the store. Takes as long as there is
+  // to read: on any thread.
   [[nodiscard]] static Result<Store> open(audit::Files& files, const Clock& clock,
                                           crypto::Random& random, const StoreOptions& options,
                                           crypto::Ed25519Signer signer);

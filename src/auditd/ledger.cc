@@ -70,27 +70,39 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
   if (view->phase == audit::Phase::intent && writer.open_intents.size() >= kOpenIntentsMax) return;
   const bool twice = writer.staged.contains(view->uid);
   audit::Log& log = logs_.of(*view);
-  if (!twice && log.tree.size() == 0 && !begin_log(*view, staged)) return;
+  if (!twice && log.tree.size() == 0 && !begin_log(log, *view, staged)) return;
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
   staged.push_back({&submission, *view, &writer, &log});
   if (writer.staged.add(view->uid)) journal_->stage(submission.entry);
 }
 
-bool Ledger::begin_log(const EntryView& view, std::vector<Staged>& staged) {
+bool Ledger::begin_log(audit::Log& log, const EntryView& view, std::vector<Staged>& staged) {
   const std::string_view owner = audit::log_owner(view);
   const bool waits = std::ranges::any_of(
       staged, [&](const Staged& other) { return audit::log_owner(other.view) == owner; });
   if (waits) commit(staged);
   const audit::Log* before = logs_.newest_of(owner);
-  if (before == nullptr || before->name == logs_.of(view).name) return accepting();
+  if (before == nullptr || before->name == log.name) return accepting();
   const std::string origin = audit::log_origin(options_.place, before->name);
   if (audit::auditd_alone_writes(view.event_type) && view.resources[0] == origin) return true;
   commit(staged);
   if (!accepting()) return false;
   audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, *before);
-  if (audit::names_a_log(view.merchant_id)) checkpoint.merchant_id = view.merchant_id;
+  if (owner != audit::kOperator) checkpoint.merchant_id = owner;
   checkpoint.time_us = view.time_ms * 1000;  // it belongs to the same log
-  return write_own(checkpoint);
+  return write_first(log, checkpoint);
+}
+
+// Not by stage(), which would begin the log again.
+bool Ledger::write_first(audit::Log& log, audit::Entry& entry) {
+  const std::string json = own_json(entry);
+  const auto view = audit::read_entry(json);
+  if (!view) return false;
+  Submission submission{options_.instance, json, EntryStatus::durable};
+  std::vector<Staged> alone{{&submission, *view, &writer_of(options_.instance), &log}};
+  journal_->stage(json);
+  commit(alone);
+  return submission.status == EntryStatus::durable;
 }
 
 void Ledger::take(const Staged& item, std::string_view json, std::span<const std::byte> leaf_input,

@@ -156,9 +156,10 @@ class Ledger {
   Result<void> replay(std::span<const audit::Checkpoint> last_signed);
   void stage(Submission& submission, std::vector<Staged>& staged);
   void commit(std::vector<Staged>& staged);
-  // Begins the log of the next entry with a checkpoint of its owner's log before it, if there was
+  // Begins `log`, the next entry's, with a checkpoint of its owner's log before it, if there was
   // one; what is staged is committed first. False when the journal does not take it.
-  bool begin_log(const audit::EntryView& view, std::vector<Staged>& staged);
+  bool begin_log(audit::Log& log, const audit::EntryView& view, std::vector<Staged>& staged);
+  bool write_first(audit::Log& log, audit::Entry& entry);
   // Takes an entry that is in the journal into all that is derived from it.
   void take(const Staged& item, std::string_view json, std::span<const std::byte> leaf_input,
             const audit::FramePlace& place);

@@ -2,6 +2,7 @@
 // records of the others.
 #include "audit/logs.h"
 #include "auditd/testing/auditd_fixture.h"
+#include "base/pan_scan.h"
 
 namespace strongroom::auditd {
 namespace {
@@ -114,7 +115,7 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
   open();
   ledger().record_own(audit::EventType::log_start);
   publish();
-  const std::string place = "test.example/auditd/", at = ".20261231T235958Z";
+  const std::string place = "test.example/auditd/", at = "b20261231T235958Z";
   EXPECT_EQ(history(),
             (std::vector<std::string>{
                 "operator-2026 log.start", "mer_1-2026 token.create",
@@ -126,6 +127,28 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
                 "mer_1-2027 log.checkpoint " + place + "mer_1/2026" + at + " 2",
                 "mer_1-2027 token.create", "operator-2026" + at + " log.start"}));
   EXPECT_EQ(journal()[2].reason, "restored from a copy");
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
+TEST_F(ShardsTest, AMerchantWhoseOriginWouldBeMaskedHasNoLog) {
+  open();
+  ledger().record_own(audit::EventType::log_start);
+  std::string merchant = "mer_424242420";
+  while (merchant.back() < '9' && !looks_like_pan(merchant + "/2026")) ++merchant.back();
+  ASSERT_TRUE(looks_like_pan(merchant + "/2026"));
+  ASSERT_FALSE(looks_like_pan(merchant));
+  for (const char* time :
+       {"2026-12-31T23:59:58.000Z", "2027-01-01T00:00:00.000Z", "2027-01-01T00:00:00.001Z"}) {
+    EXPECT_EQ(append(time, merchant), audit::EntryStatus::durable);
+  }
+  ledger().record_checkpoints();
+  const std::string origin = "test.example/auditd/operator/2026";
+  EXPECT_EQ(history(),
+            (std::vector<std::string>{"operator-2026 log.start", "operator-2026 token.create",
+                                      "operator-2027 log.checkpoint " + origin + " 2",
+                                      "operator-2027 token.create", "operator-2027 token.create"}));
+  publish();
   const auto report = verify();
   EXPECT_TRUE(report.ok()) << report.bad->what;
 }
@@ -147,12 +170,13 @@ TEST_F(ShardsTest, WhatIsAuditdsToSayIsRefusedFromOthers) {
 }
 
 TEST_F(ShardsTest, NamesAreTheOnesOfLogs) {
-  for (const char* name : {"operator-2026", "mer_1-2026", "a-b-2026.20261122T150000Z"}) {
+  for (const char* name : {"operator-2026", "mer_1-2026", "a-b-2026b20261122T150000Z"}) {
     EXPECT_TRUE(audit::is_log_name(name)) << name;
   }
   for (const char* name :
-       {"2026", "-2026", "mer_1-26", "mer_1-2026.", "mer_1-2026.20261122T15000Z",
-        "mer_1-2026/20261122T150000Z", "m/r-2026", "mer_1-2026.20261122T150000"}) {
+       {"2026", "-2026", "mer_1-26", "mer_1-2026b", "mer_1-2026.20261122T150000Z",
+        "mer_1-2026b20261122T15000Z", "mer_1-2026/20261122T150000Z", "m/r-2026",
+        "mer_1-2026b20261122T150000"}) {
     EXPECT_FALSE(audit::is_log_name(name)) << name;
   }
 }

@@ -26,7 +26,7 @@ namespace {
 constexpr mode_t kReadableByGroup = 0640;
 constexpr Error kNotCosigned{ErrorCode::permission_denied, "no configured witness has cosigned it"};
 
-// The last part of an origin: the year, and behind a dot the time of the break that the log began
+// The last part of an origin: the year, and behind a "b" the time of the break that the log began
 // with, where it began with one; both sort as text.
 struct Shard {
   std::string_view year;
@@ -34,8 +34,8 @@ struct Shard {
 };
 Shard shard_of(std::string_view origin) {
   const std::string_view shard = origin.substr(origin.rfind('/') + 1);
-  const std::size_t dot = std::min(shard.find('.'), shard.size());
-  return {shard.substr(0, dot), shard.substr(std::min(dot + 1, shard.size()))};
+  const std::size_t letter = std::min(shard.find('b'), shard.size());
+  return {shard.substr(0, letter), shard.substr(std::min(letter + 1, shard.size()))};
 }
 
 // A break ends the logs of its year and of those before.

@@ -206,7 +206,7 @@ TEST_F(WitnessedTest, ARecordedBreakSettlesWhatWasSeenBefore) {
   auto witnessed = open_witnessed().value();
   EXPECT_TRUE(witnessed.take_size(newest.origin, newest.size + 1, last_signed()));
   std::vector<Checkpoint> after = last_signed();
-  after.push_back({newest.origin + ".20261122T161200Z", 1, newest.root});
+  after.push_back({newest.origin + "b20261122T161200Z", 1, newest.root});
   EXPECT_EQ(witnessed.take_size(newest.origin, 99, after).value(), Testimony::settled);
   EXPECT_EQ(witnessed.take_note(signed_note(99, newest.root), after).value(), Testimony::settled);
   EXPECT_EQ(witnessed.take_size(after.back().origin, 1, after).value(), Testimony::consistent);

@@ -160,7 +160,14 @@ class Service final : public service::Service {
   std::optional<crypto::Ed25519Signer> signer_;  // until the one worker takes it
 };
 
+Start<std::string> place_of(const service::Deployment& deployment) {
+  auto place = audit::log_place(deployment.trust_domain, deployment.instance);
+  if (!place) return start_failure("[deployment] trust_domain", place.error());
+  return *std::move(place);
+}
+
 Start<std::unique_ptr<service::Service>> open(Host& host) {
+  SR_CHECK_OK(place_of(host.deployment));
   SR_TRY(Config config, Config::read(host.deployment));
   SR_TRY(const SecretBytes passphrase,
          service::read_passphrase(host.deployment.section, config.passphrase));
@@ -172,9 +179,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 }
 
 // The vkey is named as the operator's log of this year; its place and key are those of all logs.
-std::string vkey_text(const service::Deployment& deployment, const crypto::Ed25519Signer& signer) {
+std::string vkey_text(std::string_view place, const crypto::Ed25519Signer& signer) {
   const std::string year = rfc3339(SystemClock().now_us()).substr(0, 4);
-  const std::string place = deployment.trust_domain + "/" + deployment.instance;
   const audit::NoteKey key{
       .name = audit::log_origin(place, std::string(audit::kOperator) + "-" + year),
       .public_key = signer.public_key()};
@@ -195,12 +201,13 @@ Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
 }
 
 Start<void> init(Host& host) {
+  SR_TRY(const std::string place, place_of(host.deployment));
   SR_TRY(const Config config, Config::read(host.deployment));
   SR_TRY(const SecretBytes passphrase,
          service::read_passphrase(host.deployment.section, config.passphrase));
   const auto signer = make_checkpoint_key(config, passphrase);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
-  const std::string vkey = vkey_text(host.deployment, *signer);
+  const std::string vkey = vkey_text(place, *signer);
   const auto written = write_file_durable(config.public_key_path, as_bytes(vkey), kReadableByAll);
   if (!written) return start_failure(config.public_key_path, written.error());
   return {};
