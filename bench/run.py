@@ -2,18 +2,23 @@
 
 `./dev bench vault` loads a fresh deployment with new cards and sets the rate beside pgbench, which
 puts the same rows into the same PostgreSQL server one per transaction. `./dev bench pay` sells by
-token through all processes, beside the processor's stand-in called directly. Each figure is the
-median of interleaved rounds with its minimum and maximum. The reports go to build/bench, as
-vault.md, pay.md and the same as JSON. Exits 1 when a request failed or something could not be
-measured; a target that is missed is in the report, not in the exit status.
+token through all processes, beside the processor's stand-in called directly. `./dev bench audit`
+fills the audit log, beside a plain loop of write and fdatasync, and makes a large one to start on,
+prove from and verify. Each figure is the median of interleaved rounds with its minimum and maximum.
+The reports go to build/bench, as vault.md, pay.md, audit.md and the same as JSON. Exits 1 when a
+request failed or something could not be measured; a target that is missed is in the report, not in
+the exit status.
 """
 
 import argparse
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
+import audit_bench  # noqa: E402
 import deployment as d  # noqa: E402
 import machine  # noqa: E402
 import pay_bench  # noqa: E402
@@ -29,38 +34,61 @@ def parse_arguments():
     vault = verbs.add_parser("vault", help="tokenize, look up, through edged, open model")
     vault.add_argument("--db", choices=("sqlite", "postgres", "both"), default="both")
     pay = verbs.add_parser("pay", help="sales by token, on PostgreSQL")
+    audit = verbs.add_parser("audit", help="durable entries, start, proofs, verification")
+    audit.add_argument("--entries", type=int, metavar="N",
+                       help="of the large log (default 10 million, --quick 1 million)")
+    audit.add_argument("--disk", default=tempfile.gettempdir(), metavar="DIR",
+                       help="whose file system is measured (default %(default)s)")
     for verb in (vault, pay):
-        verb.add_argument("--pairs", type=int, metavar="N", help="rounds (default 7, --quick 3)")
         verb.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
+    for verb in (vault, pay, audit):
+        verb.add_argument("--pairs", type=int, metavar="N",
+                          help="rounds (default 7, audit 5; --quick 3, audit 2)")
         verb.add_argument("--quick", action="store_true", help="shorter and fewer runs, under 90 s")
         verb.add_argument("--output", type=pathlib.Path, default=d.ROOT / "build" / "bench",
                           metavar="DIR", help="where the report goes (default build/bench)")
     return parser.parse_args()
 
 
-def main():
-    arguments = parse_arguments()
-    bench = {"vault": vault_bench, "pay": pay_bench}[arguments.what]
+def plan_of(bench, arguments):
     plan = bench.Plan.quick() if arguments.quick else bench.Plan()
-    plan.connections = arguments.connections
     plan.rounds = arguments.pairs or plan.rounds
-    try:
-        d.build_programs("loadgen")
-        if arguments.what == "pay":
-            pay_bench.run(arguments.output, plan)
-        else:
-            measure_vault(arguments, plan)
-    except (vault_bench.BenchError, pgbench.PgbenchError, d.DeploymentError, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return plan
 
 
-def measure_vault(arguments, plan):
+def run_vault(arguments):
+    plan = plan_of(vault_bench, arguments)
+    plan.connections = arguments.connections
+    d.build_programs("loadgen")
     databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
     state = machine.describe()
     results = {database: vault_bench.measure(database, plan) for database in databases}
     report.write(arguments.output, state, plan, results)
+
+
+def run_pay(arguments):
+    plan = plan_of(pay_bench, arguments)
+    plan.connections = arguments.connections
+    d.build_programs("loadgen")
+    pay_bench.run(arguments.output, plan)
+
+
+def run_audit(arguments):
+    plan = plan_of(audit_bench, arguments)
+    plan.entries = arguments.entries or plan.entries
+    d.build("audit_load")
+    audit_bench.run(arguments.output, plan, arguments.disk)
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        {"vault": run_vault, "pay": run_pay, "audit": run_audit}[arguments.what](arguments)
+    except (vault_bench.BenchError, pgbench.PgbenchError, d.DeploymentError,
+            subprocess.TimeoutExpired, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

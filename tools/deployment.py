@@ -34,13 +34,15 @@ def program_of(instance):
 
 
 def build_programs(*more):
-    """Builds what a deployment runs, and the targets `more`, unless STRONGROOM_BIN names a folder
-    where all that is ready.
-    """
+    """Builds what a deployment runs, and the targets `more`."""
+    build(*(program_of(instance).name for instance in (*DAEMONS, SIMULATOR, "strongroom")), *more)
+
+
+def build(*targets):
+    """Builds `targets`, unless STRONGROOM_BIN names a folder where all that is ready."""
     if "STRONGROOM_BIN" in os.environ:
         return
-    programs = [program_of(instance).name for instance in (*DAEMONS, SIMULATOR, "strongroom")]
-    for command in (("tools/setup.sh",), ("tools/build.sh", "release", *programs, *more)):
+    for command in (("tools/setup.sh",), ("tools/build.sh", "release", *targets)):
         if subprocess.run(command, cwd=ROOT).returncode != 0:
             raise DeploymentError(f"{command[0]} failed")
 

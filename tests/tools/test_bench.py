@@ -2,12 +2,14 @@
 import os
 import pathlib
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
 
+import audit_bench  # noqa: E402
 import machine  # noqa: E402
 import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
@@ -117,3 +119,50 @@ def test_sales_are_judged_by_their_median(rates, judged):
     assert ("CPU of gatewayd, us per sale", "80.0 (80.0 to 80.0)", "") in rows
     assert ("requests to the processor, per sale", "1.000 (1.000 to 1.000)", "1") in rows
     assert "4.00 / 9.00 / 12.00 / 15.00" in rows[-1][1]
+
+
+def an_audit_result(best=120_000, verified=600_000.0):
+    def disk(rate):
+        return {"entries_per_second": rate, "p50_us": 100, "p99_us": 200, "max_us": 300}
+
+    def socket(rate):
+        return dict(disk(rate), entries_per_group=12.5, auditd_cpu_us_per_entry=4.0,
+                    client_cpu_us_per_entry=2.0)
+    rounds = [{"loop": disk(5000), "plain": {1: disk(5000), 64: disk(300_000)},
+               "journal": {1: disk(4800), 64: disk(250_000)},
+               "socket": {1: socket(3000), 64: socket(rate)},
+               "rate": {2000: dict(socket(4000), p50_us=400, p99_us=900)}}
+              for rate in (best - 10, best, best + 10)]
+    return {"rounds": rounds, "large": {
+        "make": {"entries": 10_000_000, "entries_per_second": 150_000.0, "entry_bytes": 813.0,
+                 "resident_mib_at_a_tenth": 30.0, "resident_mib": 33.0},
+        "start": {"after_crash_ms": 1900.0, "after_stop_ms": 60.0, "resident_mib": 20.0},
+        "prove": {"p50_us": 300, "p99_us": 900, "max_us": 5000},
+        "verify": {"entries_per_second": verified}}}
+
+
+AUDIT_PLAN = audit_bench.Plan(rounds=3, writers=(1, 64), rates=(2000,))
+
+
+def test_audit_report_judges_and_shows_the_limit_beside():
+    text = audit_bench.markdown({"CPU": "x"}, AUDIT_PLAN, an_audit_result())
+    assert "| durable entries through auditd, 64 writers, per s | 120,000 (119,990 to 120,010) " \
+        "| >= 100,000: reached |" in text
+    assert "p50, ms | 0.40 (0.40 to 0.40) | <= 1: reached |" in text
+    assert "| 0.30 / 0.90 / 5.00 | <= 5: reached |" in text
+    assert "| 1.90 | <= 5: reached |" in text and "MiB: 30; what the rest adds | 3 | <= 16: reached |" in text
+    assert "| 64 | 300,000 (300,000 to 300,000) | 250,000 (250,000 to 250,000) " \
+        "| 120,000 (119,990 to 120,010) | 12 | 0.10 | 0.20 | 4.0 |" in text
+
+
+def test_audit_report_says_what_is_missed():
+    text = audit_bench.markdown({}, AUDIT_PLAN, an_audit_result(99_000, 499_000.0))
+    assert ">= 100,000: MISSED" in text and ">= 500,000: MISSED" in text
+
+
+def test_picture_has_a_line_for_each_series():
+    picture = ElementTree.fromstring(audit_bench.picture(an_audit_result(), AUDIT_PLAN))
+    lines = picture.findall("{http://www.w3.org/2000/svg}polyline")
+    assert len(lines) == 4
+    for line in lines:
+        assert len(line.get("points").split()) == len(AUDIT_PLAN.writers)
