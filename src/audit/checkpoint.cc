@@ -37,6 +37,11 @@ std::string sign_checkpoint(const Checkpoint& checkpoint, const crypto::Ed25519S
   return sign_note(checkpoint_text(checkpoint), checkpoint.origin, signer);
 }
 
+Result<Checkpoint> read_checkpoint(std::string_view note_bytes) {
+  SR_TRY(const Note note, parse_note(note_bytes));
+  return parse_checkpoint_text(note.text);
+}
+
 Result<Checkpoint> open_checkpoint(std::string_view note_bytes, const NoteVerifier& verifier) {
   SR_TRY(const Note note, parse_note(note_bytes));
   SR_CHECK_OK(verifier.verify(note));

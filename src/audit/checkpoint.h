@@ -28,6 +28,8 @@ struct Checkpoint {
 // The signed note. The caller has made sure that it is consistent with every one signed before.
 [[nodiscard]] std::string sign_checkpoint(const Checkpoint& checkpoint,
                                           const crypto::Ed25519Signer& signer);
+// The checkpoint in `note`, whoever has signed it. invalid_argument, too_large.
+[[nodiscard]] Result<Checkpoint> read_checkpoint(std::string_view note);
 // The checkpoint in `note`, once the key has verified it and is named as the origin.
 // invalid_argument, permission_denied, too_large.
 [[nodiscard]] Result<Checkpoint> open_checkpoint(std::string_view note,

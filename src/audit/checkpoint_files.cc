@@ -116,9 +116,10 @@ Result<LastNote> last_note(File& file) {
   return fail({ErrorCode::corrupt, "file of checkpoints ends in something else"});
 }
 
-Result<CheckpointReader> CheckpointReader::open(Files& files, const std::string& path) {
+Result<CheckpointReader> CheckpointReader::open(Files& files, const std::string& path,
+                                                std::uint64_t begin_bytes) {
   SR_TRY(auto file, files.open(path, OpenMode::read));
-  return CheckpointReader(std::move(file));
+  return CheckpointReader(std::move(file), begin_bytes);
 }
 
 Result<std::optional<std::string_view>> CheckpointReader::next() {

@@ -47,7 +47,9 @@ struct LastNote {
 // CheckpointReader streams the notes of one file. It does not check their signatures.
 class CheckpointReader {
  public:
-  [[nodiscard]] static Result<CheckpointReader> open(Files& files, const std::string& path);
+  // Begins at `begin_bytes`, where a note does.
+  [[nodiscard]] static Result<CheckpointReader> open(Files& files, const std::string& path,
+                                                     std::uint64_t begin_bytes = 0);
   // The bytes of the next whole note; valid until the next call. nullopt at the end; what stands
   // behind the last whole note (a write that a crash cut) is left out. unavailable.
   [[nodiscard]] Result<std::optional<std::string_view>> next();
@@ -56,13 +58,14 @@ class CheckpointReader {
   [[nodiscard]] std::uint64_t end_bytes() const noexcept { return offset_ + size_; }
 
  private:
-  explicit CheckpointReader(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  CheckpointReader(std::unique_ptr<File> file, std::uint64_t begin_bytes)
+      : file_(std::move(file)), offset_(begin_bytes) {}
   Result<void> fill();
 
   std::unique_ptr<File> file_;
-  std::string window_;        // the file from offset_ on
-  std::uint64_t offset_ = 0;  // of the last note given
-  std::size_t size_ = 0;      // of it
+  std::string window_;    // the file from offset_ on
+  std::uint64_t offset_;  // of the last note given
+  std::size_t size_ = 0;  // of it
   bool at_file_end_ = false;
 };
 

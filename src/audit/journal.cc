@@ -31,8 +31,7 @@ Result<std::unique_ptr<Journal>> Journal::resume(Files& files, JournalOptions op
 Result<void> Journal::resume_at(const JournalReader& read_to_end) {
   durable_ = read_to_end.place();
   if (read_to_end.torn() && read_to_end.dirty_end_bytes() > durable_.offset_bytes) {
-    recovery_ =
-        JournalRecovery{durable_.file, read_to_end.dirty_end_bytes(), durable_.offset_bytes};
+    recovery_ = Recovery{durable_.file, read_to_end.dirty_end_bytes(), durable_.offset_bytes};
   }
   // No segment yet, or the crash came before the last one had its header.
   if (durable_.offset_bytes == 0) {

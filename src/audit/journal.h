@@ -25,8 +25,8 @@ struct JournalOptions {
   std::uint64_t zero_ahead_bytes = std::uint64_t{2} << 20;
 };
 
-// What open() cut off: the end of a write that a crash interrupted and nobody was told of.
-struct JournalRecovery {
+// What was cut off a file: the end of a write that a crash interrupted and nobody was told of.
+struct Recovery {
   std::string file;
   std::uint64_t old_size_bytes = 0;
   std::uint64_t new_size_bytes = 0;
@@ -66,9 +66,7 @@ class Journal {
   [[nodiscard]] std::uint64_t segment_first_sequence() const noexcept {
     return segment_first_sequence_;
   }
-  [[nodiscard]] const std::optional<JournalRecovery>& recovery() const noexcept {
-    return recovery_;
-  }
+  [[nodiscard]] const std::optional<Recovery>& recovery() const noexcept { return recovery_; }
 
  private:
   Journal(Files& files, JournalOptions options);
@@ -91,7 +89,7 @@ class Journal {
   std::vector<std::size_t> frames_;  // their offsets in group_
   bool committed_ = false;           // group_ is a committed one, kept for leaf_input()
   bool failed_ = false;
-  std::optional<JournalRecovery> recovery_;
+  std::optional<Recovery> recovery_;
 };
 
 }  // namespace strongroom::audit

@@ -44,21 +44,30 @@ Result<JournalReader> JournalReader::open(Files& files, std::string directory) {
   return reader;
 }
 
-Result<void> JournalReader::start_at(std::uint64_t segment_first_sequence,
-                                     std::uint64_t offset_bytes, std::uint64_t sequence) {
+Result<void> JournalReader::start_behind(const FramePlace& place, std::uint64_t sequence,
+                                         const Hash& leaf) {
   SR_CHECK(!file_ && place_.offset_bytes == 0);
-  constexpr Error kNoSuchPlace{ErrorCode::corrupt, "journal does not have this place"};
-  const auto found = std::ranges::find(segments_, segment_name(segment_first_sequence));
-  if (found == segments_.end() || offset_bytes < kSegmentHeaderBytes) return fail(kNoSuchPlace);
-  place_.sequence = segment_first_sequence;
+  constexpr Error kNoSuchEntry{ErrorCode::corrupt, "journal does not have this entry"};
+  const auto found = std::ranges::find(segments_, segment_name(place.segment_first_sequence));
+  if (found == segments_.end() || place.offset_bytes < kSegmentHeaderBytes) {
+    return fail(kNoSuchEntry);
+  }
+  place_.sequence = place.segment_first_sequence;
   next_segment_ = static_cast<std::size_t>(found - segments_.begin());
   SR_CHECK_OK(open_segment());
   SR_CHECK_OK(read_header());
-  SR_TRY(const std::uint64_t size, file_->size());
-  if (size < offset_bytes) return fail(kNoSuchPlace);
   forget_window();
-  place_.offset_bytes = offset_bytes;
+  place_.offset_bytes = place.offset_bytes;
   place_.sequence = sequence;
+  SR_CHECK_OK(fill());
+  const auto frame = parse_frame(buffer_);
+  if (!frame || frame->sequence != sequence || leaf_hash_of_input(frame->leaf_input) != leaf) {
+    return fail(kNoSuchEntry);
+  }
+  frame_place_ = place;
+  taken_ = frame->size_bytes;
+  place_.offset_bytes += frame->size_bytes;
+  ++place_.sequence;
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "audit/files.h"
 #include "audit/frame.h"
+#include "audit/merkle.h"
 #include "base/result.h"
 
 namespace strongroom::audit {
@@ -32,11 +33,10 @@ class JournalReader {
   // Reads nothing yet. `files` outlives the reader. unavailable.
   [[nodiscard]] static Result<JournalReader> open(Files& files, std::string directory);
 
-  // Goes on at `place`, behind a frame that was read before, in the segment that begins with
-  // `segment_first_sequence`. REQUIRES: nothing was read yet. corrupt: the journal has no such
-  // place; unavailable.
-  [[nodiscard]] Result<void> start_at(std::uint64_t segment_first_sequence,
-                                      std::uint64_t offset_bytes, std::uint64_t sequence);
+  // Goes on behind the entry that was read at `place` before, whose leaf hash is `leaf`. REQUIRES:
+  // nothing was read yet. corrupt: the journal does not have it there; unavailable.
+  [[nodiscard]] Result<void> start_behind(const FramePlace& place, std::uint64_t sequence,
+                                          const Hash& leaf);
 
   // The next frame, valid until the next call; nullopt at the end, which is the end of the last
   // segment's file or the zeros written ahead there. Beside a writer, a later call may find more,

@@ -94,7 +94,6 @@ Result<bool> TreeFiles::repair(const std::string& log_name, const LogGrowth& gro
     std::vector<std::byte> held(piece.bytes.size());
     SR_TRY(const std::size_t got, file->read(piece.offset_bytes, held));
     held.resize(got);
-    if (std::ranges::equal(held, piece.bytes)) continue;
     differed = differed || !std::ranges::equal(held, std::span(piece.bytes).first(got));
     SR_CHECK_OK(file->write(piece.offset_bytes, piece.bytes));
   }

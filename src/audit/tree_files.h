@@ -45,8 +45,8 @@ class TreeFiles {
   // Writes what the log has gained at its place; the same again makes no difference. corrupt: the
   // files lack what came before; unavailable. After an error any part of it may be written.
   [[nodiscard]] Result<void> write(const std::string& log_name, const LogGrowth& growth);
-  // The same where the files may be whole already: writes only what they do not hold. True when
-  // they held something else there.
+  // The same where the files may be whole already: true when they held something else there. What
+  // they show may not be what the disk holds (a sync has failed before), so all is written again.
   [[nodiscard]] Result<bool> repair(const std::string& log_name, const LogGrowth& growth);
   // Whether the files are as long as a tree of `size` entries, or longer.
   [[nodiscard]] Result<bool> hold(const std::string& log_name, std::uint64_t size);

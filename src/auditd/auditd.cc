@@ -52,7 +52,9 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                .sizes_at_start = ledger->log_sizes()},
                                               checkpoints.last_signed()));
   if (witnessed.rolled_back()) ledger->refuse();
-  std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(checkpoints.last_signed());
+  SR_TRY(const Checkpoints::Mended mended, checkpoints.mend());
+  for (const audit::Recovery& recovery : mended.recoveries) ledger->record_recovery(recovery);
+  std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(mended.published);
   return Store{std::move(lock),   std::move(checkpoints),   std::move(witnessed),
                std::move(ledger), std::move(unsigned_logs), &clock};
 }

@@ -7,10 +7,16 @@
 namespace strongroom::auditd {
 namespace {
 
-// PosixFiles whose writes fail while `full` is set, and wait while `gate` is held.
+// PosixFiles whose writes fail while `full` is set or a file of that path is larger than the other
+// says, and wait while `gate` is held.
 class FillingFiles final : public audit::Files {
  public:
   std::atomic<bool> full{false};
+  std::string full_beside;
+  std::uint64_t full_beside_bytes = 0;
+  [[nodiscard]] bool is_full() const {
+    return full || (!full_beside.empty() && fs::file_size(full_beside) > full_beside_bytes);
+  }
   std::mutex gate;
 
   Result<std::unique_ptr<audit::File>> open(const std::string& path,
@@ -45,7 +51,7 @@ class FillingFiles final : public audit::Files {
     }
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
       const std::lock_guard wait(disk_.gate);
-      if (disk_.full) {
+      if (disk_.is_full()) {
         return fail(Error{ErrorCode::unavailable, "no space left"}.with_detail(ENOSPC));
       }
       return file_->write(offset, bytes);
@@ -196,6 +202,23 @@ TEST_F(LedgerTest, FullDiskHasItsReserveForItsWritersOnly) {
   EXPECT_EQ(std::ranges::count(told, std::vector<std::string>{"reserve"}, &audit::Entry::resources),
             2)
       << "its begin and its end, however many steps it took";
+}
+
+TEST_F(LedgerTest, StartsOnAFullDiskWithRoomOfItsReserve) {
+  constexpr std::uint64_t kReserve = std::uint64_t{1} << 20;
+  FillingFiles disk;
+  auto ledger = open_ledger(disk, kReserve);
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::durable);
+  ledger.reset();  // a crash: the files of the trees lack what the journal has
+  disk.full_beside = folder_ + "/audit/reserve";
+  disk.full_beside_bytes = kReserve * 7 / 8;
+  ledger = open_ledger(disk, kReserve);
+  EXPECT_EQ(ledger->room(), Room::reserve_writers);
+  EXPECT_EQ(append(*ledger, "vaultd"), audit::EntryStatus::durable);
+  EXPECT_EQ(append(*ledger, "authd"), audit::EntryStatus::unavailable);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"reserve"});
 }
 
 TEST_F(LedgerTest, ReserveThatIsUsedUpLeavesTheJournalToItself) {

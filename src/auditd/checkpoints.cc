@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "audit/lines.h"
 #include "audit/logs.h"
 #include "base/encoding.h"
 #include "base/try.h"
@@ -17,6 +18,13 @@ namespace {
 
 constexpr Error kContradiction{ErrorCode::conflict,
                                "checkpoint contradicts one that was signed before"};
+constexpr Error kNotSynced{ErrorCode::unavailable,
+                           "files of the audit trees could not be synced in this run"};
+constexpr std::size_t kSyncedBytesMax = std::size_t{256} << 20;
+
+std::string synced_path(const std::string& directory) {
+  return fmt::format("{}/{}/synced", directory, audit::kCheckpointFolder);
+}
 
 }  // namespace
 
@@ -95,12 +103,19 @@ Result<void> Checkpoints::publish(std::vector<GrownLog>& grown) {
 }
 
 Result<void> Checkpoints::keep(const Snapshot& snapshot) {
-  SR_CHECK_OK(files_->sync_all(directory_));
+  if (sync_has_failed_) return fail(kNotSynced);
+  const Result<void> synced = files_->sync_all(directory_);
+  sync_has_failed_ = !synced;
+  if (!synced) return synced;
+  std::string ends;
+  for (const auto& [log, end] : ends_)
+    fmt::format_to(std::back_inserter(ends), "{} {}\n", end, log);
+  SR_CHECK_OK(files_->replace(synced_path(directory_), as_bytes(ends)));
   return files_->replace(fmt::format("{}/{}", directory_, kSnapshotName),
                          encode_snapshot(snapshot));
 }
 
-// A checkpoint is not synced: what a crash takes is signed again, for the log has not become
+// A checkpoint is not synced: what a power loss takes is signed again, for the log has not become
 // smaller.
 Result<void> Checkpoints::append(const std::string& log_name, const Checkpoint& checkpoint) {
   const std::string path = audit::checkpoint_path(directory_, log_name);
@@ -109,19 +124,68 @@ Result<void> Checkpoints::append(const std::string& log_name, const Checkpoint& 
     file = files_->open(path, audit::OpenMode::create);
   }
   if (!file) return std::unexpected(file.error());
-  SR_TRY(const std::uint64_t end, end_of(**file, path));
+  SR_TRY(const std::uint64_t end, end_of(**file, log_name));
   const std::string note = audit::sign_checkpoint(checkpoint, signer_);
-  ends_.erase(path);  // until the write has succeeded, the end is not known
-  SR_CHECK_OK((*file)->truncate(end));
+  SR_CHECK_OK((*file)->truncate(end));  // an earlier write may have failed half-way
   SR_CHECK_OK((*file)->write(end, as_bytes(note)));
-  ends_.emplace(path, end + note.size());
+  ends_.insert_or_assign(log_name, end + note.size());
   return {};
 }
 
-Result<std::uint64_t> Checkpoints::end_of(audit::File& file, const std::string& path) {
-  if (const auto known = ends_.find(path); known != ends_.end()) return known->second;
+Result<std::uint64_t> Checkpoints::end_of(audit::File& file, const std::string& log_name) {
+  if (const auto known = ends_.find(log_name); known != ends_.end()) return known->second;
   SR_TRY(const audit::LastNote last, audit::last_note(file));
   return last.end_bytes;
+}
+
+Result<Checkpoints::Mended> Checkpoints::mend() {
+  SR_CHECK_OK(read_synced());
+  SR_TRY(const auto logs, audit::list_checkpoint_logs(*files_, directory_));
+  Mended mended;
+  for (const std::string& log : logs) SR_CHECK_OK(mend_file(log, mended));
+  return mended;
+}
+
+// Of what was not synced any part may be missing, in the middle too.
+Result<void> Checkpoints::mend_file(const std::string& log_name, Mended& mended) {
+  const std::string path = audit::checkpoint_path(directory_, log_name);
+  const std::string origin = audit::log_origin(place_, log_name);
+  SR_TRY(const auto file, files_->open(path, audit::OpenMode::write));
+  SR_TRY(const std::uint64_t size, file->size());
+  std::uint64_t& end = ends_[log_name];
+  end = synced_[log_name] <= size ? synced_[log_name] : 0;
+  SR_TRY(auto reader, audit::CheckpointReader::open(*files_, path, end));
+  while (true) {
+    SR_TRY(const auto note, reader.next());
+    const auto checkpoint = audit::read_checkpoint(note.value_or(std::string_view()));
+    if (!checkpoint || checkpoint->origin != origin) break;
+    end = reader.end_bytes();
+  }
+  if (end < size) {
+    SR_CHECK_OK(file->truncate(end));
+    mended.recoveries.push_back(
+        {fmt::format("{}/{}.log", audit::kCheckpointFolder, log_name), size, end});
+  }
+  SR_TRY(const audit::LastNote last, audit::last_note(*file));
+  const auto checkpoint = audit::read_checkpoint(last.text);
+  const auto signed_last = last_.find(origin);
+  if (checkpoint && signed_last != last_.end() && *checkpoint == signed_last->second) {
+    mended.published.push_back(*checkpoint);
+  }
+  return {};
+}
+
+// Without it, or with one that is damaged, all of every file is looked at.
+Result<void> Checkpoints::read_synced() {
+  const auto text = audit::read_text(*files_, synced_path(directory_), kSyncedBytesMax);
+  if (!text && text.error().code() != ErrorCode::not_found) return std::unexpected(text.error());
+  for (std::string_view rest = text ? *text : std::string_view(); !rest.empty();) {
+    const std::string_view line = audit::take_line(rest);
+    const std::size_t blank = line.find(' ');
+    const auto end = audit::parse_decimal(line.substr(0, blank));
+    if (end && blank != std::string_view::npos) synced_.emplace(line.substr(blank + 1), *end);
+  }
+  return {};
 }
 
 }  // namespace strongroom::auditd

@@ -150,5 +150,61 @@ TEST_F(AuditdTest, GoesOnBehindACheckpointThatACrashCutShort) {
   }
 }
 
+// What a power loss leaves of a file that was not synced: zeros in its middle, or nothing.
+TEST_F(AuditdTest, MendsCheckpointFilesAndSignsAgainWhatTheyLack) {
+  auto auditd = start();
+  auto writer = connected_client();
+  EXPECT_TRUE(record(*writer, entry()));
+  ASSERT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
+  EXPECT_TRUE(record(*writer, entry()));
+  stop(*writer);
+  stop(auditd);
+  const std::string year = rfc3339(clock_.now_us()).substr(0, 4);
+  const std::string merchants = audit::checkpoint_path(folder_ + "/audit", "mer_1-" + year);
+  const std::string operators = audit::checkpoint_path(folder_ + "/audit", "operator-" + year);
+  const std::string whole = *audit::read_text(files_, merchants, 1 << 20);
+  std::string holed = whole;
+  holed.replace(10, 200, 200, '\0');
+  ASSERT_TRUE(files_.replace(merchants, as_bytes(holed)));
+  fs::remove(operators);
+  EXPECT_FALSE(verify().ok());
+  auditd = start();
+  stop(auditd);
+  const audit::VerifyReport report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+  const std::string mended = *audit::read_text(files_, merchants, 1 << 20);
+  EXPECT_TRUE(whole.ends_with(mended)) << "signed again as it was";
+  const auto entries = journal();
+  const auto told =
+      std::ranges::find(entries, audit::EventType::log_recovered, &audit::Entry::event_type);
+  ASSERT_NE(told, entries.end());
+  EXPECT_EQ(told->resources, std::vector<std::string>{"checkpoints/mer_1-" + year + ".log"});
+  EXPECT_EQ(told->old_size_bytes, whole.size());
+  EXPECT_EQ(told->new_size_bytes, 0U);
+}
+
+TEST_F(AuditdTest, LooksOnlyAtNotesThatWereNotSynced) {
+  auto auditd = start();
+  stop(auditd);
+  const std::string year = rfc3339(clock_.now_us()).substr(0, 4);
+  const std::string path = audit::checkpoint_path(folder_ + "/audit", "operator-" + year);
+  {
+    auto store = open_store();
+    ASSERT_TRUE(store);
+    auto grown = store->ledger->take_grown(0);
+    ASSERT_TRUE(store->checkpoints.publish(grown));
+    const auto snapshot = store->ledger->take_snapshot(0);
+    ASSERT_TRUE(store->checkpoints.keep(*snapshot));
+  }
+  const std::string whole = *audit::read_text(files_, path, 1 << 20);
+  std::string damaged = whole;
+  damaged[3] = '\0';  // damage in what was synced is none of a power loss
+  ASSERT_TRUE(files_.replace(path, as_bytes(damaged + "half a note")));
+  auditd = start();
+  stop(auditd);
+  EXPECT_TRUE(audit::read_text(files_, path, 1 << 20)->starts_with(damaged));
+  EXPECT_FALSE(verify().ok());
+}
+
 }  // namespace
 }  // namespace strongroom::auditd

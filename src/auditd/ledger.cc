@@ -121,7 +121,9 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
   }
   ++grown_entries_;
   bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
-  logs_.append(*item.log, view, audit::leaf_hash_of_input(leaf_input), place);
+  last_frame_ = place;
+  last_leaf_ = audit::leaf_hash_of_input(leaf_input);
+  logs_.append(*item.log, view, last_leaf_, place);
 }
 
 // A log.recovered that is not taken is not kept: the journal has not recovered, and the next
@@ -140,6 +142,10 @@ Result<void> Ledger::recover() {
 void Ledger::release_reserve() {
   const Result<void> released = reserve_->release();
   if (!released) return log::warn("audit reserve not released", {{"error", released.error()}});
+  tell_reserve_in_use();
+}
+
+void Ledger::tell_reserve_in_use() {
   log::error("audit log's disk is full", {{"reserve_mib", reserve_->left_bytes() >> 20}});
   begin_failure(kReserve, "the disk is full, and the reserve in use", clock_.now_us());
 }

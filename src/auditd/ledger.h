@@ -74,7 +74,7 @@ class Ledger {
   // after that. `files`, `clock` and `random` outlive the ledger. corrupt; unavailable, also when
   // options.replay wishes it to stop.
   [[nodiscard]] static Result<std::unique_ptr<Ledger>> open(
-      audit::Files& files, const Clock& clock, crypto::Random& random, LedgerOptions options,
+      audit::Files& files, const Clock& clock, crypto::Random& random, const LedgerOptions& options,
       std::span<const audit::Checkpoint> last_signed);
 
   // Puts a group into the journal with one write and one fdatasync and sets each status.
@@ -82,6 +82,7 @@ class Ledger {
   // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now is
   // written when recover() succeeds.
   void record_own(audit::EventType type, audit::Outcome outcome = audit::Outcome::success);
+  void record_recovery(const audit::Recovery& recovery);  // log.recovered
 
   // Writes a log.checkpoint of each merchant's log that has grown since its last one into the
   // operator's log.
@@ -126,11 +127,11 @@ class Ledger {
   // grown since take_grown().
   [[nodiscard]] std::optional<Snapshot> take_snapshot(std::uint64_t bytes_min);
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
-  // The logs that are larger than `last_signed` says, for a start: what a crash left unsigned, also
-  // where nothing comes behind it. What they hold but take_grown() has yet to give is not in their
-  // files.
+  // The logs whose size now is not that of `published`, for a start: what a crash left unsigned,
+  // also where nothing comes behind it. What they hold but take_grown() has yet to give is not in
+  // their files.
   [[nodiscard]] std::vector<GrownLog> unsigned_logs(
-      std::span<const audit::Checkpoint> last_signed) const;
+      std::span<const audit::Checkpoint> published) const;
   // How many entries each log has, by its name.
   [[nodiscard]] std::map<std::string, std::uint64_t> log_sizes() const;
 
@@ -154,6 +155,11 @@ class Ledger {
   [[nodiscard]] Result<Snapshot> fitting_snapshot(std::span<const audit::Checkpoint> last_signed);
   void restore(Snapshot snapshot);
   Result<void> replay(std::span<const audit::Checkpoint> last_signed);
+  // One that has its journal, and no reserve yet.
+  static Result<std::unique_ptr<Ledger>> replayed(audit::Files& files, const Clock& clock,
+                                                  crypto::Random& random,
+                                                  const LedgerOptions& options,
+                                                  std::span<const audit::Checkpoint> last_signed);
   void stage(Submission& submission, std::vector<Staged>& staged);
   void commit(std::vector<Staged>& staged);
   // Begins `log`, the next entry's, with a checkpoint of its owner's log before it, if there was
@@ -170,6 +176,7 @@ class Ledger {
   }
   void append_own(audit::Entry entry);
   void release_reserve();
+  void tell_reserve_in_use();
   // Gives `entry` its uid and outcome.
   std::string own_json(audit::Entry& entry);
   // False when the journal did not take it.
@@ -190,6 +197,8 @@ class Ledger {
   std::optional<Reserve> reserve_;                            // since open()
   bool disk_is_full_ = false;                                 // as the last failed commit said
   std::map<std::string, OperationId, std::less<>> failures_;  // by control
+  audit::FramePlace last_frame_;                              // of what is taken
+  audit::Hash last_leaf_{};                                   // the same
   std::uint64_t bytes_since_snapshot_ = 0;                    // of the journal
   std::size_t grown_entries_ = 0;                             // since the last take_grown()
   std::size_t taken_entries_ = 0;                             // by it, perhaps not in the files yet

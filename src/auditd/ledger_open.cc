@@ -48,22 +48,32 @@ Ledger::Ledger(audit::Files& files, const Clock& clock, crypto::Random& random,
 }
 
 Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& clock,
-                                             crypto::Random& random, LedgerOptions options,
+                                             crypto::Random& random, const LedgerOptions& options,
                                              std::span<const audit::Checkpoint> last_signed) {
-  std::unique_ptr<Ledger> ledger(new Ledger(files, clock, random, std::move(options)));
-  SR_CHECK_OK(ledger->replay(last_signed));
-  SR_TRY(ledger->reserve_,
-         Reserve::open(ledger->options_.directory, ledger->options_.reserve_bytes));
-  if (!ledger->reserve_->whole()) {
+  SR_TRY(Reserve reserve, Reserve::open(options.directory, options.reserve_bytes));
+  if (!reserve.whole()) {
     log::warn("audit log's disk has no room for its reserve",
-              {{"mib", ledger->options_.reserve_bytes >> 20}});
+              {{"mib", options.reserve_bytes >> 20}});
   }
-  if (const auto& recovery = ledger->journal_->recovery()) {
-    ledger->append_own({.event_type = audit::EventType::log_recovered,
-                        .resources = {recovery->file},
-                        .old_size_bytes = recovery->old_size_bytes,
-                        .new_size_bytes = recovery->new_size_bytes});
+  auto ledger = replayed(files, clock, random, options, last_signed);
+  while (!ledger && disk_is_full(ledger.error().detail()) && reserve.release()) {
+    ledger = replayed(files, clock, random, options, last_signed);
   }
+  if (!ledger) return ledger;
+  (*ledger)->reserve_ = std::move(reserve);
+  if (const auto& recovery = (*ledger)->journal_->recovery()) {
+    (*ledger)->record_recovery(*recovery);
+  }
+  if ((*ledger)->room() != Room::everyone) (*ledger)->tell_reserve_in_use();
+  return ledger;
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::replayed(audit::Files& files, const Clock& clock,
+                                                 crypto::Random& random,
+                                                 const LedgerOptions& options,
+                                                 std::span<const audit::Checkpoint> last_signed) {
+  std::unique_ptr<Ledger> ledger(new Ledger(files, clock, random, options));
+  SR_CHECK_OK(ledger->replay(last_signed));
   return ledger;
 }
 
@@ -106,8 +116,8 @@ Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> l
   SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files_, options_.directory));
   auto snapshot = fitting_snapshot(last_signed);
   if (snapshot) {
-    const Result<void> started = reader.start_at(snapshot->segment_first_sequence,
-                                                 snapshot->offset_bytes, snapshot->next_sequence);
+    const Result<void> started =
+        reader.start_behind(snapshot->last_frame, snapshot->last_sequence, snapshot->last_leaf);
     if (started) {
       restore(*std::move(snapshot));
       return reader;
@@ -120,8 +130,7 @@ Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> l
   return audit::JournalReader::open(files_, options_.directory);
 }
 
-// What the snapshot says must have been signed for, and be in the files of the trees. Whether it is
-// the journal's is settled by that: the last signed checkpoints are.
+// What the snapshot says must have been signed for, and be in the files of the trees.
 Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
   constexpr Error kUnfit{ErrorCode::conflict, "snapshot is not of what was signed for"};
   SR_TRY(const std::string bytes,
@@ -146,6 +155,8 @@ Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> las
 }
 
 void Ledger::restore(Snapshot snapshot) {
+  last_frame_ = snapshot.last_frame;
+  last_leaf_ = snapshot.last_leaf;
   logs_ = audit::Logs(std::move(snapshot.broken_at));
   for (Snapshot::LogState& log : snapshot.logs) {
     logs_.restore({.name = std::move(log.name),
@@ -166,9 +177,9 @@ std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
   SR_CHECK(grown_entries_ == 0);
   if (bytes_since_snapshot_ < bytes_min) return std::nullopt;
   bytes_since_snapshot_ = 0;
-  Snapshot snapshot{.segment_first_sequence = journal_->segment_first_sequence(),
-                    .offset_bytes = journal_->place().offset_bytes,
-                    .next_sequence = journal_->next_sequence(),
+  Snapshot snapshot{.last_frame = last_frame_,
+                    .last_sequence = journal_->next_sequence() - 1,
+                    .last_leaf = last_leaf_,
                     .broken_at = logs_.broken_at(),
                     .logs = {},
                     .writers = {}};
@@ -206,9 +217,9 @@ Result<void> Ledger::cut_trees(audit::TreeFiles& trees) {
   return {};
 }
 
-std::vector<GrownLog> Ledger::unsigned_logs(std::span<const audit::Checkpoint> last_signed) const {
+std::vector<GrownLog> Ledger::unsigned_logs(std::span<const audit::Checkpoint> published) const {
   std::map<std::string, std::uint64_t, std::less<>> signed_sizes;
-  for (const audit::Checkpoint& checkpoint : last_signed) {
+  for (const audit::Checkpoint& checkpoint : published) {
     signed_sizes.emplace(checkpoint.origin, checkpoint.size);
   }
   std::vector<GrownLog> logs;

@@ -57,6 +57,13 @@ Result<void> Ledger::open_new_shards(std::string reason) {
   return {};
 }
 
+void Ledger::record_recovery(const audit::Recovery& recovery) {
+  append_own({.event_type = audit::EventType::log_recovered,
+              .resources = {recovery.file},
+              .old_size_bytes = recovery.old_size_bytes,
+              .new_size_bytes = recovery.new_size_bytes});
+}
+
 void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
   append_own({.event_type = type, .outcome = outcome});
 }

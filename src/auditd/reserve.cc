@@ -38,6 +38,10 @@ class Descriptor {
 
 }  // namespace
 
+bool disk_is_full(std::uint32_t error_number) noexcept {
+  return error_number == ENOSPC || error_number == EDQUOT;
+}
+
 Result<std::uint64_t> free_bytes(const std::string& directory) {
   struct statvfs disk{};
   if (::statvfs(directory.c_str(), &disk) == 0) return disk.f_bavail * disk.f_frsize;
@@ -49,6 +53,10 @@ Reserve::Reserve(std::string directory, std::uint64_t size_bytes)
 
 Result<Reserve> Reserve::open(std::string directory, std::uint64_t size_bytes) {
   Reserve reserve(std::move(directory), size_bytes);
+  if (size_bytes == 0) {
+    if (::unlink(reserve.path_.c_str()) == 0 || errno == ENOENT) return reserve;
+    return fail_errno({ErrorCode::unavailable, "cannot remove the audit reserve"}, errno);
+  }
   struct stat status{};
   if (::stat(reserve.path_.c_str(), &status) == 0) {
     reserve.left_bytes_ = static_cast<std::uint64_t>(status.st_size);
@@ -89,7 +97,8 @@ Result<void> Reserve::fill() {
   if (error == 0 && kept < size_bytes_) {
     error = ::posix_fallocate(file.number(), 0, static_cast<off_t>(size_bytes_));
   }
-  if (error == ENOSPC && ::ftruncate(file.number(), static_cast<off_t>(kept)) == 0) {
+  if (disk_is_full(static_cast<std::uint32_t>(error)) &&
+      ::ftruncate(file.number(), static_cast<off_t>(kept)) == 0) {
     return fail({ErrorCode::exhausted, "no room on the disk for the audit reserve"});
   }
   if (error != 0) {

@@ -24,7 +24,7 @@ class Reserve {
  public:
   // Takes `size_bytes` of the disk of `directory`, unless an earlier run has left a part of that:
   // then the disk is still full for everyone else. A disk that has no room for it has no reserve.
-  // 0: none is wanted. unavailable.
+  // 0: none is wanted, and that of an earlier run is removed. unavailable.
   [[nodiscard]] static Result<Reserve> open(std::string directory, std::uint64_t size_bytes);
 
   [[nodiscard]] Room room() const noexcept;
@@ -46,6 +46,8 @@ class Reserve {
   bool released_ = false;  // a part was given back, and has not been taken again
 };
 
+// Whether `error_number` (an errno) says that a disk, or this user's part of it, has no room.
+[[nodiscard]] bool disk_is_full(std::uint32_t error_number) noexcept;
 // Bytes that this user may still write to the disk of `directory`. unavailable.
 [[nodiscard]] Result<std::uint64_t> free_bytes(const std::string& directory);
 

@@ -11,7 +11,7 @@
 namespace strongroom::auditd {
 namespace {
 
-constexpr std::string_view kMagic = "SRSNAP01";
+constexpr std::string_view kMagic = "SRSNAP02";
 constexpr Error kDamaged{ErrorCode::corrupt, "snapshot of the audit log is damaged"};
 
 void append_text(std::vector<std::byte>& out, std::string_view text) {
@@ -107,9 +107,10 @@ Snapshot::WriterState read_writer(Input& in) {
 std::vector<std::byte> encode_snapshot(const Snapshot& snapshot) {
   std::vector<std::byte> out;
   append_bytes(out, as_bytes(kMagic));
-  append_u64be(out, snapshot.segment_first_sequence);
-  append_u64be(out, snapshot.offset_bytes);
-  append_u64be(out, snapshot.next_sequence);
+  append_u64be(out, snapshot.last_frame.segment_first_sequence);
+  append_u32be(out, snapshot.last_frame.offset_bytes);
+  append_u64be(out, snapshot.last_sequence);
+  append_bytes(out, snapshot.last_leaf);
   append_text(out, snapshot.broken_at);
   append_u32be(out, static_cast<std::uint32_t>(snapshot.logs.size()));
   for (const Snapshot::LogState& log : snapshot.logs) append_log(out, log);
@@ -127,9 +128,10 @@ Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
   Input in(content);
   if (as_text(in.take(kMagic.size())) != kMagic) return fail(kDamaged);
   Snapshot snapshot;
-  snapshot.segment_first_sequence = in.u64();
-  snapshot.offset_bytes = in.u64();
-  snapshot.next_sequence = in.u64();
+  snapshot.last_frame.segment_first_sequence = in.u64();
+  snapshot.last_frame.offset_bytes = in.u32();
+  snapshot.last_sequence = in.u64();
+  in.fill(snapshot.last_leaf);
   snapshot.broken_at = in.text();
   const std::size_t logs = in.count(kLogBytesMin);
   snapshot.logs.reserve(logs);

@@ -31,11 +31,10 @@ struct Snapshot {
     std::vector<std::pair<OperationId, std::string>> open_intents;  // and the intent's JSON
   };
 
-  // Behind the last frame that is taken in; offset_bytes is within the segment that begins with
-  // segment_first_sequence.
-  std::uint64_t segment_first_sequence = 1;
-  std::uint64_t offset_bytes = 0;
-  std::uint64_t next_sequence = 1;
+  // The last entry that is taken in, by which the journal is known to be the same.
+  audit::FramePlace last_frame;
+  std::uint64_t last_sequence = 0;
+  audit::Hash last_leaf{};
   std::string broken_at;  // as audit::LogNames'
   std::vector<LogState> logs;
   std::vector<WriterState> writers;

@@ -120,6 +120,26 @@ TEST_F(SnapshotTest, OfAnotherHistoryIsNotUsed) {
   expect_all_known();
 }
 
+// The zeros ahead of a journal that was cut look like its end wherever one begins to read.
+TEST_F(SnapshotTest, IsNotUsedOnAJournalThatLacksItsLastEntry) {
+  fill();
+  open();
+  const std::uint64_t tail = replay_.bytes_read;
+  const auto bytes = *audit::read_text(files_, path(), 1 << 20);
+  auto snapshot = *parse_snapshot(as_bytes(bytes));
+  for (const auto change : {0, 1, 2, 3}) {
+    Snapshot other = snapshot;
+    if (change == 0) other.last_frame.offset_bytes += 4'096;
+    if (change == 1) other.last_frame.segment_first_sequence = 7;
+    if (change == 2) ++other.last_sequence;
+    if (change == 3) other.last_leaf[0] ^= std::byte{1};
+    ASSERT_TRUE(files_.replace(path(), encode_snapshot(other)));
+    open();
+    EXPECT_GT(replay_.bytes_read, tail) << change;
+    expect_all_known();
+  }
+}
+
 TEST_F(SnapshotTest, HidesNoJournalThatIsShorter) {
   fill();
   store_.reset();
