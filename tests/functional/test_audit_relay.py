@@ -3,10 +3,15 @@ nobody else's. Operators search all of it.
 """
 import base64
 import datetime
+import fcntl
 import json
+import os
 import re
 import signal
+import struct
 import subprocess
+import termios
+import threading
 import urllib.parse
 
 import pytest
@@ -218,7 +223,7 @@ def test_tail_goes_on_with_what_comes(shop):
 
 def metric(deployment, name):
     text = deployment.admin("audit-relay", "GET", "/metrics")[1]
-    return int(re.search(rf"^{name} (-?\d+)$", text, re.MULTILINE)[1])
+    return int(re.search(rf"^{re.escape(name)} (-?\d+)$", text, re.MULTILINE)[1])
 
 
 def test_the_index_is_made_anew_when_it_is_gone(shop):
@@ -256,9 +261,29 @@ def lookups(entries, token):
     return sum(token.encode() in entry and b"token.lookup" in entry for entry in entries)
 
 
+class StuckFile:
+    """A file that takes a page, and then holds up whoever writes to it."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR)
+        self.size = fcntl.fcntl(self.fd, fcntl.F_SETPIPE_SZ, 4096)
+
+    def holds_up(self):
+        (waiting,) = struct.unpack("i", fcntl.ioctl(self.fd, termios.FIONREAD, b"0000"))
+        return waiting == self.size
+
+    def release(self):
+        def read():
+            while os.read(self.fd, self.size):
+                pass
+        threading.Thread(target=read, daemon=True).start()
+
+
 @pytest.fixture
 def exporting(deployment):
-    """A sink that audit-relay sends syslog to, and a file of NDJSON: (sink, file)."""
+    """A sink that audit-relay sends syslog to, a file of NDJSON, and files that hang: (sink, file,
+    stuck files)."""
     authority = Authority.of(deployment)
     sink = TlsSink(authority.issue(Leaf(usage=(ExtendedKeyUsageOID.SERVER_AUTH,))),
                    deployment.dir / "tls/ca/ca.crt")
@@ -278,12 +303,20 @@ key = "{own.key}"
 format = "ndjson"
 destination = "file:{folder}/audit.ndjson"
 """
+    names = ["siem", "copy"]
+    stuck = {}
+    for name in ("stuck-1", "stuck-2"):
+        names.append(name)
+        stuck[name] = StuckFile(folder / name)
+        tables += f'\n[audit-relay.export.{name}]\ndestination = "file:{folder}/{name}"\n'
     named = text.replace('data = "data/audit-relay"',
-                         'exporters = ["siem", "copy"]\ndata = "data/audit-relay"')
+                         f'exporters = {json.dumps(names)}\ndata = "data/audit-relay"')
     deployment.config.write_text(named + tables)
     assert deployment.stop_one("audit-relay") == 0
     deployment.start_one("audit-relay")
-    yield sink, folder / "audit.ndjson"
+    yield sink, folder / "audit.ndjson", stuck
+    for file in stuck.values():
+        file.release()
     deployment.config.write_text(text)
     assert deployment.stop_one("audit-relay") == 0
     deployment.start_one("audit-relay")
@@ -292,10 +325,15 @@ destination = "file:{folder}/audit.ndjson"
 
 def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
     deployment = shop.deployment
-    sink, file = exporting
+    sink, file, stuck = exporting
     shop.checked.get(f"/v1/tokens/{shop.token}")
     known = len(deployment.audit_entries(event_type="token.lookup", gateway_token=shop.token))
     wait_until(lambda: lookups(exported(sink.taken()).values(), shop.token) >= known, "all sent")
+    for name, one in stuck.items():
+        wait_until(one.holds_up, f"{name} hangs")
+        lag = metric(deployment, f'strongroom_audit_export_lag_entries{{exporter="{name}"}}')
+        assert lag > 0
+    assert shop.get(f"{shop.log}/proof/0")[0] == 200  # nobody else waits for them
     sink.die()
     shop.checked.get(f"/v1/tokens/{shop.token}")
     wait_until(lambda: "export siem: its sink takes nothing" in
@@ -315,7 +353,8 @@ def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
         assert base64.b64encode(tlog.leaf_hash(entry)).decode() == record["leaf_hash"]
     told = deployment.audit_entries(event_type="log.export")
     assert {tuple(resource["uid"] for resource in entry["resources"]) for entry in told} == {
-        ("siem", f"tls://localhost:{sink.port}"), ("copy", f"file:{file}")}
+        ("siem", f"tls://localhost:{sink.port}"), ("copy", f"file:{file}"),
+        *((name, f"file:{file.parent}/{name}") for name in stuck)}
 
 
 def test_without_auditd_nothing_is_shown_and_all_comes_back(shop):

@@ -26,6 +26,8 @@ connected::relay::ExportMetrics metrics_of(Registry& registry, const std::string
   return {
       .lag = registry.gauge("strongroom_audit_export_lag_entries",
                             "Signed entries that the sink does not surely have.", labels),
+      .failing = registry.gauge("strongroom_audit_export_failing",
+                                "1 while the sink takes nothing, or does not answer.", labels),
       .exported = registry.counter("strongroom_audit_exported_total",
                                    "Records handed to the sink, repeated ones included.", labels),
       .failures = registry.counter("strongroom_audit_export_failures_total",
@@ -33,8 +35,9 @@ connected::relay::ExportMetrics metrics_of(Registry& registry, const std::string
 }
 
 Result<std::unique_ptr<connected::relay::ExportSink>> make_sink(const Export& sink,
-                                                                const ExportParts& parts) {
-  if (sink.is_file()) return std::make_unique<FileSink>(parts.loop, parts.pool, sink.file);
+                                                                const ExportParts& parts,
+                                                                async::BlockingPool& pool) {
+  if (sink.is_file()) return std::make_unique<FileSink>(parts.loop, pool, sink.file);
   SR_TRY(auto tls, load_export_tls(sink));
   return std::make_unique<TlsSink>(
       parts.loop,
@@ -63,10 +66,11 @@ Result<std::vector<RunningExport>> make_exports(const Config& config, const Expo
   std::vector<RunningExport> exports;
   exports.reserve(config.exports.size());
   for (const Export& one : config.exports) {
-    SR_TRY(auto sink, make_sink(one, parts));
+    auto pool = std::make_unique<async::BlockingPool>(1, 1);  // it does one thing at a time
+    SR_TRY(auto sink, make_sink(one, parts, *pool));
     auto exporter = std::make_unique<connected::relay::Exporter>(connected::relay::Exporter::Parts{
         .loop = parts.loop,
-        .pool = parts.pool,
+        .pool = *pool,
         .files = parts.files,
         .watch = parts.watch,
         .recorder = parts.recorder,
@@ -81,7 +85,8 @@ Result<std::vector<RunningExport>> make_exports(const Config& config, const Expo
         .place_path = fmt::format("{}/export-{}", config.data, one.name),
         .host = parts.host,
         .format = one.format});
-    exports.push_back({.sink = std::move(sink), .exporter = std::move(exporter)});
+    exports.push_back(
+        {.pool = std::move(pool), .sink = std::move(sink), .exporter = std::move(exporter)});
   }
   return exports;
 }

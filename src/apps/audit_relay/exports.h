@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "apps/audit_relay/config.h"
+#include "async/blocking_pool.h"
 #include "base/metrics.h"
 #include "connected/relay/exporter.h"
 
 namespace strongroom::audit_relay {
 
+// A sink that hangs keeps its own thread alone.
 struct RunningExport {
+  std::unique_ptr<async::BlockingPool> pool;
   std::unique_ptr<connected::relay::ExportSink> sink;
   std::unique_ptr<connected::relay::Exporter> exporter;
 };
@@ -19,7 +22,6 @@ struct RunningExport {
 // What all exporters borrow; outlives them.
 struct ExportParts {
   async::Loop& loop;
-  async::BlockingPool& pool;
   audit::Files& files;
   const connected::relay::LogWatch& watch;
   audit::Recorder& recorder;

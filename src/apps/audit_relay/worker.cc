@@ -1,6 +1,8 @@
 // audit-relay's worker: follow, listen, serve, drain.
 #include "apps/audit_relay/worker.h"
 
+#include <fmt/core.h>
+
 #include <chrono>
 #include <utility>
 
@@ -14,6 +16,8 @@ namespace {
 constexpr std::size_t kFileThreads = 2;
 constexpr std::size_t kFileWorkMax = 256;  // requests that wait for one of them
 constexpr std::chrono::milliseconds kStopStep{20};
+constexpr std::chrono::milliseconds kSinkPatience{1'000};
+constexpr std::chrono::milliseconds kLook{200};
 
 }  // namespace
 
@@ -24,7 +28,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
       database_(std::move(database)),
       audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
       pool_(kFileThreads, kFileWorkMax),
-      library_(files_, shared.config.directory),
+      logs_(files_, shared.config.directory),
       watch_({.loop = loop,
               .pool = pool_,
               .files = files_,
@@ -39,6 +43,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
                 .watch = watch_,
                 .index = index_,
                 .lag = shared.index_lag}),
+      failures_(audit_.client(), shared.random, shared.clock),
       listener_(loop, std::move(verifier)) {
   add_service_routes(listener_.router(), parts());
   add_witnesses();
@@ -53,6 +58,9 @@ void Worker::add_witnesses() {
             .files = files_,
             .directory = shared_.config.directory,
             .watch = watch_,
+            .failing = shared_.host.metrics.gauge("strongroom_audit_witness_failing",
+                                                  "1 while the witness does not cosign.",
+                                                  {{"witness", name}}),
             .name = name,
             .witness = {.host = where.host, .port = where.port, .tls = shared_.witness_tls},
             .auditd = {.host = "localhost",
@@ -66,7 +74,7 @@ connected::relay::RouteParts Worker::parts() noexcept {
           .stopping = stopping_,
           .loop = loop_,
           .pool = pool_,
-          .library = library_,
+          .logs = logs_,
           .watch = watch_,
           .index = index_,
           .indexer = indexer_,
@@ -79,7 +87,6 @@ connected::relay::RouteParts Worker::parts() noexcept {
 Result<void> Worker::open_exports() {
   SR_TRY(exports_,
          make_exports(shared_.config, {.loop = loop_,
-                                       .pool = pool_,
                                        .files = files_,
                                        .watch = watch_,
                                        .recorder = audit_.client(),
@@ -97,23 +104,43 @@ void Worker::add_admin_routes(http::Router& router) {
 
 async::Task<Result<void>> Worker::start() {
   SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
-  async::spawn(keep_running(watch_));
-  async::spawn(keep_running(indexer_));
-  for (const auto& witness : witnesses_) async::spawn(keep_running(*witness));
+  async::spawn(keep_running(watch_, running_));
+  async::spawn(keep_running(indexer_, running_));
+  for (const auto& witness : witnesses_) async::spawn(keep_running(*witness, running_));
   SR_CO_CHECK_OK(co_await service::repeat_until_done(loop_, stopping_,
                                                      [this] { return audit_.record_start(); }));
   if (stopping_) co_return Result<void>{};
   recorded_ = true;
-  for (RunningExport& one : exports_) async::spawn(keep_running(*one.exporter));
+  for (RunningExport& one : exports_) async::spawn(keep_running(*one.exporter, exporting_));
+  async::spawn(look_after_neighbors());
   co_return listener_.open(shared_.host.deployment, shared_.config.listen,
                            shared_.config.credentials);
 }
 
 template <class Part>
-async::Task<void> Worker::keep_running(Part& part) {
-  ++running_;
+async::Task<void> Worker::keep_running(Part& part, int& running) {
+  ++running;
   co_await part.run();
+  --running;
+}
+
+async::Task<void> Worker::look_after_neighbors() {
+  ++running_;
+  while (!stopping_) {
+    look();
+    co_await loop_.sleep_for(kLook);
+  }
   --running_;
+}
+
+void Worker::look() {
+  for (const RunningExport& one : exports_) {
+    one.exporter->look();
+    failures_.tell("export:" + one.exporter->name(), one.exporter->cause());
+  }
+  for (const auto& witness : witnesses_) {
+    failures_.tell("witness:" + witness->name(), witness->cause());
+  }
 }
 
 async::Task<void> Worker::drain() {
@@ -124,8 +151,13 @@ async::Task<void> Worker::drain() {
   for (const auto& witness : witnesses_) witness->stop();
   co_await listener_.drain();
   while (running_ > 0) co_await loop_.sleep_for(kStopStep);
+  // A sink that hangs does not keep the stop out of the log.
+  for (auto left = kSinkPatience; exporting_ > 0 && left.count() > 0; left -= kStopStep) {
+    co_await loop_.sleep_for(kStopStep);
+  }
   co_await audit_.close();
   co_await database_->close();
+  while (exporting_ > 0) co_await loop_.sleep_for(kStopStep);
 }
 
 bool Worker::reload(const service::Deployment& deployment) {
@@ -141,8 +173,13 @@ void Worker::readiness(service::Readiness& readiness) {
   readiness.add("log", watch_.readable(), "the audit folder cannot be read");
   readiness.add("index", indexer_.keeps_up(), "its database takes nothing");
   for (const RunningExport& one : exports_) {
-    if (one.exporter->failing()) {
-      readiness.warn("export " + one.exporter->name() + ": its sink takes nothing");
+    if (const std::string trouble = one.exporter->trouble(); !trouble.empty()) {
+      readiness.warn("export " + one.exporter->name() + ": " + trouble);
+    }
+  }
+  for (const auto& witness : witnesses_) {
+    if (!witness->cause().empty()) {
+      readiness.warn(fmt::format("witness {}: {}", witness->name(), witness->cause()));
     }
   }
   if (indexer_.met_damage()) readiness.warn("audit log: an entry cannot be read; verify it");

@@ -13,8 +13,9 @@
 #include "async/loop.h"
 #include "audit/files.h"
 #include "base/clock.h"
+#include "connected/relay/failures.h"
 #include "connected/relay/indexer.h"
-#include "connected/relay/log_library.h"
+#include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 #include "connected/relay/routes.h"
 #include "connected/relay/search_index.h"
@@ -59,9 +60,11 @@ class Worker final : public service::Worker {
  private:
   connected::relay::RouteParts parts() noexcept;
   void add_witnesses();
-  // Runs a part that goes on until it is stopped.
+  // Runs a part that goes on until it is stopped; `running` counts it.
   template <class Part>
-  async::Task<void> keep_running(Part& part);
+  async::Task<void> keep_running(Part& part, int& running);
+  async::Task<void> look_after_neighbors();
+  void look();
 
   async::Loop& loop_;
   Shared& shared_;
@@ -69,16 +72,18 @@ class Worker final : public service::Worker {
   audit::PosixFiles files_;
   service::AuditLink audit_;
   async::BlockingPool pool_;
-  connected::relay::LogLibrary library_;
+  connected::relay::LogFiles logs_;
   connected::relay::LogWatch watch_;
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
   std::vector<RunningExport> exports_;
   std::vector<std::unique_ptr<connected::relay::WitnessClient>> witnesses_;
+  connected::relay::Failures failures_;
   service::InnerListener listener_;
   bool recorded_ = false;  // the start is in the log
   bool stopping_ = false;
-  int running_ = 0;  // tasks that end after stop
+  int running_ = 0;    // tasks that end after stop
+  int exporting_ = 0;  // the same, each once its sink has answered
 };
 
 }  // namespace strongroom::audit_relay

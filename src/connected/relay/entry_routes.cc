@@ -43,7 +43,7 @@ async::Task<Result<std::string>> page_text(RouteParts parts, std::vector<FoundEn
   places.reserve(found.size());
   for (FoundEntry& entry : found) places.push_back(std::move(entry.place));
   auto work = [&parts, places = std::move(places)]() -> Result<std::string> {
-    SR_TRY(const std::vector<std::string> entries, parts.library.entries(places));
+    SR_TRY(const std::vector<std::string> entries, parts.logs.entries(places));
     std::string data;
     for (std::size_t i = 0; i < places.size(); ++i) append_json(data, places[i], entries[i]);
     return data;

@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "connected/relay/exporter.h"
+#include "connected/relay/testing/memory_recorder.h"
 #include "connected/relay/testing/relay_fixture.h"
 
 namespace strongroom::connected::relay {
@@ -24,23 +25,6 @@ std::string read(const std::string& path) {
 
 class ExportTest : public testing::RelayTest {
  protected:
-  class Recorder final : public audit::Recorder {
-   public:
-    [[nodiscard]] async::Task<Result<void>> record(const audit::Entry& entry) override {
-      entries.push_back(entry);
-      return answer();
-    }
-    void send(const audit::Entry&) override {}
-    [[nodiscard]] async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
-      co_return std::vector<audit::OpenIntent>{};
-    }
-    [[nodiscard]] bool ready() const override { return true; }
-    std::vector<audit::Entry> entries;
-
-   private:
-    static async::Task<Result<void>> answer() { co_return Result<void>{}; }
-  };
-
   // Takes records while it lives; what it took within doubt of its death is lost.
   class FakeSink final : public ExportSink {
    public:
@@ -54,16 +38,19 @@ class ExportTest : public testing::RelayTest {
     std::vector<std::string> records;
     std::chrono::milliseconds doubt_ms{0};
     bool alive = true;
+    async::Loop* hangs_in = nullptr;
 
    private:
     async::Task<Result<void>> answer(std::vector<std::string> given) {
+      while (hangs_in != nullptr) co_await hangs_in->sleep_for(std::chrono::milliseconds(2));
       if (!alive) co_return fail({ErrorCode::unavailable, "the sink is dead"});
       records.insert(records.end(), given.begin(), given.end());
       co_return Result<void>{};
     }
   };
 
-  std::unique_ptr<Exporter> exporter(ExportSink& sink) {
+  std::unique_ptr<Exporter> exporter(ExportSink& sink,
+                                     std::chrono::milliseconds slow = std::chrono::hours(1)) {
     return std::make_unique<Exporter>(
         Exporter::Parts{.loop = loop_,
                         .pool = pool_,
@@ -74,6 +61,7 @@ class ExportTest : public testing::RelayTest {
                         .clock = clock_,
                         .sink = sink,
                         .metrics = {.lag = metrics_.gauge("export_lag", "-"),
+                                    .failing = metrics_.gauge("failing", "-"),
                                     .exported = metrics_.counter("exported", "-"),
                                     .failures = metrics_.counter("failures", "-")},
                         .name = "siem",
@@ -84,7 +72,8 @@ class ExportTest : public testing::RelayTest {
                         .host = "host1",
                         .format = ExportFormat::ndjson,
                         .retry_first = std::chrono::milliseconds(1),
-                        .retry_max = std::chrono::milliseconds(1)});
+                        .retry_max = std::chrono::milliseconds(1),
+                        .slow = slow});
   }
   std::string place_path() const { return folder_.directory() + "/../export-siem"; }
   LogSizes place() const { return *parse_export_place(read(place_path())); }
@@ -111,6 +100,10 @@ class ExportTest : public testing::RelayTest {
   async::Task<void> until(Condition condition) {
     while (!condition()) co_await loop_.sleep_for(std::chrono::milliseconds(2));
   }
+  std::int64_t lag(Exporter& exporter) {
+    exporter.look();
+    return metrics_.gauge("export_lag", "-").value();
+  }
   void append(std::size_t count) {
     std::vector<audit::Entry> entries;
     entries.reserve(count);
@@ -130,7 +123,7 @@ class ExportTest : public testing::RelayTest {
     });
   }
 
-  Recorder recorder_;
+  testing::MemoryRecorder recorder_;
   crypto::SystemRandom random_;
   std::set<std::string> appended_;
 };
@@ -192,9 +185,7 @@ TEST_F(ExportTest, EveryEntryArrivesOnceAndTheBeginningIsRecorded) {
   run_with(*first, [&]() -> async::Task<void> {
     co_await until([&] { return sink.records.size() >= 600; });
     append(5);
-    co_await until([&] {
-      return metrics_.gauge("export_lag", "-").value() == 0 && sink.records.size() >= 605;
-    });
+    co_await until([&] { return lag(*first) == 0 && sink.records.size() >= 605; });
   });
   EXPECT_EQ(sink.records.size(), 605);
   EXPECT_TRUE(has_all(sink.records));
@@ -213,15 +204,50 @@ TEST_F(ExportTest, WhatASinkTookBeforeItDiedIsSentAgain) {
   run_with(*first, [&]() -> async::Task<void> {
     co_await until([&] { return sink.records.size() == 10; });
     sink.alive = false;
-    co_await until([&] { return first->failing(); });
+    co_await until([&] { return !first->cause().empty(); });
     sink.records.clear();  // lost with it
     append(10);
     sink.alive = true;
     co_await until([&] { return has_all(sink.records); });
   });
-  EXPECT_FALSE(first->failing());
+  EXPECT_EQ(first->cause(), "");
   EXPECT_FALSE(std::filesystem::exists(place_path()));  // all of it is in doubt yet
   EXPECT_GT(metrics_.counter("failures", "-").value(), 0);
+}
+
+TEST_F(ExportTest, ASinkThatHangsIsToldOfWhileItDoes) {
+  append(10);
+  FakeSink sink;
+  sink.hangs_in = &loop_;
+  const auto first = exporter(sink, std::chrono::milliseconds(1));
+  run_with(*first, [&]() -> async::Task<void> {
+    co_await until([&] { return !first->cause().empty(); });
+    EXPECT_EQ(first->cause(), "its sink does not answer");
+    EXPECT_EQ(first->trouble(), "its sink does not answer: delivering since 0 s");
+    EXPECT_EQ(lag(*first), 10);
+    EXPECT_EQ(metrics_.gauge("failing", "-").value(), 1);
+    append(5);
+    co_await until([&] { return lag(*first) == 15; });  // though run() still waits
+    sink.hangs_in = nullptr;
+    co_await until([&] { return lag(*first) == 0; });
+  });
+  EXPECT_TRUE(has_all(sink.records));
+}
+
+TEST_F(ExportTest, StopsAtADamagedEntryAndNamesIt) {
+  append(6);
+  const auto bad = folder_.append({folder_.entry("mer_2"), folder_.entry("mer_2")});
+  append(6);
+  folder_.damage(bad[1]);
+  FakeSink sink;
+  const auto first = exporter(sink);
+  run_with(*first,
+           [&]() -> async::Task<void> { co_await until([&] { return lag(*first) == 1; }); });
+  EXPECT_EQ(first->cause(), "an entry cannot be read");
+  EXPECT_EQ(first->trouble(), "an entry cannot be read: 1 of mer_2-2026");
+  EXPECT_EQ(metrics_.gauge("failing", "-").value(), 1);
+  EXPECT_EQ(sink.records.size(), 13);  // all others
+  EXPECT_EQ(place().at("mer_2-2026"), 1);
 }
 
 TEST_F(ExportTest, ALaterRunGoesOnWhereTheSinkSurelyWas) {
@@ -229,9 +255,7 @@ TEST_F(ExportTest, ALaterRunGoesOnWhereTheSinkSurelyWas) {
   FakeSink sink;
   const auto first = exporter(sink);
   run_with(*first, [&]() -> async::Task<void> {
-    co_await until([&] {
-      return metrics_.gauge("export_lag", "-").value() == 0 && sink.records.size() == 10;
-    });
+    co_await until([&] { return lag(*first) == 0 && sink.records.size() == 10; });
   });
   close();
   open();

@@ -15,8 +15,6 @@
 namespace strongroom::connected::relay {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr std::size_t kBatchEntries = 256;
 constexpr std::chrono::milliseconds kPause{200};
 constexpr std::chrono::milliseconds kStep{100};
@@ -27,6 +25,7 @@ constexpr mode_t kMode = 0600;
 struct Batch {
   std::vector<std::string> records;
   LogSizes sizes;
+  std::vector<EntryPlace> unreadable;
 };
 
 }  // namespace
@@ -56,10 +55,10 @@ Result<LogSizes> parse_export_place(std::string_view text) {
 
 async::Task<void> Exporter::run() {
   while (!stopping_) {
-    Result<bool> done = co_await export_batch();
+    busy_since_ = SteadyClock::now();
+    const Result<bool> done = co_await export_batch();
+    busy_since_.reset();
     take(done);
-    parts_.metrics.lag.set(
-        static_cast<std::int64_t>(entries_between(settled_, parts_.watch.state().signed_sizes)));
     if (!done) {
       const auto wait = parts_.retry_first * (1U << std::min(failures_ - 1, 10U));
       co_await pause(std::min(wait, parts_.retry_max));
@@ -91,6 +90,40 @@ void Exporter::take(const Result<bool>& done) {
   in_doubt_.clear();
 }
 
+// An alarm for each place; the copies of the other logs go on.
+void Exporter::meet(const std::vector<EntryPlace>& unreadable) {
+  const auto met = unreadable.empty() ? std::nullopt : std::optional(unreadable.front());
+  if (std::exchange(unreadable_, met) == met || !met) return;
+  log::error("export stops at an entry that cannot be read",
+             {{"exporter", parts_.name}, {"log", met->log}, {"index", met->index}});
+}
+
+std::chrono::milliseconds Exporter::busy_for() const noexcept {
+  if (!busy_since_) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - *busy_since_);
+}
+
+std::string_view Exporter::cause() const noexcept {
+  if (busy_for() > parts_.slow) return "its sink does not answer";
+  if (failures_ > 0) return "its sink takes nothing";
+  return unreadable_ ? "an entry cannot be read" : "";
+}
+
+std::string Exporter::trouble() const {
+  if (busy_for() > parts_.slow) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(busy_for());
+    return fmt::format("{}: delivering since {} s", cause(), seconds.count());
+  }
+  if (failures_ > 0 || !unreadable_) return std::string(cause());
+  return fmt::format("{}: {} of {}", cause(), unreadable_->index, unreadable_->log);
+}
+
+void Exporter::look() {
+  parts_.metrics.lag.set(
+      static_cast<std::int64_t>(entries_between(settled_, parts_.watch.state().signed_sizes)));
+  parts_.metrics.failing.set(cause().empty() ? 0 : 1);
+}
+
 async::Task<Result<void>> Exporter::begin() {
   auto read = [this]() -> Result<LogSizes> {
     const auto text = read_file(parts_.place_path, kPlaceBytesMax);
@@ -118,8 +151,8 @@ async::Task<Result<bool>> Exporter::export_batch() {
   const LogSizes& signed_sizes = parts_.watch.state().signed_sizes;
   if (entries_between(sent_, signed_sizes) == 0) co_return false;
   auto work = [this, from = sent_, to = signed_sizes]() -> Result<Batch> {
-    Batch batch{.records = {}, .sizes = from};
-    const LogBatch next = next_batch(parts_.files, parts_.directory, from, to, kBatchEntries);
+    Batch batch{.records = {}, .sizes = from, .unreadable = {}};
+    LogBatch next = next_batch(parts_.files, parts_.directory, from, to, kBatchEntries);
     batch.records.reserve(next.entries.size());
     for (const FollowedEntry& entry : next.entries) {
       batch.records.push_back(
@@ -130,10 +163,12 @@ async::Task<Result<bool>> Exporter::export_batch() {
                         parts_.host));
       batch.sizes.insert_or_assign(entry.place.log, entry.place.index + 1);
     }
+    batch.unreadable = std::move(next.unreadable);
     return batch;
   };
   Result<Batch> batch = co_await parts_.pool.run(parts_.loop, std::move(work));
   if (!batch) co_return fail(batch.error());
+  meet(batch->unreadable);
   const std::size_t count = batch->records.size();
   if (count == 0) co_return false;
   SR_CO_CHECK_OK(co_await parts_.sink.deliver(std::move(batch->records)));

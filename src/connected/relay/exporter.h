@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,7 @@ namespace strongroom::connected::relay {
 
 struct ExportMetrics {
   Gauge& lag;         // entries that are signed and not yet surely with the sink
+  Gauge& failing;     // 1 while it does not go on
   Counter& exported;  // records handed on
   Counter& failures;
 };
@@ -39,7 +41,7 @@ class Exporter {
  public:
   struct Parts {
     async::Loop& loop;
-    async::BlockingPool& pool;
+    async::BlockingPool& pool;  // its own and its sink's: a sink that hangs keeps a thread
     audit::Files& files;
     const LogWatch& watch;
     audit::Recorder& recorder;
@@ -56,6 +58,7 @@ class Exporter {
     ExportFormat format;
     std::chrono::milliseconds retry_first{500};  // doubled per failure up to retry_max
     std::chrono::milliseconds retry_max{30'000};
+    std::chrono::milliseconds slow{10'000};  // a sink that takes longer fails
   };
   explicit Exporter(Parts parts) : parts_(std::move(parts)) {}
 
@@ -65,12 +68,17 @@ class Exporter {
   void stop() noexcept { stopping_ = true; }
 
   [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
-  // True while the sink takes nothing.
-  [[nodiscard]] bool failing() const noexcept { return failures_ > 0; }
+  // Why it does not go on, a literal; empty while it does.
+  [[nodiscard]] std::string_view cause() const noexcept;
+  // The cause with what else is known of it, for an operator.
+  [[nodiscard]] std::string trouble() const;
+  // Brings the gauges up to date; called regularly, for run() may hang with its sink.
+  void look();
 
  private:
+  using SteadyClock = std::chrono::steady_clock;
   struct Delivered {
-    std::chrono::steady_clock::time_point at;
+    SteadyClock::time_point at;
     LogSizes sizes;  // with it
   };
   async::Task<Result<void>> begin();
@@ -78,13 +86,17 @@ class Exporter {
   async::Task<Result<void>> settle();
   async::Task<void> pause(std::chrono::milliseconds duration);
   void take(const Result<bool>& done);
+  void meet(const std::vector<EntryPlace>& unreadable);
+  [[nodiscard]] std::chrono::milliseconds busy_for() const noexcept;
 
   Parts parts_;
   bool begun_ = false;
-  LogSizes settled_;                // what the sink surely has; in the file
-  LogSizes sent_;                   // with what was handed on
-  std::deque<Delivered> in_doubt_;  // oldest first
-  unsigned failures_ = 0;           // in a row
+  LogSizes settled_;                                   // what the sink surely has; in the file
+  LogSizes sent_;                                      // with what was handed on
+  std::deque<Delivered> in_doubt_;                     // oldest first
+  unsigned failures_ = 0;                              // in a row
+  std::optional<EntryPlace> unreadable_;               // where the copy of a log stops
+  std::optional<SteadyClock::time_point> busy_since_;  // with a batch
   bool stopping_ = false;
 };
 

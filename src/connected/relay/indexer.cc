@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kPause{100};
 
 struct Prepared {
   std::vector<IndexedEntry> entries;
-  std::vector<std::string> unreadable;
+  std::vector<EntryPlace> unreadable;
 };
 
 IndexedEntry index_entry(FollowedEntry entry) {
@@ -86,7 +86,9 @@ async::Task<Result<bool>> Indexer::add_batch() {
   Result<Prepared> prepared = co_await parts_.pool.run(parts_.loop, std::move(work));
   if (!prepared) co_return fail(prepared.error());
   met_damage_ = !prepared->unreadable.empty();
-  for (const std::string& log : prepared->unreadable) unreadable_.warn({{"log", log}});
+  for (const EntryPlace& place : prepared->unreadable) {
+    unreadable_.warn({{"log", place.log}, {"index", place.index}});
+  }
   if (prepared->entries.empty()) co_return false;
   SR_CO_CHECK_OK(co_await parts_.index.add(std::move(prepared->entries)));
   co_return true;

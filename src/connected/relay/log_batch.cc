@@ -14,20 +14,24 @@ std::uint64_t size_in(const LogSizes& sizes, std::string_view log) {
   return found == sizes.end() ? 0 : found->second;
 }
 
-// Adds entries [begin, end) of `log`; false when one of them is damaged or gone.
-bool read_entries(audit::Files& files, const std::string& directory, const std::string& log,
-                  std::uint64_t begin, std::uint64_t end, std::vector<FollowedEntry>& out) {
+// Adds entries [begin, end) of `log`, up to one that is damaged or gone.
+void read_entries(audit::Files& files, const std::string& directory, const std::string& log,
+                  std::uint64_t begin, std::uint64_t end, LogBatch& batch) {
   const auto passes = [](const Error& error) {
     return error.code() == ErrorCode::not_found || error.code() == ErrorCode::unavailable;
   };
   auto reader = audit::LogReader::open(files, directory, log);
-  if (!reader) return passes(reader.error());
-  for (std::uint64_t index = begin; index < end; ++index) {
+  Result<void> read = reader ? Result<void>{} : fail(reader.error());
+  std::uint64_t index = begin;
+  for (; read && index < end; ++index) {
     const auto bytes = reader->entry(index);
-    if (!bytes) return passes(bytes.error());
-    out.push_back({{.log = log, .index = index}, std::string(as_text(*bytes))});
+    if (!bytes) {
+      read = fail(bytes.error());
+      break;
+    }
+    batch.entries.push_back({{.log = log, .index = index}, std::string(as_text(*bytes))});
   }
-  return true;
+  if (!read && !passes(read.error())) batch.unreadable.push_back({.log = log, .index = index});
 }
 
 }  // namespace
@@ -48,9 +52,7 @@ LogBatch next_batch(audit::Files& files, const std::string& directory, const Log
     if (room == 0) break;
     if (begin >= size) continue;
     const std::uint64_t end = std::min(size, begin + room);
-    if (!read_entries(files, directory, log, begin, end, batch.entries)) {
-      batch.unreadable.push_back(log);
-    }
+    read_entries(files, directory, log, begin, end, batch);
   }
   return batch;
 }

@@ -8,7 +8,7 @@
 
 #include "audit/files.h"
 #include "base/result.h"
-#include "connected/relay/log_library.h"
+#include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 
 namespace strongroom::connected::relay {
@@ -19,15 +19,15 @@ struct FollowedEntry {
 };
 
 struct LogBatch {
-  std::vector<FollowedEntry> entries;   // log by log, each without gaps
-  std::vector<std::string> unreadable;  // logs of which an entry is damaged or gone
+  std::vector<FollowedEntry> entries;  // log by log, each without gaps
+  std::vector<EntryPlace> unreadable;  // the entries that are damaged or gone, one of a log
 };
 
 // How many entries `to` has that `from` lacks.
 [[nodiscard]] std::uint64_t entries_between(const LogSizes& from, const LogSizes& to);
 
-// At most `entries_max` of them. A log whose next entry cannot be read is left out and named; what
-// is not in the tree's files yet is left for later. May wait for the disk.
+// At most `entries_max` of them. A log goes up to an entry that cannot be read, which is named;
+// what is not in the tree's files yet is left for later. May wait for the disk.
 [[nodiscard]] LogBatch next_batch(audit::Files& files, const std::string& directory,
                                   const LogSizes& from, const LogSizes& to,
                                   std::size_t entries_max);

@@ -97,7 +97,7 @@ async::Task<Response> show_checkpoint(RouteParts parts, Request& request) {
   constexpr std::string_view kOperation = "GET /v1/audit/logs/{owner}/{shard}/checkpoint";
   Admitted admitted = co_await admit(parts, request, kOperation);
   if (admitted.refused) co_return *std::move(admitted.refused);
-  auto read = [&parts, log = admitted.log] { return parts.library.checkpoint(log); };
+  auto read = [&parts, log = admitted.log] { return parts.logs.checkpoint(log); };
   Response response = co_await read_text(parts, request, kText, std::move(read));
   Reading reading = reading_of(admitted.log, kOperation, "checkpoint");
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
@@ -112,7 +112,7 @@ async::Task<Response> show_tile(RouteParts parts, Request& request) {
   const auto tile = hashes ? hashes : audit::parse_bundle_path(path);
   if (!tile) co_return problem(request, {ProblemType::not_found, "no such tile"});
   auto read = [&parts, log = admitted.log, tile = *tile, is_hashes = hashes.has_value()] {
-    return is_hashes ? parts.library.tile(log, tile) : parts.library.bundle(log, tile);
+    return is_hashes ? parts.logs.tile(log, tile) : parts.logs.bundle(log, tile);
   };
   Response response = co_await read_text(parts, request, kBytes, std::move(read));
   if (response.status == 200) response.headers.emplace_back("Cache-Control", kImmutable);
@@ -129,7 +129,7 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
   Response response;
   for (auto left = kProofPatience;; left -= kProofStep) {
     auto read = [&parts, log = admitted.log, index = *index] {
-      return parts.library.proof(log, index);
+      return parts.logs.proof(log, index);
     };
     response = co_await read_text(parts, request, kText, std::move(read));
     if (response.status != 404 || left.count() <= 0 || parts.stopping) break;

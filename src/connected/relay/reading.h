@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "connected/relay/indexer.h"
-#include "connected/relay/log_library.h"
+#include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 #include "connected/relay/search_index.h"
 #include "crypto/random.h"
@@ -27,7 +27,7 @@ struct RouteParts {
   const bool& stopping;  // then nobody waits any longer
   async::Loop& loop;
   async::BlockingPool& pool;
-  const LogLibrary& library;
+  const LogFiles& logs;
   const LogWatch& watch;
   SearchIndex& index;
   const Indexer& indexer;

@@ -10,6 +10,7 @@
 
 #include "audit/proof_file.h"
 #include "base/encoding.h"
+#include "connected/relay/testing/memory_recorder.h"
 #include "connected/relay/testing/relay_fixture.h"
 
 namespace strongroom::connected::relay {
@@ -18,29 +19,6 @@ namespace {
 namespace json = boost::json;
 using audit::EventType;
 using audit::Outcome;
-
-// Remembers what was recorded; refuses while `available` is false.
-class MemoryRecorder final : public audit::Recorder {
- public:
-  [[nodiscard]] async::Task<Result<void>> record(const audit::Entry& entry) override {
-    if (available) entries.push_back(entry);
-    return answer(available);
-  }
-  void send(const audit::Entry& entry) override { entries.push_back(entry); }
-  [[nodiscard]] async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
-    co_return std::vector<audit::OpenIntent>{};
-  }
-  [[nodiscard]] bool ready() const override { return available; }
-
-  bool available = true;
-  std::vector<audit::Entry> entries;
-
- private:
-  static async::Task<Result<void>> answer(bool accepted) {
-    if (!accepted) co_return fail({ErrorCode::unavailable, "auditd is not there"});
-    co_return Result<void>{};
-  }
-};
 
 http::TicketSigner make_signer(crypto::Random& random) {
   auto signer = http::TicketSigner::create(*crypto::random_secret(random, 32), "test-key");
@@ -59,7 +37,7 @@ class RoutesTest : public testing::RelayTest {
                            .stopping = stopping_,
                            .loop = loop_,
                            .pool = pool_,
-                           .library = library_,
+                           .logs = logs_,
                            .watch = *watch_,
                            .index = *index_,
                            .indexer = *indexer_,
@@ -113,11 +91,11 @@ class RoutesTest : public testing::RelayTest {
   }
 
   crypto::SystemRandom random_;
-  MemoryRecorder recorder_;
+  testing::MemoryRecorder recorder_;
   http::TicketSigner signer_;
   http::TicketVerifier verifier_;
   audit::Denials denials_;
-  LogLibrary library_{folder_.files(), folder_.directory()};
+  LogFiles logs_{folder_.files(), folder_.directory()};
   bool serving_ = true;
   bool stopping_ = false;
   http::Router services_;

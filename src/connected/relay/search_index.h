@@ -13,7 +13,7 @@
 #include "async/task.h"
 #include "audit/entry_view.h"
 #include "base/result.h"
-#include "connected/relay/log_library.h"
+#include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 #include "storage/database.h"
 

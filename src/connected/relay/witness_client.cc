@@ -62,6 +62,8 @@ Task<void> WitnessClient::run() {
     if (!done && !stopping_) {
       failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
     }
+    cause_ = done ? std::string_view() : done.error().what();
+    parts_.failing.set(done ? 0 : 1);
     pause =
         done ? parts_.pause
              : std::min<std::chrono::milliseconds>(2 * pause, std::chrono::milliseconds(kPauseMax));

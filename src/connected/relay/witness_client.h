@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "async/blocking_pool.h"
 #include "async/loop.h"
@@ -12,6 +13,7 @@
 #include "audit/files.h"
 #include "audit/submission.h"
 #include "base/log_recurring.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "connected/relay/log_watch.h"
 #include "http/client.h"
@@ -27,6 +29,7 @@ class WitnessClient {
     audit::Files& files;
     std::string directory;  // DIR/audit
     const LogWatch& watch;
+    Gauge& failing;                          // 1 while it does not cosign
     std::string name;                        // in the configuration
     http::ClientOptions witness;             // where it serves
     http::ClientOptions auditd;              // its admin socket
@@ -37,6 +40,10 @@ class WitnessClient {
   // Hands in the newest checkpoint at once and then whenever the log has grown, until stop().
   [[nodiscard]] async::Task<void> run();
   void stop() noexcept { stopping_ = true; }
+
+  [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
+  // Why the last request was of no use, a literal; empty while they are.
+  [[nodiscard]] std::string_view cause() const noexcept { return cause_; }
 
   static constexpr std::chrono::milliseconds kStep{100};
   static constexpr std::chrono::minutes kPauseMax{5};
@@ -58,6 +65,7 @@ class WitnessClient {
   std::uint64_t told_size_ = 0;  // that auditd was told of
   bool again_ = false;           // at once: the witness has told where to begin
   bool stopping_ = false;
+  std::string_view cause_;
   log::Recurring failed_{"witness not reached or not of use"};
 };
 

@@ -1,4 +1,4 @@
-// LogLibrary: what one request reads of the audit folder, in the forms of C2SP. It may wait for the
+// LogFiles: what one request reads of the audit folder, in the forms of C2SP. It may wait for the
 // disk, so it is called on a BlockingPool.
 #pragma once
 
@@ -25,10 +25,10 @@ struct EntryPlace {
 
 // Keeps nothing open; thread-safe. Errors of all: not_found (no such log, or not in the tree of its
 // newest checkpoint), corrupt, unavailable.
-class LogLibrary {
+class LogFiles {
  public:
   // `files` outlives it; `directory` is DIR/audit.
-  LogLibrary(audit::Files& files, std::string directory)
+  LogFiles(audit::Files& files, std::string directory)
       : files_(files), directory_(std::move(directory)) {}
 
   // The newest checkpoint as signed, with its cosignatures.

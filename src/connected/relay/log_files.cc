@@ -1,4 +1,4 @@
-#include "connected/relay/log_library.h"
+#include "connected/relay/log_files.h"
 
 #include <utility>
 
@@ -34,30 +34,30 @@ Result<std::uint64_t> size_of_note(std::string_view text) {
   return checkpoint->size;
 }
 
-Result<audit::LogReader> LogLibrary::open(std::string_view log) const {
+Result<audit::LogReader> LogFiles::open(std::string_view log) const {
   return audit::LogReader::open(files_, directory_, std::string(log));
 }
 
-Result<std::string> LogLibrary::checkpoint(std::string_view log) const {
+Result<std::string> LogFiles::checkpoint(std::string_view log) const {
   SR_TRY(audit::LogReader reader, open(log));
   return reader.newest_note();
 }
 
-Result<std::string> LogLibrary::tile(std::string_view log, const audit::TileId& tile) const {
+Result<std::string> LogFiles::tile(std::string_view log, const audit::TileId& tile) const {
   SR_TRY(audit::LogReader reader, open(log));
   SR_CHECK_OK(require_signed(reader, tile));
   SR_TRY(const std::vector<std::byte> bytes, reader.tile(tile));
   return text_of(bytes);
 }
 
-Result<std::string> LogLibrary::bundle(std::string_view log, const audit::TileId& tile) const {
+Result<std::string> LogFiles::bundle(std::string_view log, const audit::TileId& tile) const {
   SR_TRY(audit::LogReader reader, open(log));
   SR_CHECK_OK(require_signed(reader, tile));
   SR_TRY(const std::vector<std::byte> bytes, reader.bundle(tile));
   return text_of(bytes);
 }
 
-Result<std::string> LogLibrary::proof(std::string_view log, std::uint64_t index) const {
+Result<std::string> LogFiles::proof(std::string_view log, std::uint64_t index) const {
   SR_TRY(audit::LogReader reader, open(log));
   SR_TRY(std::string note, reader.newest_note());
   SR_TRY(const std::uint64_t size, size_of_note(note));
@@ -67,7 +67,7 @@ Result<std::string> LogLibrary::proof(std::string_view log, std::uint64_t index)
       {.index = index, .proof = std::move(proof), .checkpoint = std::move(note)});
 }
 
-Result<std::vector<std::string>> LogLibrary::entries(std::span<const EntryPlace> places) const {
+Result<std::vector<std::string>> LogFiles::entries(std::span<const EntryPlace> places) const {
   std::vector<std::string> entries;
   entries.reserve(places.size());
   std::optional<audit::LogReader> reader;
