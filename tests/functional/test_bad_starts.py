@@ -167,6 +167,15 @@ def test_an_exporter_that_cannot_be(made, keys, said):
     assert said in reason(made, "audit-relay", (data, f'{data}\nexporters = ["siem"]\n{table}'))
 
 
+@pytest.mark.parametrize("path", ["audit/copy", "audit/checkpoints/../copy", "copy"])
+def test_an_exporter_that_could_write_the_audit_log(made, path):
+    data = 'data = "data/audit-relay"'
+    table = f'export.copy = {{ destination = "file:{made.dir}/{path}" }}'
+    (made.dir / "audit/checkpoints").mkdir(exist_ok=True)
+    said = reason(made, "audit-relay", (data, f'{data}\nexporters = ["copy"]\n{table}'))
+    assert said.endswith("must be apart from the folder of the audit log")
+
+
 @pytest.mark.parametrize("daemon", ["authd", "gatewayd", "vaultd"])
 def test_the_folder_of_a_moved_database_is_named(made, daemon):
     said = reason(made, daemon, (f"sqlite:data/{daemon}/", "sqlite:/nowhere/data/"))

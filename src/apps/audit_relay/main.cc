@@ -2,6 +2,7 @@
 // write none of it.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <memory>
@@ -43,6 +44,21 @@ Start<void> require_folder(const std::string& folder) {
   return start_failure(folder, {ErrorCode::not_found, "no such folder"});
 }
 
+bool lies_in(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+// A folder to write in, which gives no right to write the audit log.
+Start<void> require_apart(const std::string& folder, const std::string& audit_folder) {
+  SR_CHECK_OK(require_folder(folder));
+  std::error_code error;
+  const auto own = std::filesystem::canonical(folder, error);
+  const auto audit = std::filesystem::canonical(audit_folder, error);
+  if (!error && !lies_in(own, audit) && !lies_in(audit, own)) return {};
+  return start_failure(
+      folder, {ErrorCode::invalid_argument, "must be apart from the folder of the audit log"});
+}
+
 std::string index_url(const Config& config) { return "sqlite:" + config.data + "/index.db"; }
 
 std::string host_name() {
@@ -52,8 +68,8 @@ std::string host_name() {
 
 // What a sink needs, so that a bad one ends the start: its folder or its certificates. And where it
 // is, for inside the sandbox nobody can be asked.
-Start<void> prepare(Export& sink) {
-  if (sink.is_file()) return require_folder(folder_of(sink.file.path));
+Start<void> prepare(Export& sink, const std::string& audit_folder) {
+  if (sink.is_file()) return require_apart(folder_of(sink.file.path), audit_folder);
   if (const auto tls = load_export_tls(sink); !tls) return start_failure(sink.ca_path, tls.error());
   if (!sink.addresses.empty() || !service::needs_look_up(sink.host.host)) return {};
   auto addresses = service::look_up(sink.host.host);
@@ -134,8 +150,8 @@ class Service final : public service::Service {
 Start<std::unique_ptr<service::Service>> open(Host& host) {
   SR_TRY(Config config, Config::read(host.deployment));
   SR_CHECK_OK(require_folder(config.directory));
-  SR_CHECK_OK(require_folder(config.data));
-  for (Export& sink : config.exports) SR_CHECK_OK(prepare(sink));
+  SR_CHECK_OK(require_apart(config.data, config.directory));
+  for (Export& sink : config.exports) SR_CHECK_OK(prepare(sink, config.directory));
   const auto auditd = host.deployment.auditd_uid();
   if (!auditd) return start_failure(host.deployment.audit_socket_folder(), auditd.error());
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
