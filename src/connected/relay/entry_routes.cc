@@ -52,14 +52,14 @@ async::Task<Result<std::string>> page_text(RouteParts parts, std::vector<FoundEn
 }
 
 // How far the index has come: entries that are not in it yet are not found.
-std::string progress_json(const RouteParts& parts, std::string_view owner) {
+std::string progress_json(const RouteParts& parts, const Sight& sight) {
   std::uint64_t in_index = 0;
   std::uint64_t in_logs = 0;
   for (const auto& [log, size] : parts.index.sizes()) {
-    if (owner.empty() || owner_of(log) == owner) in_index += size;
+    if (sight.covers(owner_of(log))) in_index += size;
   }
   for (const auto& [log, size] : parts.watch.state().signed_sizes) {
-    if (owner.empty() || owner_of(log) == owner) in_logs += size;
+    if (sight.covers(owner_of(log))) in_logs += size;
   }
   return fmt::format(R"({{"entries":{},"of":{}}})", in_index, std::max(in_index, in_logs));
 }
@@ -76,18 +76,18 @@ std::optional<std::int64_t> parse_id(std::string_view text) {
 async::Task<Response> search_entries(RouteParts parts, Request& request) {
   const std::string_view operation =
       request.ticket() != nullptr ? "GET /v1/audit/entries" : "GET /v1/entries";
-  if (!may_read(request)) {
+  const std::optional<Sight> sight = sight_of(request);
+  if (!sight) {
     co_return co_await deny(parts, request, operation, {ProblemType::not_allowed});
   }
   auto query = parse_search(request);
   if (!query) co_return problem(request, query.error());
-  const http::Ticket* ticket = request.ticket();
-  if (ticket != nullptr && !ticket->merchant.empty()) query->owner = ticket->merchant;
-  Reading reading{.operation = operation, .owner = query->owner};
+  if (sight->owner) query->owner = sight->owner;
+  Reading reading{.operation = operation, .owner = query->owner.value_or("")};
   for (const std::string& asked : {query->resource, query->actor, query->request_id}) {
     if (!asked.empty()) reading.resources.push_back(asked);
   }
-  const std::string owner = query->owner;
+  const Sight searched{query->owner};
   const std::size_t limit = query->limit++;  // one more tells whether there are more
   auto found = co_await parts.index.search(*std::move(query));
   if (!found) co_return problem(request, kNoIndex);
@@ -100,7 +100,7 @@ async::Task<Response> search_entries(RouteParts parts, Request& request) {
   if (!data) co_return problem(request, wire::problem_of(data.error()));
   Response response = http::json_response(
       200, fmt::format(R"({{"object":"list","data":[{}],"next":{},"indexed":{}}})", *data, next,
-                       progress_json(parts, owner)));
+                       progress_json(parts, searched)));
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
 }
 

@@ -22,9 +22,9 @@ constexpr std::string_view kBytes = "application/octet-stream";
 // A tile never changes, but only who may read it may keep it.
 constexpr std::string_view kImmutable = "private, max-age=31536000, immutable";
 
-// auditd signs within a second or two.
-constexpr std::chrono::milliseconds kProofPatience{2'000};
 constexpr std::chrono::milliseconds kProofStep{100};
+// An entry that lies further behind the last one that is signed is not about to be.
+constexpr std::uint64_t kProofAheadMax = 4'096;
 
 constexpr Problem kNoSuchLog{ProblemType::not_found, "no such log"};
 constexpr Problem kNotInTheLog{ProblemType::not_found,
@@ -53,9 +53,9 @@ struct Admitted {
 };
 async::Task<Admitted> admit(RouteParts parts, const Request& request, std::string_view operation) {
   Admitted admitted;
-  const bool reads = may_read(request);
-  if (!reads || !may_see(request, request.parameter(0))) {
-    const Problem refused = reads ? kNoSuchLog : Problem{ProblemType::not_allowed};
+  const std::optional<Sight> sight = sight_of(request);
+  if (!sight || !sight->covers(request.parameter(0))) {
+    const Problem refused = sight ? kNoSuchLog : Problem{ProblemType::not_allowed};
     admitted.refused = co_await deny(parts, request, operation, refused);
     co_return admitted;
   }
@@ -68,11 +68,22 @@ async::Task<Admitted> admit(RouteParts parts, const Request& request, std::strin
   co_return admitted;
 }
 
+// How long to wait for a checkpoint that has entry `index`.
+std::chrono::milliseconds patience_for(const RouteParts& parts, const std::string& log,
+                                       std::uint64_t index) {
+  const LogSizes& sizes = parts.watch.state().signed_sizes;
+  const auto found = sizes.find(log);
+  const std::uint64_t size = found == sizes.end() ? 0 : found->second;
+  const bool may_come = index < size || index - size < kProofAheadMax;
+  return may_come ? parts.patience : std::chrono::milliseconds(0);
+}
+
 }  // namespace
 
 async::Task<Response> list_logs(RouteParts parts, Request& request) {
   constexpr std::string_view kOperation = "GET /v1/audit/logs";
-  if (!may_read(request)) {
+  const std::optional<Sight> sight = sight_of(request);
+  if (!sight) {
     co_return co_await deny(parts, request, kOperation, {ProblemType::not_allowed});
   }
   if (!parts.watch.readable()) {
@@ -81,7 +92,7 @@ async::Task<Response> list_logs(RouteParts parts, Request& request) {
   std::string data;
   for (const auto& [log, size] : parts.watch.state().signed_sizes) {
     const std::string_view owner = owner_of(log);
-    if (!may_see(request, owner)) continue;
+    if (!sight->covers(owner)) continue;
     fmt::format_to(std::back_inserter(data),
                    R"({}{{"object":"audit_log","owner":"{}","shard":"{}","size":{}}})",
                    data.empty() ? "" : ",", owner, std::string_view(log).substr(owner.size() + 1),
@@ -127,7 +138,7 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
   const auto index = parse_index(request.parameter(2));
   if (!index) co_return problem(request, {ProblemType::not_found, "no such entry"});
   Response response;
-  for (auto left = kProofPatience;; left -= kProofStep) {
+  for (auto left = patience_for(parts, admitted.log, *index);; left -= kProofStep) {
     auto read = [&parts, log = admitted.log, index = *index] {
       return parts.logs.proof(log, index);
     };

@@ -15,7 +15,8 @@ using http::Response;
 using wire::Problem;
 using wire::ProblemType;
 
-constexpr std::string_view kScope = "audit:read";
+constexpr std::string_view kReadOwn = "audit:read";
+constexpr std::string_view kReadAll = "audit:read-all";
 
 std::string user_of(const Request& request) {
   if (request.ticket() != nullptr) return request.ticket()->subject;
@@ -31,14 +32,15 @@ std::string source_of(const Request& request) {
 
 }  // namespace
 
-bool may_read(const Request& request) {
-  if (request.ticket() == nullptr) return request.peer().uid.has_value();
-  return std::ranges::find(request.ticket()->scopes, kScope) != request.ticket()->scopes.end();
-}
-
-bool may_see(const Request& request, std::string_view owner) {
+std::optional<Sight> sight_of(const Request& request) {
   const http::Ticket* ticket = request.ticket();
-  return ticket == nullptr || ticket->merchant.empty() || ticket->merchant == owner;
+  if (ticket == nullptr) {
+    return request.peer().uid ? std::optional<Sight>(Sight{}) : std::nullopt;
+  }
+  const bool is_platform = ticket->merchant.empty();
+  const std::string_view scope = is_platform ? kReadAll : kReadOwn;
+  if (std::ranges::find(ticket->scopes, scope) == ticket->scopes.end()) return std::nullopt;
+  return is_platform ? Sight{} : Sight{ticket->merchant};
 }
 
 async::Task<Result<void>> record_reading(RouteParts parts, const Request& request, Reading reading,

@@ -1,6 +1,8 @@
 // What every route of the log has in common: who reads, whether he may, and the entry that says so.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,13 +37,19 @@ struct RouteParts {
   audit::Denials& denials;
   crypto::Random& random;
   const Clock& clock;
+  // How long a proof waits for its checkpoint; auditd signs within a second or two.
+  std::chrono::milliseconds patience{2'000};
 };
 
-// True for who has the scope audit:read.
-[[nodiscard]] bool may_read(const http::Request& request);
-// True when the reader may know of the logs of `owner`: a merchant of its own alone; the platform's
-// people, whose tickets name no merchant, and operators at the admin socket, of all.
-[[nodiscard]] bool may_see(const http::Request& request, std::string_view owner);
+// Whose logs a reader may know of.
+struct Sight {
+  Owner owner;  // nullopt: everybody's
+  [[nodiscard]] bool covers(std::string_view other) const { return !owner || *owner == other; }
+};
+// nullopt: nobody's. A merchant's ticket of scope audit:read sees that merchant's own logs alone. A
+// ticket without a merchant is of the platform, and sees all by the scope audit:read-all and none
+// without it. An operator at the admin socket sees all.
+[[nodiscard]] std::optional<Sight> sight_of(const http::Request& request);
 
 // One reading: "GET /v1/audit/entries", whose logs it was of (empty: of several owners), and what
 // was asked for.

@@ -79,7 +79,8 @@ std::optional<std::uint64_t> parse_index(std::string_view text) {
 
 Answer<SearchQuery> parse_search(const Request& request) {
   SearchQuery query;
-  SR_TRY(query.owner, filter(request, "merchant", "?merchant"));
+  SR_TRY(std::string owner, filter(request, "merchant", "?merchant"));
+  if (!owner.empty()) query.owner = std::move(owner);
   SR_TRY(query.resource, filter(request, "token", "?token"));
   SR_TRY(query.actor, filter(request, "actor", "?actor"));
   SR_TRY(query.type, type_filter(request));

@@ -6,8 +6,8 @@
 
 namespace strongroom::connected::relay {
 
-// For the listener of services, edged with a ticket of scope audit:read. The tree of each log as
-// C2SP tlog-tiles v0.1.0 has it:
+// For the listener of services, edged with a ticket that sight_of (reading.h) takes. The tree of
+// each log as C2SP tlog-tiles v0.1.0 has it:
 //   GET /v1/audit/logs                              the logs that the ticket may see
 //   GET /v1/audit/logs/{owner}/{shard}/checkpoint   the newest, signed
 //   GET /v1/audit/logs/{owner}/{shard}/tile/...     hash tiles and entry bundles

@@ -44,7 +44,8 @@ class RoutesTest : public testing::RelayTest {
                            .recorder = recorder_,
                            .denials = denials_,
                            .random = random_,
-                           .clock = clock_};
+                           .clock = clock_,
+                           .patience = std::chrono::hours(1)};
     add_service_routes(services_, parts);
     add_operator_routes(operators_, parts);
     auto first = folder_.entry("mer_1");
@@ -109,7 +110,15 @@ TEST_F(RoutesTest, AMerchantSeesItsOwnLogsAndThePlatformAll) {
   EXPECT_EQ(own[0].as_object().at("owner").as_string(), "mer_1");
   EXPECT_EQ(own[0].as_object().at("shard").as_string(), "2026");
   EXPECT_EQ(own[0].as_object().at("size").as_int64(), 2);
-  EXPECT_EQ(data_of(get("/v1/audit/logs", "")).size(), 3);
+  EXPECT_EQ(data_of(get("/v1/audit/logs", "", {"audit:read-all"})).size(), 3);
+}
+
+TEST_F(RoutesTest, WhoeverHasNoMerchantSeesAllByItsOwnScopeAlone) {
+  for (const char* path : {"logs", "logs/mer_1/2026/checkpoint", "entries"}) {
+    EXPECT_EQ(get(fmt::format("/v1/audit/{}", path), "").status, 403) << path;
+    EXPECT_EQ(get(fmt::format("/v1/audit/{}", path), "", {"audit:read-all"}).status, 200) << path;
+    EXPECT_EQ(get(fmt::format("/v1/audit/{}", path), "mer_1", {"audit:read-all"}).status, 403);
+  }
 }
 
 TEST_F(RoutesTest, TheTreeIsServedAsTheFormatsSay) {
@@ -146,6 +155,13 @@ TEST_F(RoutesTest, AProofIsAProofFile) {
   EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/x").status, 404);
 }
 
+TEST_F(RoutesTest, NobodyWaitsForAnEntryThatIsNotAboutToCome) {
+  for (const char* index : {"4098", "99999999", "18446744073709551615"}) {
+    EXPECT_EQ(get(fmt::format("/v1/audit/logs/mer_1/2026/proof/{}", index)).status, 404) << index;
+  }
+  EXPECT_EQ(get("/v1/audit/logs/mer_1/2027/proof/4096").status, 404);
+}
+
 TEST_F(RoutesTest, AProofWaitsForTheCheckpointToCome) {
   const auto scenario = [&]() -> async::Task<void> {
     folder_.append({folder_.entry("mer_1")});
@@ -164,8 +180,8 @@ TEST_F(RoutesTest, AnothersLogIsNotThere) {
     EXPECT_EQ(response.status, 404) << path;
     EXPECT_FALSE(response.body.contains("mer_2"));
   }
-  EXPECT_EQ(get("/v1/audit/logs/mer_2/2026/checkpoint", "").status, 200);
-  EXPECT_EQ(get("/v1/audit/logs/operator/2026/checkpoint", "").status, 200);
+  EXPECT_EQ(get("/v1/audit/logs/mer_2/2026/checkpoint", "", {"audit:read-all"}).status, 200);
+  EXPECT_EQ(get("/v1/audit/logs/operator/2026/checkpoint", "", {"audit:read-all"}).status, 200);
 }
 
 TEST_F(RoutesTest, WithoutTheScopeNothingIsRead) {
@@ -179,7 +195,7 @@ TEST_F(RoutesTest, WithoutTheScopeNothingIsRead) {
 
 TEST_F(RoutesTest, EveryReadingIsRecordedInTheLogThatWasRead) {
   get("/v1/audit/logs/mer_1/2026/checkpoint");
-  get("/v1/audit/logs/mer_2/2026/tile/0/000.p/1", "");
+  get("/v1/audit/logs/mer_2/2026/tile/0/000.p/1", "", {"audit:read-all"});
   get("/v1/audit/entries?token=tok_a");
   ASSERT_EQ(recorder_.entries.size(), 3);
   const audit::Entry& own = recorder_.entries[0];
@@ -216,6 +232,29 @@ TEST_F(RoutesTest, ASearchGivesTheExactBytesOfTheOwnEntries) {
   EXPECT_EQ(data_of(get("/v1/audit/entries?merchant=mer_2")).size(), 2);  // not the client's to say
   EXPECT_EQ(data_of(get("/v1/audit/entries", "mer_2")).size(), 1);
   EXPECT_EQ(get("/v1/audit/entries?type=nonsense").status, 422);
+}
+
+TEST_F(RoutesTest, NoFilterFindsAnothersEntries) {
+  for (const char* merchant : {"mer_1", "mer_2"}) {
+    auto entry = folder_.entry(merchant);
+    entry.gateway_token = "tok_same";
+    entry.user = "key_same";
+    entry.request_id = "r_same";
+    folder_.append({entry});
+  }
+  close();
+  open();
+  follow();
+  for (const char* filter :
+       {"", "token=tok_same", "actor=key_same", "request=r_same", "type=token.create",
+        "token=tok_same&actor=key_same&request=r_same&type=token.create", "merchant=mer_2",
+        "merchant=", "merchant=operator&token=tok_same"}) {
+    const auto found = data_of(get(fmt::format("/v1/audit/entries?{}", filter)));
+    EXPECT_FALSE(found.empty()) << filter;
+    for (const json::value& entry : found) {
+      EXPECT_EQ(entry.as_object().at("owner").as_string(), "mer_1") << filter;
+    }
+  }
 }
 
 TEST_F(RoutesTest, ASearchGoesOnAfterItsPage) {

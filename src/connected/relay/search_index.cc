@@ -54,21 +54,27 @@ constexpr ManySql kAddTerms{
 // Of a search: $1 to $2 the time, $3 and $4 where it goes on, $5 the owner, $6 the limit, $7 the
 // term that leads, $8 to $10 what else an entry must have.
 constexpr char kSelect[] = "SELECT e.id, l.name, e.entry_index, e.time FROM ";
-constexpr char kOwned[] = " AND ($5 = '' OR l.owner = $5) ORDER BY e.time DESC, e.id DESC LIMIT $6";
+// $5 of everybody's is empty, and looked at for nothing.
+constexpr char kEverybodys[] = " AND $5 = ''";
+constexpr char kOfOwner[] = " AND l.owner = $5";
 constexpr auto kByTime = join(kSelect,
                               "entries e JOIN logs l ON l.id = e.log WHERE e.time >= $1 AND "
                               "e.time < $2 AND (e.time, e.id) < ($3, $4)",
-                              kOwned);
+                              kEverybodys, " ORDER BY e.time DESC, e.id DESC LIMIT $6");
 constexpr char kAnother[] =
     "EXISTS (SELECT 1 FROM terms o WHERE o.time = t.time AND "
     "o.entry = t.entry AND o.term = ";
-constexpr auto kByTerm =
-    join(kSelect,
-         "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
-         "WHERE t.term = $7 AND t.time >= $1 AND t.time < $2 AND (t.time, t.entry) < ($3, $4) "
-         "AND ($8 = '' OR ",
-         kAnother, "$8)) AND ($9 = '' OR ", kAnother, "$9)) AND ($10 = '' OR ", kAnother, "$10))",
-         " AND ($5 = '' OR l.owner = $5) ORDER BY t.time DESC, t.entry DESC LIMIT $6");
+template <std::size_t N>
+consteval auto by_term(const char (&owned)[N]) {
+  return join(kSelect,
+              "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
+              "WHERE t.term = $7 AND t.time >= $1 AND t.time < $2 AND (t.time, t.entry) < ($3, $4) "
+              "AND ($8 = '' OR ",
+              kAnother, "$8)) AND ($9 = '' OR ", kAnother, "$9)) AND ($10 = '' OR ", kAnother,
+              "$10))", owned, " ORDER BY t.time DESC, t.entry DESC LIMIT $6");
+}
+constexpr auto kEverybodysByTerm = by_term(kEverybodys);
+constexpr auto kOwnersByTerm = by_term(kOfOwner);
 constexpr std::size_t kTermsMax = 4;
 
 constexpr auto kAddedAfter =
@@ -94,10 +100,10 @@ std::vector<std::string> terms_of(const SearchQuery& query) {
   if (!query.resource.empty()) terms.push_back(resource_term(query.resource));
   if (!query.actor.empty()) terms.push_back(actor_term(query.actor));
   if (!query.type.empty()) {
-    terms.push_back(query.owner.empty() ? type_term(query.type)
-                                        : owner_type_term(query.owner, query.type));
+    terms.push_back(query.owner ? owner_type_term(*query.owner, query.type)
+                                : type_term(query.type));
   }
-  if (terms.empty() && !query.owner.empty()) terms.push_back(owner_term(query.owner));
+  if (terms.empty() && query.owner) terms.push_back(owner_term(*query.owner));
   return terms;
 }
 
@@ -216,11 +222,12 @@ LogSizes SearchIndex::sizes() const {
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery query) {
   std::vector<std::string> terms = terms_of(query);
+  const std::string_view by_term = query.owner ? view(kOwnersByTerm) : view(kEverybodysByTerm);
   Statement statement{
-      .sql = terms.empty() ? view(kByTime) : view(kByTerm),
+      .sql = terms.empty() ? view(kByTime) : by_term,
       .parameters = {Value::integer(query.from_ms), Value::integer(query.to_ms),
                      Value::integer(query.before.time_ms), Value::integer(query.before.id),
-                     Value::text(query.owner), number(query.limit)}};
+                     Value::text(query.owner.value_or("")), number(query.limit)}};
   if (!terms.empty()) {
     terms.resize(kTermsMax);
     for (const std::string& term : terms) statement.parameters.push_back(Value::text(term));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +39,12 @@ struct SearchPlace {
   bool operator==(const SearchPlace&) const = default;
 };
 
+// Whose logs; nullopt: everybody's.
+using Owner = std::optional<std::string>;
+
 // Empty text asks for nothing.
 struct SearchQuery {
-  std::string owner{};     // whose logs
+  Owner owner{};
   std::string resource{};  // token, payment, key: what it was done to
   std::string actor{};     // on whose behalf
   std::string type{};      // "token.create"
