@@ -109,15 +109,19 @@ void add_admin_routes(http::Router& router, const std::function<Auditd*()>& audi
               .pattern = "/v1/checkpoints",
               .identities = {http::kLocal},
               .handler = [auditd](Request& request) { return sign_now(auditd(), request); }});
+  add_witness_route(router, auditd);
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/breaks",
+              .identities = {http::kLocal},
+              .handler = [auditd](Request& request) { return record_break(auditd(), request); }});
+}
+
+void add_witness_route(http::Router& router, const std::function<Auditd*()>& auditd) {
   router.add({.method = http::Method::post,
               .pattern = "/v1/witness",
               .identities = {http::kLocal},
               .body_bytes_max = kBodyBytesMax,
               .handler = [auditd](Request& request) { return hear_witness(auditd(), request); }});
-  router.add({.method = http::Method::post,
-              .pattern = "/v1/breaks",
-              .identities = {http::kLocal},
-              .handler = [auditd](Request& request) { return record_break(auditd(), request); }});
 }
 
 }  // namespace strongroom::auditd

@@ -1,4 +1,4 @@
-// auditd's commands, at its admin socket.
+// auditd's commands, at its admin socket, and what audit-relay may tell it, at a socket of its own.
 #pragma once
 
 #include <functional>
@@ -16,5 +16,8 @@ namespace strongroom::auditd {
 //   POST /v1/breaks       {"reason":TEXT}: records the break after a lawful restore,
 //   {"opened":true}
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd);
+
+// Adds POST /v1/witness alone, for whoever brings what witnesses say.
+void add_witness_route(http::Router& router, const std::function<Auditd*()>& auditd);
 
 }  // namespace strongroom::auditd

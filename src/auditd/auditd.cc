@@ -25,6 +25,7 @@ constexpr std::chrono::hours kWarnEvery{24};
 // How old the newest cosignature may be once the operator's log has grown.
 constexpr std::int64_t kUnwitnessedMaxS = 3'600;
 constexpr std::int64_t kMicroseconds = 1'000'000;
+constexpr Error kNobodysWord{ErrorCode::permission_denied, "no witness is set"};
 
 }  // namespace
 
@@ -213,9 +214,11 @@ Task<Result<Testimony>> Auditd::take_note(std::string note) {
 }
 
 Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size) {
-  return hear([this, origin = std::move(origin), size] {
+  if (!has_witnesses_) co_return fail(kNobodysWord);
+  auto judge = [this, origin = std::move(origin), size] {
     return witnessed_.take_size(origin, size, checkpoints_.last_signed());
-  });
+  };
+  co_return co_await hear(std::move(judge));
 }
 
 // The proof goes last: until the new logs are signed for, nothing else tells that it is settled.

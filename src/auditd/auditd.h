@@ -99,7 +99,8 @@ class Auditd {
   // every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
   // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
-  // store was rolled back.
+  // store was rolled back. A size is a word without proof: permission_denied where no witness is
+  // set whose word it could be.
   [[nodiscard]] async::Task<Result<Testimony>> take_note(std::string note);
   [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to

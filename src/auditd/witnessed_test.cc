@@ -328,5 +328,29 @@ TEST_F(WitnessRouteTest, TakesNotesAndSizes) {
   stop(auditd);
 }
 
+TEST_F(WitnessRouteTest, WithoutAWitnessNobodysWordIsTaken) {
+  witnesses_.clear();
+  auto auditd = start();
+  EXPECT_EQ(ask(auditd.get(), size_json(checkpoint_of(notes_[0]).origin, "99")).status, 403);
+  EXPECT_FALSE(auditd->rolled_back());
+  stop(auditd);
+}
+
+TEST_F(WitnessRouteTest, TheRelaysSocketTakesWhatWitnessesSayAlone) {
+  http::Router router;
+  add_witness_route(router, [] { return nullptr; });
+  const std::map<std::string, int> answers{
+      {"/v1/witness", 503}, {"/v1/breaks", 404}, {"/v1/checkpoints", 404}};
+  for (const auto& [path, status] : answers) {
+    std::string body = R"({"origin":"x","size":1})";
+    http::Head head;
+    head.method = http::Method::post;
+    head.path = path;
+    const http::Peer peer{.identity = {}, .source = "unix", .uid = ::geteuid()};
+    http::Request request(head, std::as_writable_bytes(std::span(body)), peer, "id");
+    EXPECT_EQ(loop_.run_until_done(router.dispatch(request)).status, status) << path;
+  }
+}
+
 }  // namespace
 }  // namespace strongroom::auditd

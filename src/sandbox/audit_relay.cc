@@ -15,7 +15,7 @@ Result<Enforced> enter_audit_relay(const AuditRelayPaths& paths) {
   add_path(rights.read_paths, paths.audit_folder);
   // SQLite: the index, its WAL and shared memory. And exports to files.
   add_paths(rights.write_paths, paths.data_folders);
-  // auditd's intake and admin socket. The own admin socket is open already.
+  // auditd's intake, and its socket for what witnesses say. The own admin socket is open already.
   rights.unix_sockets = true;
   rights.connect_ports = paths.connect_ports;
   rights.bind_ports = paths.listen_ports;

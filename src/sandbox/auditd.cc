@@ -15,7 +15,7 @@ Result<Enforced> enter_auditd(const AuditdPaths& paths) {
   add_path(rights.write_paths, paths.token_folder);
   // The only process of the host that may write the log.
   add_path(rights.write_paths, paths.audit_folder);
-  // The intake. The admin socket is open already.
+  // The intake, and audit-relay's socket. The admin socket is open already.
   rights.unix_sockets = true;
   add_path(rights.socket_folders, paths.socket_folder);
   // The signing key lives in locked memory.

@@ -15,7 +15,7 @@ struct AuditdPaths {
   std::vector<std::string> key_paths{};  // of a checkpoint key that is read inside the sandbox
   std::string token_folder{};            // of a software HSM that holds it instead
   std::string audit_folder{};            // journal, tiles, checkpoints
-  std::string socket_folder{};           // of the intake
+  std::string socket_folder{};           // of the intake and audit-relay's
 };
 
 // As enter() in sandbox.h.

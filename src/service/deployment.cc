@@ -116,6 +116,7 @@ std::string Deployment::run_path(std::string_view name) const {
 std::string Deployment::lock_path() const { return run_path(instance + ".lock"); }
 std::string Deployment::admin_socket_path() const { return run_path(instance + ".admin.sock"); }
 std::string Deployment::audit_socket_folder() const { return run_path("auditd"); }
+std::string Deployment::witness_socket_path() const { return run_path("auditd/witness.sock"); }
 std::string Deployment::audit_socket_path() const { return run_path("auditd/intake.sock"); }
 
 Result<uid_t> Deployment::auditd_uid() const {

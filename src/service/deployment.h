@@ -47,6 +47,8 @@ struct Deployment {
   // auditd's place.
   [[nodiscard]] std::string audit_socket_folder() const;
   [[nodiscard]] std::string audit_socket_path() const;  // DIR/run/auditd/intake.sock
+  // DIR/run/auditd/witness.sock, where audit-relay tells auditd what witnesses say.
+  [[nodiscard]] std::string witness_socket_path() const;
   // The user that auditd runs as: who owns audit_socket_folder(). permission_denied when others may
   // write there; not_found.
   [[nodiscard]] Result<uid_t> auditd_uid() const;

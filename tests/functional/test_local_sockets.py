@@ -74,6 +74,16 @@ def test_intake_takes_nothing_of_another_user(opened):
     assert opened.is_ready("auditd")
 
 
+def test_the_relay_gives_auditd_no_commands(opened):
+    def ask(path, uid):
+        return visit(opened.run / "auditd/witness.sock", b"POST %b HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" % path, uid)
+    assert bytes.fromhex(ask(b"/v1/witness", 0)).startswith(b"HTTP/1.1 422 ")
+    for path in (b"/v1/breaks", b"/v1/checkpoints", b"/readyz"):
+        assert bytes.fromhex(ask(path, 0)).startswith(b"HTTP/1.1 404 ")
+    assert ask(b"/v1/witness", NOBODY) in ("", "ConnectionResetError", "BrokenPipeError")
+
+
 def test_file_system_keeps_others_out_in_the_first_place(deployment):
     for daemon in DAEMONS:
         said = visit(deployment.run / f"{daemon}.admin.sock", READYZ, NOBODY)

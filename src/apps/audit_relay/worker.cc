@@ -64,7 +64,7 @@ void Worker::add_witnesses() {
             .name = name,
             .witness = {.host = where.host, .port = where.port, .tls = shared_.witness_tls},
             .auditd = {.host = "localhost",
-                       .unix_path = shared_.host.deployment.run_path("auditd.admin.sock"),
+                       .unix_path = shared_.host.deployment.witness_socket_path(),
                        .unix_users = {shared_.auditd_uid}}}));
   }
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "apps/auditd/config.h"
 #include "async/blocking_pool.h"
@@ -23,6 +24,7 @@
 #include "crypto/random.h"
 #include "crypto/sealed_file.h"
 #include "crypto/signer.h"
+#include "http/server.h"
 #include "sandbox/auditd.h"
 #include "service/daemon.h"
 
@@ -35,6 +37,9 @@ using service::start_failure;
 
 constexpr std::string_view kPurpose = "audit-checkpoint";
 constexpr mode_t kReadableByAll = 0644;
+constexpr std::string_view kRelay = "audit-relay";
+constexpr std::size_t kRelayConnectionsMax = 8;
+constexpr std::chrono::milliseconds kRelayPatience{1'000};
 
 class Worker final : public service::Worker {
  public:
@@ -43,6 +48,7 @@ class Worker final : public service::Worker {
 
   // Reads the whole journal, which takes the longer the older it is, beside the Loop.
   async::Task<Result<void>> start() override {
+    SR_CO_CHECK_OK(listen_to_relay());
     const auto begun = std::chrono::steady_clock::now();
     auto work = [this] { return open_store(); };
     Result<Store> store = co_await pool_.run(loop_, std::move(work));
@@ -67,6 +73,7 @@ class Worker final : public service::Worker {
   async::Task<void> drain() override {
     stopping_ = true;
     replay_.stop = true;
+    if (relay_) co_await relay_->drain(kRelayPatience);
     if (auditd_) co_await auditd_->drain();
   }
   bool reload(const service::Deployment& deployment) override {
@@ -100,6 +107,19 @@ class Worker final : public service::Worker {
   }
 
  private:
+  // Whoever runs as audit-relay tells what witnesses say, and gives no other command.
+  Result<void> listen_to_relay() {
+    add_witness_route(relay_router_, [this] { return auditd_.get(); });
+    std::vector<uid_t> users;
+    for (const WriterUser& writer : config_.writers) {
+      if (writer.instance == kRelay) users.push_back(writer.uid);
+    }
+    SR_TRY(http::UnixListener listener,
+           http::UnixListener::open(host_.deployment.witness_socket_path()));
+    relay_ = http::Server::serve_unix(loop_, std::move(listener), std::move(users), relay_router_,
+                                      {.connections_max = kRelayConnectionsMax});
+    return {};
+  }
   Result<Store> open_store() {
     return Store::open(files_, clock_, random_,
                        {.directory = config_.directory,
@@ -134,6 +154,8 @@ class Worker final : public service::Worker {
   Replay replay_;
   bool stopping_ = false;
   std::unique_ptr<Auditd> auditd_;  // once the journal is read
+  http::Router relay_router_;
+  std::unique_ptr<http::Server> relay_;
   async::BlockingPool pool_{1, 1};  // last: its thread uses what stands above
 };
 

@@ -32,7 +32,7 @@ class WitnessClient {
     Gauge& failing;                          // 1 while it does not cosign
     std::string name;                        // in the configuration
     http::ClientOptions witness;             // where it serves
-    http::ClientOptions auditd;              // its admin socket
+    http::ClientOptions auditd;              // its witness socket
     std::chrono::milliseconds pause{2'000};  // between two requests; doubled while they fail
   };
   explicit WitnessClient(Parts parts);
