@@ -1,6 +1,7 @@
 """The audit log tells who did what to which card, when, from where, and how it ended."""
 import datetime
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import leak_scan
 from deployment import BIN
 from running_deployment import folder, running, wait_until
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 BEGUN = datetime.datetime.now(datetime.timezone.utc)  # the run: deployments are made after it
 
@@ -146,6 +148,24 @@ def test_operators_acts_are_told_with_their_user(each_deployment):
         wait_until(lambda: [entry["unmapped"]["phase"] for entry in told()] ==
                    ["intent", "outcome"], "the outcome, which nobody waits for, is written")
         assert all(entry["actor"]["user"]["uid"].startswith("uid:") for entry in told())
+
+
+REQUIREMENTS = [(cells[1].strip(), re.findall(r"`([a-z_.]+)`", cells[3])) for cells in (
+    line.split("|") for line in (ROOT / "docs/formats/audit-entry.md").read_text().splitlines()
+    if line.startswith("| 10.2.1."))]
+
+
+def test_every_row_of_requirement_10_2_1_has_its_entries(each_deployment):
+    """What the format's description says is logged, and as what."""
+    merchant = each_deployment.new_merchant("merchant_user")
+    assert each_deployment.gateway(merchant.api_key).post("/v1/tokens", {"card": card()}).status == 403
+    each_deployment.gateway().post("/v1/tokens", {"card": card()})
+    each_deployment.strongroom("api-keys", "revoke", merchant.key_id)
+    each_deployment.strongroom("audit", "search", "--merchant", merchant.id)
+    told = {entry["unmapped"]["event_type"] for entry in each_deployment.audit_entries()}
+    assert [number for number, _ in REQUIREMENTS] == [f"10.2.1.{row}" for row in range(1, 8)]
+    for number, events in REQUIREMENTS:
+        assert told & set(events), number
 
 
 def test_denial_of_a_known_user_is_told_each_time(each_deployment):
