@@ -158,7 +158,8 @@ REQUIREMENTS = [(cells[1].strip(), re.findall(r"`([a-z_.]+)`", cells[3])) for ce
 def test_every_row_of_requirement_10_2_1_has_its_entries(each_deployment):
     """What the format's description says is logged, and as what."""
     merchant = each_deployment.new_merchant("merchant_user")
-    assert each_deployment.gateway(merchant.api_key).post("/v1/tokens", {"card": card()}).status == 403
+    till = each_deployment.gateway(merchant.api_key)
+    assert till.post("/v1/tokens", {"card": card()}).status == 403
     each_deployment.gateway().post("/v1/tokens", {"card": card()})
     each_deployment.strongroom("api-keys", "revoke", merchant.key_id)
     each_deployment.strongroom("audit", "search", "--merchant", merchant.id)
