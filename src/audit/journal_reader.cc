@@ -44,16 +44,22 @@ Result<JournalReader> JournalReader::open(Files& files, std::string directory) {
   return reader;
 }
 
+Result<void> JournalReader::start_at_segment(std::uint64_t first_sequence) {
+  SR_CHECK(!file_ && place_.offset_bytes == 0);
+  const auto found = std::ranges::find(segments_, segment_name(first_sequence));
+  if (found == segments_.end()) {
+    return fail({ErrorCode::corrupt, "journal does not have this segment"});
+  }
+  place_.sequence = first_sequence;
+  next_segment_ = static_cast<std::size_t>(found - segments_.begin());
+  return {};
+}
+
 Result<void> JournalReader::start_behind(const FramePlace& place, std::uint64_t sequence,
                                          const Hash& leaf) {
-  SR_CHECK(!file_ && place_.offset_bytes == 0);
   constexpr Error kNoSuchEntry{ErrorCode::corrupt, "journal does not have this entry"};
-  const auto found = std::ranges::find(segments_, segment_name(place.segment_first_sequence));
-  if (found == segments_.end() || place.offset_bytes < kSegmentHeaderBytes) {
-    return fail(kNoSuchEntry);
-  }
-  place_.sequence = place.segment_first_sequence;
-  next_segment_ = static_cast<std::size_t>(found - segments_.begin());
+  if (place.offset_bytes < kSegmentHeaderBytes) return fail(kNoSuchEntry);
+  SR_CHECK_OK(start_at_segment(place.segment_first_sequence));
   SR_CHECK_OK(open_segment());
   SR_CHECK_OK(read_header());
   forget_window();

@@ -33,6 +33,9 @@ class JournalReader {
   // Reads nothing yet. `files` outlives the reader. unavailable.
   [[nodiscard]] static Result<JournalReader> open(Files& files, std::string directory);
 
+  // Begins with the segment of this first sequence. REQUIRES: nothing was read yet. corrupt: the
+  // journal does not have it.
+  [[nodiscard]] Result<void> start_at_segment(std::uint64_t first_sequence);
   // Goes on behind the entry that was read at `place` before, whose leaf hash is `leaf`. REQUIRES:
   // nothing was read yet. corrupt: the journal does not have it there; unavailable.
   [[nodiscard]] Result<void> start_behind(const FramePlace& place, std::uint64_t sequence,

@@ -1,14 +1,18 @@
 // LogReader.
 #include "audit/log_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "audit/archive.h"
 #include "audit/checkpoint_files.h"
 #include "audit/entry_bundle.h"
 #include "audit/frame.h"
 #include "audit/journal_reader.h"
 #include "audit/note.h"
+#include "audit/segment.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -37,6 +41,21 @@ Result<void> open_once(Files& files, const std::string& path, std::unique_ptr<Fi
 Result<void> read_all(File& file, std::uint64_t offset, std::span<std::byte> out) {
   SR_TRY(const std::size_t got, file.read(offset, out));
   return got == out.size() ? Result<void>{} : fail(kNotThere);
+}
+
+// In the journal, or where a copy of it was restored to.
+Result<std::unique_ptr<File>> open_segment(Files& files, const std::string& directory,
+                                           std::uint64_t first_sequence) {
+  constexpr Error kArchived{
+      ErrorCode::gone, "the entry is in an archive: bring it back with strongroom audit restore"};
+  const std::string name = segment_name(first_sequence);
+  for (const std::string& path : {fmt::format("{}/{}", directory, name),
+                                  fmt::format("{}/{}/{}", directory, kRestoredFolder, name)}) {
+    auto file = files.open(path, OpenMode::read);
+    if (file || file.error().code() != ErrorCode::not_found) return file;
+  }
+  const auto archive = files.open(archive_path(directory, first_sequence), OpenMode::read);
+  return archive ? fail(kArchived) : fail(kNotThere);
 }
 
 // The text that is signed, which both the log's and a cosigned note begin with.
@@ -101,6 +120,12 @@ Result<std::vector<std::byte>> LogReader::bundle(const TileId& tile) {
   return bundle;
 }
 
+Result<FramePlace> LogReader::place(std::uint64_t index) {
+  if (index >= kHashesMax) return fail(kNotThere);
+  SR_TRY(const auto found, places(index, 1));
+  return found.front();
+}
+
 Result<std::vector<FramePlace>> LogReader::places(std::uint64_t begin, std::size_t count) {
   SR_CHECK_OK(open_once(*files_, places_path(directory_, log_name_), places_));
   std::vector<std::byte> bytes(count * kPlaceBytes);
@@ -124,7 +149,7 @@ Result<std::span<const std::byte>> LogReader::entry_at(const FramePlace& place, 
 
 Result<File*> LogReader::segment(std::uint64_t first_sequence) {
   if (!segment_ || segment_first_sequence_ != first_sequence) {
-    SR_TRY(segment_, files_->open(directory_ + "/" + segment_name(first_sequence), OpenMode::read));
+    SR_TRY(segment_, open_segment(*files_, directory_, first_sequence));
     segment_first_sequence_ = first_sequence;
   }
   return segment_.get();

@@ -33,8 +33,11 @@ class LogReader final : public HashReader {
                                   std::span<Hash> out) override;
   // The bytes of a hash tile.
   [[nodiscard]] Result<std::vector<std::byte>> tile(const TileId& tile);
-  // The entry's bytes from the journal. corrupt: its frame is damaged or is not what the tree holds
-  // the hash of. not_found also when its segment is no longer in the folder.
+  // Where in the journal the entry stands.
+  [[nodiscard]] Result<FramePlace> place(std::uint64_t index);
+  // The entry's bytes from the journal, or from a restored segment. corrupt: its frame is damaged
+  // or is not what the tree holds the hash of. gone: its segment is in the archive (archive.h) that
+  // is named after the first sequence in place(), and must be restored first.
   [[nodiscard]] Result<std::vector<std::byte>> entry(std::uint64_t index);
   // The bytes of the bundle (entry_bundle.h) of the entries that `tile`, of level 0, holds the
   // hashes of. Errors: as entry().
