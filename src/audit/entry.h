@@ -3,7 +3,6 @@
 // never serialized again. docs/formats/audit-entry.md gives the form byte by byte.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "crypto/hash.h"
 
 namespace strongroom::audit {
 
@@ -58,7 +58,7 @@ enum class EventType : std::uint8_t {
   log_failure,
   log_read,
   log_export,
-  log_checkpoint,  // auditd alone writes these two
+  log_checkpoint,  // auditd alone writes these three
   log_break,
   log_archive,
   service_start,
@@ -79,7 +79,7 @@ enum class Outcome : std::uint8_t { none, success, done, not_done, failed, denie
 // OCSF activity_id: 1 Create, 2 Read, 3 Update, 4 Delete, 99 Other.
 [[nodiscard]] int activity_id(EventType type) noexcept;
 
-using TreeRoot = std::array<std::byte, 32>;  // SHA-256
+using TreeRoot = crypto::Sha256Digest;
 
 // Entry is plain text and ids; it must never hold a card number, a CVC or a secret. Empty text is
 // left out of the JSON unless the member says otherwise.
@@ -111,6 +111,9 @@ struct Entry {
   std::optional<std::uint64_t> tree_size{};
   std::optional<TreeRoot> tree_root{};
   std::string reason{};  // log.break: as the operator gave it
+  // log.archive: of the archive's file, and until when it is locked or its copy is kept.
+  std::optional<crypto::Sha256Digest> sha256{};
+  std::optional<std::uint64_t> until_ms{};
 };
 
 // The entry's JSON: at most kEntryBytesMax bytes, one line, members in a fixed order. Text that

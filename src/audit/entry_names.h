@@ -100,7 +100,8 @@ constexpr int severity_id(EventType type, Outcome outcome) noexcept {
 
 // What these say must be so at their place in the journal, which only its writer knows.
 constexpr bool auditd_alone_writes(EventType type) noexcept {
-  return type == EventType::log_checkpoint || type == EventType::log_break;
+  return type == EventType::log_checkpoint || type == EventType::log_break ||
+         type == EventType::log_archive;
 }
 
 // Which outcomes fit which phase.

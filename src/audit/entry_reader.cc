@@ -72,13 +72,13 @@ class Cursor {
     return *this;
   }
   // In base64, of which it has one form.
-  Cursor& root(TreeRoot& out) {
-    constexpr std::size_t kRootSize = 44;
-    const std::string_view text = json_.substr(std::min(at_, json_.size()), kRootSize);
+  Cursor& digest(crypto::Sha256Digest& out) {
+    constexpr std::size_t kDigestSize = 44;
+    const std::string_view text = json_.substr(std::min(at_, json_.size()), kDigestSize);
     const auto parsed = parse_base64(text);
     ok_ = ok_ && parsed && parsed->size() == out.size() && base64(*parsed) == text;
     if (ok_) std::ranges::copy(*parsed, out.begin());
-    if (ok_) at_ += kRootSize;
+    if (ok_) at_ += kDigestSize;
     return *this;
   }
   template <class Number>
@@ -188,8 +188,10 @@ void read_unmapped(Cursor& in, EntryView& entry, Derived& derived) {
   read_optional(in, R"(,"old_size_bytes":)", entry.old_size_bytes);
   read_optional(in, R"(,"new_size_bytes":)", entry.new_size_bytes);
   read_optional(in, R"(,"tree_size":)", entry.tree_size);
-  if (in.maybe(R"(,"tree_root":")")) in.root(entry.tree_root.emplace()).literal("\"");
+  if (in.maybe(R"(,"tree_root":")")) in.digest(entry.tree_root.emplace()).literal("\"");
   read_optional(in, R"(,"reason":")", entry.reason);
+  if (in.maybe(R"(,"sha256":")")) in.digest(entry.sha256.emplace()).literal("\"");
+  read_optional(in, R"(,"until":)", entry.until_ms);
   in.literal(R"(,"timestamp":")").unchecked_text(entry.timestamp);
   in.literal("\"}}");
 }
@@ -263,7 +265,9 @@ Result<Entry> parse_entry(std::string_view json) {
               .new_size_bytes = view.new_size_bytes,
               .tree_size = view.tree_size,
               .tree_root = view.tree_root,
-              .reason = unescaped(view.reason)};
+              .reason = unescaped(view.reason),
+              .sha256 = view.sha256,
+              .until_ms = view.until_ms};
   for (std::size_t i = 0; i < view.resource_count; ++i) {
     entry.resources.push_back(unescaped(view.resources[i]));
   }

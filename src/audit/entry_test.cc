@@ -46,7 +46,9 @@ Entry full_entry() {
           .new_size_bytes = 10,
           .tree_size = 7,
           .tree_root = TreeRoot{std::byte{0xff}},
-          .reason = "restored"};
+          .reason = "restored",
+          .sha256 = TreeRoot{std::byte{0xff}},
+          .until_ms = 9};
 }
 
 Entry small_entry() {
@@ -67,6 +69,7 @@ TEST(EntryTest, WritesExactlyTheDocumentedForm) {
       R"("last4":"4242","request_id":"0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee","count":3,)"
       R"("old_size_bytes":20,"new_size_bytes":10,"tree_size":7,)"
       R"("tree_root":"/wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","reason":"restored",)"
+      R"("sha256":"/wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","until":9,)"
       R"("timestamp":"2026-11-21T22:00:00.123Z"}})");
 }
 
@@ -94,6 +97,8 @@ TEST(EntryTest, ParseGivesBackWhatWasWritten) {
     EXPECT_EQ(parsed->tree_size, entry.tree_size);
     EXPECT_EQ(parsed->tree_root, entry.tree_root);
     EXPECT_EQ(parsed->reason, entry.reason);
+    EXPECT_EQ(parsed->sha256, entry.sha256);
+    EXPECT_EQ(parsed->until_ms, entry.until_ms);
   }
 }
 

@@ -28,6 +28,8 @@ struct EntryView {
   std::optional<std::uint64_t> count, old_size_bytes, new_size_bytes, tree_size;
   std::optional<TreeRoot> tree_root;
   std::string_view reason;
+  std::optional<crypto::Sha256Digest> sha256;
+  std::optional<std::uint64_t> until_ms;
 };
 
 // invalid_argument: not the one form (detail: the byte offset where reading stopped), or text that

@@ -144,6 +144,8 @@ void write_unmapped(Writer& out, const Entry& entry) {
   // A hash is written as it is: by chance its digits may look like anything.
   if (entry.tree_root) out.raw(R"(,"tree_root":")").raw(base64(*entry.tree_root)).raw("\"");
   out.optional_text(R"(,"reason":")", entry.reason);
+  if (entry.sha256) out.raw(R"(,"sha256":")").raw(base64(*entry.sha256)).raw("\"");
+  out.optional_number(R"(,"until":)", entry.until_ms);
   out.raw(R"(,"timestamp":")").raw(timestamp(entry.time_us / 1000).view()).raw("\"}}");
 }
 

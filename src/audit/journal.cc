@@ -55,9 +55,9 @@ void Journal::stage(std::string_view entry) {
                as_bytes(entry));
 }
 
-Result<void> Journal::commit() {
+Result<void> Journal::commit(bool in_new_segment) {
   SR_CHECK(!failed_ && !committed_ && !frames_.empty());
-  const Result<void> written = write_group();
+  const Result<void> written = write_group(in_new_segment);
   failed_ = !written;
   if (failed_) {
     group_.clear();
@@ -83,9 +83,9 @@ FramePlace Journal::frame_place(std::size_t i) const noexcept {
   return {segment_first_sequence_, static_cast<std::uint32_t>(group_start + frames_[i])};
 }
 
-Result<void> Journal::write_group() {
-  if (durable_.offset_bytes + group_.size() > options_.segment_bytes_max &&
-      durable_.offset_bytes > kSegmentHeaderBytes) {
+Result<void> Journal::write_group(bool in_new_segment) {
+  const bool no_room = durable_.offset_bytes + group_.size() > options_.segment_bytes_max;
+  if ((no_room || in_new_segment) && durable_.offset_bytes > kSegmentHeaderBytes) {
     SR_CHECK_OK(start_segment());
   }
   const std::uint64_t end = durable_.offset_bytes + group_.size();

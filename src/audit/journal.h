@@ -46,7 +46,8 @@ class Journal {
   [[nodiscard]] std::size_t staged() const noexcept { return frames_.size(); }
   // Makes the group durable: all of it or, as far as the caller may tell anyone, nothing. After an
   // error (unavailable) the journal has failed() and holds none of the group.
-  [[nodiscard]] Result<void> commit();
+  // The group begins a segment when it has no room in the last one, or `in_new_segment`.
+  [[nodiscard]] Result<void> commit(bool in_new_segment = false);
   // 0x00 and the i-th entry of the last committed group; valid until the next stage().
   [[nodiscard]] std::span<const std::byte> leaf_input(std::size_t i) const noexcept;
   // Where it stands.
@@ -73,7 +74,7 @@ class Journal {
   Result<void> resume_at(const JournalReader& read_to_end);
   Result<void> start_segment();
   Result<void> remove_segment(const std::string& name);
-  Result<void> write_group();
+  Result<void> write_group(bool in_new_segment);
   Result<void> write_zeros(std::uint64_t from, std::uint64_t to);
   Result<void> cut_to_durable();
   Result<void> check_segment();

@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "auditd/archive_routes.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "wire/json.h"
@@ -105,6 +106,7 @@ Task<Response> hear_witness(Auditd* auditd, Request& request) {
 }  // namespace
 
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
+  add_archive_routes(router, auditd);
   router.add({.method = http::Method::post,
               .pattern = "/v1/checkpoints",
               .identities = {http::kLocal},

@@ -20,6 +20,8 @@ namespace {
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
 constexpr std::chrono::seconds kQuotaMemory{60};
+constexpr std::chrono::minutes kArchiveFirst{1};
+constexpr std::chrono::hours kArchiveEvery{1};
 
 constexpr std::chrono::hours kWarnEvery{24};
 // How old the newest cosignature may be once the operator's log has grown.
@@ -56,8 +58,15 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
   SR_TRY(const Checkpoints::Mended mended, checkpoints.mend());
   for (const audit::Recovery& recovery : mended.recoveries) ledger->record_recovery(recovery);
   std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(mended.published);
-  return Store{std::move(lock),   std::move(checkpoints),   std::move(witnessed),
-               std::move(ledger), std::move(unsigned_logs), &clock};
+  return Store{std::move(lock),
+               std::move(checkpoints),
+               std::move(witnessed),
+               std::move(ledger),
+               std::move(unsigned_logs),
+               &clock,
+               &files,
+               &random,
+               options.directory};
 }
 
 Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options)
@@ -86,6 +95,9 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
 Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Registry& metrics,
                                               AuditdOptions options) {
   std::unique_ptr<Ledger> ledger = std::move(store.ledger);
+  audit::Files& files = *store.files;
+  crypto::Random& random = *store.random;
+  std::string directory = store.directory;
   std::unique_ptr<Auditd> auditd(new Auditd(loop, std::move(store), metrics, std::move(options)));
   Auditd& self = *auditd;
   self.writer_ = std::make_unique<Writer>(loop, std::move(ledger), metrics,
@@ -99,9 +111,16 @@ Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Re
     return std::unexpected(intake.error());
   }
   self.intake_ = *std::move(intake);
-  self.ticking_ = 2;
+  if (self.options_.archive_key) {
+    self.archivist_.emplace(
+        loop, *self.writer_, self.clock_,
+        Shelf(files, random, std::move(directory), *std::move(self.options_.archive_key)),
+        self.options_.retention, [&self] { return self.keep_snapshot(); });
+  }
+  self.ticking_ = 3;
   async::spawn(self.sign_regularly());
   async::spawn(self.watch_regularly());
+  async::spawn(self.archive_regularly());
   return auditd;
 }
 
@@ -137,12 +156,39 @@ Task<void> Auditd::watch_regularly() {
   --ticking_;
 }
 
+Task<void> Auditd::archive_regularly() {
+  auto next = steady_clock::now() + kArchiveFirst;
+  while (!draining_ && archivist_) {
+    co_await loop_.sleep_for(kTick);
+    if (steady_clock::now() < next || archivist_->busy() || draining_) continue;
+    next = steady_clock::now() + kArchiveEvery;
+    std::string nobody;
+    const auto made = co_await archivist_->archive_due(std::move(nobody));
+    archiving_works_ = made.has_value() || draining_;
+    if (!made) log::error("audit log is not archived", {{"error", made.error()}});
+  }
+  --ticking_;
+}
+
+Task<Result<void>> Auditd::keep_snapshot() {
+  const auto outcome = co_await sign({.snapshot_bytes_min = 0});
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Result<void>{};
+}
+
+std::int64_t Auditd::attested_now_ms() const {
+  const std::int64_t now_ms = clock_.now_us() / 1000;
+  if (!has_witnesses_) return now_ms;
+  return newest_ ? std::min(now_ms, newest_->time_s * 1000) : 0;
+}
+
 // Tells what the writer's thread cannot tell itself.
 void Auditd::watch() {
   const bool hangs = writer_->busy_for() > kHangs;
   if (std::exchange(hangs_, hangs) != hangs) intake_->tell_state(hangs);
   failures_->tell("disk", hangs, "the disk does not answer");
   failures_->tell("checkpoints", !signing_works_, "checkpoints are not signed");
+  failures_->tell("archive", !archiving_works_, "the log is not archived");
   const auto since = steady_clock::now() - kQuotaMemory;
   for (const auto& [instance, over] : writer_->quotas().turned_away(since)) {
     failures_->tell("quota of " + instance, over, "more entries than the writer's quota");
@@ -168,7 +214,7 @@ Task<Result<std::size_t>> Auditd::sign(Signing what) {
     if (audit::is_operators(log.name)) operators_size_ = log.head.size;
   }
   Result<void> published;
-  if (count > 0) {
+  if (count > 0 || grown.snapshot) {
     auto work = [this, snapshot = std::move(grown.snapshot)] { return publish(snapshot); };
     published = co_await pool_->run(loop_, std::move(work));
   }
@@ -182,7 +228,7 @@ Task<Result<std::size_t>> Auditd::sign(Signing what) {
 
 // A start without a snapshot takes longer, and that is all.
 Result<void> Auditd::publish(const std::optional<Snapshot>& snapshot) {
-  SR_CHECK_OK(checkpoints_.publish(unsigned_));
+  if (!unsigned_.empty()) SR_CHECK_OK(checkpoints_.publish(unsigned_));
   const Result<void> kept = snapshot ? checkpoints_.keep(*snapshot) : Result<void>{};
   if (!kept) log::warn("audit snapshot not written", {{"error", kept.error()}});
   return {};
@@ -272,6 +318,8 @@ void Auditd::record_reload(bool all) { async::spawn(writer_->record_reload(all))
 Task<void> Auditd::drain() {
   co_await intake_->close();
   draining_ = true;
+  if (archivist_) archivist_->stop();
+  while (archivist_ && archivist_->busy()) co_await loop_.sleep_for(kPoll);
   while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
   co_await writer_->record_stop();
   const auto outcome = co_await sign({.snapshot_bytes_min = kSnapshotAtStopBytes});

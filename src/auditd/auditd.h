@@ -13,6 +13,7 @@
 
 #include "async/blocking_pool.h"
 #include "async/loop.h"
+#include "auditd/archivist.h"
 #include "auditd/checkpoints.h"
 #include "auditd/failures.h"
 #include "auditd/intake.h"
@@ -48,7 +49,11 @@ struct Store {
   Witnessed witnessed;
   std::unique_ptr<Ledger> ledger;
   std::vector<GrownLog> unsigned_logs;  // what the run before has left to sign
-  const Clock* clock;                   // what it was opened with
+  // What it was opened with.
+  const Clock* clock;
+  audit::Files* files;
+  crypto::Random* random;
+  std::string directory;
 };
 
 struct AuditdOptions {
@@ -61,6 +66,9 @@ struct AuditdOptions {
   bool expects_witness = false;
   // Between two log.checkpoint entries of one log.
   std::chrono::milliseconds record_interval{60'000};
+  // The key `audit-archive`; without it nothing is archived.
+  std::optional<crypto::Aead> archive_key{};
+  RetentionSettings retention{};
 };
 
 // Belongs to one Loop's thread.
@@ -106,6 +114,12 @@ class Auditd {
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
   // rolled_back().
   [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
+  // Null without a key.
+  [[nodiscard]] Archivist* archivist() noexcept { return archivist_ ? &*archivist_ : nullptr; }
+  // The time that a lock has to be over at, Unix milliseconds: where witnesses are set, not later
+  // than the newest time that one has stated since the start, so that a clock which was set forward
+  // unlocks nothing.
+  [[nodiscard]] std::int64_t attested_now_ms() const;
   // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
   [[nodiscard]] async::Task<void> drain();
 
@@ -121,6 +135,8 @@ class Auditd {
   async::Task<Result<std::size_t>> sign(Signing what);
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
+  async::Task<void> archive_regularly();
+  async::Task<Result<void>> keep_snapshot();
   void warn_daily();
   Result<void> publish(const std::optional<Snapshot>& snapshot);  // on the pool's thread
   [[nodiscard]] std::size_t unwritten_entries() const;
@@ -135,6 +151,7 @@ class Auditd {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Failures> failures_;
   std::unique_ptr<Intake> intake_;
+  std::optional<Archivist> archivist_;
   std::unique_ptr<async::BlockingPool> pool_;
   Counter& signed_;
   Gauge& signing_gauge_;
@@ -150,6 +167,7 @@ class Auditd {
   std::vector<GrownLog> unsigned_;  // taken from the writer, each log once
   bool busy_ = false;
   bool signing_works_ = true;
+  bool archiving_works_ = true;
   bool draining_ = false;
   bool hangs_ = false;
   int ticking_ = 0;  // tasks that drain() waits for

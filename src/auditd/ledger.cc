@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "audit/entry_names.h"
 #include "base/log.h"
@@ -29,9 +30,24 @@ void Ledger::append(std::span<Submission> group) {
   commit(staged);
 }
 
+// Archives follow the months, so a segment does as well.
+Result<void> Ledger::commit_group() {
+  const std::int64_t now = month_of(clock_.now_us());
+  SR_CHECK_OK(journal_->commit(closing_segment_ || now > segment_month_));
+  closing_segment_ = false;
+  segment_month_ = now;
+  return {};
+}
+
+std::int64_t month_of(std::int64_t unix_us) {
+  const std::chrono::sys_time<std::chrono::microseconds> time{std::chrono::microseconds(unix_us)};
+  const std::chrono::year_month_day date{std::chrono::floor<std::chrono::days>(time)};
+  return std::int64_t{static_cast<int>(date.year())} * 12 + static_cast<unsigned>(date.month());
+}
+
 void Ledger::commit(std::vector<Staged>& staged) {
   if (staged.empty()) return;
-  const Result<void> committed = journal_->commit();
+  const Result<void> committed = commit_group();
   if (!committed) {
     log::error("audit journal takes no entries", {{"error", committed.error()}});
     disk_is_full_ = committed.error().detail() == ENOSPC || committed.error().detail() == EDQUOT;
@@ -119,6 +135,7 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     audit::Log* log = name ? logs_.find(*name) : nullptr;
     if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);
   }
+  take_archive_entry(archives_, view);
   ++grown_entries_;
   bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
   last_frame_ = place;

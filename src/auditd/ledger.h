@@ -18,6 +18,7 @@
 #include "audit/logs.h"
 #include "audit/protocol.h"
 #include "audit/tree_files.h"
+#include "auditd/archives.h"
 #include "auditd/grown_log.h"
 #include "auditd/reserve.h"
 #include "auditd/snapshot.h"
@@ -59,6 +60,9 @@ struct LedgerOptions {
   std::vector<std::string> reserve_writers{};  // who may still write then
 };
 
+// Months since the year 0 at a time, UTC.
+[[nodiscard]] std::int64_t month_of(std::int64_t unix_us);
+
 // One entry on its way into the journal.
 struct Submission {
   std::string_view instance;  // who sent it, as the socket's peer proved
@@ -91,6 +95,20 @@ class Ledger {
   // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse().
   // unavailable; conflict: the last break was in this second.
   [[nodiscard]] Result<void> open_new_shards(std::string reason);
+
+  // What the log says of its archives.
+  [[nodiscard]] const ArchiveRecords& archives() const noexcept { return archives_; }
+  // Writes a log.archive entry. unavailable: it is not durable.
+  struct ArchiveNote {
+    ArchiveAct act = ArchiveAct::begin;
+    std::optional<std::uint64_t> first_sequence{};  // of the archive
+    std::optional<crypto::Sha256Digest> sha256{};
+    std::optional<std::int64_t> until_ms{};
+    std::string user{};  // who asked for it; empty: auditd by itself
+  };
+  [[nodiscard]] Result<void> record_archive(const ArchiveNote& note);
+  // Has the next group begin a segment of the journal, so that the one before is closed.
+  void close_segment() noexcept { closing_segment_ = true; }
 
   // False after a failed commit, until recover() succeeds, and while the files of the trees stay
   // behind by more than kUnwrittenEntriesMax.
@@ -174,6 +192,8 @@ class Ledger {
   [[nodiscard]] bool is_behind() const noexcept {
     return grown_entries_ + taken_entries_ > kUnwrittenEntriesMax;
   }
+  Result<void> check_beginning();
+  Result<void> commit_group();
   void append_own(audit::Entry entry);
   void release_reserve();
   void tell_reserve_in_use();
@@ -193,6 +213,9 @@ class Ledger {
   audit::Logs logs_;
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
+  ArchiveRecords archives_;
+  std::int64_t segment_month_ = 0;  // in which the last segment was begun
+  bool closing_segment_ = false;
   bool refusing_ = false;
   std::optional<Reserve> reserve_;                            // since open()
   bool disk_is_full_ = false;                                 // as the last failed commit said

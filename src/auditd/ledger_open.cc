@@ -1,7 +1,9 @@
 // Ledger: its start from the snapshot and the journal, and the snapshot for the next one.
 #include <fmt/core.h>
 
+#include "audit/archive.h"
 #include "audit/journal_reader.h"
+#include "audit/segment.h"
 #include "auditd/ledger.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -11,7 +13,6 @@ namespace strongroom::auditd {
 namespace {
 
 constexpr std::size_t kReplayEntriesMax = 65'536;  // between two writes to the trees' files
-constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
 constexpr Error kOlder{ErrorCode::corrupt, "journal is older than its last signed checkpoint"};
 
 // The checkpoints that the journal has yet to show while it is read.
@@ -109,6 +110,9 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
   SR_CHECK_OK(repair_trees(trees));
   SR_CHECK_OK(cut_trees(trees));
   SR_TRY(journal_, audit::Journal::resume(files_, options_.journal, reader));
+  const auto begun =
+      audit::segment_time_ms(files_, options_.directory, journal_->segment_first_sequence());
+  segment_month_ = month_of(begun ? *begun * 1000 : clock_.now_us());
   return {};
 }
 
@@ -127,7 +131,19 @@ Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> l
   if (snapshot.error().code() != ErrorCode::not_found) {
     log::warn("audit snapshot not used", {{"error", snapshot.error()}});
   }
+  SR_CHECK_OK(check_beginning());
   return audit::JournalReader::open(files_, options_.directory);
+}
+
+// Without a snapshot the whole journal is read, of which the beginning may be in archives.
+Result<void> Ledger::check_beginning() {
+  SR_TRY(const auto segments, audit::list_segments(files_, options_.directory));
+  if (segments.empty() || segments.front() == audit::segment_name(1)) return {};
+  log::error("audit journal's beginning is not here: put the segments of the archives back",
+             {{"first", audit::archive_name(1)}, {"up_to_before", segments.front()}});
+  return fail({ErrorCode::corrupt,
+               "the journal's beginning is in archives, and there is no "
+               "snapshot that would do without"});
 }
 
 // What the snapshot says must have been signed for, and be in the files of the trees.
@@ -158,6 +174,7 @@ void Ledger::restore(Snapshot snapshot) {
   last_frame_ = snapshot.last_frame;
   last_leaf_ = snapshot.last_leaf;
   logs_ = audit::Logs(std::move(snapshot.broken_at));
+  archives_ = std::move(snapshot.archives);
   for (Snapshot::LogState& log : snapshot.logs) {
     logs_.restore({.name = std::move(log.name),
                    .tree = std::move(log.tree),
@@ -182,7 +199,8 @@ std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
                     .last_leaf = last_leaf_,
                     .broken_at = logs_.broken_at(),
                     .logs = {},
-                    .writers = {}};
+                    .writers = {},
+                    .archives = archives_};
   snapshot.logs.reserve(logs_.all().size());
   for (const auto& [name, log] : logs_.all()) {
     if (log.tree.size() > 0) snapshot.logs.push_back({name, log.tree, log.recorded_size});

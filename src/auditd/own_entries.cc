@@ -1,6 +1,7 @@
 // Ledger: the entries that auditd writes itself.
 #include <algorithm>
 
+#include "audit/archive.h"
 #include "audit/entry.h"
 #include "auditd/ledger.h"
 #include "base/encoding.h"
@@ -62,6 +63,17 @@ void Ledger::record_recovery(const audit::Recovery& recovery) {
               .resources = {recovery.file},
               .old_size_bytes = recovery.old_size_bytes,
               .new_size_bytes = recovery.new_size_bytes});
+}
+
+Result<void> Ledger::record_archive(const ArchiveNote& note) {
+  audit::Entry entry{.event_type = audit::EventType::log_archive,
+                     .time_us = clock_.now_us(),
+                     .user = note.user,
+                     .operation = std::string(to_string(note.act)),
+                     .sha256 = note.sha256};
+  if (note.first_sequence) entry.resources = {audit::archive_name(*note.first_sequence)};
+  if (note.until_ms) entry.until_ms = static_cast<std::uint64_t>(*note.until_ms);
+  return write_own(entry) ? Result<void>{} : fail(kNotTaken);
 }
 
 void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {

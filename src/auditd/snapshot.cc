@@ -11,7 +11,7 @@
 namespace strongroom::auditd {
 namespace {
 
-constexpr std::string_view kMagic = "SRSNAP02";
+constexpr std::string_view kMagic = "SRSNAP03";
 constexpr Error kDamaged{ErrorCode::corrupt, "snapshot of the audit log is damaged"};
 
 void append_text(std::vector<std::byte>& out, std::string_view text) {
@@ -76,6 +76,16 @@ class Input {
   bool ok_ = true;
 };
 
+void append_archive(std::vector<std::byte>& out, std::uint64_t first_sequence,
+                    const ArchiveRecord& record) {
+  append_u64be(out, first_sequence);
+  append_bytes(out, record.sha256);
+  append_u64be(out, static_cast<std::uint64_t>(record.locked_until_ms));
+  append_u64be(out, static_cast<std::uint64_t>(record.restored_until_ms));
+  out.push_back(std::byte{record.disposed});
+}
+
+constexpr std::size_t kArchiveBytes = 57;
 constexpr std::size_t kLogBytesMin = 20, kWriterBytesMin = 12, kIntentBytesMin = 20;
 
 Snapshot::LogState read_log(Input& in) {
@@ -102,6 +112,15 @@ Snapshot::WriterState read_writer(Input& in) {
   return writer;
 }
 
+void read_archive(Input& in, ArchiveRecords& records) {
+  ArchiveRecord& record = records[in.u64()];
+  in.fill(record.sha256);
+  record.locked_until_ms = static_cast<std::int64_t>(in.u64());
+  record.restored_until_ms = static_cast<std::int64_t>(in.u64());
+  const auto disposed = in.take(1);
+  record.disposed = !disposed.empty() && disposed[0] != std::byte{0};
+}
+
 }  // namespace
 
 std::vector<std::byte> encode_snapshot(const Snapshot& snapshot) {
@@ -116,6 +135,8 @@ std::vector<std::byte> encode_snapshot(const Snapshot& snapshot) {
   for (const Snapshot::LogState& log : snapshot.logs) append_log(out, log);
   append_u32be(out, static_cast<std::uint32_t>(snapshot.writers.size()));
   for (const Snapshot::WriterState& writer : snapshot.writers) append_writer(out, writer);
+  append_u32be(out, static_cast<std::uint32_t>(snapshot.archives.size()));
+  for (const auto& [sequence, record] : snapshot.archives) append_archive(out, sequence, record);
   append_bytes(out, crypto::sha256(out));
   return out;
 }
@@ -139,6 +160,8 @@ Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
   const std::size_t writers = in.count(kWriterBytesMin);
   snapshot.writers.reserve(writers);
   for (std::size_t i = 0; i < writers && in.ok(); ++i) snapshot.writers.push_back(read_writer(in));
+  const std::size_t archives = in.count(kArchiveBytes);
+  for (std::size_t i = 0; i < archives && in.ok(); ++i) read_archive(in, snapshot.archives);
   if (!in.at_end()) return fail(kDamaged);
   return snapshot;
 }

@@ -1,6 +1,7 @@
 // Snapshot: what follows from the journal up to one place, so that a start reads only what lies
-// behind it (docs/formats/audit-trees.md gives the file byte by byte). It is a shortcut, never
-// evidence: one that is absent, damaged or contradicts the last signed checkpoints is not used.
+// behind it (docs/formats/audit-trees.md gives the file byte by byte). It is no evidence: one that
+// is absent, damaged or contradicts the last signed checkpoints is not used. Once the beginning of
+// the journal is in archives, a start without one needs these back.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +13,14 @@
 #include <vector>
 
 #include "audit/logs.h"
+#include "auditd/archives.h"
 #include "base/id.h"
 #include "base/result.h"
 
 namespace strongroom::auditd {
 
 inline constexpr std::string_view kSnapshotName = "snapshot";
+inline constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
 
 struct Snapshot {
   struct LogState {
@@ -38,6 +41,7 @@ struct Snapshot {
   std::string broken_at;  // as audit::LogNames'
   std::vector<LogState> logs;
   std::vector<WriterState> writers;
+  ArchiveRecords archives;
 };
 
 [[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot);

@@ -121,6 +121,25 @@ Task<Result<void>> Writer::open_new_shards(std::string reason) {
   co_return opened;
 }
 
+Task<Result<void>> Writer::record_archive(const Ledger::ArchiveNote& note, bool close_segment) {
+  Result<void> recorded;
+  Job job;
+  job.question = [&](Ledger& ledger) {
+    if (close_segment) ledger.close_segment();
+    recorded = ledger.record_archive(note);
+  };
+  co_await Enqueued{*this, job};
+  co_return recorded;
+}
+
+Task<ArchiveRecords> Writer::archives() {
+  ArchiveRecords records;
+  Job job;
+  job.question = [&](Ledger& ledger) { records = ledger.archives(); };
+  co_await Enqueued{*this, job};
+  co_return records;
+}
+
 Task<void> Writer::record_stop() {
   Job job;
   job.question = [](Ledger& ledger) {

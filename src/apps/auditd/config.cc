@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
 constexpr std::int64_t kMebibytesMax = std::int64_t{1} << 20;  // a tebibyte
+constexpr std::int64_t kDaysMax = 36'525;                      // a century
 
 // A number, or the name of a user of this host.
 std::optional<uid_t> user_id(const std::string& text) {
@@ -67,6 +68,18 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
       section.refuse("reserve_writers", {ErrorCode::invalid_argument, "names no writer"});
     }
   }
+  config.archive_key_path = section.path_or_empty("archive_key");
+  // PCI DSS 10.5.1.
+  const bool demo = deployment.profile == Profile::demo;
+  const RetentionSettings usual;
+  const std::int64_t at_hand_min = demo ? 0 : usual.at_hand_ms / kDayMs;
+  const std::int64_t keep_min = demo ? 0 : usual.keep_ms / kDayMs;
+  config.retention.at_hand_ms =
+      section.integer("at_hand_days", at_hand_min, kDaysMax, usual.at_hand_ms / kDayMs) * kDayMs;
+  config.retention.keep_ms =
+      section.integer("keep_days", keep_min, kDaysMax, usual.keep_ms / kDayMs) * kDayMs;
+  config.retention.restored_ms =
+      section.integer("restored_days", 1, kDaysMax, usual.restored_ms / kDayMs) * kDayMs;
   SR_CHECK_OK(section.finish());
   return config;
 }

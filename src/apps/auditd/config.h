@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit/note.h"
+#include "auditd/archivist.h"
 #include "auditd/intake.h"
 #include "base/config.h"
 #include "service/deployment.h"
@@ -25,6 +26,11 @@ struct Config {
   std::uint64_t quota_bytes_per_minute = 0;
   std::uint64_t reserve_bytes = 0;           // reserve_mib: kept of the disk for when it is full
   std::vector<std::string> reserve_writers;  // who may write then; instances of `writers`
+
+  // archive_key: the sealed file of the key `audit-archive`, under the same passphrase; empty:
+  // nothing is archived.
+  std::string archive_key_path;
+  RetentionSettings retention;  // at_hand_days, keep_days, restored_days
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);
 };

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/try.h"
+#include "crypto/aead.h"
 #include "crypto/random.h"
 #include "crypto/sealed_file.h"
 #include "crypto/signer.h"
@@ -36,6 +37,10 @@ using service::Start;
 using service::start_failure;
 
 constexpr std::string_view kPurpose = "audit-checkpoint";
+constexpr std::string_view kArchivePurpose = "audit-archive";
+constexpr std::uint32_t kArchiveKeyVersion = 1;
+
+using ArchiveKey = std::optional<crypto::Aead>;
 constexpr mode_t kReadableByAll = 0644;
 constexpr std::string_view kRelay = "audit-relay";
 constexpr std::size_t kRelayConnectionsMax = 8;
@@ -43,8 +48,13 @@ constexpr std::chrono::milliseconds kRelayPatience{1'000};
 
 class Worker final : public service::Worker {
  public:
-  Worker(async::Loop& loop, Host& host, Config config, crypto::Ed25519Signer signer)
-      : loop_(loop), host_(host), config_(std::move(config)), signer_(std::move(signer)) {}
+  Worker(async::Loop& loop, Host& host, Config config, crypto::Ed25519Signer signer,
+         ArchiveKey archive_key)
+      : loop_(loop),
+        host_(host),
+        config_(std::move(config)),
+        signer_(std::move(signer)),
+        archive_key_(std::move(archive_key)) {}
 
   // Reads the whole journal, which takes the longer the older it is, beside the Loop.
   async::Task<Result<void>> start() override {
@@ -62,12 +72,17 @@ class Worker final : public service::Worker {
     log::info("audit log read",
               {{"mib", replay_.bytes_read >> 20},
                {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
-    SR_CO_TRY(auditd_,
-              Auditd::start(loop_, *std::move(store), host_.metrics,
-                            {.socket_path = host_.deployment.audit_socket_path(),
-                             .users = config_.writers,
-                             .quota_bytes_per_minute = config_.quota_bytes_per_minute,
-                             .expects_witness = host_.deployment.profile == Profile::production}));
+    const bool production = host_.deployment.profile == Profile::production;
+    if (production && !archive_key_) {
+      log::warn("the audit log has no archives: archive_key is not set", {});
+    }
+    SR_CO_TRY(auditd_, Auditd::start(loop_, *std::move(store), host_.metrics,
+                                     {.socket_path = host_.deployment.audit_socket_path(),
+                                      .users = config_.writers,
+                                      .quota_bytes_per_minute = config_.quota_bytes_per_minute,
+                                      .expects_witness = production,
+                                      .archive_key = std::move(archive_key_),
+                                      .retention = config_.retention}));
     co_return Result<void>{};
   }
   async::Task<void> drain() override {
@@ -151,6 +166,7 @@ class Worker final : public service::Worker {
   SystemClock clock_;
   crypto::SystemRandom random_;
   crypto::Ed25519Signer signer_;  // until the store takes it
+  ArchiveKey archive_key_;        // until auditd does
   Replay replay_;
   bool stopping_ = false;
   std::unique_ptr<Auditd> auditd_;  // once the journal is read
@@ -161,8 +177,11 @@ class Worker final : public service::Worker {
 
 class Service final : public service::Service {
  public:
-  Service(Host& host, Config config, crypto::Ed25519Signer signer)
-      : host_(host), config_(std::move(config)), signer_(std::move(signer)) {}
+  Service(Host& host, Config config, crypto::Ed25519Signer signer, ArchiveKey archive_key)
+      : host_(host),
+        config_(std::move(config)),
+        signer_(std::move(signer)),
+        archive_key_(std::move(archive_key)) {}
 
   Result<sandbox::Enforced> enter_sandbox() override {
     return sandbox::enter_auditd({.config_folder = host_.deployment.config_folder(),
@@ -173,19 +192,30 @@ class Service final : public service::Service {
   }
 
   Result<std::unique_ptr<service::Worker>> make_worker(async::Loop& loop, std::size_t) override {
-    return std::make_unique<Worker>(loop, host_, config_, *std::exchange(signer_, std::nullopt));
+    return std::make_unique<Worker>(loop, host_, config_, *std::exchange(signer_, std::nullopt),
+                                    std::exchange(archive_key_, std::nullopt));
   }
 
  private:
   Host& host_;
   Config config_;
   std::optional<crypto::Ed25519Signer> signer_;  // until the one worker takes it
+  ArchiveKey archive_key_;                       // the same
 };
 
 Start<std::string> place_of(const service::Deployment& deployment) {
   auto place = audit::log_place(deployment.trust_domain, deployment.instance);
   if (!place) return start_failure("[deployment] trust_domain", place.error());
   return *std::move(place);
+}
+
+// Nothing where the configuration names none.
+Result<ArchiveKey> read_archive_key(const Config& config, const SecretBytes& passphrase) {
+  if (config.archive_key_path.empty()) return ArchiveKey();
+  SR_TRY(SecretBytes key,
+         crypto::read_sealed_file(config.archive_key_path, passphrase, kArchivePurpose));
+  SR_TRY(crypto::Aead aead, crypto::Aead::create(std::move(key), kArchiveKeyVersion));
+  return ArchiveKey(std::move(aead));
 }
 
 Start<std::unique_ptr<service::Service>> open(Host& host) {
@@ -197,7 +227,10 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   if (!seed) return start_failure(config.checkpoint_key_path, seed.error());
   auto signer = crypto::Ed25519Signer::from_seed(*seed);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
-  return std::make_unique<Service>(host, std::move(config), *std::move(signer));
+  auto archive_key = read_archive_key(config, passphrase);
+  if (!archive_key) return start_failure(config.archive_key_path, archive_key.error());
+  return std::make_unique<Service>(host, std::move(config), *std::move(signer),
+                                   *std::move(archive_key));
 }
 
 // The vkey is named as the operator's log of this year; its place and key are those of all logs.
@@ -209,14 +242,19 @@ std::string vkey_text(std::string_view place, const crypto::Ed25519Signer& signe
   return key.text() + "\n";
 }
 
-// Makes the key unless it is there, so an interrupted run is repeated safely.
+// Makes the file unless it is there, so an interrupted run is repeated safely.
+Result<void> make_key_file(const std::string& path, std::size_t size, const SecretBytes& passphrase,
+                           std::string_view purpose) {
+  if (::access(path.c_str(), F_OK) == 0) return {};
+  crypto::SystemRandom random;
+  SR_TRY(const SecretBytes key, crypto::random_secret(random, size));
+  return crypto::write_sealed_file(path, key, passphrase, purpose);
+}
+
 Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
                                                   const SecretBytes& passphrase) {
-  crypto::SystemRandom random;
-  if (::access(config.checkpoint_key_path.c_str(), F_OK) != 0) {
-    SR_TRY(const SecretBytes seed, crypto::random_secret(random, crypto::Ed25519Signer::kSeedSize));
-    SR_CHECK_OK(crypto::write_sealed_file(config.checkpoint_key_path, seed, passphrase, kPurpose));
-  }
+  SR_CHECK_OK(make_key_file(config.checkpoint_key_path, crypto::Ed25519Signer::kSeedSize,
+                            passphrase, kPurpose));
   SR_TRY(const SecretBytes seed,
          crypto::read_sealed_file(config.checkpoint_key_path, passphrase, kPurpose));
   return crypto::Ed25519Signer::from_seed(seed);
@@ -229,6 +267,11 @@ Start<void> init(Host& host) {
          service::read_passphrase(host.deployment.section, config.passphrase));
   const auto signer = make_checkpoint_key(config, passphrase);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
+  if (!config.archive_key_path.empty()) {
+    const auto made =
+        make_key_file(config.archive_key_path, crypto::Aead::kKeySize, passphrase, kArchivePurpose);
+    if (!made) return start_failure(config.archive_key_path, made.error());
+  }
   const std::string vkey = vkey_text(place, *signer);
   const auto written = write_file_durable(config.public_key_path, as_bytes(vkey), kReadableByAll);
   if (!written) return start_failure(config.public_key_path, written.error());

@@ -86,7 +86,8 @@ workers = 1
 [auditd]                          # the only writer of this host's audit log
 directory = "audit"
 checkpoint_key = "data/auditd/checkpoint.sealed"
-passphrase = "file:secrets/auditd.passphrase"  # opens checkpoint_key
+archive_key = "data/auditd/archive.sealed"    # seals what is older than at_hand_days
+passphrase = "file:secrets/auditd.passphrase"  # opens both keys
 public_key = "public/audit.vkey"  # for `strongroom audit verify` and witnesses
 quota_mib_per_minute = 1024       # of each writer; above it is refused for a while
 reserve_mib = 64                  # of the disk, kept for when it is full

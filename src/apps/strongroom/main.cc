@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/strongroom/audit_archives.h"
 #include "apps/strongroom/audit_command.h"
 #include "apps/strongroom/audit_export.h"
 #include "apps/strongroom/audit_proof.h"
@@ -46,6 +47,9 @@ struct Invocation {
   CheckProofOptions check;
   ExportOptions export_to;
   ReportOptions report;
+  RestoreOptions restore;
+  OpenOptions open;
+  std::string until;
   std::string exported;
   NewWitness witness;
   AuditFilter filter;
@@ -235,6 +239,38 @@ void add_report(CLI::App& audit, Invocation& in) {
   report->add_option("--plot", in.report.plot, "draw it, too: a bar per day")->type_name("FILE");
 }
 
+void add_archives(CLI::App& audit, Invocation& in) {
+  add(audit, in, "archive", "seal what has been at hand long enough, now",
+      [&in] { return archive_now(in.context); });
+  add(audit, in, "archives", "what archives there are, and until when each is locked",
+      [&in] { return list_archives(in.context); });
+  CLI::App* restore = add(audit, in, "restore", "bring archived entries back for some days",
+                          [&in] { return restore_archives(in.context, in.restore); });
+  CLI::Option* names = restore->add_option("archive", in.restore.archives, "of `archives`");
+  CLI::Option* log = restore->add_option("--log", in.restore.log, "with --index: of this entry");
+  CLI::Option* index = restore->add_option("--index", in.restore.index, "counted from 0");
+  names->type_name("ARCHIVE");
+  log->type_name("LOG")->needs(index)->excludes(names);
+  index->type_name("N")->needs(log);
+  CLI::App* hold = add(audit, in, "hold", "lock an archive longer; nothing locks it shorter",
+                       [&in] { return hold_archive(in.context, in.name, in.until); });
+  hold->add_option("archive", in.name, "of `archives`")->type_name("ARCHIVE")->required();
+  hold->add_option("--until", in.until, "UTC")->type_name("YYYY-MM-DD")->required();
+  CLI::App* dispose = add(audit, in, "dispose", "remove an archive whose lock is over",
+                          [&in] { return dispose_archive(in.context, in.name); });
+  dispose->add_option("archive", in.name, "of `archives`")->type_name("ARCHIVE")->required();
+  CLI::App* open = add(audit, in, "open-archive", "without auditd: its segment, proved",
+                       [&in] { return open_archive(in.context, in.open); });
+  open->add_option("file", in.open.file, "the archive")->type_name("FILE")->required();
+  open->add_option("--key", in.open.key, "auditd's archive_key")->type_name("FILE")->required();
+  open->add_option("--passphrase", in.open.passphrase, "that opens it; readable by you alone")
+      ->type_name("FILE")
+      ->required();
+  open->add_option("--vkey", in.open.vkey, "the log's key; the one in DIR by default")
+      ->type_name("FILE");
+  open->add_option("--out", in.open.out, "folder for the segment")->type_name("DIR")->required();
+}
+
 void add_audit(CLI::App& app, Invocation& in) {
   CLI::App* audit = app.add_subcommand("audit", "the audit log");
   audit->require_subcommand(1);
@@ -251,6 +287,7 @@ void add_audit(CLI::App& app, Invocation& in) {
   add_proofs(*audit, in);
   add_export(*audit, in);
   add_report(*audit, in);
+  add_archives(*audit, in);
 }
 
 // A command of a witness, whose folder is no deployment's.

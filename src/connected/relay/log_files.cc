@@ -83,7 +83,9 @@ Result<std::vector<std::string>> LogFiles::entries(std::span<const EntryPlace> p
     }
     const auto bytes =
         reader ? reader->entry(place.index) : Result<std::vector<std::byte>>(fail(kNotInTheTree));
-    if (!bytes && bytes.error().code() != ErrorCode::not_found) return fail(bytes.error());
+    const bool is_away = !bytes && (bytes.error().code() == ErrorCode::not_found ||
+                                    bytes.error().code() == ErrorCode::gone);
+    if (!bytes && !is_away) return fail(bytes.error());
     entries.push_back(bytes ? text_of(*bytes) : std::string());
   }
   return entries;

@@ -1,0 +1,118 @@
+"""What is old leaves the journal for archives, comes back when it is asked for, can be proved then,
+and is removed only when its lock is over. With one daemon, auditd, for which everything is old.
+"""
+import datetime
+import json
+import subprocess
+
+import pytest
+
+import tlog
+from deployment import BIN
+from running_deployment import RunningDeployment, folder
+
+
+class Archives:
+    def __init__(self, deployment):
+        self.deployment = deployment
+        self.dir = deployment.dir
+
+    def audit(self, *arguments):
+        """Exit status, what was printed (JSON as such), and the reason of a refusal."""
+        done = subprocess.run([BIN / "strongroom", "audit", *map(str, arguments), "--dir", self.dir,
+                               "--json"], capture_output=True, text=True)
+        return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+    def list(self):
+        return self.audit("archives")[1]
+
+
+@pytest.fixture(scope="module")
+def archives():
+    with folder() as path:
+        made = RunningDeployment(path / "made")
+        made.create("sqlite")
+        text = made.config.read_text()
+        made.config.write_text(text.replace("archive_key =",
+                                            "at_hand_days = 0\nkeep_days = 0\narchive_key =", 1))
+        made.start_one("auditd")
+        yield Archives(made)
+        assert made.stop_one("auditd") == 0
+
+
+@pytest.fixture(scope="module")
+def log(archives):
+    """The operator's log, once its first entries are in an archive."""
+    status, made, _ = archives.audit("archive")
+    assert (status, made) == (0, {"archived": 1})
+    return next((archives.dir / "audit/trees").iterdir()).name
+
+
+def prove(archives, log, out):
+    return archives.audit("prove", "--log", log, "--index", 0, "--out", out)
+
+
+def test_an_archived_entry_is_back_for_its_proof(archives, log, tmp_path):
+    (archive,) = archives.list()
+    assert archive["readable"] and archive["first_sequence"] == 1
+    assert not (archives.dir / "audit/journal-00000000000000000001.log").exists()
+    status, _, reason = prove(archives, log, tmp_path)
+    assert status != 0 and "archive" in reason
+
+    status, restored, _ = archives.audit("restore", "--log", log, "--index", 0)
+    assert status == 0
+    week = datetime.datetime.fromisoformat(restored["restored_until"])
+    assert week > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=6)
+    status, (proof,), _ = prove(archives, log, tmp_path)
+    assert status == 0
+    entry = open(proof["entry"], "rb").read()
+    assert json.loads(entry)["unmapped"]["event_type"] == "log.start"
+    tlog.verify_proof(open(proof["proof"], "rb").read(), entry,
+                      tlog.read_key(archives.dir / "public/audit.vkey"))
+
+
+def test_an_archive_is_opened_with_its_keys_alone(archives, log, tmp_path):
+    (archive,) = archives.list()
+    file = archives.dir / "audit/archive" / archive["name"]
+    arguments = ["--key", archives.dir / "data/auditd/archive.sealed", "--passphrase",
+                 archives.dir / "secrets/auditd.passphrase"]
+    status, opened, _ = archives.audit("open-archive", file, *arguments, "--out", tmp_path / "one")
+    assert status == 0 and opened["entries"] == archive["entries"]
+    assert b"log.start" in open(opened["file"], "rb").read()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    changed = tmp_path / "changed.archive"
+    changed.write_bytes(data)
+    status, _, reason = archives.audit("open-archive", changed, *arguments, "--out",
+                                       tmp_path / "two")
+    assert status == 1 and "damaged" in reason
+
+
+def test_a_restart_needs_no_archive(archives, log):
+    before = archives.list()
+    assert archives.deployment.stop_one("auditd") == 0
+    archives.deployment.start_one("auditd")
+    assert archives.list() == before
+
+
+def test_an_archive_is_locked_longer_but_not_shorter_and_then_stays(archives, log):
+    (archive,) = archives.list()
+    name = archive["name"]
+    assert archives.audit("hold", name, "--until", "2001-01-01")[0] == 2
+    assert archives.audit("hold", name, "--until", "2099-01-01")[0] == 0
+    status, answer, reason = archives.audit("dispose", name)
+    assert status == 1 and not answer["disposed"]
+    assert "locked until 2099-01-01" in reason
+    assert archives.audit("dispose", "journal-00000000000000000002.archive")[0] == 2
+    assert archives.list()[0]["locked_until"].startswith("2099-01-01")
+
+
+def test_an_archive_whose_lock_is_over_is_disposed_of(archives, log):
+    assert archives.audit("archive")[1] == {"archived": 1}
+    name = archives.list()[-1]["name"]
+    assert archives.audit("dispose", name)[1] == {"disposed": True}
+    assert name not in [archive["name"] for archive in archives.list()]
+    assert not (archives.dir / "audit/archive" / name).exists()
+    acts = [entry["api"]["operation"] for entry in
+            archives.deployment.audit_entries(event_type="log.archive")]
+    assert acts[-1] == "dispose"
