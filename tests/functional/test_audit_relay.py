@@ -4,10 +4,12 @@ nobody else's. Operators search all of it.
 import base64
 import datetime
 import fcntl
+import http.server
 import json
 import os
 import re
 import signal
+import socketserver
 import struct
 import subprocess
 import termios
@@ -21,7 +23,7 @@ import api
 import leak_scan
 import tlog
 from certificates import Authority, Leaf
-from deployment import BIN
+from deployment import BIN, ROOT
 from running_deployment import running, wait_until
 from tls_sink import TlsSink
 
@@ -221,6 +223,52 @@ def test_tail_goes_on_with_what_comes(shop):
         tail.wait()
 
 
+class LyingRelay(socketserver.UnixStreamServer):
+    """In audit-relay's place: shows `found`, whatever it is asked."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = as_logged({"object": "list", "data": [self.server.found], "next": None})
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+        def address_string(self):
+            return "local"
+
+    def __init__(self, path, found):
+        path.unlink(missing_ok=True)
+        super().__init__(str(path), self.Handler)
+        self.found = found
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    def close(self):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+def as_logged(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def search_of_a_liar(deployment, found):
+    """What the tool says of `found`, while audit-relay is stopped."""
+    liar = LyingRelay(deployment.run / "audit-relay.admin.sock", found)
+    try:
+        return tool(deployment, "search")
+    finally:
+        liar.close()
+
+
 def metric(deployment, name):
     text = deployment.admin("audit-relay", "GET", "/metrics")[1]
     return int(re.search(rf"^{re.escape(name)} (-?\d+)$", text, re.MULTILINE)[1])
@@ -228,8 +276,19 @@ def metric(deployment, name):
 
 def test_the_index_is_made_anew_when_it_is_gone(shop):
     deployment = shop.deployment
-    before = [found["index"] for found in shop.wait_found(1, type="token.create")]
+    shown = shop.wait_found(1, type="token.create")
+    before = [found["index"] for found in shown]
     assert deployment.stop_one("audit-relay") == 0
+    true = shown[0]
+    said = search_of_a_liar(deployment, true)
+    assert said.returncode == 0 and "against the signed log" in said.stderr, said.stderr
+    entry = dict(true["entry"], severity_id=4)
+    invented = dict(true, entry=entry, leaf_hash=base64.b64encode(
+        tlog.leaf_hash(as_logged(entry))).decode())
+    for lie in (invented, dict(true, index=true["index"] + 1), dict(true, index=10**9),
+                dict(true, owner="operator"), dict(true, owner="../operator")):
+        said = search_of_a_liar(deployment, lie)
+        assert said.returncode == 1 and said.stdout == "", said
     for path in (deployment.dir / "data/audit-relay").iterdir():
         path.unlink()
     deployment.start_one("audit-relay")
@@ -239,6 +298,7 @@ def test_the_index_is_made_anew_when_it_is_gone(shop):
     assert metric(deployment, "strongroom_audit_bytes_free") > 0
 
 
+OPERATING = ROOT / "docs/operating.md"
 SYSLOG = re.compile(rb'<(\d+)>1 (\S+) (\S+) (\S+) - (\S+) '
                     rb'\[tlog@32473 origin="([^"]+)" index="(\d+)" leaf="([^"]+)"\] (\{.*\})',
                     re.DOTALL)
@@ -339,6 +399,14 @@ def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
     wait_until(lambda: "export siem: its sink takes nothing" in
                deployment.admin("audit-relay", "GET", "/readyz")[1]["warnings"], "the warning")
     assert deployment.is_ready("audit-relay")  # nothing else waits for it
+    status = subprocess.run([BIN / "strongroom", "status", "--dir", deployment.dir],
+                            capture_output=True, text=True)
+    assert "warning: export siem: its sink takes nothing" in status.stdout
+    assert metric(deployment, 'strongroom_audit_export_failing{exporter="siem"}') == 1
+    named = set(re.findall(r"strongroom_audit_[a-z_]+", OPERATING.read_text()))
+    served = {name for daemon in ("auditd", "audit-relay") for name in re.findall(
+        r"^# TYPE (\S+)", deployment.admin(daemon, "GET", "/metrics")[1], re.MULTILINE)}
+    assert named - served == {"strongroom_audit_witness_failing"}  # no witness is set here
     sink.revive()
     wait_until(lambda: lookups(exported(sink.taken()).values(), shop.token) >= known + 1,
                "all sent again")

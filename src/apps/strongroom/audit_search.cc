@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/entry_check.h"
 #include "apps/strongroom/table.h"
-#include "audit/merkle.h"
-#include "base/encoding.h"
+#include "base/result.h"
 
 namespace strongroom::tool {
 namespace {
@@ -54,14 +54,6 @@ std::string target_of(const AuditFilter& filter) {
   return target;
 }
 
-// The text of an entry is canonical, so what was parsed is written again byte for byte.
-bool has_its_hash(const boost::json::object& found) {
-  const boost::json::value& entry = found.at("entry");
-  if (entry.is_null()) return true;
-  const std::string bytes = boost::json::serialize(entry);
-  return base64(audit::leaf_hash(as_bytes(bytes))) == member(found, "leaf_hash");
-}
-
 std::vector<std::string> row_of(const boost::json::object& found) {
   const std::string place = fmt::format("{}/{}", member(found, "owner"), member(found, "shard"));
   const std::string index = boost::json::serialize(found.at("index"));
@@ -85,11 +77,24 @@ std::vector<std::string> row_of(const boost::json::object& found) {
           resources.empty() ? "-" : resources};
 }
 
-int altered(const boost::json::object& found) {
-  return failed(kCheckFailed, fmt::format("entry {} of {}/{} is not the one that is in the log",
-                                          boost::json::serialize(found.at("index")),
-                                          member(found, "owner"), member(found, "shard")));
+// False, and `status` set, once an entry of the page is not what stands in the log.
+bool check_all(EntryCheck& check, const boost::json::array& entries, int& status) {
+  for (const boost::json::value& value : entries) {
+    const boost::json::object& found = value.as_object();
+    const Result<void> checked = check.check(found);
+    if (checked) continue;
+    const bool altered = checked.error().code() != ErrorCode::unavailable;
+    status = failed(altered ? kCheckFailed : kNotReachable,
+                    fmt::format("entry {} of {}/{}: {}", boost::json::serialize(found.at("index")),
+                                member(found, "owner"), member(found, "shard"),
+                                checked.error().what()));
+    return false;
+  }
+  return true;
 }
+
+// Beside the answer, which is for programs, too.
+void say(const EntryCheck& check) { fmt::print(stderr, "strongroom: {}\n", check.what_was_done()); }
 
 void print_lines(const Context& context, const boost::json::array& entries) {
   for (const boost::json::value& entry : entries) {
@@ -107,6 +112,7 @@ void print_lines(const Context& context, const boost::json::array& entries) {
 }  // namespace
 
 int search_audit_log(const Context& context, const AuditFilter& filter) {
+  EntryCheck check(context);
   boost::json::array all;
   std::string after;
   while (all.size() < filter.limit) {
@@ -115,14 +121,14 @@ int search_audit_log(const Context& context, const AuditFilter& filter) {
                     std::min<std::uint64_t>(filter.limit - all.size(), kPageMax), after);
     auto page = ask_admin(context, kRelay, http::Method::get, target);
     if (!page) return page.error();
-    for (boost::json::value& found : page->at("data").as_array()) {
-      if (!has_its_hash(found.as_object())) return altered(found.as_object());
-      all.push_back(std::move(found));
-    }
+    boost::json::array& entries = page->at("data").as_array();
+    if (int status = kOk; !check_all(check, entries, status)) return status;
+    for (boost::json::value& found : entries) all.push_back(std::move(found));
     const std::string next = member(*page, "next");
     if (next == "-") break;
     after = "&after=" + next;
   }
+  say(check);
   if (context.json) {
     fmt::print("{}\n", boost::json::serialize(all));
     return kOk;
@@ -136,14 +142,15 @@ int search_audit_log(const Context& context, const AuditFilter& filter) {
 }
 
 int tail_audit_log(const Context& context, std::uint64_t lines, bool follow) {
+  EntryCheck check(context);
+  bool first = true;
   std::string target = fmt::format("/v1/entries/tail?limit={}", lines);
   do {
     auto page = ask_admin(context, kRelay, http::Method::get, target);
     if (!page) return page.error();
     const boost::json::array& entries = page->at("data").as_array();
-    for (const boost::json::value& found : entries) {
-      if (!has_its_hash(found.as_object())) return altered(found.as_object());
-    }
+    if (int status = kOk; !check_all(check, entries, status)) return status;
+    if (std::exchange(first, false)) say(check);
     print_lines(context, entries);
     target = fmt::format("/v1/entries/tail?limit={}&after={}", kPageMax, member(*page, "next"));
   } while (follow);

@@ -1,5 +1,6 @@
 // audit search and audit tail: entries of the audit log by what they concern, and as they come.
-// Both ask audit-relay, whose index says where, and check each entry against its leaf hash.
+// Both ask audit-relay, whose index says where, check each entry (entry_check.h), and say on
+// standard error against what.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ struct AuditFilter {
 };
 
 // Prints the newest entries that fit, newest first: a table, or with --json an array of
-// {owner, shard, index, leaf_hash, entry}. kCheckFailed: an entry does not have its leaf hash.
+// {owner, shard, index, leaf_hash, entry}. kCheckFailed: an entry is not what stands in the log.
 int search_audit_log(const Context& context, const AuditFilter& filter);
 // Prints the last `lines` entries, oldest first, a line each; then, with `follow`, those that come,
 // until it is ended.
