@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "base/try.h"
+#include "http/route_table.h"
 
 namespace strongroom::http {
 namespace {
@@ -152,5 +153,14 @@ async::Task<Response> Router::dispatch(Request& request) {
 void Router::note(std::string_view request_id, const Response& response) {
   if (response.status >= 400 && on_refused_) on_refused_(request_id, response);
 }
+
+namespace internal {
+
+async::Task<Response> not_yet(const Request& request) {
+  co_return problem_response({ProblemType::service_unavailable, "try again", {}, 1},
+                             request.request_id());
+}
+
+}  // namespace internal
 
 }  // namespace strongroom::http

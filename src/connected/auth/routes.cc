@@ -15,6 +15,7 @@
 #include "connected/auth/api_key.h"
 #include "connected/auth/json.h"
 #include "connected/auth/requests.h"
+#include "http/route_table.h"
 
 namespace strongroom::connected::auth {
 namespace {
@@ -232,18 +233,6 @@ async::Task<Response> revoke_own_key(Parts parts, Request& request) {
   co_return answer(200, result, request);
 }
 
-using Act = async::Task<Response> (*)(Parts, Request&);
-
-async::Task<Response> not_yet(const Request& request) {
-  co_return problem(ProblemType::service_unavailable, request);
-}
-
-http::Handler handler(Parts parts, Act act) {
-  return [parts, act](Request& request) {
-    return parts.serving ? act(parts, request) : not_yet(request);
-  };
-}
-
 async::Task<bool> audit_denial(Parts parts, const Request& request) {
   const Response response = co_await deny(parts, request, std::string(to_string(request.method())),
                                           ProblemType::not_allowed);
@@ -252,43 +241,27 @@ async::Task<bool> audit_denial(Parts parts, const Request& request) {
 
 }  // namespace
 
-// The analyzer does not follow a handler, which move_only_function keeps on the heap, into add().
-// NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
 void add_service_routes(http::Router& router, Parts parts, Profile profile) {
   std::vector<std::string_view> ticket_takers{kEdge, "strongroom-cards"};
   if (profile == Profile::demo) ticket_takers.push_back("loadgen");
-  router.add({.method = Method::post,
-              .pattern = "/v1/tickets",
-              .identities = std::move(ticket_takers),
-              .handler = handler(parts, issue_ticket)});
-  const auto add_own = [&](Method method, std::string_view pattern, Act act) {
-    router.add({.method = method,
-                .pattern = pattern,
-                .identities = {kEdge},
-                .ticket = true,
-                .handler = handler(parts, act)});
-  };
-  add_own(Method::get, "/v1/api-keys", list_own_keys);
-  add_own(Method::post, "/v1/api-keys", create_own_key);
-  add_own(Method::delete_, "/v1/api-keys/{id}", revoke_own_key);
+  http::RouteTable(router, parts, {.identities = std::move(ticket_takers)})
+      .add(Method::post, "/v1/tickets", issue_ticket);
+  http::RouteTable routes(router, parts, {.identities = {kEdge}, .ticket = true});
+  routes.add(Method::get, "/v1/api-keys", list_own_keys);
+  routes.add(Method::post, "/v1/api-keys", create_own_key);
+  routes.add(Method::delete_, "/v1/api-keys/{id}", revoke_own_key);
   router.on_denied(
       [parts](const Request& request, const Problem&) { return audit_denial(parts, request); });
 }
 
 void add_operator_routes(http::Router& router, Parts parts) {
-  const auto add = [&](Method method, std::string_view pattern, Act act) {
-    router.add({.method = method,
-                .pattern = pattern,
-                .identities = {http::kLocal},
-                .handler = handler(parts, act)});
-  };
-  add(Method::post, "/v1/merchants", create_merchant);
-  add(Method::get, "/v1/merchants", list_merchants);
-  add(Method::get, "/v1/merchants/{id}", show_merchant);
-  add(Method::post, "/v1/api-keys", create_key);
-  add(Method::get, "/v1/api-keys", list_keys);
-  add(Method::post, "/v1/api-keys/{id}/revoke", revoke_key);
+  http::RouteTable routes(router, parts, {.identities = {http::kLocal}});
+  routes.add(Method::post, "/v1/merchants", create_merchant);
+  routes.add(Method::get, "/v1/merchants", list_merchants);
+  routes.add(Method::get, "/v1/merchants/{id}", show_merchant);
+  routes.add(Method::post, "/v1/api-keys", create_key);
+  routes.add(Method::get, "/v1/api-keys", list_keys);
+  routes.add(Method::post, "/v1/api-keys/{id}/revoke", revoke_key);
 }
-// NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
 
 }  // namespace strongroom::connected::auth

@@ -13,6 +13,7 @@
 #include "connected/gateway/json.h"
 #include "connected/gateway/requests.h"
 #include "crypto/hash.h"
+#include "http/route_table.h"
 #include "payments/idempotency.h"
 
 namespace strongroom::connected::gateway {
@@ -233,18 +234,6 @@ async::Task<Response> add_account(RouteParts parts, Request& request) {
   co_return http::json_response(201, to_json(*added));
 }
 
-using Act = async::Task<Response> (*)(RouteParts, Request&);
-
-async::Task<Response> not_yet(const Request& request) {
-  co_return problem(request, {ProblemType::service_unavailable, "try again", {}, 1});
-}
-
-http::Handler handler(RouteParts parts, Act act) {
-  return [parts, act](Request& request) {
-    return parts.serving ? act(parts, request) : not_yet(request);
-  };
-}
-
 async::Task<bool> audit_denial(RouteParts parts, const Request& request) {
   const Response response = co_await deny(parts, request, std::string(to_string(request.method())));
   co_return response.status != 503;
@@ -252,38 +241,24 @@ async::Task<bool> audit_denial(RouteParts parts, const Request& request) {
 
 }  // namespace
 
-// The analyzer does not follow a handler, which move_only_function keeps on the heap, into add().
-// NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
 void add_service_routes(http::Router& router, RouteParts parts) {
-  const auto add = [&](Method method, std::string_view pattern, Act act) {
-    router.add({.method = method,
-                .pattern = pattern,
-                .identities = {kEdge},
-                .ticket = true,
-                .handler = handler(parts, act)});
-  };
-  add(Method::post, "/v1/payments", create_payment);
-  add(Method::get, "/v1/payments", list_payments);
-  add(Method::get, "/v1/payments/{id}", show_payment);
-  add(Method::post, "/v1/payments/{id}/capture", capture);
-  add(Method::post, "/v1/payments/{id}/void", void_payment);
-  add(Method::post, "/v1/payments/{id}/refunds", refund);
-  add(Method::get, "/v1/payments/{id}/refunds/{refund}", show_refund);
-  add(Method::get, "/v1/connector-accounts", list_own_accounts);
+  http::RouteTable routes(router, parts, {.identities = {kEdge}, .ticket = true});
+  routes.add(Method::post, "/v1/payments", create_payment);
+  routes.add(Method::get, "/v1/payments", list_payments);
+  routes.add(Method::get, "/v1/payments/{id}", show_payment);
+  routes.add(Method::post, "/v1/payments/{id}/capture", capture);
+  routes.add(Method::post, "/v1/payments/{id}/void", void_payment);
+  routes.add(Method::post, "/v1/payments/{id}/refunds", refund);
+  routes.add(Method::get, "/v1/payments/{id}/refunds/{refund}", show_refund);
+  routes.add(Method::get, "/v1/connector-accounts", list_own_accounts);
   router.on_denied(
       [parts](const Request& request, const Problem&) { return audit_denial(parts, request); });
 }
 
 void add_operator_routes(http::Router& router, RouteParts parts) {
-  const auto add = [&](Method method, std::string_view pattern, Act act) {
-    router.add({.method = method,
-                .pattern = pattern,
-                .identities = {http::kLocal},
-                .handler = handler(parts, act)});
-  };
-  add(Method::post, "/v1/connector-accounts", add_account);
-  add(Method::get, "/v1/connector-accounts", list_accounts);
+  http::RouteTable routes(router, parts, {.identities = {http::kLocal}});
+  routes.add(Method::post, "/v1/connector-accounts", add_account);
+  routes.add(Method::get, "/v1/connector-accounts", list_accounts);
 }
-// NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
 
 }  // namespace strongroom::connected::gateway
