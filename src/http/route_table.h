@@ -22,8 +22,8 @@ struct Callers {
   bool ticket = false;
 };
 
-// `Parts` is cheap to copy, and what it refers to outlives the router. Its member `serving` is false
-// until the daemon's start is recorded: requests are answered 503 till then.
+// `Parts` is cheap to copy, and what it refers to outlives the router. While its member `serving`
+// is false, until the daemon's start is recorded, requests are answered 503.
 template <class Parts>
 class RouteTable {
  public:

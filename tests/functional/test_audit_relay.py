@@ -391,8 +391,8 @@ def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
     wait_until(lambda: lookups(exported(sink.taken()).values(), shop.token) >= known, "all sent")
     for name, one in stuck.items():
         wait_until(one.holds_up, f"{name} hangs")
-        lag = metric(deployment, f'strongroom_audit_export_lag_entries{{exporter="{name}"}}')
-        assert lag > 0
+        lag = f'strongroom_audit_export_lag_entries{{exporter="{name}"}}'
+        wait_until(lambda lag=lag: metric(deployment, lag) > 0, f"the lag of {name}")
     assert shop.get(f"{shop.log}/proof/0")[0] == 200  # nobody else waits for them
     sink.die()
     shop.checked.get(f"/v1/tokens/{shop.token}")
@@ -402,7 +402,8 @@ def test_copies_can_be_checked_and_a_dead_sink_loses_nothing(shop, exporting):
     status = subprocess.run([BIN / "strongroom", "status", "--dir", deployment.dir],
                             capture_output=True, text=True)
     assert "warning: export siem: its sink takes nothing" in status.stdout
-    assert metric(deployment, 'strongroom_audit_export_failing{exporter="siem"}') == 1
+    failing = 'strongroom_audit_export_failing{exporter="siem"}'
+    wait_until(lambda: metric(deployment, failing) == 1, "the alarm")
     named = set(re.findall(r"strongroom_audit_[a-z_]+", OPERATING.read_text()))
     served = {name for daemon in ("auditd", "audit-relay") for name in re.findall(
         r"^# TYPE (\S+)", deployment.admin(daemon, "GET", "/metrics")[1], re.MULTILINE)}

@@ -84,10 +84,10 @@ bool check_all(EntryCheck& check, const boost::json::array& entries, int& status
     const Result<void> checked = check.check(found);
     if (checked) continue;
     const bool altered = checked.error().code() != ErrorCode::unavailable;
-    status = failed(altered ? kCheckFailed : kNotReachable,
-                    fmt::format("entry {} of {}/{}: {}", boost::json::serialize(found.at("index")),
-                                member(found, "owner"), member(found, "shard"),
-                                checked.error().what()));
+    status =
+        failed(altered ? kCheckFailed : kNotReachable,
+               fmt::format("entry {} of {}/{}: {}", boost::json::serialize(found.at("index")),
+                           member(found, "owner"), member(found, "shard"), checked.error().what()));
     return false;
   }
   return true;
