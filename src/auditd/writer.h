@@ -26,7 +26,7 @@
 namespace strongroom::auditd {
 
 // Of one fdatasync; a single append may have more bytes.
-inline constexpr std::size_t kGroupEntriesMax = 256;
+inline constexpr std::size_t kGroupEntriesMax = 1024;
 inline constexpr std::size_t kGroupBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kWaitingEntriesMax = 16'384;  // of an instance; more: unavailable
 // A disk that takes longer than this for one group hangs.
