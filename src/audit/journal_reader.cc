@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/try.h"
@@ -19,6 +20,15 @@ constexpr std::size_t kDigits = 20;
 
 std::string segment_name(std::uint64_t first_sequence) {
   return fmt::format("{}{:020}{}", kPrefix, first_sequence, kSuffix);
+}
+
+std::optional<std::uint64_t> sequence_of_segment(std::string_view name) {
+  if (name.size() != kPrefix.size() + kDigits + kSuffix.size()) return std::nullopt;
+  const char* const digits = name.data() + kPrefix.size();
+  std::uint64_t sequence = 0;
+  const auto [end, error] = std::from_chars(digits, digits + kDigits, sequence);
+  if (error != std::errc{} || name != segment_name(sequence)) return std::nullopt;
+  return sequence;
 }
 
 Result<std::vector<std::string>> list_segments(Files& files, const std::string& directory) {
@@ -53,6 +63,13 @@ Result<void> JournalReader::start_at_segment(std::uint64_t first_sequence) {
   place_.sequence = first_sequence;
   next_segment_ = static_cast<std::size_t>(found - segments_.begin());
   return {};
+}
+
+Result<void> JournalReader::start_at_oldest() {
+  if (segments_.empty()) return {};
+  const auto oldest = sequence_of_segment(segments_.front());
+  if (!oldest) return fail({ErrorCode::corrupt, "journal has a segment without a sequence"});
+  return start_at_segment(*oldest);
 }
 
 Result<void> JournalReader::start_behind(const FramePlace& place, std::uint64_t sequence,

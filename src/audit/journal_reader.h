@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audit/files.h"
@@ -17,6 +18,8 @@ namespace strongroom::audit {
 
 // journal-00000000000000000001.log
 [[nodiscard]] std::string segment_name(std::uint64_t first_sequence);
+// The first sequence in such a name; nullopt for any other.
+[[nodiscard]] std::optional<std::uint64_t> sequence_of_segment(std::string_view name);
 // The segments in `directory`, ascending; other files there are none of the journal's.
 [[nodiscard]] Result<std::vector<std::string>> list_segments(Files& files,
                                                              const std::string& directory);
@@ -36,6 +39,9 @@ class JournalReader {
   // Begins with the segment of this first sequence. REQUIRES: nothing was read yet. corrupt: the
   // journal does not have it.
   [[nodiscard]] Result<void> start_at_segment(std::uint64_t first_sequence);
+  // Begins with the oldest segment that is there: the ones before may be in archives. REQUIRES:
+  // nothing was read yet. corrupt.
+  [[nodiscard]] Result<void> start_at_oldest();
   // Goes on behind the entry that was read at `place` before, whose leaf hash is `leaf`. REQUIRES:
   // nothing was read yet. corrupt: the journal does not have it there; unavailable.
   [[nodiscard]] Result<void> start_behind(const FramePlace& place, std::uint64_t sequence,

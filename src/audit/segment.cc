@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "audit/entry_view.h"
 #include "audit/frame.h"
@@ -59,12 +58,10 @@ Result<std::vector<ClosedSegment>> closed_segments(Files& files, const std::stri
   closed.reserve(names.size());
   std::uint64_t before = 0;
   for (const std::string& name : names) {
-    const std::string_view digits = std::string_view(name).substr(name.find('-') + 1, 20);
-    std::uint64_t first = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), first);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return fail(kDamaged);
-    if (before != 0) closed.push_back({.first_sequence = before, .last_sequence = first - 1});
-    before = first;
+    const auto first = sequence_of_segment(name);
+    if (!first) return fail(kDamaged);
+    if (before != 0) closed.push_back({.first_sequence = before, .last_sequence = *first - 1});
+    before = *first;
   }
   return closed;
 }

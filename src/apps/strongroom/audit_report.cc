@@ -36,6 +36,7 @@ std::string today() { return rfc3339(SystemClock().now_us()).substr(0, kDayBytes
 Result<Touches> count_touches(const std::string& directory, const TouchFilter& filter) {
   audit::PosixFiles files;
   SR_TRY(auto reader, audit::JournalReader::open(files, directory));
+  SR_CHECK_OK(reader.start_at_oldest());
   Touches touches(filter);
   ProgressBar bar("read");
   for (std::uint64_t entries = 0;; ++entries) {
