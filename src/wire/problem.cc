@@ -32,6 +32,7 @@ constexpr auto kKinds = std::to_array<ProblemKind>({
     {token_deleted, "token-deleted", 410, "The token was deleted."},
     {token_expired, "token-expired", 410, "The token has expired."},
     {token_used_up, "token-used-up", 410, "The token has been used as often as it may."},
+    {entry_archived, "entry-archived", 410, "The audit entry is in an archive."},
     {length_required, "length-required", 411, "The request needs a Content-Length."},
     {too_large, "too-large", 413, "The body is too large."},
     {unsupported_media_type, "unsupported-media-type", 415, "The body's media type is not taken."},

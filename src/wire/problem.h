@@ -28,6 +28,7 @@ enum class ProblemType : std::uint8_t {
   token_deleted,
   token_expired,
   token_used_up,
+  entry_archived,
   length_required,
   too_large,
   unsupported_media_type,

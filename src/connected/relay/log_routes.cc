@@ -29,6 +29,8 @@ constexpr std::uint64_t kProofAheadMax = 4'096;
 constexpr Problem kNoSuchLog{ProblemType::not_found, "no such log"};
 constexpr Problem kNotInTheLog{ProblemType::not_found,
                                "not in the tree of the log's newest checkpoint"};
+constexpr Problem kArchived{ProblemType::entry_archived,
+                            "an operator brings it back with strongroom audit restore"};
 
 // Runs `read`, which waits for the disk, and makes a response of its text.
 template <class Read>
@@ -36,8 +38,10 @@ async::Task<Response> read_text(RouteParts parts, const Request& request, std::s
                                 Read read) {
   Result<std::string> text = co_await parts.pool.run(parts.loop, std::move(read));
   if (text) co_return Response{.content_type = type, .headers = {}, .body = *std::move(text)};
-  const bool absent = text.error().code() == ErrorCode::not_found;
-  co_return problem(request, absent ? kNotInTheLog : wire::problem_of(text.error()));
+  Problem why = wire::problem_of(text.error());
+  if (text.error().code() == ErrorCode::not_found) why = kNotInTheLog;
+  if (text.error().code() == ErrorCode::gone) why = kArchived;
+  co_return problem(request, why);
 }
 
 Reading reading_of(const std::string& log, std::string_view operation, std::string what) {
