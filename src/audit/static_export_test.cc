@@ -158,7 +158,7 @@ TEST_F(StaticExportTest, NamesALogOfAnotherHistory) {
 
 // The next year's begins with what the one before had come to, and a break says the same.
 TEST_F(StaticExportTest, HoldsTheOperatorsLogsAgainstEachOther) {
-  const std::string next = "operator/2026.20261122T150000Z";
+  const std::string next = "operator/2026b20261122T150000Z";
   write_log(next, {told("operator/2026", {"b"}, EventType::log_break)});
   EXPECT_FALSE(verify().bad);
   write_log(next, {told("operator/2026", {"c"}, EventType::log_break)});

@@ -70,10 +70,12 @@ std::vector<TreeFiles::Piece> TreeFiles::pieces(const std::string& log_name,
     if (bytes.empty()) continue;
     pieces.push_back({level_path(directory_, log_name, level),
                       hashes_at(level, growth.old_size) * sizeof(Hash),
-                      {bytes.begin(), bytes.end()}});
+                      {bytes.begin(), bytes.end()},
+                      sizeof(Hash),
+                      std::uint64_t{1} << (kTileHeight * level)});
   }
   pieces.push_back({places_path(directory_, log_name), growth.old_size * kPlaceBytes,
-                    encode_places(growth.places)});
+                    encode_places(growth.places), kPlaceBytes});
   return pieces;
 }
 
@@ -98,6 +100,34 @@ Result<bool> TreeFiles::repair(const std::string& log_name, const LogGrowth& gro
     SR_CHECK_OK(file->write(piece.offset_bytes, piece.bytes));
   }
   return differed;
+}
+
+Result<std::optional<TreeDifference>> TreeFiles::compare(const std::string& log_name,
+                                                         const LogGrowth& growth) const {
+  std::optional<TreeDifference> absent;
+  for (const Piece& piece : pieces(log_name, growth)) {
+    std::vector<std::byte> held(piece.bytes.size());
+    const auto file = files_->open(piece.path, OpenMode::read);
+    if (!file && file.error().code() != ErrorCode::not_found) return std::unexpected(file.error());
+    std::size_t got = 0;
+    if (file) {
+      SR_TRY(got, (*file)->read(piece.offset_bytes, held));
+    }
+    held.resize(got);
+    const auto at =
+        static_cast<std::size_t>(std::ranges::mismatch(held, piece.bytes).in1 - held.begin());
+    if (at == piece.bytes.size() || (at == got && absent)) continue;
+    const std::uint64_t offset = piece.offset_bytes + at;
+    const std::uint64_t first = offset / piece.item_bytes * piece.item_entries;
+    TreeDifference difference{.file = piece.path.substr(directory_.size() + 1),
+                              .offset_bytes = offset,
+                              .first_entry = first,
+                              .last_entry = first + piece.item_entries - 1,
+                              .absent = at == got};
+    if (!difference.absent) return difference;
+    absent = std::move(difference);
+  }
+  return absent;
 }
 
 // A log's folder is made with its first file.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,15 @@ inline constexpr unsigned kTreeLevels = 8;
 // REQUIRES: a multiple of kPlaceBytes.
 [[nodiscard]] std::vector<FramePlace> decode_places(std::span<const std::byte> bytes);
 
+// The first place where the files of a tree are not what its log has gained.
+struct TreeDifference {
+  std::string file;                // within DIR/audit
+  std::uint64_t offset_bytes = 0;  // of the byte
+  std::uint64_t first_entry = 0;   // of those that the hash or the place there is of
+  std::uint64_t last_entry = 0;
+  bool absent = false;  // the file ends there, and none of the others differs in what it has
+};
+
 // TreeFiles is the one writer's side. One thread. Nothing is synced: what a crash takes is written
 // again, for the journal is read again from a place where all was durable.
 class TreeFiles {
@@ -48,6 +58,9 @@ class TreeFiles {
   // The same where the files may be whole already: true when they held something else there. What
   // they show may not be what the disk holds (a sync has failed before), so all is written again.
   [[nodiscard]] Result<bool> repair(const std::string& log_name, const LogGrowth& growth);
+  // Where the files hold something else, or nothing; they may hold more. unavailable.
+  [[nodiscard]] Result<std::optional<TreeDifference>> compare(const std::string& log_name,
+                                                              const LogGrowth& growth) const;
   // Whether the files are as long as a tree of `size` entries, or longer.
   [[nodiscard]] Result<bool> hold(const std::string& log_name, std::uint64_t size);
   // Cuts off what lies behind a tree of `size` entries, which is what another history has left.
@@ -59,6 +72,8 @@ class TreeFiles {
     std::string path;
     std::uint64_t offset_bytes = 0;
     std::vector<std::byte> bytes;
+    std::size_t item_bytes = 0;      // of a hash or a place
+    std::uint64_t item_entries = 1;  // that each is of
   };
   std::vector<Piece> pieces(const std::string& log_name, const LogGrowth& growth) const;
   Result<std::unique_ptr<File>> open(const std::string& log_name, const std::string& path);

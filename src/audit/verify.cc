@@ -1,224 +1,230 @@
-// verify_audit: one pass over the journal, beside which each log's checkpoints are read as its tree
-// reaches their sizes.
+// verify_audit: one pass over the journal, whose entries are handed to their logs' LogCheck.
 #include "audit/verify.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
-#include <thread>
 #include <unordered_map>
 
 #include "audit/checkpoint_files.h"
 #include "audit/entry_names.h"
 #include "audit/entry_view.h"
-#include "audit/journal_reader.h"
+#include "audit/hashed_frames.h"
+#include "audit/log_check.h"
 #include "audit/logs.h"
+#include "audit/side_files.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
 namespace strongroom::audit {
 namespace {
 
-constexpr std::uint64_t kProgressEntries = 8'192;
-// A bad frame may be one that a running auditd is about to complete, or has completed and gone on
-// from while it was read. What stays bad is.
-constexpr int kRetries = 3;
-constexpr std::chrono::milliseconds kRetryPause{10};
+// Entries whose hashes wait to be compared with the trees' files: some 30 MB.
+constexpr std::uint64_t kUncomparedMax = 500'000;
 
-// A checkpoint that the tree has yet to reach.
-struct Pending {
-  Checkpoint checkpoint;
-  std::string file;
-  std::uint64_t offset_bytes = 0;
-};
-
-// One log while it is derived again.
-struct LogState {
-  MerkleTree tree;
-  std::optional<NoteVerifier> verifier;
-  std::optional<CheckpointReader> reader;
-  std::optional<Pending> next;  // of the checkpoint file
-  std::optional<Checkpoint> last_signed;
-  std::uint64_t good_size = 0;  // of the last checkpoint that fitted
-  JournalPlace suspect;         // the first entry behind it
-  std::int64_t suspect_ms = 0;  // its time
-  bool has_suspect = false;
+struct Keys {
+  NoteKey key;
+  std::string place;
+  std::vector<CosignatureVerifier> witnesses;
 };
 
 class Verification {
  public:
-  Verification(Files& files, std::string directory, NoteKey key, std::string place,
-               std::int64_t now_us)
+  Verification(Files& files, std::string directory, Keys keys, std::int64_t now_us)
       : files_(files),
         directory_(std::move(directory)),
-        key_(std::move(key)),
-        place_(std::move(place)),
+        keys_(std::move(keys)),
         signed_before_ms_((now_us - kUnsignedAgeMaxUs) / 1000) {}
 
   Result<VerifyReport> run(const VerifyCallback& progress) {
-    SR_TRY(JournalReader reader, JournalReader::open(files_, directory_));
     SR_CHECK_OK(open_logs());
-    while (!report_.bad) {
-      SR_TRY(const auto frame, next(reader));
-      if (!frame) break;
-      SR_CHECK_OK(take(*frame, reader));
-      if (progress && report_.entries % kProgressEntries == 0) report(progress, reader);
-    }
-    if (!report_.bad) check_ends();
-    if (!report_.bad) check_signed();
-    count(reader);
-    if (progress) report(progress, reader);
+    if (!report_.bad) SR_CHECK_OK(read_journal(progress));
+    if (!report_.bad) SR_CHECK_OK(finish_logs());
+    if (!report_.bad) SR_CHECK_OK(check_record());
+    if (!report_.bad) SR_CHECK_OK(check_side_files());
+    count();
     return std::move(report_);
   }
 
  private:
-  Result<std::optional<FrameView>> next(JournalReader& reader) {
-    for (int attempt = 0;; ++attempt) {
-      auto frame = reader.next();
-      if (frame || frame.error().code() != ErrorCode::corrupt) return frame;
-      if (attempt < kRetries) {
-        std::this_thread::sleep_for(kRetryPause);
-        continue;
-      }
-      const JournalPlace& at = reader.place();
-      report_.bad = BadPlace{.what = frame.error().what(),
-                             .file = at.file,
-                             .offset_bytes = at.offset_bytes,
-                             .sequence = at.sequence,
-                             .torn = reader.torn()};
-      return std::nullopt;
-    }
-  }
-
   // Every log that was ever signed for is known before the journal is read.
   Result<void> open_logs() {
-    const auto recorded = read_last_signed(files_, directory_);
-    if (!recorded && recorded.error().code() == ErrorCode::corrupt) {
-      report_.bad = BadPlace{.what = recorded.error().what(), .file = std::string(kLastSignedName)};
-      return {};
-    }
-    if (!recorded) return std::unexpected(recorded.error());
-    for (const Checkpoint& checkpoint : *recorded) {
-      const auto name = name_of_origin(place_, checkpoint.origin);
+    SR_TRY(const auto recorded, read_record());
+    for (const Checkpoint& checkpoint : recorded) {
+      const auto name = name_of_origin(keys_.place, checkpoint.origin);
       if (!name) {
         report_.bad = BadPlace{.what = "checkpoint of another place than the key's",
                                .file = std::string(kLastSignedName)};
         return {};
       }
-      SR_TRY(LogState * log, log_named(*name));
-      log->last_signed = checkpoint;
+      SR_TRY(LogCheck * log, log_named(*name));
+      log->expect(checkpoint);
     }
     SR_TRY(const auto names, list_checkpoint_logs(files_, directory_));
     for (const std::string& name : names) SR_CHECK_OK(log_named(name));
+    // Read before the journal, which thus holds what they are of.
+    SR_TRY(cosigned_, read_cosigned(files_, directory_));
     return {};
   }
 
-  Result<LogState*> log_named(std::string_view name) {
+  // What was signed last; bad when that is damaged.
+  Result<std::vector<Checkpoint>> read_record() {
+    auto recorded = read_last_signed(files_, directory_);
+    if (recorded || recorded.error().code() != ErrorCode::corrupt) return recorded;
+    report_.bad = BadPlace{.what = recorded.error().what(), .file = std::string(kLastSignedName)};
+    return std::vector<Checkpoint>();
+  }
+
+  Result<LogCheck*> log_named(const std::string& name) {
     if (const auto found = logs_.find(name); found != logs_.end()) return &found->second;
-    LogState& log = logs_.emplace(std::string(name), LogState{}).first->second;
-    NoteKey key = key_;
-    key.name = log_origin(place_, name);
-    SR_TRY(log.verifier, NoteVerifier::create(std::move(key)));
-    auto reader = CheckpointReader::open(files_, checkpoint_path(directory_, name));
-    if (!reader && reader.error().code() != ErrorCode::not_found) {
-      return std::unexpected(reader.error());
-    }
-    if (reader) log.reader.emplace(*std::move(reader));
-    SR_CHECK_OK(read_checkpoint(log, name));
-    return &log;
+    NoteKey key = keys_.key;
+    key.name = log_origin(keys_.place, name);
+    SR_TRY(LogCheck log, LogCheck::open(files_, directory_, name, std::move(key)));
+    LogCheck* const placed = &logs_.emplace(name, std::move(log)).first->second;
+    blame(*placed);
+    return placed;
   }
 
-  // Reads the log's next checkpoint; bad when it is not signed by the key or not ascending.
-  Result<void> read_checkpoint(LogState& log, std::string_view name) {
-    log.next.reset();
-    if (!log.reader) return {};
-    SR_TRY(const auto note, log.reader->next());
-    if (!note) return {};
-    auto checkpoint = open_checkpoint(*note, *log.verifier);
-    const std::string file = checkpoint_path({}, name).substr(1);
-    if (!checkpoint || checkpoint->size < log.tree.size()) {
-      report_.bad = BadPlace{.what = checkpoint ? std::string_view("checkpoints are not in order")
-                                                : checkpoint.error().what(),
-                             .file = file,
-                             .offset_bytes = log.reader->offset_bytes(),
-                             .log = std::string(name)};
-      return {};
+  // What a log has found is what the report says.
+  void blame(const LogCheck& log) {
+    if (!report_.bad) report_.bad = log.bad();
+  }
+
+  Result<void> read_journal(const VerifyCallback& progress) {
+    SR_TRY(const auto frames, HashedFrames::open(files_, directory_));
+    SR_CHECK_OK(take_unread(frames->first_sequence()));
+    for (bool more = true; more && !report_.bad;) {
+      SR_TRY(const FrameBatch batch, frames->next());
+      more = !batch.at_end;
+      for (const HashedFrame& frame : batch.frames) {
+        SR_CHECK_OK(take(frame));
+        if (report_.bad) break;
+      }
+      if (!report_.bad && batch.damaged) report_.bad = damaged(*batch.damaged, batch.torn);
+      report_.segments = batch.segments;
+      if (progress) progress({batch.bytes_read, batch.bytes_total, report_.entries});
     }
-    log.next = Pending{*std::move(checkpoint), file, log.reader->offset_bytes()};
     return {};
   }
 
-  Result<void> take(const FrameView& frame, const JournalReader& reader) {
-    const auto view = read_entry(as_text(frame.entry));
+  static BadPlace damaged(const JournalPlace& at, bool torn) {
+    return {.what = "journal holds a damaged frame",
+            .file = at.file,
+            .offset_bytes = at.offset_bytes,
+            .sequence = at.sequence,
+            .torn = torn};
+  }
+
+  // What the segments held that are gone, as the trees have it: each entry is in one log.
+  Result<void> take_unread(std::uint64_t first_sequence) {
+    if (first_sequence <= 1) return {};
+    SR_TRY(const auto names, list_logs(files_, directory_));
+    std::string broken_at;
+    for (const std::string& name : names) {
+      SR_TRY(LogCheck * log, log_named(name));
+      SR_TRY(const std::uint64_t count, log->entries_before(first_sequence));
+      SR_CHECK_OK(log->append_unread(count));
+      blame(*log);
+      if (report_.bad) return {};
+      report_.unread_entries += count;
+      // Of operator-2026b20261122T150000Z what is behind the b.
+      constexpr std::size_t kPlainBytes = kOperator.size() + 5;
+      if (count > 0 && is_operators(name) && name.size() > kPlainBytes) {
+        broken_at = std::max(broken_at, name.substr(kPlainBytes + 1));
+      }
+    }
+    names_ = LogNames(std::move(broken_at));
+    if (report_.unread_entries != first_sequence - 1) {
+      report_.bad = BadPlace{.what = "segments are gone, and the trees tell of other entries",
+                             .file = std::string(kTreeFolder),
+                             .sequence = report_.unread_entries + 1};
+    }
+    return {};
+  }
+
+  Result<void> take(const HashedFrame& frame) {
+    const auto view = read_entry(frame.entry);
     if (!view) {
-      const JournalPlace at = place_of(frame, reader);
-      report_.bad = BadPlace{.what = view.error().what(),
-                             .file = at.file,
-                             .offset_bytes = at.offset_bytes,
-                             .sequence = at.sequence};
+      report_.bad = bad_entry(frame, view.error().what());
       return {};
     }
     ++report_.entries;
     note_intent(*view, frame.sequence);
-    name_ = names_.of(*view);
+    const std::string& name = names_.of(*view);
     if (!agrees_with_its_tree(*view)) {
-      const JournalPlace at = place_of(frame, reader);
-      report_.bad = BadPlace{.what = "a recorded checkpoint differs from its log",
-                             .file = at.file,
-                             .offset_bytes = at.offset_bytes,
-                             .sequence = at.sequence,
-                             .log = name_};
+      report_.bad = bad_entry(frame, "a recorded checkpoint differs from its log");
+      report_.bad->log = name;
       return {};
     }
-    names_.took(*view);
-    SR_TRY(LogState * log, log_named(name_));
-    if (!log->has_suspect) {
-      log->suspect = place_of(frame, reader);
-      log->suspect_ms = view->time_ms;
-      log->has_suspect = true;
+    if (log_ == nullptr || log_->name() != name) {
+      SR_TRY(log_, log_named(name));
     }
-    log->tree.append(leaf_hash_of_input(frame.leaf_input));
-    return check_root(*log);
+    names_.took(*view);
+    SR_CHECK_OK(log_->append(frame.leaf, {frame.place, frame.sequence, view->time_ms}));
+    blame(*log_);
+    return ++uncompared_ < kUncomparedMax ? Result<void>{} : compare_files();
+  }
+
+  // Nothing is kept until then.
+  Result<void> compare_files() {
+    uncompared_ = 0;
+    for (auto& [name, log] : logs_) {
+      SR_CHECK_OK(log.compare_files());
+      blame(log);
+    }
+    return {};
+  }
+
+  static BadPlace bad_entry(const HashedFrame& frame, std::string_view what) {
+    return {.what = what,
+            .file = segment_name(frame.place.segment_first_sequence),
+            .offset_bytes = frame.place.offset_bytes,
+            .sequence = frame.sequence};
   }
 
   // Whether an entry that says what a log had come to when it was written tells the truth.
   bool agrees_with_its_tree(const EntryView& view) const {
     if (!auditd_alone_writes(view.event_type)) return true;
-    const auto name = name_of_origin(place_, view.resources[0]);
+    const auto name = name_of_origin(keys_.place, view.resources[0]);
     const auto log = name ? logs_.find(*name) : logs_.end();
-    return log != logs_.end() && view.tree_size == log->second.tree.size() &&
-           view.tree_root == log->second.tree.root();
+    return log != logs_.end() && view.tree_size == log->second.tree().size() &&
+           view.tree_root == log->second.tree().root();
   }
 
-  // Where the frame that next() just gave begins.
-  static JournalPlace place_of(const FrameView& frame, const JournalReader& reader) {
-    return {reader.place().file, reader.place().offset_bytes - frame.size_bytes, frame.sequence};
-  }
-
-  Result<void> check_root(LogState& log) {
-    const std::uint64_t size = log.tree.size();
-    if (log.last_signed && log.last_signed->size == size) {
-      if (log.last_signed->root != log.tree.root()) return differs(log, size);
-      log.last_signed.reset();
+  Result<void> finish_logs() {
+    if (report_.entries + report_.unread_entries == 0) {
+      report_.bad = BadPlace{.what = "journal holds no entry, and auditd begins it with one"};
     }
-    while (!report_.bad && log.next && log.next->checkpoint.size == size) {
-      if (log.next->checkpoint.root != log.tree.root()) return differs(log, size);
-      ++report_.checkpoints;
-      log.good_size = size;
-      log.has_suspect = false;
-      SR_CHECK_OK(read_checkpoint(log, name_));
+    for (auto& [name, log] : logs_) {
+      SR_CHECK_OK(log.finish(signed_before_ms_));
+      blame(log);
     }
     return {};
   }
 
-  Result<void> differs(const LogState& log, std::uint64_t size) {
-    report_.bad = BadPlace{.what = "entries differ from those that were signed for",
-                           .file = log.suspect.file,
-                           .offset_bytes = log.suspect.offset_bytes,
-                           .sequence = log.suspect.sequence,
-                           .log = name_,
-                           .index_begin = log.good_size,
-                           .index_end = size};
+  // A running auditd replaces the record before it signs: it is never older than a checkpoint.
+  Result<void> check_record() {
+    SR_TRY(const auto recorded, read_record());
+    std::map<std::string, std::uint64_t, std::less<>> sizes;
+    for (const Checkpoint& checkpoint : recorded) sizes[checkpoint.origin] = checkpoint.size;
+    for (const auto& [name, log] : logs_) {
+      if (report_.bad || log.good_size() <= sizes[log.verifier().key().name]) continue;
+      report_.bad = BadPlace{.what = "a log's last signed checkpoint is not recorded",
+                             .file = std::string(kLastSignedName),
+                             .log = name};
+    }
+    return {};
+  }
+
+  Result<void> check_side_files() {
+    for (const CosignedNote& note : cosigned_) {
+      SR_TRY(const LogCheck* log, log_named(note.log));
+      if (report_.bad) return {};
+      SR_TRY(report_.bad, check_cosigned(files_, directory_, note, log->verifier(), keys_.witnesses,
+                                         log->tree().size()));
+    }
+    if (!report_.bad) {
+      SR_TRY(report_.bad, check_snapshot(files_, directory_));
+    }
     return {};
   }
 
@@ -233,44 +239,12 @@ class Verification {
     }
   }
 
-  // After the journal's end: what was signed for and never came is gone.
-  void check_ends() {
-    for (const auto& [name, log] : logs_) {
-      const bool missing = log.next.has_value() || log.last_signed.has_value();
-      if (missing && !report_.bad) {
-        report_.bad =
-            BadPlace{.what = "journal is older than its last signed checkpoint",
-                     .file = log.next ? log.next->file : std::string(kLastSignedName),
-                     .offset_bytes = log.next ? log.next->offset_bytes : 0,
-                     .log = name,
-                     .index_begin = log.tree.size(),
-                     .index_end = log.next ? log.next->checkpoint.size : log.last_signed->size};
-      }
-    }
-  }
-
-  // An entry that nobody signed for proves nothing.
-  void check_signed() {
-    if (report_.entries == 0) {
-      report_.bad = BadPlace{.what = "journal holds no entry, and auditd begins it with one"};
-    }
-    for (const auto& [name, log] : logs_) {
-      if (report_.bad || !log.has_suspect || log.suspect_ms >= signed_before_ms_) continue;
-      report_.bad = BadPlace{.what = "entries of more than five minutes ago are not signed for",
-                             .file = log.suspect.file,
-                             .offset_bytes = log.suspect.offset_bytes,
-                             .sequence = log.suspect.sequence,
-                             .log = name,
-                             .index_begin = log.good_size,
-                             .index_end = log.tree.size()};
-    }
-  }
-
-  void count(const JournalReader& reader) {
-    report_.segments = reader.segments_opened();
+  void count() {
     report_.logs = logs_.size();
-    for (const auto& [name, log] : logs_)
-      report_.unsigned_entries += log.tree.size() - log.good_size;
+    for (const auto& [name, log] : logs_) {
+      report_.checkpoints += log.checkpoints();
+      report_.unsigned_entries += log.tree().size() - log.good_size();
+    }
     for (const auto& [instance, intents] : open_) {
       report_.open_intent_count += intents.size();
       for (const auto& [operation, where] : intents) {
@@ -283,10 +257,6 @@ class Verification {
     }
   }
 
-  void report(const VerifyCallback& progress, const JournalReader& reader) const {
-    progress({reader.bytes_read(), reader.bytes_total(), report_.entries});
-  }
-
   struct OperationHash {
     std::size_t operator()(const OperationId& id) const noexcept {
       return static_cast<std::size_t>(read_u64be(std::span(id.bytes).subspan(8)));
@@ -296,23 +266,31 @@ class Verification {
 
   Files& files_;
   std::string directory_;
-  NoteKey key_;
-  std::string place_;
+  Keys keys_;
   const std::int64_t signed_before_ms_;
-  std::unordered_map<std::string, LogState, Logs::TextHash, std::equal_to<>> logs_;
+  std::unordered_map<std::string, LogCheck, Logs::TextHash, std::equal_to<>> logs_;
   std::map<std::string, Open, std::less<>> open_;  // by instance
+  std::vector<CosignedNote> cosigned_;
   LogNames names_;
-  std::string name_;  // of the log that the current entry belongs to
+  LogCheck* log_ = nullptr;  // of the last entry
+  std::uint64_t uncompared_ = 0;
   VerifyReport report_;
 };
 
 }  // namespace
 
 Result<VerifyReport> verify_audit(Files& files, const std::string& directory, std::string_view vkey,
-                                  std::int64_t now_us, const VerifyCallback& progress) {
-  SR_TRY(NoteKey key, NoteKey::parse(vkey));
-  SR_TRY(std::string place, place_of_origin(key.name));
-  return Verification(files, directory, std::move(key), std::move(place), now_us).run(progress);
+                                  std::int64_t now_us, const VerifyCallback& progress,
+                                  std::span<const NoteKey> witnesses) {
+  Keys keys;
+  SR_TRY(keys.key, NoteKey::parse(vkey));
+  SR_TRY(keys.place, place_of_origin(keys.key.name));
+  keys.witnesses.reserve(witnesses.size());
+  for (const NoteKey& witness : witnesses) {
+    SR_TRY(CosignatureVerifier verifier, CosignatureVerifier::create(witness));
+    keys.witnesses.push_back(std::move(verifier));
+  }
+  return Verification(files, directory, std::move(keys), now_us).run(progress);
 }
 
 }  // namespace strongroom::audit

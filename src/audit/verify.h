@@ -1,17 +1,18 @@
 // verify_audit: reads a whole audit log again and says whether it is what was written and signed
-// for. It needs the folder and the operator log's public key, nothing of the daemon's; it writes
-// nothing.
+// for. It needs the folder and public keys, nothing of the daemon's; it writes nothing.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "audit/entry.h"
 #include "audit/files.h"
+#include "audit/note.h"
 #include "base/result.h"
 
 namespace strongroom::audit {
@@ -23,8 +24,8 @@ struct BadPlace {
   std::uint64_t offset_bytes = 0;  // of the first suspect byte there
   std::uint64_t sequence = 0;      // of the first suspect entry
   std::string log{};               // "operator-2026", when one is concerned
-  std::uint64_t index_begin = 0;   // of the log's entries between the last good checkpoint ...
-  std::uint64_t index_end = 0;     // ... and the first bad one: the bad entry is among these
+  std::uint64_t index_begin = 0;   // of the log's entries: the first that may be concerned, ...
+  std::uint64_t index_end = 0;     // ... and behind the last; one entry where it is known which
   bool torn = false;  // it may be the end of a write that a crash cut and nobody was told of
 };
 
@@ -38,7 +39,10 @@ struct OpenIntentPlace {
 inline constexpr std::size_t kOpenIntentsListedMax = 1'000;
 
 struct VerifyReport {
-  std::uint64_t entries = 0;
+  std::uint64_t entries = 0;  // that were read
+  // In segments that are no longer in the folder. Their hashes, from the trees, are what was signed
+  // for; the entries themselves were not seen.
+  std::uint64_t unread_entries = 0;
   std::uint64_t segments = 0;
   std::uint64_t logs = 0;
   std::uint64_t checkpoints = 0;       // whose signature and root were checked
@@ -62,12 +66,16 @@ using VerifyCallback = std::function<void(const VerifyProgress&)>;
 inline constexpr std::int64_t kUnsignedAgeMaxUs = 300'000'000;
 
 // Checks every frame (CRC, sequence), every entry's form, every checkpoint's signature and the root
-// of its log at its size, the record of the last signed ones, and that all entries older at
-// `now_us` than kUnsignedAgeMaxUs are signed for; lists the intents without outcome. `vkey` is the
-// operator log's key of any year: it names the place and holds the one public key. Stops at the
-// first bad place. May run beside auditd. invalid_argument: `vkey` is none; unavailable.
+// of its log at its size, the record of the last signed ones, the files of the trees, cosigned
+// checkpoints, the snapshot's digest, and that all entries older at `now_us` than kUnsignedAgeMaxUs
+// are signed for; lists the intents without outcome. Where the oldest segments are gone, their
+// entries' hashes come from the trees. `vkey` is the operator log's key of any year: it names the
+// place and holds the one public key. Cosignatures of others than `witnesses` are not judged. Stops
+// at the first bad place. May run beside auditd. invalid_argument: `vkey` or a witness's key is
+// none; unavailable.
 [[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
                                                 std::string_view vkey, std::int64_t now_us,
-                                                const VerifyCallback& progress = {});
+                                                const VerifyCallback& progress = {},
+                                                std::span<const NoteKey> witnesses = {});
 
 }  // namespace strongroom::audit

@@ -119,7 +119,7 @@ def test_log_of_another_history_is_named(folder, place, entry):
 
 @pytest.mark.parametrize("event", ["log.checkpoint", "log.break"])
 def test_operators_logs_are_held_against_each_other(folder, event):
-    later = "operator/2026.20261122T150000Z"
+    later = "operator/2026b20261122T150000Z"
     folder.write(later, [told("operator/2026", OPERATORS[:1], event)])
     folder.verify()
     folder.write(later, [told("operator/2026", [b"c"], event)])

@@ -9,12 +9,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/try.h"
 
 namespace strongroom::tool {
 namespace {
@@ -37,6 +40,7 @@ boost::json::object to_json(const audit::VerifyReport& report) {
   for (const auto& intent : report.open_intents) intents.push_back(to_json(intent));
   boost::json::object object{{"ok", report.ok()},
                              {"entries", report.entries},
+                             {"unread_entries", report.unread_entries},
                              {"segments", report.segments},
                              {"logs", report.logs},
                              {"checkpoints", report.checkpoints},
@@ -52,8 +56,11 @@ void print_bad(const audit::BadPlace& bad) {
   fmt::print("NOT INTACT: {}\n", bad.what);
   if (!bad.file.empty()) fmt::print("  file      {} at byte {}\n", bad.file, bad.offset_bytes);
   if (bad.sequence != 0) fmt::print("  sequence  {}\n", bad.sequence);
-  if (!bad.log.empty()) {
-    fmt::print("  log       {}, entries {} to {}\n", bad.log, bad.index_begin, bad.index_end);
+  if (!bad.log.empty()) fmt::print("  log       {}\n", bad.log);
+  if (bad.index_end == bad.index_begin + 1) {
+    fmt::print("  entry     {}\n", bad.index_begin);
+  } else if (bad.index_end > bad.index_begin) {
+    fmt::print("  entries   {} to {}\n", bad.index_begin, bad.index_end - 1);
   }
   if (bad.torn) {
     fmt::print("  It may be the end of a write that a crash cut; auditd cuts such an end off.\n");
@@ -73,6 +80,10 @@ void print(const audit::VerifyReport& report) {
   fmt::print("  {} in {}, {}, {} verified\n", count(report.entries, "entry", "entries"),
              count(report.segments, "segment", "segments"), count(report.logs, "log", "logs"),
              count(report.checkpoints, "checkpoint", "checkpoints"));
+  if (report.unread_entries > 0) {
+    fmt::print("  {} not read, for their segments are not here; their hashes are as signed\n",
+               count(report.unread_entries, "entry", "entries"));
+  }
   fmt::print(
       "  {} newer than their log's last checkpoint{}\n",
       count(report.unsigned_entries, "entry", "entries"),
@@ -86,12 +97,19 @@ void print(const audit::VerifyReport& report) {
   }
 }
 
-Result<audit::VerifyReport> verify_with_bar(const std::string& directory, std::string_view vkey) {
+Result<audit::VerifyReport> verify_with_bar(const AuditPaths& paths, std::string_view vkey) {
+  std::vector<audit::NoteKey> witnesses;
+  witnesses.reserve(paths.witnesses.size());
+  for (const std::string& text : paths.witnesses) {
+    SR_TRY(audit::NoteKey key, audit::NoteKey::parse(text, audit::NoteKeyType::cosignature));
+    witnesses.push_back(std::move(key));
+  }
   audit::PosixFiles files;
   ProgressBar bar("verified");
   return audit::verify_audit(
-      files, directory, vkey, SystemClock().now_us(),
-      [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
+      files, paths.directory, vkey, SystemClock().now_us(),
+      [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); },
+      witnesses);
 }
 
 }  // namespace
@@ -102,7 +120,7 @@ int verify_audit_log(const Context& context, const std::string& vkey_path) {
   const std::string path = vkey_path.empty() ? paths->vkey : vkey_path;
   const auto vkey = read_key_file(path);
   if (!vkey) return vkey.error();
-  const auto report = verify_with_bar(paths->directory, *vkey);
+  const auto report = verify_with_bar(*paths, *vkey);
   if (!report) {
     const int status =
         report.error().code() == ErrorCode::invalid_argument ? kUsage : kNotReachable;

@@ -16,13 +16,14 @@ namespace {
 
 constexpr std::size_t kVkeyBytesMax = 4096;
 
-// Only these two of [auditd] matter here; its other keys are auditd's to judge.
+// Only these of [auditd] matter here; its other keys are auditd's to judge.
 ConfigResult<AuditPaths> paths_of(const Context& context) {
   SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
   SR_TRY(ConfigSection section, file.section("auditd"));
   AuditPaths paths;
   paths.directory = section.path("directory");
   paths.vkey = section.path("public_key");
+  paths.witnesses = section.text_list("witnesses");
   return paths;
 }
 

@@ -4,6 +4,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apps/strongroom/context.h"
 #include "audit/note.h"
@@ -12,8 +13,9 @@
 namespace strongroom::tool {
 
 struct AuditPaths {
-  std::string directory;  // DIR/audit
-  std::string vkey;       // of the operator's log
+  std::string directory;               // DIR/audit
+  std::string vkey;                    // of the operator's log
+  std::vector<std::string> witnesses;  // vkeys, as they are written there
 };
 
 // What strongroom.toml has of them; or the exit status after the reason was printed.

@@ -1,0 +1,36 @@
+// What stands beside journal, trees and checkpoints of an audit log, and what verify_audit says of
+// it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/cosignature.h"
+#include "audit/files.h"
+#include "audit/note.h"
+#include "audit/verify.h"
+#include "base/result.h"
+
+namespace strongroom::audit {
+
+// The content of checkpoints/<log>.cosigned.
+struct CosignedNote {
+  std::string log;
+  std::string text;
+};
+[[nodiscard]] Result<std::vector<CosignedNote>> read_cosigned(Files& files,
+                                                              const std::string& directory);
+
+// What is wrong with `note`: the log's own signature, a witness's, or the size and root that they
+// are of, where the log has come to `size` entries and the files of its tree were compared.
+[[nodiscard]] Result<std::optional<BadPlace>> check_cosigned(
+    Files& files, const std::string& directory, const CosignedNote& note, const NoteVerifier& key,
+    std::span<const CosignatureVerifier> witnesses, std::uint64_t size);
+
+// Whether the snapshot that auditd starts from, where there is one, is as it was written.
+[[nodiscard]] Result<std::optional<BadPlace>> check_snapshot(Files& files,
+                                                             const std::string& directory);
+
+}  // namespace strongroom::audit
