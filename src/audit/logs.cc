@@ -65,6 +65,10 @@ std::string break_time(std::string_view timestamp) {
   return time;
 }
 
+std::string log_of_break(std::string_view broken_at) {
+  return fmt::format("{}-{}b{}", kOperator, broken_at.substr(0, kYearDigits), broken_at);
+}
+
 const std::string& LogNames::of(const EntryView& entry) {
   const std::string_view year = entry.timestamp.substr(0, kYearDigits);
   name_.assign(log_owner(entry));

@@ -33,6 +33,9 @@ inline constexpr std::string_view kOperator = "operator";
 // 20261122T150000Z of a timestamp, 2026-11-22T15:00:00.000Z.
 [[nodiscard]] std::string break_time(std::string_view timestamp);
 
+// The operator's log that a break at that time begins.
+[[nodiscard]] std::string log_of_break(std::string_view broken_at);
+
 // LogNames names the log of each entry of a journal, read in order: "<owner>-<shard>". A shard is
 // the entry's year, UTC; from a log.break on, its year and those before it are
 // "<year>b<time of the break>", as in 2026b20261122T150000Z: what was signed for under the plain
@@ -114,6 +117,8 @@ class Logs {
   [[nodiscard]] Map& all() noexcept { return logs_; }
   [[nodiscard]] const Map& all() const noexcept { return logs_; }
   [[nodiscard]] const std::string& broken_at() const noexcept { return names_.broken_at(); }
+  // Names what comes as if there had been no break.
+  void forget_break() { names_ = {}; }
 
  private:
   void note_newest(const Log& log);

@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
+#include <unordered_map>
 
 #include "audit/logs.h"
 #include "base/log.h"
@@ -47,14 +47,14 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                        .reserve_bytes = options.reserve_bytes,
                                                        .reserve_writers = options.reserve_writers},
                                                       checkpoints.last_signed()));
-  SR_TRY(Witnessed witnessed, Witnessed::open(files,
-                                              {.directory = options.directory,
-                                               .place = place,
-                                               .public_key = public_key,
-                                               .witnesses = options.witnesses,
-                                               .sizes_at_start = ledger->log_sizes()},
-                                              checkpoints.last_signed()));
+  SR_TRY(Witnessed witnessed, Witnessed::open(files, {.directory = options.directory,
+                                                      .place = place,
+                                                      .public_key = public_key,
+                                                      .witnesses = options.witnesses,
+                                                      .sizes_at_start = ledger->log_sizes(),
+                                                      .broken_at = ledger->broken_at()}));
   if (witnessed.rolled_back()) ledger->refuse();
+  if (witnessed.doubts_break()) ledger->refuse_break();
   SR_TRY(const Checkpoints::Mended mended, checkpoints.mend());
   for (const audit::Recovery& recovery : mended.recoveries) ledger->record_recovery(recovery);
   std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(mended.published);
@@ -87,6 +87,7 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
       has_witnesses_(witnessed_.has_witnesses()),
       started_us_(clock_.now_us()),
       rolled_back_(witnessed_.rolled_back()),
+      doubts_break_(witnessed_.doubts_break()),
       unsigned_(std::move(store.unsigned_logs)) {
   signing_gauge_.set(1);
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
@@ -197,15 +198,29 @@ void Auditd::watch() {
 
 std::string_view Auditd::not_ready() const noexcept {
   if (rolled_back_) return "it was rolled back";
+  if (doubts_break_) return "it tells of a break that is not signed for";
   if (hangs_) return "the disk does not answer";
   return writer_->accepting() ? std::string_view() : "the disk takes no entries";
 }
 
 Task<Result<std::size_t>> Auditd::checkpoint_now() { co_return co_await sign({.record = true}); }
 
-Task<Result<std::size_t>> Auditd::sign(Signing what) {
+Task<void> Auditd::be_alone() {
   while (busy_) co_await loop_.sleep_for(kPoll);
   busy_ = true;
+}
+
+// A signature would be the proof of a break in doubt.
+Task<Result<std::size_t>> Auditd::sign(Signing what) {
+  if (doubts_break_) co_return std::size_t{0};
+  co_await be_alone();
+  const auto signed_count = co_await sign_alone(what);
+  busy_ = false;
+  co_return signed_count;
+}
+
+// REQUIRES: be_alone().
+Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
   Writer::Grown grown =
       co_await writer_->take_grown(unwritten_entries(), what.snapshot_bytes_min, what.record);
   keep(std::move(grown.logs));
@@ -218,7 +233,6 @@ Task<Result<std::size_t>> Auditd::sign(Signing what) {
     auto work = [this, snapshot = std::move(grown.snapshot)] { return publish(snapshot); };
     published = co_await pool_->run(loop_, std::move(work));
   }
-  busy_ = false;
   signing_works_ = published.has_value();
   signing_gauge_.set(signing_works_ ? 1 : 0);
   signed_.add(count - unsigned_.size());
@@ -242,13 +256,16 @@ std::size_t Auditd::unwritten_entries() const {
 
 // What could not be written or signed yet is tried together with what has grown since.
 void Auditd::keep(std::vector<GrownLog> grown) {
+  std::unordered_map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < unsigned_.size(); ++i) places.emplace(unsigned_[i].name, i);
   for (GrownLog& log : grown) {
-    const auto same = std::ranges::find(unsigned_, log.name, &GrownLog::name);
-    if (same == unsigned_.end()) {
+    const auto same = places.find(log.name);
+    if (same == places.end()) {
       unsigned_.push_back(std::move(log));
     } else {
-      same->head = log.head;
-      same->growth.join(std::move(log.growth));
+      GrownLog& waiting = unsigned_[same->second];
+      waiting.head = log.head;
+      waiting.growth.join(std::move(log.growth));
     }
   }
 }
@@ -267,33 +284,44 @@ Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size
   co_return co_await hear(std::move(judge));
 }
 
-// The proof goes last: until the new logs are signed for, nothing else tells that it is settled.
 Task<Result<void>> Auditd::open_new_shards(std::string reason) {
-  SR_CO_CHECK_OK(co_await writer_->open_new_shards(std::move(reason)));
-  SR_CO_CHECK_OK(co_await sign({}));
-  while (busy_) co_await loop_.sleep_for(kPoll);
-  busy_ = true;
-  auto work = [this] { return witnessed_.settle(); };
-  const Result<void> settled = co_await pool_->run(loop_, std::move(work));
+  co_await be_alone();
+  const Result<void> opened = co_await break_alone(std::move(reason));
+  note_witnessed();
+  if (rolled_back_ || doubts_break_) co_await writer_->refuse();  // it was not settled
   busy_ = false;
-  rolled_back_ = witnessed_.rolled_back();
-  newest_ = witnessed_.newest();
-  rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
-  co_return settled;
+  co_return opened;
+}
+
+// The proof goes last: until the new logs are signed for, durably, nothing else tells that it is
+// settled. REQUIRES: be_alone().
+Task<Result<void>> Auditd::break_alone(std::string reason) {
+  auto broken_at = co_await writer_->open_new_shards(std::move(reason));
+  if (!broken_at) co_return std::unexpected(broken_at.error());
+  SR_CO_CHECK_OK(co_await sign_alone({}));
+  auto work = [this, broken_at = *std::move(broken_at)]() -> Result<void> {
+    SR_CHECK_OK(checkpoints_.sync());
+    return witnessed_.settle(broken_at);
+  };
+  co_return co_await pool_->run(loop_, std::move(work));
 }
 
 template <class Judge>
 Task<Result<Testimony>> Auditd::hear(Judge judge) {
-  while (busy_) co_await loop_.sleep_for(kPoll);
-  busy_ = true;
+  co_await be_alone();
   auto testimony = co_await pool_->run(loop_, std::move(judge));
+  note_witnessed();
+  if (rolled_back_) co_await writer_->refuse();
   busy_ = false;
+  co_return testimony;
+}
+
+void Auditd::note_witnessed() {
   rolled_back_ = witnessed_.rolled_back();
+  doubts_break_ = witnessed_.doubts_break();
   newest_ = witnessed_.newest();
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
   if (newest_) witnessed_gauge_.set(newest_->time_s);
-  if (rolled_back_) co_await writer_->refuse();
-  co_return testimony;
 }
 
 std::string Auditd::unwitnessed() const {

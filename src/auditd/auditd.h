@@ -94,6 +94,8 @@ class Auditd {
   [[nodiscard]] const std::optional<audit::Checkpoint>& rolled_back() const noexcept {
     return rolled_back_;
   }
+  // Witnessed::doubts_break(): the journal takes no entries, and nothing is signed.
+  [[nodiscard]] bool doubts_break() const noexcept { return doubts_break_; }
   // Why nobody could tell now that the log was rolled back; empty when a witness could.
   [[nodiscard]] std::string unwitnessed() const;
   // SIGHUP.
@@ -112,7 +114,7 @@ class Auditd {
   [[nodiscard]] async::Task<Result<Testimony>> take_note(std::string note);
   [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
-  // rolled_back().
+  // rolled_back() and doubts_break(); no testimony is heard in between.
   [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
   // Null without a key.
   [[nodiscard]] Archivist* archivist() noexcept { return archivist_ ? &*archivist_ : nullptr; }
@@ -133,8 +135,12 @@ class Auditd {
     std::uint64_t snapshot_bytes_min = kSnapshotEveryBytes;
   };
   async::Task<Result<std::size_t>> sign(Signing what);
+  async::Task<Result<std::size_t>> sign_alone(Signing what);
+  async::Task<Result<void>> break_alone(std::string reason);
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
+  async::Task<void> be_alone();
+  void note_witnessed();
   async::Task<void> archive_regularly();
   async::Task<Result<void>> keep_snapshot();
   void warn_daily();
@@ -161,6 +167,7 @@ class Auditd {
   const std::int64_t started_us_;
   // Witnessed's, as it was when it was last asked.
   std::optional<audit::Checkpoint> rolled_back_;
+  bool doubts_break_;
   std::optional<WitnessedHead> newest_;
   std::uint64_t operators_size_ = 0;  // of the operator's log, as last signed
   std::chrono::steady_clock::time_point next_warning_{};

@@ -102,11 +102,15 @@ Result<void> Checkpoints::publish(std::vector<GrownLog>& grown) {
   return outcome;
 }
 
-Result<void> Checkpoints::keep(const Snapshot& snapshot) {
+Result<void> Checkpoints::sync() {
   if (sync_has_failed_) return fail(kNotSynced);
   const Result<void> synced = files_->sync_all(directory_);
   sync_has_failed_ = !synced;
-  if (!synced) return synced;
+  return synced;
+}
+
+Result<void> Checkpoints::keep(const Snapshot& snapshot) {
+  SR_CHECK_OK(sync());
   std::string ends;
   for (const auto& [log, end] : ends_)
     fmt::format_to(std::back_inserter(ends), "{} {}\n", end, log);

@@ -42,6 +42,8 @@ class Checkpoints {
   // the first error is given. conflict: one is smaller than what was signed for its log, or another
   // tree of the same size; then nothing is written. unavailable, corrupt.
   [[nodiscard]] Result<void> publish(std::vector<GrownLog>& grown);
+  // Makes durable what publish() has written. unavailable.
+  [[nodiscard]] Result<void> sync();
   // Keeps `snapshot`, of what publish() has written, for the next start: durable, and the files of
   // the trees and checkpoints before it. unavailable, and from then on always: after a sync that
   // failed no later one tells whether the files are on the disk, but a start writes anew what the

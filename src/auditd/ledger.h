@@ -92,9 +92,10 @@ class Ledger {
   // operator's log.
   void record_checkpoints();
   // Writes log.break: from it on all entries go to new logs (audit::LogNames). For a store that was
-  // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse().
-  // unavailable; conflict: the last break was in this second.
-  [[nodiscard]] Result<void> open_new_shards(std::string reason);
+  // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse(). Gives the
+  // time of the break (audit::break_time). unavailable; conflict: the last break was in this second
+  // or, by a clock that was set back, later.
+  [[nodiscard]] Result<std::string> open_new_shards(std::string reason);
 
   // What the log says of its archives.
   [[nodiscard]] const ArchiveRecords& archives() const noexcept { return archives_; }
@@ -121,6 +122,10 @@ class Ledger {
   // Takes no entries any more, its own included: this is not the store that was signed for.
   void refuse() noexcept { refusing_ = true; }
   [[nodiscard]] bool refusing() const noexcept { return refusing_; }
+  // The time of the last break; empty when there was none.
+  [[nodiscard]] const std::string& broken_at() const noexcept { return logs_.broken_at(); }
+  // The same as refuse() where the last break is in doubt, which then does not bind the next one.
+  void refuse_break() noexcept;
   // Whom the disk has room for; the entries of others are unavailable.
   [[nodiscard]] Room room() const noexcept { return reserve_->room(); }
   [[nodiscard]] bool admits(std::string_view instance, Room room) const;
@@ -178,6 +183,7 @@ class Ledger {
                                                   crypto::Random& random,
                                                   const LedgerOptions& options,
                                                   std::span<const audit::Checkpoint> last_signed);
+  bool tells_truth(const audit::EntryView& view);
   void stage(Submission& submission, std::vector<Staged>& staged);
   void commit(std::vector<Staged>& staged);
   // Begins `log`, the next entry's, with a checkpoint of its owner's log before it, if there was

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "audit/archive.h"
+#include "audit/entry_names.h"
 #include "audit/journal_reader.h"
 #include "audit/segment.h"
 #include "auditd/ledger.h"
@@ -97,6 +98,9 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
     const std::string_view json = as_text((*frame)->entry);
     const auto view = audit::read_entry(json);
     if (!view) return fail({ErrorCode::corrupt, "journal holds what is not an audit entry"});
+    if (!tells_truth(*view)) {
+      return fail({ErrorCode::corrupt, "journal differs from what it tells of its logs"});
+    }
     const Staged item{nullptr, *view, &writer_of(view->instance), &logs_.of(*view)};
     take(item, json, (*frame)->leaf_input, reader.frame_place());
     if (!expected.agrees(*item.log)) {
@@ -114,6 +118,16 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
       audit::segment_time_ms(files_, options_.directory, journal_->segment_first_sequence());
   segment_month_ = month_of(begun ? *begun * 1000 : clock_.now_us());
   return {};
+}
+
+// auditd writes what a log had come to where that is true.
+bool Ledger::tells_truth(const audit::EntryView& view) {
+  const bool tells = view.event_type == audit::EventType::log_checkpoint ||
+                     view.event_type == audit::EventType::log_break;
+  if (!tells) return true;
+  const auto name = audit::name_of_origin(options_.place, view.resources[0]);
+  const audit::Log* log = name ? logs_.find(*name) : nullptr;
+  return log != nullptr && view.tree_size == log->tree.size() && view.tree_root == log->tree.root();
 }
 
 Result<audit::JournalReader> Ledger::resume(std::span<const audit::Checkpoint> last_signed) {

@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kOwnWaitingMax = 16;
 constexpr std::size_t kOwnGroupMax = 256;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
-constexpr Error kJustBroken{ErrorCode::conflict, "new shards were opened in this very second"};
+constexpr Error kJustBroken{ErrorCode::conflict,
+                            "new shards were opened in this second, or the clock was set back"};
 
 }  // namespace
 
@@ -42,20 +43,25 @@ void Ledger::record_checkpoints() {
   }
 }
 
-Result<void> Ledger::open_new_shards(std::string reason) {
+Result<std::string> Ledger::open_new_shards(std::string reason) {
   const audit::Log* before = logs_.newest_of(audit::kOperator);
   audit::Entry entry{.event_type = audit::EventType::log_break};
   if (before != nullptr) entry = entry_about(audit::EventType::log_break, *before);
   entry.time_us = clock_.now_us();
   entry.reason = std::move(reason);
-  if (audit::break_time(rfc3339(entry.time_us)) == logs_.broken_at()) return fail(kJustBroken);
+  if (audit::break_time(rfc3339(entry.time_us)) <= logs_.broken_at()) return fail(kJustBroken);
   const bool was_refusing = std::exchange(refusing_, false);
   if (!write_own(entry)) {
     refusing_ = was_refusing;
     return fail(kNotTaken);
   }
   for (audit::Entry& waiting : std::exchange(own_waiting_, {})) append_own(std::move(waiting));
-  return {};
+  return logs_.broken_at();
+}
+
+void Ledger::refuse_break() noexcept {
+  logs_.forget_break();
+  refuse();
 }
 
 void Ledger::record_recovery(const audit::Recovery& recovery) {

@@ -108,6 +108,10 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
   publish();
   ASSERT_TRUE(ledger().open_new_shards("restored from a copy"));
   EXPECT_EQ(ledger().open_new_shards("again").error().code(), ErrorCode::conflict);
+  set_clock_.set("2026-12-31T23:59:57.000Z");
+  EXPECT_EQ(ledger().open_new_shards("again").error().code(), ErrorCode::conflict)
+      << "the clock was set back";
+  set_clock_.set("2026-12-31T23:59:58.000Z");
   EXPECT_EQ(append("2026-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
   EXPECT_EQ(append("2025-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
   EXPECT_EQ(append("2027-01-01T00:00:00.000Z"), audit::EntryStatus::durable);

@@ -24,6 +24,7 @@ using audit::Checkpoint;
 namespace {
 
 constexpr mode_t kReadableByGroup = 0640;
+constexpr Error kDamagedTree{ErrorCode::corrupt, "files of the audit trees are damaged"};
 constexpr Error kNotCosigned{ErrorCode::permission_denied, "no configured witness has cosigned it"};
 
 // The last part of an origin: the year, and behind a "b" the time of the break that the log began
@@ -36,15 +37,6 @@ Shard shard_of(std::string_view origin) {
   const std::string_view shard = origin.substr(origin.rfind('/') + 1);
   const std::size_t letter = std::min(shard.find('b'), shard.size());
   return {shard.substr(0, letter), shard.substr(std::min(letter + 1, shard.size()))};
-}
-
-// A break ends the logs of its year and of those before.
-bool is_settled(std::string_view origin, std::span<const Checkpoint> last_signed) {
-  const Shard theirs = shard_of(origin);
-  return std::ranges::any_of(last_signed, [&theirs](const Checkpoint& last) {
-    const std::string_view broken_at = shard_of(last.origin).broken_at;
-    return theirs.broken_at < broken_at && theirs.year <= broken_at.substr(0, theirs.year.size());
-  });
 }
 
 // The newest checkpoint of that log; the empty tree when it has none.
@@ -99,8 +91,7 @@ Witnessed::Witnessed(audit::Files& files, WitnessedOptions options,
                      std::vector<audit::CosignatureVerifier> witnesses)
     : files_(&files), options_(std::move(options)), witnesses_(std::move(witnesses)) {}
 
-Result<Witnessed> Witnessed::open(audit::Files& files, WitnessedOptions options,
-                                  std::span<const Checkpoint> last_signed) {
+Result<Witnessed> Witnessed::open(audit::Files& files, WitnessedOptions options) {
   std::vector<audit::CosignatureVerifier> witnesses;
   witnesses.reserve(options.witnesses.size());
   for (const audit::NoteKey& key : options.witnesses) {
@@ -108,12 +99,46 @@ Result<Witnessed> Witnessed::open(audit::Files& files, WitnessedOptions options,
     witnesses.push_back(std::move(verifier));
   }
   Witnessed witnessed(files, std::move(options), std::move(witnesses));
-  SR_CHECK_OK(witnessed.recall(last_signed));
+  const std::string& broken_at = witnessed.options_.broken_at;
+  if (!broken_at.empty()) {
+    witnessed.doubts_break_ = !witnessed.is_signed_for(broken_at);
+    if (!witnessed.doubts_break_) witnessed.broken_at_ = broken_at;
+  }
+  SR_CHECK_OK(witnessed.recall());
   return witnessed;
 }
 
+// By a checkpoint of the log that the break began, which is as this store has that log. Neither
+// the journal nor `last-signed` nor the snapshot is proof: none of them is signed. Nor is what
+// cannot be read now; the next start looks again.
+bool Witnessed::is_signed_for(const std::string& broken_at) {
+  const std::string log_name = audit::log_of_break(broken_at);
+  auto tree = audit::LogReader::open(*files_, options_.directory, log_name);
+  if (!tree) return false;
+  auto notes =
+      audit::CheckpointReader::open(*files_, audit::checkpoint_path(options_.directory, log_name));
+  const auto own = audit::NoteVerifier::create(
+      {.name = audit::log_origin(options_.place, log_name), .public_key = options_.public_key});
+  while (notes && own) {
+    const auto note = notes->next();
+    if (!note || !*note) break;
+    const auto checkpoint = audit::open_checkpoint(**note, *own);
+    if (!checkpoint || checkpoint->size == 0) continue;
+    const auto root = audit::tree_hash(*tree, checkpoint->size);
+    if (root && *root == checkpoint->root) return true;
+  }
+  return false;
+}
+
+// A break ends the logs of its year and of those before.
+bool Witnessed::is_settled(std::string_view origin) const {
+  const Shard theirs = shard_of(origin);
+  return theirs.broken_at < broken_at_ &&
+         theirs.year <= std::string_view(broken_at_).substr(0, theirs.year.size());
+}
+
 // Whatever stands in the file, it stands there because a proof was found.
-Result<void> Witnessed::recall(std::span<const Checkpoint> last_signed) {
+Result<void> Witnessed::recall() {
   const auto kept = read_file(evidence_path(), audit::kNoteBytesMax);
   if (!kept && kept.error().code() == ErrorCode::not_found) return {};
   Checkpoint seen;
@@ -123,7 +148,7 @@ Result<void> Witnessed::recall(std::span<const Checkpoint> last_signed) {
     if (checkpoint) seen = *checkpoint;
   }
   // The break was recorded, and the end came before the file was removed.
-  if (!seen.origin.empty() && is_settled(seen.origin, last_signed)) return settle();
+  if (!seen.origin.empty() && is_settled(seen.origin)) return forget();
   rolled_back_ = seen;
   return {};
 }
@@ -136,7 +161,7 @@ Result<Testimony> Witnessed::take_note(std::string_view text,
   SR_TRY(const audit::NoteVerifier own,
          audit::NoteVerifier::create({.name = theirs.origin, .public_key = options_.public_key}));
   SR_CHECK_OK(own.verify(note));
-  if (is_settled(theirs.origin, last_signed)) return Testimony::settled;
+  if (is_settled(theirs.origin)) return Testimony::settled;
   SR_TRY(const bool ours, has(log_name, theirs, last_of(theirs.origin, last_signed)));
   if (!ours) return refuse(theirs, text);
   SR_TRY(const std::int64_t time_s, newest_cosignature_s(note));
@@ -153,20 +178,24 @@ Result<Testimony> Witnessed::take_note(std::string_view text,
 Result<Testimony> Witnessed::take_size(std::string_view origin, std::uint64_t size,
                                        std::span<const Checkpoint> last_signed) {
   SR_CHECK_OK(audit::name_of_origin(options_.place, origin));
-  if (is_settled(origin, last_signed)) return Testimony::settled;
+  if (is_settled(origin)) return Testimony::settled;
   if (size <= last_of(origin, last_signed).size) return Testimony::consistent;
   // Nobody knows the root; that of the empty tree says so.
   const Checkpoint theirs{std::string(origin), size, audit::MerkleTree().root()};
   return refuse(theirs, audit::checkpoint_text(theirs) + "\n");
 }
 
-// True when the log had this tree.
+// True when the log had this tree. corrupt: the files of the trees do not tell, for they contradict
+// what was signed for.
 Result<bool> Witnessed::has(const std::string& log_name, const Checkpoint& theirs,
                             const Checkpoint& last) {
   if (theirs.size >= last.size) return theirs.head() == last.head();
   SR_TRY(audit::LogReader reader, audit::LogReader::open(*files_, options_.directory, log_name));
   SR_TRY(const audit::Hash root, audit::tree_hash(reader, theirs.size));
-  return root == theirs.root;
+  SR_TRY(const auto proof, audit::consistency_proof(reader, theirs.size, last.size));
+  const audit::TreeHead ours{theirs.size, root};
+  if (!audit::verify_consistency(ours, last.head(), proof)) return fail(kDamagedTree);
+  return ours == theirs.head();
 }
 
 // Refuses first and writes then: a disk that takes no evidence is no reason to go on.
@@ -205,7 +234,14 @@ Result<void> Witnessed::keep(const std::string& log_name, const Checkpoint& chec
   return write_file_durable(path, as_bytes(text), kReadableByGroup);
 }
 
-Result<void> Witnessed::settle() {
+Result<void> Witnessed::settle(std::string broken_at) {
+  SR_CHECK_OK(forget());
+  broken_at_ = std::move(broken_at);
+  doubts_break_ = false;
+  return {};
+}
+
+Result<void> Witnessed::forget() {
   const std::string path = evidence_path();
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
     return fail(Error{ErrorCode::unavailable, "proof of a rollback cannot be removed"}.with_detail(

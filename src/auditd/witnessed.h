@@ -29,6 +29,7 @@ struct WitnessedOptions {
   // What each log had when this auditd started, by its name. A checkpoint of more holds an entry
   // that nobody could have seen before, so no clock is needed to tell an old cosignature.
   std::map<std::string, std::uint64_t> sizes_at_start;
+  std::string broken_at;  // the last break that the journal tells of; empty: none
 };
 
 // What follows from what a witness said.
@@ -50,10 +51,9 @@ struct WitnessedHead {
 // One thread at a time; calls may wait for the disk.
 class Witnessed {
  public:
-  // Reads what is kept of an earlier proof. `last_signed` is the newest checkpoint of each log.
-  // `files` outlives it. invalid_argument: a witness's key; unavailable.
-  [[nodiscard]] static Result<Witnessed> open(audit::Files& files, WitnessedOptions options,
-                                              std::span<const audit::Checkpoint> last_signed);
+  // Reads what is kept of an earlier proof, and the checkpoint that proves the last break. `files`
+  // outlives it. invalid_argument: a witness's key; unavailable.
+  [[nodiscard]] static Result<Witnessed> open(audit::Files& files, WitnessedOptions options);
 
   // Judges a checkpoint of one of this auditd's logs that somebody else brought. One that a witness
   // has cosigned is kept as the log's cosigned checkpoint, together with other witnesses' lines for
@@ -72,8 +72,12 @@ class Witnessed {
   [[nodiscard]] const std::optional<audit::Checkpoint>& rolled_back() const noexcept {
     return rolled_back_;
   }
-  // Forgets the proof, after the break was recorded. unavailable: it may be back at the next start.
-  [[nodiscard]] Result<void> settle();
+  // True when the journal tells of a break that is not signed for. Whoever can write to the disk
+  // can put one there to have settled what a witness saw, so it settles nothing.
+  [[nodiscard]] bool doubts_break() const noexcept { return doubts_break_; }
+  // A break at this time was recorded and signed for: it settles what was seen before, and doubts.
+  // unavailable: the proof may be back at the next start.
+  [[nodiscard]] Result<void> settle(std::string broken_at);
 
   [[nodiscard]] bool has_witnesses() const noexcept { return !witnesses_.empty(); }
   [[nodiscard]] const std::optional<WitnessedHead>& newest() const noexcept { return newest_; }
@@ -81,7 +85,10 @@ class Witnessed {
  private:
   Witnessed(audit::Files& files, WitnessedOptions options,
             std::vector<audit::CosignatureVerifier> witnesses);
-  Result<void> recall(std::span<const audit::Checkpoint> last_signed);
+  bool is_signed_for(const std::string& broken_at);
+  [[nodiscard]] bool is_settled(std::string_view origin) const;
+  Result<void> recall();
+  Result<void> forget();
   Result<bool> has(const std::string& log_name, const audit::Checkpoint& theirs,
                    const audit::Checkpoint& last);
   Result<Testimony> refuse(const audit::Checkpoint& theirs, std::string_view evidence);
@@ -93,6 +100,8 @@ class Witnessed {
   audit::Files* files_;
   WitnessedOptions options_;
   std::vector<audit::CosignatureVerifier> witnesses_;
+  std::string broken_at_;  // of the last break that was signed for
+  bool doubts_break_ = false;
   std::optional<audit::Checkpoint> rolled_back_;
   std::optional<WitnessedHead> newest_;
 };

@@ -72,13 +72,12 @@ class WitnessedTest : public AuditdTest {
     return audit::read_last_signed(files_, folder_ + "/audit").value();
   }
   Result<Witnessed> open_witnessed(std::uint64_t size_at_start = 0) {
-    return Witnessed::open(files_,
-                           {.directory = folder_ + "/audit",
-                            .place = std::string(kPlace),
-                            .public_key = test_signer().public_key(),
-                            .witnesses = witnesses_,
-                            .sizes_at_start = {{log_, size_at_start}}},
-                           last_signed());
+    return Witnessed::open(files_, {.directory = folder_ + "/audit",
+                                    .place = std::string(kPlace),
+                                    .public_key = test_signer().public_key(),
+                                    .witnesses = witnesses_,
+                                    .sizes_at_start = {{log_, size_at_start}},
+                                    .broken_at = {}});
   }
   std::string kept() const {
     return read_file(audit::cosigned_path(folder_ + "/audit", log_), audit::kNoteBytesMax)
@@ -173,7 +172,7 @@ TEST_F(WitnessedTest, FindsThatTheStoreWasRolledBack) {
     EXPECT_EQ(witnessed.take_note(proof, last_signed()).value(), Testimony::rolled_back) << proof;
     EXPECT_EQ(witnessed.rolled_back(), checkpoint_of(proof));
     EXPECT_EQ(open_witnessed()->rolled_back(), checkpoint_of(proof)) << "at the next start";
-    EXPECT_TRUE(witnessed.settle());
+    EXPECT_TRUE(witnessed.settle({}));
     EXPECT_FALSE(witnessed.rolled_back());
     EXPECT_FALSE(has_evidence());
   }
@@ -205,21 +204,28 @@ TEST_F(WitnessedTest, ARecordedBreakSettlesWhatWasSeenBefore) {
   const Checkpoint newest = checkpoint_of(notes_[2]);
   auto witnessed = open_witnessed().value();
   EXPECT_TRUE(witnessed.take_size(newest.origin, newest.size + 1, last_signed()));
+  const std::string broken_at = newest.origin.substr(newest.origin.size() - 4) + "1231T235959Z";
   std::vector<Checkpoint> after = last_signed();
-  after.push_back({newest.origin + "b20261122T161200Z", 1, newest.root});
+  after.push_back({newest.origin + "b" + broken_at, 1, newest.root});
+  EXPECT_EQ(witnessed.take_size(newest.origin, 99, after).value(), Testimony::rolled_back)
+      << "the record alone proves no break";
+  EXPECT_TRUE(witnessed.settle(broken_at));
+  EXPECT_FALSE(witnessed.rolled_back());
   EXPECT_EQ(witnessed.take_size(newest.origin, 99, after).value(), Testimony::settled);
   EXPECT_EQ(witnessed.take_note(signed_note(99, newest.root), after).value(), Testimony::settled);
   EXPECT_EQ(witnessed.take_size(after.back().origin, 1, after).value(), Testimony::consistent);
   EXPECT_EQ(witnessed.take_size(after.back().origin, 2, after).value(), Testimony::rolled_back);
   const std::string later = std::string(kPlace) + "/operator/2999";
   EXPECT_EQ(witnessed.take_size(later, 1, after).value(), Testimony::rolled_back);
-  EXPECT_TRUE(witnessed.settle());
-  EXPECT_TRUE(witnessed.take_size(newest.origin, newest.size + 1, last_signed()));
-  ASSERT_TRUE(has_evidence());
-  // The end came between the break and the removal.
-  std::ofstream(folder_ + "/audit/last-signed") << audit::last_signed_text(after);
-  EXPECT_FALSE(open_witnessed()->rolled_back());
-  EXPECT_FALSE(has_evidence());
+}
+
+TEST_F(WitnessedTest, ADamagedTreeIsNoRollback) {
+  const std::string path = audit::level_path(folder_ + "/audit", log_, 0);
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary) << "damage";
+  auto witnessed = open_witnessed().value();
+  EXPECT_EQ(witnessed.take_note(cosigned(notes_[1], 1'000), last_signed()).error().code(),
+            ErrorCode::corrupt);
+  EXPECT_FALSE(witnessed.rolled_back());
 }
 
 TEST_F(WitnessedTest, DamagedEvidenceIsEvidence) {

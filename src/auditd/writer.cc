@@ -113,8 +113,8 @@ Task<void> Writer::refuse() {
   co_await Enqueued{*this, job};
 }
 
-Task<Result<void>> Writer::open_new_shards(std::string reason) {
-  Result<void> opened;
+Task<Result<std::string>> Writer::open_new_shards(std::string reason) {
+  Result<std::string> opened;
   Job job;
   job.question = [&](Ledger& ledger) { opened = ledger.open_new_shards(std::move(reason)); };
   co_await Enqueued{*this, job};

@@ -114,7 +114,8 @@ class Worker final : public service::Worker {
       readiness.warn("audit log's disk is full: only reserve_writers write, as long as it lasts");
     }
     readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
-    readiness.add("history", !auditd_->rolled_back(), rolled_back());
+    const std::string contradiction = contradicted();
+    readiness.add("history", contradiction.empty(), contradiction);
     if (const std::string why = auditd_->unwitnessed(); !why.empty()) readiness.warn(why);
   }
   void add_admin_routes(http::Router& router) override {
@@ -146,9 +147,13 @@ class Worker final : public service::Worker {
                         .replay = &replay_},
                        std::move(signer_));
   }
-  std::string rolled_back() const {
+  std::string contradicted() const {
     const auto& seen = auditd_->rolled_back();
-    if (!seen) return {};
+    if (!seen && !auditd_->doubts_break()) return {};
+    if (!seen) {
+      return "the journal tells of a break that is not signed for: restore a copy, or record the "
+             "break again with strongroom audit open-shard";
+    }
     return fmt::format(
         "rolled back: {} entries of {} were signed for and are not all here; restore a copy that "
         "is at least as new, or record the break with strongroom audit open-shard",
