@@ -98,10 +98,12 @@ constexpr int severity_id(EventType type, Outcome outcome) noexcept {
   return status_id(outcome) == 2 || outcome == Outcome::unknown ? 2 : 1;
 }
 
-// What these say must be so at their place in the journal, which only its writer knows.
+// What these say of a log, by its origin, must be so at their place in the journal.
+constexpr bool tells_of_a_log(EventType type) noexcept {
+  return type == EventType::log_checkpoint || type == EventType::log_break;
+}
 constexpr bool auditd_alone_writes(EventType type) noexcept {
-  return type == EventType::log_checkpoint || type == EventType::log_break ||
-         type == EventType::log_archive;
+  return tells_of_a_log(type) || type == EventType::log_archive;
 }
 
 // Which outcomes fit which phase.

@@ -1,10 +1,14 @@
 // verify_audit: one pass over the journal, whose entries are handed to their logs' LogCheck.
 #include "audit/verify.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 
+#include "audit/archive.h"
+#include "audit/archive_records.h"
 #include "audit/checkpoint_files.h"
 #include "audit/entry_names.h"
 #include "audit/entry_view.h"
@@ -33,6 +37,7 @@ class Verification {
       : files_(files),
         directory_(std::move(directory)),
         keys_(std::move(keys)),
+        now_ms_(now_us / 1000),
         signed_before_ms_((now_us - kUnsignedAgeMaxUs) / 1000) {}
 
   Result<VerifyReport> run(const VerifyCallback& progress) {
@@ -41,6 +46,7 @@ class Verification {
     if (!report_.bad) SR_CHECK_OK(finish_logs());
     if (!report_.bad) SR_CHECK_OK(check_record());
     if (!report_.bad) SR_CHECK_OK(check_side_files());
+    if (!report_.bad) SR_CHECK_OK(check_archives());
     count();
     return std::move(report_);
   }
@@ -159,6 +165,7 @@ class Verification {
       SR_TRY(log_, log_named(name));
     }
     names_.took(*view);
+    take_archive_entry(archives_, *view);
     SR_CHECK_OK(log_->append(frame.leaf, {frame.place, frame.sequence, view->time_ms}));
     blame(*log_);
     return ++uncompared_ < kUncomparedMax ? Result<void>{} : compare_files();
@@ -183,7 +190,7 @@ class Verification {
 
   // Whether an entry that says what a log had come to when it was written tells the truth.
   bool agrees_with_its_tree(const EntryView& view) const {
-    if (!auditd_alone_writes(view.event_type)) return true;
+    if (!tells_of_a_log(view.event_type)) return true;
     const auto name = name_of_origin(keys_.place, view.resources[0]);
     const auto log = name ? logs_.find(*name) : logs_.end();
     return log != logs_.end() && view.tree_size == log->second.tree().size() &&
@@ -228,6 +235,23 @@ class Verification {
     return {};
   }
 
+  // Those that the entries read tell of, while they are locked.
+  Result<void> check_archives() {
+    for (const auto& [first_sequence, record] : archives_) {
+      if (record.disposed || record.locked_until_ms <= now_ms_) continue;
+      const auto held = hash_file(files_, archive_path(directory_, first_sequence));
+      if (!held && held.error().code() != ErrorCode::not_found) return fail(held.error());
+      if (held == record.sha256) continue;
+      report_.bad =
+          BadPlace{.what = held ? "an archive is not the one that the log names"
+                                : "a locked archive is gone",
+                   .file = fmt::format("{}/{}", kArchiveFolder, archive_name(first_sequence)),
+                   .sequence = first_sequence};
+      return {};
+    }
+    return {};
+  }
+
   void note_intent(const EntryView& view, std::uint64_t sequence) {
     if (view.phase == Phase::single) return;
     auto found = open_.find(view.instance);
@@ -267,6 +291,8 @@ class Verification {
   Files& files_;
   std::string directory_;
   Keys keys_;
+  ArchiveRecords archives_;
+  const std::int64_t now_ms_;
   const std::int64_t signed_before_ms_;
   std::unordered_map<std::string, LogCheck, Logs::TextHash, std::equal_to<>> logs_;
   std::map<std::string, Open, std::less<>> open_;  // by instance

@@ -65,7 +65,7 @@ Task<Result<std::size_t>> Archivist::work_through(std::string user) {
   std::size_t made = 0;
   SR_CO_TRY(const std::vector<Due> due, co_await seal_due(made));
   if (!due.empty()) SR_CO_CHECK_OK(co_await keep_snapshot_());
-  const ArchiveRecords records = co_await writer_.archives();
+  const audit::ArchiveRecords records = co_await writer_.archives();
   const std::int64_t now_ms = clock_.now_us() / 1000;
   auto remove = [this, &due, &records, now_ms]() -> Result<void> {
     for (const auto& [segment, sha256] : due) {
@@ -83,7 +83,7 @@ Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(std::size_t& made)
   auto look = [this, before_ms] { return shelf_.due(before_ms); };
   SR_CO_TRY(const std::vector<audit::SegmentFacts> segments,
             co_await pool_.run(loop_, std::move(look)));
-  const ArchiveRecords records = co_await writer_.archives();
+  const audit::ArchiveRecords records = co_await writer_.archives();
   std::vector<Due> sealed;
   sealed.reserve(segments.size());
   for (const audit::SegmentFacts& segment : segments) {
@@ -102,7 +102,7 @@ Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(std::size_t& made)
     const std::int64_t locked_until_ms = segment.newest_ms + settings_.keep_ms;
     auto seal = [this, &segment, locked_until_ms] { return shelf_.seal(segment, locked_until_ms); };
     SR_CO_TRY(const crypto::Sha256Digest sha256, co_await pool_.run(loop_, std::move(seal)));
-    const Ledger::ArchiveNote note{.act = ArchiveAct::seal,
+    const Ledger::ArchiveNote note{.act = audit::ArchiveAct::seal,
                                    .first_sequence = segment.first_sequence,
                                    .sha256 = sha256,
                                    .until_ms = locked_until_ms};
@@ -113,8 +113,8 @@ Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(std::size_t& made)
   co_return sealed;
 }
 
-Task<Result<ArchiveRecord>> Archivist::record_of(std::uint64_t first_sequence) {
-  const ArchiveRecords records = co_await writer_.archives();
+Task<Result<audit::ArchiveRecord>> Archivist::record_of(std::uint64_t first_sequence) {
+  const audit::ArchiveRecords records = co_await writer_.archives();
   const auto found = records.find(first_sequence);
   if (found == records.end() || found->second.disposed) co_return fail(kNoArchive);
   co_return found->second;
@@ -123,9 +123,9 @@ Task<Result<ArchiveRecord>> Archivist::record_of(std::uint64_t first_sequence) {
 Task<Result<std::int64_t>> Archivist::restore(std::uint64_t first_sequence, std::string user) {
   const Turn turn(*this);
   if (!turn.taken()) co_return fail(kBusy);
-  SR_CO_TRY(const ArchiveRecord record, co_await record_of(first_sequence));
+  SR_CO_TRY(const audit::ArchiveRecord record, co_await record_of(first_sequence));
   const std::int64_t until_ms = clock_.now_us() / 1000 + settings_.restored_ms;
-  const Ledger::ArchiveNote note{.act = ArchiveAct::restore,
+  const Ledger::ArchiveNote note{.act = audit::ArchiveAct::restore,
                                  .first_sequence = first_sequence,
                                  .sha256 = record.sha256,
                                  .until_ms = until_ms,
@@ -142,9 +142,9 @@ Task<Result<void>> Archivist::hold(std::uint64_t first_sequence, std::int64_t un
                                    std::string user) {
   const Turn turn(*this);
   if (!turn.taken()) co_return fail(kBusy);
-  SR_CO_TRY(const ArchiveRecord record, co_await record_of(first_sequence));
+  SR_CO_TRY(const audit::ArchiveRecord record, co_await record_of(first_sequence));
   if (until_ms <= record.locked_until_ms) co_return fail(kLockedLonger);
-  const Ledger::ArchiveNote note{.act = ArchiveAct::hold,
+  const Ledger::ArchiveNote note{.act = audit::ArchiveAct::hold,
                                  .first_sequence = first_sequence,
                                  .until_ms = until_ms,
                                  .user = std::move(user)};
@@ -157,13 +157,13 @@ Task<Result<std::optional<std::int64_t>>> Archivist::dispose(std::uint64_t first
                                                              std::string user) {
   const Turn turn(*this);
   if (!turn.taken()) co_return fail(kBusy);
-  SR_CO_TRY(const ArchiveRecord record, co_await record_of(first_sequence));
+  SR_CO_TRY(const audit::ArchiveRecord record, co_await record_of(first_sequence));
   auto look = [this, first_sequence] { return shelf_.item(first_sequence); };
   const auto item = co_await pool_.run(loop_, std::move(look));
   const std::int64_t locked_until_ms =
       std::max(record.locked_until_ms, item ? item->header.locked_until_ms : 0);
   if (now_ms < locked_until_ms) co_return std::optional(locked_until_ms);
-  const Ledger::ArchiveNote note{.act = ArchiveAct::dispose,
+  const Ledger::ArchiveNote note{.act = audit::ArchiveAct::dispose,
                                  .first_sequence = first_sequence,
                                  .sha256 = record.sha256,
                                  .until_ms = locked_until_ms,
@@ -175,7 +175,7 @@ Task<Result<std::optional<std::int64_t>>> Archivist::dispose(std::uint64_t first
 }
 
 Task<Result<std::vector<Archivist::Listed>>> Archivist::list() {
-  const ArchiveRecords records = co_await writer_.archives();
+  const audit::ArchiveRecords records = co_await writer_.archives();
   auto look = [this, &records]() -> Result<std::vector<Listed>> {
     std::vector<Listed> listed;
     listed.reserve(records.size());

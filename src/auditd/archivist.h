@@ -56,7 +56,7 @@ class Archivist {
   // What the log says of an archive, and what the file does; no item: the file cannot be read.
   struct Listed {
     std::uint64_t first_sequence = 0;
-    ArchiveRecord record;
+    audit::ArchiveRecord record;
     std::optional<Shelf::Item> item;
     [[nodiscard]] std::int64_t locked_until_ms() const;
   };
@@ -73,7 +73,7 @@ class Archivist {
   async::Task<Result<std::size_t>> work_through(std::string user);
   // Seals what is not sealed yet; counts what it makes.
   async::Task<Result<std::vector<Due>>> seal_due(std::size_t& made);
-  async::Task<Result<ArchiveRecord>> record_of(std::uint64_t first_sequence);
+  async::Task<Result<audit::ArchiveRecord>> record_of(std::uint64_t first_sequence);
 
   async::Loop& loop_;
   Writer& writer_;

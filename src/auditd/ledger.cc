@@ -100,7 +100,7 @@ bool Ledger::begin_log(audit::Log& log, const EntryView& view, std::vector<Stage
   const audit::Log* before = logs_.newest_of(owner);
   if (before == nullptr || before->name == log.name) return accepting();
   const std::string origin = audit::log_origin(options_.place, before->name);
-  if (audit::auditd_alone_writes(view.event_type) && view.resources[0] == origin) return true;
+  if (audit::tells_of_a_log(view.event_type) && view.resources[0] == origin) return true;
   commit(staged);
   if (!accepting()) return false;
   audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, *before);
@@ -135,7 +135,7 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     audit::Log* log = name ? logs_.find(*name) : nullptr;
     if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);
   }
-  take_archive_entry(archives_, view);
+  audit::take_archive_entry(archives_, view);
   ++grown_entries_;
   bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
   last_frame_ = place;

@@ -13,12 +13,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "audit/archive_records.h"
 #include "audit/checkpoint.h"
 #include "audit/journal.h"
 #include "audit/logs.h"
 #include "audit/protocol.h"
 #include "audit/tree_files.h"
-#include "auditd/archives.h"
 #include "auditd/grown_log.h"
 #include "auditd/reserve.h"
 #include "auditd/snapshot.h"
@@ -98,10 +98,10 @@ class Ledger {
   [[nodiscard]] Result<std::string> open_new_shards(std::string reason);
 
   // What the log says of its archives.
-  [[nodiscard]] const ArchiveRecords& archives() const noexcept { return archives_; }
+  [[nodiscard]] const audit::ArchiveRecords& archives() const noexcept { return archives_; }
   // Writes a log.archive entry. unavailable: it is not durable.
   struct ArchiveNote {
-    ArchiveAct act = ArchiveAct::begin;
+    audit::ArchiveAct act = audit::ArchiveAct::begin;
     std::optional<std::uint64_t> first_sequence{};  // of the archive
     std::optional<crypto::Sha256Digest> sha256{};
     std::optional<std::int64_t> until_ms{};
@@ -219,7 +219,7 @@ class Ledger {
   audit::Logs logs_;
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
-  ArchiveRecords archives_;
+  audit::ArchiveRecords archives_;
   std::int64_t segment_month_ = 0;  // in which the last segment was begun
   bool closing_segment_ = false;
   bool refusing_ = false;

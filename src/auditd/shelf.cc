@@ -124,7 +124,7 @@ Result<void> Shelf::write_copy(audit::ArchiveReader& archive, const std::string&
   }
 }
 
-Result<void> Shelf::remove_copies(const ArchiveRecords& records, std::int64_t now_ms) {
+Result<void> Shelf::remove_copies(const audit::ArchiveRecords& records, std::int64_t now_ms) {
   const std::string copies = folder(audit::kRestoredFolder);
   const auto there = files_.list_folders(copies);
   if (!there && there.error().code() == ErrorCode::not_found) return {};

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "audit/archive.h"
+#include "audit/archive_records.h"
 #include "audit/files.h"
 #include "audit/segment.h"
-#include "auditd/archives.h"
 #include "base/result.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
@@ -49,7 +49,8 @@ class Shelf {
   [[nodiscard]] Result<void> restore(std::uint64_t first_sequence,
                                      const crypto::Sha256Digest& sha256);
   // Removes the copies whose time is over at `now_ms`, and those that the log does not know.
-  [[nodiscard]] Result<void> remove_copies(const ArchiveRecords& records, std::int64_t now_ms);
+  [[nodiscard]] Result<void> remove_copies(const audit::ArchiveRecords& records,
+                                           std::int64_t now_ms);
   // Removes the archive and its copy; neither need be there.
   [[nodiscard]] Result<void> remove(std::uint64_t first_sequence);
 

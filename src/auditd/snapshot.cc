@@ -77,7 +77,7 @@ class Input {
 };
 
 void append_archive(std::vector<std::byte>& out, std::uint64_t first_sequence,
-                    const ArchiveRecord& record) {
+                    const audit::ArchiveRecord& record) {
   append_u64be(out, first_sequence);
   append_bytes(out, record.sha256);
   append_u64be(out, static_cast<std::uint64_t>(record.locked_until_ms));
@@ -112,8 +112,8 @@ Snapshot::WriterState read_writer(Input& in) {
   return writer;
 }
 
-void read_archive(Input& in, ArchiveRecords& records) {
-  ArchiveRecord& record = records[in.u64()];
+void read_archive(Input& in, audit::ArchiveRecords& records) {
+  audit::ArchiveRecord& record = records[in.u64()];
   in.fill(record.sha256);
   record.locked_until_ms = static_cast<std::int64_t>(in.u64());
   record.restored_until_ms = static_cast<std::int64_t>(in.u64());

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "audit/archive_records.h"
 #include "audit/logs.h"
-#include "auditd/archives.h"
 #include "base/id.h"
 #include "base/result.h"
 
@@ -41,7 +41,7 @@ struct Snapshot {
   std::string broken_at;  // as audit::LogNames'
   std::vector<LogState> logs;
   std::vector<WriterState> writers;
-  ArchiveRecords archives;
+  audit::ArchiveRecords archives;
 };
 
 [[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot);

@@ -132,8 +132,8 @@ Task<Result<void>> Writer::record_archive(const Ledger::ArchiveNote& note, bool 
   co_return recorded;
 }
 
-Task<ArchiveRecords> Writer::archives() {
-  ArchiveRecords records;
+Task<audit::ArchiveRecords> Writer::archives() {
+  audit::ArchiveRecords records;
   Job job;
   job.question = [&](Ledger& ledger) { records = ledger.archives(); };
   co_await Enqueued{*this, job};

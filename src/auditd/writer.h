@@ -61,7 +61,7 @@ class Writer {
   // Ledger::record_archive; with `close_segment`, its close_segment() right before.
   [[nodiscard]] async::Task<Result<void>> record_archive(const Ledger::ArchiveNote& note,
                                                          bool close_segment);
-  [[nodiscard]] async::Task<ArchiveRecords> archives();
+  [[nodiscard]] async::Task<audit::ArchiveRecords> archives();
   // Writes the merchants' checkpoints and log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
   [[nodiscard]] async::Task<void> record_reload(bool all);

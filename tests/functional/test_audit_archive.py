@@ -58,6 +58,8 @@ def test_an_archived_entry_is_back_for_its_proof(archives, log, tmp_path):
     assert not (archives.dir / "audit/journal-00000000000000000001.log").exists()
     status, _, reason = prove(archives, log, tmp_path)
     assert status != 0 and "archive" in reason
+    status, report, _ = archives.audit("verify")
+    assert status == 0 and report["ok"] and report["unread_entries"] == archive["entries"]
 
     status, restored, _ = archives.audit("restore", "--log", log, "--index", 0)
     assert status == 0
@@ -106,6 +108,18 @@ def test_an_archive_is_locked_longer_but_not_shorter_and_then_stays(archives, lo
     assert "locked until 2099-01-01" in reason
     assert archives.audit("dispose", "journal-00000000000000000002.archive")[0] == 2
     assert archives.list()[0]["locked_until"].startswith("2099-01-01")
+
+
+def test_a_locked_archive_that_is_gone_or_another_is_named(archives, log):
+    (archive,) = archives.list()
+    file = archives.dir / "audit/archive" / archive["name"]
+    whole = file.read_bytes()
+    for damage in (lambda: file.write_bytes(whole[:-1] + b"x"), file.unlink):
+        damage()
+        status, report, _ = archives.audit("verify")
+        assert status == 1 and report["bad"]["file"] == f"archive/{archive['name']}", report
+    file.write_bytes(whole)
+    assert archives.audit("verify")[0] == 0
 
 
 def test_an_archive_whose_lock_is_over_is_disposed_of(archives, log):

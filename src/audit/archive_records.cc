@@ -1,12 +1,12 @@
-// Archives.
-#include "auditd/archives.h"
+// ArchiveRecords.
+#include "audit/archive_records.h"
 
 #include <algorithm>
 #include <array>
 
 #include "audit/archive.h"
 
-namespace strongroom::auditd {
+namespace strongroom::audit {
 namespace {
 
 constexpr std::array<std::string_view, 5> kActs{"begin", "seal", "hold", "restore", "dispose"};
@@ -15,9 +15,9 @@ constexpr std::array<std::string_view, 5> kActs{"begin", "seal", "hold", "restor
 
 std::string_view to_string(ArchiveAct act) noexcept { return kActs[static_cast<std::size_t>(act)]; }
 
-void take_archive_entry(ArchiveRecords& records, const audit::EntryView& entry) {
-  if (entry.event_type != audit::EventType::log_archive || entry.resource_count == 0) return;
-  const auto sequence = audit::sequence_of_archive(entry.resources[0]);
+void take_archive_entry(ArchiveRecords& records, const EntryView& entry) {
+  if (entry.event_type != EventType::log_archive || entry.resource_count == 0) return;
+  const auto sequence = sequence_of_archive(entry.resources[0]);
   if (!sequence) return;
   ArchiveRecord& record = records[*sequence];
   const auto until = static_cast<std::int64_t>(entry.until_ms.value_or(0));
@@ -33,4 +33,4 @@ void take_archive_entry(ArchiveRecords& records, const audit::EntryView& entry) 
   if (entry.operation == to_string(ArchiveAct::dispose)) record.disposed = true;
 }
 
-}  // namespace strongroom::auditd
+}  // namespace strongroom::audit

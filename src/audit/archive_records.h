@@ -1,14 +1,15 @@
-// Archives: what the log says of its archives, entry by entry. The log is the authority: what an
-// archive's header says can lock it longer, never shorter.
+// ArchiveRecords: what the log says of its archives, entry by entry. The log is the authority: what
+// an archive's header says can lock it longer, never shorter.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 
 #include "audit/entry_view.h"
 #include "crypto/hash.h"
 
-namespace strongroom::auditd {
+namespace strongroom::audit {
 
 // What a log.archive entry says was done; the text stands in its api.operation.
 enum class ArchiveAct : std::uint8_t { begin, seal, hold, restore, dispose };
@@ -26,6 +27,6 @@ struct ArchiveRecord {
 using ArchiveRecords = std::map<std::uint64_t, ArchiveRecord>;
 
 // Takes in a log.archive entry of the journal; others and those of no archive change nothing.
-void take_archive_entry(ArchiveRecords& records, const audit::EntryView& entry);
+void take_archive_entry(ArchiveRecords& records, const EntryView& entry);
 
-}  // namespace strongroom::auditd
+}  // namespace strongroom::audit
