@@ -98,8 +98,9 @@ def test_proof_is_shown_with_its_cosignature(opened, proof):
     assert "Entry 3 of vault.example/audit is exactly the one given" in verdict(opened, "Proven")
     [told] = facts(opened)
     assert told["Log"] == "vault.example/audit" and told["Entry"].startswith("3, in a log of 4")
-    assert told["Signed by"] == "vault.example/audit, key 99f33cb1: verified"
-    assert told["Cosigned by"] == "witness.example/w1, on 2023-11-14 22:13:20 UTC: verified"
+    assert told["Signed by"] == f"{golden.VKEY}: verified"
+    assert told["Cosigned by"] == ("witness.example/w1, an Ed25519 cosignature of 2023-11-14"
+                                   f" 22:13:20 UTC, by {golden.WITNESS}: verified")
     boxes = [box.text for box in opened.find_elements("css selector", ".picture g")]
     assert [box.split("\n")[0] for box in boxes] == [
         "entry 2", "entries 0\u20131", "entry 3", "entries 2\u20133", "entries 0\u20133"]

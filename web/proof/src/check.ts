@@ -9,9 +9,10 @@ export interface GivenFile {
 export type Kind = "proof" | "key" | "entry";
 export type State = "proven" | "waiting" | "refused";
 
+// A witness whose cosignature was verified with a key that was given.
 export interface Cosigner {
-  name: string;
-  time?: number; // POSIX seconds; undefined: its key was not given, so it was not checked
+  key: tlog.Key;
+  time: number; // POSIX seconds
 }
 
 // What one proof file shows.
@@ -22,6 +23,7 @@ export interface Finding {
   proof?: tlog.Proof; // undefined when it could not be read
   key?: tlog.Key; // the log's, once the signature was verified
   cosigners: Cosigner[];
+  unknownSigners: number; // whose keys were not given: nobody is named by what nobody checked
   entryFile?: string;
   entry?: tlog.Bytes;
   steps: tlog.Step[];
@@ -49,7 +51,8 @@ function refuse(finding: Finding, error: unknown): Finding {
 
 // Checks all but the entry.
 async function open(file: GivenFile, keys: tlog.Key[]): Promise<Finding> {
-  let finding: Finding = { file: file.name, state: "waiting", cosigners: [], steps: [] };
+  let finding: Finding = { file: file.name, state: "waiting", cosigners: [],
+    unknownSigners: 0, steps: [] };
   try {
     const proof = tlog.parseProof(text(file.bytes));
     finding = { ...finding, proof };
@@ -57,14 +60,15 @@ async function open(file: GivenFile, keys: tlog.Key[]): Promise<Finding> {
       return { ...finding, why: "the log's key is missing" };
     }
     const key = await tlog.verifyCheckpoint(proof, keys);
-    const witnesses = new Map(proof.note.signatures
-      .filter(({ name, id }) => name !== key.name || id !== key.id)
-      .map(({ name, id }) => [name, keys.find((given) => given.name === name && given.id === id)]));
+    const others = new Set(proof.note.signatures.map(({ name, id }) => `${name} ${id}`));
+    others.delete(`${key.name} ${key.id}`);
+    const witnesses = keys.filter(({ name, id }) => others.delete(`${name} ${id}`));
     const cosigners: Cosigner[] = [];
-    for (const [name, witness] of witnesses) {
-      cosigners.push({ name, time: witness && await tlog.verifyCosignature(proof.note, witness) });
+    for (const witness of witnesses) {
+      const time = await tlog.verifyCosignature(proof.note, witness);
+      if (time !== undefined) cosigners.push({ key: witness, time });
     }
-    return { ...finding, key, cosigners };
+    return { ...finding, key, cosigners, unknownSigners: others.size };
   } catch (error) {
     return refuse(finding, error);
   }
@@ -102,11 +106,20 @@ async function entriesInUse(findings: Finding[], entries: GivenFile[]): Promise<
   return used;
 }
 
+// Only the operator's logs tell of others, and only of those at their own place: <place>/<owner>/
+// <shard>. A merchant's log may hold an entry that says the same.
+const placeOf = (origin: string): string => origin.split("/").slice(0, -2).join("/");
+const isOperators = (origin: string): boolean => origin.split("/").at(-2) === "operator";
+
 function linkRecords(findings: Finding[]) {
-  for (const record of findings.filter(({ entry }) => entry)) {
+  const records = findings.filter(({ entry, state, proof }) =>
+    entry && state === "proven" && isOperators(proof!.checkpoint.origin));
+  for (const record of records) {
+    const place = placeOf(record.proof!.checkpoint.origin);
     const recorded = tlog.recordedCheckpoint(record.entry!);
-    const told = recorded && findings.find(({ proof, state }) =>
-      state === "proven" && tlog.sameCheckpoint(proof!.checkpoint, recorded));
+    const told = recorded && placeOf(recorded.origin) === place &&
+      findings.find(({ proof, state }) =>
+        state === "proven" && tlog.sameCheckpoint(proof!.checkpoint, recorded));
     if (told) told.recordedBy = record;
   }
 }

@@ -46,8 +46,7 @@ const signer = crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
 export async function keyText(origin: string): Promise<string> {
   const { publicKey } = await signer as CryptoKeyPair;
   const raw = new Uint8Array(await crypto.subtle.exportKey("raw", publicKey));
-  const { id } = await tlog.makeKey(origin, tlog.ED25519, raw);
-  return `${origin}+${id}+${tlog.toBase64(new Uint8Array([tlog.ED25519, ...raw]))}`;
+  return tlog.keyText(await tlog.makeKey(origin, tlog.ED25519, raw));
 }
 
 // The proof file of one of a new log's entries.

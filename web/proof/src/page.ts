@@ -3,7 +3,7 @@ import "./style.css";
 import { check, kindOf, type Finding, type GivenFile, type Report, type State } from "./check";
 import { html } from "./element";
 import { entriesText, picture } from "./picture";
-import { canVerify, hex, leafHash, toBase64 } from "./tlog";
+import { canVerify, hex, keyText, leafHash, toBase64 } from "./tlog";
 
 const FILE_BYTES_MAX = 64 * 1024;
 const KINDS = { proof: "proof file", key: "key", entry: "entry" };
@@ -27,16 +27,19 @@ function summary(report: Report): string {
     .join(" ");
 }
 
-function cosignersText({ cosigners, recordedBy }: Finding): string {
-  const told = cosigners.map(({ name, time }) => time === undefined
-    ? `${name}: not checked, its key was not given`
-    : `${name}, on ${timeText(time)}: verified`);
+function cosignersText({ cosigners, unknownSigners, recordedBy }: Finding): string {
+  const told = cosigners.map(({ key, time }) =>
+    `${key.name}, an Ed25519 cosignature of ${timeText(time)}, by ${keyText(key)}: verified`);
   if (recordedBy) {
     const { index, checkpoint } = recordedBy.proof!;
     told.push(`entry ${index} of ${checkpoint.origin} records this checkpoint ` +
       `(${recordedBy.file}): its witnesses stand for it too`);
   }
-  return told.join("; ") || "none: only the log's own signature stands for this checkpoint";
+  if (told.length === 0) told.push("none: only the log's own signature stands for this checkpoint");
+  if (unknownSigners > 0) {
+    told.push(`${unknownSigners} more by keys that were not given: not checked`);
+  }
+  return told.join("; ");
 }
 
 function facts(finding: Finding): HTMLElement {
@@ -46,7 +49,7 @@ function facts(finding: Finding): HTMLElement {
     ["Log", checkpoint.origin],
     ["Entry", `${index}, in a log of ${checkpoint.size} entries, the first being 0`],
     ["Root", toBase64(checkpoint.root)],
-    ["Signed by", key ? `${key.name}, key ${key.id}: verified` : "not verified"],
+    ["Signed by", key ? `${keyText(key)}: verified` : "not verified"],
     ["Cosigned by", key ? cosignersText(finding) : "not verified"],
   ];
   return html("dl", {}, ...rows.flatMap(([term, text]) =>

@@ -127,6 +127,9 @@ export async function makeKey(name: string, type: number, publicKey: Bytes): Pro
   return { name, type, publicKey, id: hex(digest.subarray(0, 4)) };
 }
 
+export const keyText = ({ name, type, publicKey, id }: Key): string =>
+  `${name}+${id}+${toBase64(join(Uint8Array.of(type), publicKey))}`;
+
 // A verifier key, as "name+id+base64": of a log (ED25519) or of a witness (COSIGNATURE).
 export async function parseKey(text: string): Promise<Key> {
   const parts = /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim());
