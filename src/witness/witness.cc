@@ -32,6 +32,14 @@ Answer refusal(WitnessStatus status, std::string_view why) {
           .body = fmt::format("{}\n", why)};
 }
 
+// A folder that was emptied or put in another's place knows of no checkpoint either.
+Result<void> expect_state(const std::string& folder) {
+  const auto lock = read_file(state_lock_path(folder), 0);
+  if (lock || lock.error().code() != ErrorCode::not_found) return {};
+  return fail({ErrorCode::corrupt,
+               "state of the witness is gone: put it back, or begin anew with another key"});
+}
+
 // The log's note with those of its signatures that were checked, and the witness's own.
 std::string cosigned_note(const audit::Note& note, const std::vector<audit::NoteVerifier>& keys,
                           std::string_view cosignature) {
@@ -65,7 +73,8 @@ Result<Witness> Witness::open(std::string folder, std::string name, crypto::Ed25
          audit::CosignatureVerifier::create({.name = std::move(name),
                                              .public_key = signer.public_key(),
                                              .type = audit::NoteKeyType::cosignature}));
-  SR_TRY(FileLock lock, FileLock::acquire(folder + "/state/lock"));
+  SR_CHECK_OK(expect_state(folder));
+  SR_TRY(FileLock lock, FileLock::acquire(state_lock_path(folder)));
   return Witness(std::move(folder), std::move(lock), std::move(signer), std::move(verifier), clock);
 }
 
@@ -142,7 +151,10 @@ Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
     log.keys.push_back(std::move(verifier));
   }
   const auto newest = checkpoint(origin_hash(origin));
-  if (!newest && newest.error().code() == ErrorCode::not_found) return log;
+  if (!newest && newest.error().code() == ErrorCode::not_found) {
+    SR_CHECK_OK(expect_state(folder_));
+    return log;
+  }
   if (!newest) return std::unexpected(newest.error());
   SR_TRY(const audit::Note note, audit::parse_note(*newest));
   SR_TRY(const audit::Checkpoint cosigned, audit::parse_checkpoint_text(note.text));
@@ -152,6 +164,8 @@ Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
 }
 
 std::string known_logs_path(const std::string& folder) { return folder + "/etc/logs"; }
+
+std::string state_lock_path(const std::string& folder) { return folder + "/state/lock"; }
 
 std::string origin_hash(std::string_view origin) { return hex(crypto::sha256(as_bytes(origin))); }
 

@@ -35,8 +35,8 @@ struct Answer {
 class Witness {
  public:
   // `name` is the witness's own, of its key; `clock` outlives it. conflict: another process works
-  // in `folder`; not_found, permission_denied, unavailable; invalid_argument: no key may be named
-  // so.
+  // in `folder`; corrupt: its state is gone; not_found, permission_denied, unavailable;
+  // invalid_argument: no key may be named so.
   [[nodiscard]] static Result<Witness> open(std::string folder, std::string name,
                                             crypto::Ed25519Signer signer, const Clock& clock);
 
@@ -65,6 +65,8 @@ class Witness {
 
 // Where `folder` keeps the logs that its witness knows.
 [[nodiscard]] std::string known_logs_path(const std::string& folder);
+// The file that a new witness is given there, and that is gone when its state is.
+[[nodiscard]] std::string state_lock_path(const std::string& folder);
 // The lower-case hex SHA-256 of an origin, by which monitors name a log.
 [[nodiscard]] std::string origin_hash(std::string_view origin);
 

@@ -176,7 +176,19 @@ TEST_F(WitnessTest, OpensOnceAndUnderANameThatAKeyMayHave) {
   EXPECT_EQ(Witness::open(folder_, "two words", golden_signer(), clock_).error().code(),
             ErrorCode::invalid_argument);
   fs::remove_all(folder_ + "/state");
-  EXPECT_EQ(open().error().code(), ErrorCode::not_found);
+  EXPECT_EQ(open().error().code(), ErrorCode::corrupt);
+}
+
+TEST_F(WitnessTest, DoesNotTakeLostStateForABeginning) {
+  auto witness = open();
+  ASSERT_TRUE(witness);
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+  fs::remove_all(folder_ + "/state");
+  fs::create_directory(folder_ + "/state");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
+  EXPECT_EQ(open().error().code(), ErrorCode::corrupt);
+  write("state/lock", "");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200) << "as whoever put it back has said";
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "base/try.h"
 #include "crypto/random.h"
 #include "crypto/sealed_file.h"
+#include "witness/witness.h"
 
 namespace strongroom::tool {
 
@@ -89,7 +90,8 @@ Result<std::string> fill(const std::string& folder, const NewWitness& options) {
   SR_TRY(const std::string configuration, configuration_text(options));
   SR_TRY(std::string vkey, make_key(folder, options.name));
   SR_CHECK_OK(write_file_durable(folder + "/witness.vkey", as_bytes(vkey + "\n"), kReadable));
-  SR_CHECK_OK(write_file_durable(folder + "/etc/logs", {}, kOwnerOnly));
+  SR_CHECK_OK(write_file_durable(witness::known_logs_path(folder), {}, kOwnerOnly));
+  SR_CHECK_OK(write_file_durable(witness::state_lock_path(folder), {}, kOwnerOnly));
   SR_CHECK_OK(
       write_file_durable(folder + "/etc/witness.toml", as_bytes(configuration), kOwnerOnly));
   return vkey;

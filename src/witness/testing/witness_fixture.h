@@ -35,6 +35,7 @@ class WitnessTest : public ::testing::Test {
     SR_CHECK(::mkdtemp(folder_.data()) != nullptr);
     fs::create_directory(folder_ + "/etc");
     fs::create_directory(folder_ + "/state");
+    write("state/lock", "");
     write("etc/logs", "log " + std::string(audit::testing::kVkey) + "\n");
     audit::MerkleTree tree;
     heads_.push_back(tree.head());
