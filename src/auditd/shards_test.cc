@@ -101,6 +101,22 @@ TEST_F(ShardsTest, ANewYearsLogBeginsWithACheckpointOfTheLastOne) {
   EXPECT_EQ(journal().size(), 11U) << "a restart remembers";
 }
 
+TEST_F(ShardsTest, TheOperatorsLogRecordsALogWhoseSuccessorHasDoneSo) {
+  open();
+  EXPECT_EQ(append("2026-12-31T23:59:58.000Z"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2027-01-01T00:00:00.000Z"), audit::EntryStatus::durable);
+  ledger().record_checkpoints();
+  std::vector<std::string> lines = history();
+  std::ranges::sort(lines.begin() + 3, lines.end());
+  const std::string place = "test.example/auditd/";
+  EXPECT_EQ(lines, (std::vector<std::string>{
+                       "mer_1-2026 token.create",
+                       "mer_1-2027 log.checkpoint " + place + "mer_1/2026 1",
+                       "mer_1-2027 token.create",
+                       "operator-2026 log.checkpoint " + place + "mer_1/2026 1",
+                       "operator-2026 log.checkpoint " + place + "mer_1/2027 2"}));
+}
+
 TEST_F(ShardsTest, ABreakOpensNewShards) {
   open();
   ledger().record_own(audit::EventType::log_start);
