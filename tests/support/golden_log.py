@@ -4,6 +4,7 @@ has them.
 import base64
 
 import tlog
+import tlog_tree
 
 VKEY = "vault.example/audit+99f33cb1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 WITNESS = "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X"
@@ -21,7 +22,7 @@ ROOT_3 = bytes.fromhex("6015403706ae97dcea776e594364d037bbafc168547028106301c9ef
 
 
 def root_of(leaves):
-    return tlog.joined_root(tlog.complete_parts(leaves))
+    return tlog_tree.joined_root(tlog_tree.complete_parts(leaves))
 
 
 def split(size):

@@ -18,8 +18,7 @@ import sys
 
 from tlog_note import (COSIGNATURE, ED25519, Checkpoint, Key, Refused, decimal, open_checkpoint,
                        parse_hash, parse_note, parse_vkey, require, unbase64)
-from tlog_tree import (Tree, complete_parts, joined_root, leaf_hash, node_hash, tile_path,
-                       verify_consistency, verify_inclusion)
+from tlog_tree import Tree, leaf_hash, verify_inclusion
 
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 

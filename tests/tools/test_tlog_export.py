@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import tlog
+import tlog_tree
 from golden_log import root_of
 
 PLACE = "test.example/auditd"
@@ -45,10 +46,10 @@ def tiles(entries):
     while hashes:
         for at in range(0, len(hashes), 256):
             tile = hashes[at:at + 256]
-            yield tlog.tile_path(level, at // 256, len(tile)), b"".join(tile)
+            yield tlog_tree.tile_path(level, at // 256, len(tile)), b"".join(tile)
             if level == 0:
                 bundle = (len(entry).to_bytes(2, "big") + entry for entry in entries[at:at + 256])
-                yield tlog.tile_path("entries", at // 256, len(tile)), b"".join(bundle)
+                yield tlog_tree.tile_path("entries", at // 256, len(tile)), b"".join(bundle)
         whole = len(hashes) // 256
         hashes = [root_of(hashes[256 * index:256 * index + 256]) for index in range(whole)]
         level += 1
