@@ -131,8 +131,7 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     item.writer->open_intents.erase(view.operation_id);
   }
   // A merchant's own log begins with one too, but only the operator's is witnessed.
-  if (view.event_type == audit::EventType::log_checkpoint &&
-      audit::is_operators(item.log->name)) {
+  if (view.event_type == audit::EventType::log_checkpoint && audit::is_operators(item.log->name)) {
     const auto name = audit::name_of_origin(options_.place, view.resources[0]);
     audit::Log* log = name ? logs_.find(*name) : nullptr;
     if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);

@@ -109,12 +109,11 @@ TEST_F(ShardsTest, TheOperatorsLogRecordsALogWhoseSuccessorHasDoneSo) {
   std::vector<std::string> lines = history();
   std::ranges::sort(lines.begin() + 3, lines.end());
   const std::string place = "test.example/auditd/";
-  EXPECT_EQ(lines, (std::vector<std::string>{
-                       "mer_1-2026 token.create",
-                       "mer_1-2027 log.checkpoint " + place + "mer_1/2026 1",
-                       "mer_1-2027 token.create",
-                       "operator-2026 log.checkpoint " + place + "mer_1/2026 1",
-                       "operator-2026 log.checkpoint " + place + "mer_1/2027 2"}));
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{
+                "mer_1-2026 token.create", "mer_1-2027 log.checkpoint " + place + "mer_1/2026 1",
+                "mer_1-2027 token.create", "operator-2026 log.checkpoint " + place + "mer_1/2026 1",
+                "operator-2026 log.checkpoint " + place + "mer_1/2027 2"}));
 }
 
 TEST_F(ShardsTest, ABreakOpensNewShards) {
