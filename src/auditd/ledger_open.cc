@@ -122,9 +122,7 @@ Result<void> Ledger::replay(std::span<const audit::Checkpoint> last_signed) {
 
 // auditd writes what a log had come to where that is true.
 bool Ledger::tells_truth(const audit::EntryView& view) {
-  const bool tells = view.event_type == audit::EventType::log_checkpoint ||
-                     view.event_type == audit::EventType::log_break;
-  if (!tells) return true;
+  if (!audit::tells_of_a_log(view.event_type)) return true;
   const auto name = audit::name_of_origin(options_.place, view.resources[0]);
   const audit::Log* log = name ? logs_.find(*name) : nullptr;
   return log != nullptr && view.tree_size == log->tree.size() && view.tree_root == log->tree.root();
