@@ -16,12 +16,17 @@ unit_tests() {
     --parallel "$(nproc)" --output-junit "$results/unit/ctest.xml" "$@" || failed=yes
 }
 
+# In a worker per core. Each makes itself a network of its own (tests/conftest.py), or two would now
+# and then choose the same free port.
 functional_tests() {
   rm -rf "$results/functional"
   mkdir -p "$results/functional"
-  local status=0
+  local status=0 workers=()
+  if [ $# -eq 0 ] && "$python" tests/support/own_network.py 2>/dev/null; then
+    workers=(--numprocesses="$(nproc)" --dist=loadfile)
+  fi
   "$python" -m pytest -p no:cacheprovider -ra --junitxml="$results/functional/pytest.xml" \
-    "${@:-tests}" || status=$?
+    "${workers[@]}" "${@:-tests}" || status=$?
   [ "$status" -eq 0 ] || failed=yes
 }
 

@@ -79,10 +79,10 @@ def aftermath(request):
         yield Killed(f"{victim} on {database}", deployment, load, downs)
 
 
-def test_kills_fell_into_load_that_was_served_or_excused(aftermath, record_testsuite_property):
+def test_kills_fell_into_load_that_was_served_or_excused(aftermath, record_property):
     load = aftermath.load
     excused, lost = load.failures
-    record_testsuite_property(f"kill -9, {aftermath.scene}", {
+    record_property(f"kill -9, {aftermath.scene}", {
         "cards": len(load.cards), "promises": len(load.request_ids), "excused": excused,
         "lost": lost, "intents closed at start": aftermath.closed_at_start(),
         "seconds to ready": [round(seconds, 2) for seconds in aftermath.seconds_down]})

@@ -16,6 +16,8 @@ from pay_scene import ANSWER, ATTEMPT, INTENT, NOTHING, OUTCOME, Point, Scene
 from running_deployment import running, wait_until
 from shop import Shop
 
+pytestmark = pytest.mark.alone  # what is held runs into timeouts on a busy machine
+
 ANSWER_TIMEOUT = "answer_timeout_ms = 30000"
 SHORT_ANSWER_TIMEOUT = "answer_timeout_ms = 1500 "  # so that silence is noticed soon
 HOURS_2_US = 7_200_000_000

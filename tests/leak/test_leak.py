@@ -69,9 +69,9 @@ def test_temporary_files_are_found_in_new_folders(tmp_path):
 
 
 @pytest.mark.parametrize("instance", DAEMONS)
-def test_idle_memory_holds_nothing_of_a_card(spent, instance, record_testsuite_property):
+def test_idle_memory_holds_nothing_of_a_card(spent, instance, record_property):
     memory = spent.memory(instance)
-    record_testsuite_property(f"memory of {instance}, secret_memory {spent.secret_memory}", {
+    record_property(f"memory of {instance}, secret_memory {spent.secret_memory}", {
         "read bytes": memory.read_bytes, "refused bytes": memory.refused_bytes})
     assert memory.read_bytes > 1 << 20
     assert in_memory(instance, memory, spent.canaries) == []

@@ -14,7 +14,9 @@ from running_deployment import running
 
 SYS_landlock_create_ruleset = 444  # the same on every architecture
 LANDLOCK_CREATE_RULESET_VERSION = 1
-CAP_NET_BIND_SERVICE, CAP_IPC_LOCK = 10, 14
+CAP_LINUX_IMMUTABLE, CAP_NET_BIND_SERVICE, CAP_IPC_LOCK = 9, 10, 14
+# Beside locked memory.
+CAPABILITIES = {"edged": 1 << CAP_NET_BIND_SERVICE, "auditd": 1 << CAP_LINUX_IMMUTABLE}
 SECCOMP_FILTERED = 2
 # What a kernel with an older Landlock cannot deny.
 PROBES_BY_ABI = {4: {"connect_unlisted_port", "bind_unlisted_port"}}
@@ -84,11 +86,11 @@ def test_readyz_names_what_the_kernel_cannot_enforce(deployment, instance):
         assert what in gap
 
 
-def test_every_thread_is_filtered_and_has_only_what_locks_memory(deployment, instance):
+def test_every_thread_is_filtered_and_has_only_its_capabilities(deployment, instance):
     pid = deployment.processes[instance].pid
     tasks = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
     assert len(tasks) > 1
-    permitted = 1 << CAP_IPC_LOCK | (1 << CAP_NET_BIND_SERVICE if instance == "edged" else 0)
+    permitted = 1 << CAP_IPC_LOCK | CAPABILITIES.get(instance, 0)
     for task in tasks:
         status = dict(re.findall(r"^(\w+):\s+(.*)$", (task / "status").read_text(), re.MULTILINE))
         assert status["NoNewPrivs"] == "1"

@@ -1,7 +1,6 @@
 """A whole deployment with real processes for a test: made in a folder of its own, removed after."""
 import contextlib
 import pathlib
-import shutil
 import signal
 import sqlite3
 import tempfile
@@ -15,6 +14,7 @@ import audit_journal
 import deployment as d
 from checked_api import CheckedApi
 from children import stop
+from immutable import remove_folder
 
 RECOVERY_SECONDS = 20
 
@@ -42,7 +42,7 @@ def folder():
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
 
 
 @dataclass(frozen=True)

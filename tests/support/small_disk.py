@@ -2,29 +2,14 @@
 import contextlib
 import errno
 import os
-import shutil
-import subprocess
 
-import pytest
+import mounted
 
 
-@contextlib.contextmanager
 def under(folder, megabytes):
-    """`folder` and what is in it lie on a disk of their own meanwhile. Skips where mounting is not
-    permitted.
-    """
-    aside = folder.with_name(folder.name + ".aside")
-    folder.rename(aside)
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount a small disk: {done.stderr.strip()}")
-    try:
-        shutil.copytree(aside, folder, dirs_exist_ok=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+    """`folder` and what is in it lie on such a disk meanwhile."""
+    return mounted.under(folder, ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs",
+                                  folder])
 
 
 @contextlib.contextmanager
