@@ -127,8 +127,8 @@ void SqliteWorker::settle(std::span<Slot*> group) {
   }
   if (access_ == SqliteAccess::read) {
     for (Slot* slot : group) slot->outcome = slot->work(*connection_);
-  } else if (!commit(group)) {
-    for (Slot*& slot : group) commit({&slot, 1});
+  } else if (!commit(group, Fate::shared) && !commit(group, Fate::own)) {
+    for (Slot*& slot : group) commit({&slot, 1}, Fate::shared);
   }
   const bool full = std::ranges::any_of(group, [](const Slot* slot) {
     return !slot->outcome && is_disk_full(slot->outcome.error());
@@ -150,19 +150,20 @@ void SqliteWorker::disconnect() {
 }
 
 // Runs the group in one transaction. False: all of it was rolled back through the fault of one of
-// several, and each deserves another try, alone.
-bool SqliteWorker::commit(std::span<Slot*> group) {
+// several, and the others deserve another try.
+bool SqliteWorker::commit(std::span<Slot*> group, Fate fate) {
   if (auto begun = connection_->run("BEGIN IMMEDIATE"); !begun) {
     finish(group, fail(begun.error()));
     return true;
   }
   for (Slot* slot : group) {
-    slot->outcome = run_alone(*slot);
+    slot->outcome = fate == Fate::own ? run_in_savepoint(*slot) : slot->work(*connection_);
+    if (fate == Fate::shared && !slot->outcome) roll_back();
     if (!connection_->in_transaction()) return group.size() == 1;
   }
   const auto committed = connection_->run("COMMIT");
   if (committed) return true;
-  if (connection_->in_transaction()) static_cast<void>(connection_->run("ROLLBACK"));
+  roll_back();
   const bool deferred_constraint = committed.error().code() == ErrorCode::conflict;
   if (deferred_constraint && group.size() > 1) return false;
   // A log whose sync failed may still be read back after a crash. On a full disk the log could not
@@ -173,7 +174,11 @@ bool SqliteWorker::commit(std::span<Slot*> group) {
   return true;
 }
 
-Result<void> SqliteWorker::run_alone(Slot& slot) {
+void SqliteWorker::roll_back() {
+  if (connection_->in_transaction()) static_cast<void>(connection_->run("ROLLBACK"));
+}
+
+Result<void> SqliteWorker::run_in_savepoint(Slot& slot) {
   SR_CHECK_OK(connection_->run("SAVEPOINT call"));
   auto outcome = slot.work(*connection_);
   if (!connection_->in_transaction()) return outcome;
