@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ import tempfile
 import deployment as d
 import pgbench
 import processes
+from immutable import remove_folder
 
 PGBENCH_CHOICES = (1, 4, 16, 64)
 
@@ -75,12 +75,15 @@ class Loadgen:
         return cpu, result
 
 
-def allow_equal_digits(deployment):
+def allow_all_from_one(deployment):
     """One merchant adds a million cards of one BIN here, which the guard against trying numbers
-    would stop at a hundred per last four digits. It counts all the same."""
+    would stop at a hundred per last four digits, and its budget at a thousand a second. Both count
+    all the same."""
+    limits = ("new_cards_per_truncation_hourly = 60000\n"
+              "tokenizes_per_minute = 60000000\n"
+              "resolves_per_minute = 60000000\n")
     text = deployment.config.read_text()
-    deployment.config.write_text(
-        text.replace("[vaultd]\n", "[vaultd]\nnew_cards_per_truncation_hourly = 60000\n", 1))
+    deployment.config.write_text(text.replace("[vaultd]\n", "[vaultd]\n" + limits, 1))
 
 
 @contextlib.contextmanager
@@ -92,12 +95,12 @@ def running_deployment(database):
     supervisor = d.Supervisor(deployment)
     try:
         deployment.create(database)
-        allow_equal_digits(deployment)
+        allow_all_from_one(deployment)
         supervisor.start_all()
         yield deployment, supervisor
     finally:
         supervisor.stop_all()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def say(text):

@@ -150,7 +150,7 @@ struct Hsm {
   }
 };
 
-class VaultTest : public testing::Test {
+class VaultTest : public ::testing::Test {
  public:
   ~VaultTest() override { loop_.run_until_done(database_->close()); }
 
@@ -158,8 +158,10 @@ class VaultTest : public testing::Test {
   static void SetUpTestSuite() { hsm_ = new Hsm; }
   static void TearDownTestSuite() { delete hsm_; }
 
-  VaultTest() {
-    database_ = *storage::open(loop_, {.url = "sqlite:" + (folder_.path() / "vault.db").string()});
+  // On the database at `url`; on a SQLite file where it is empty.
+  explicit VaultTest(std::string url = {}) {
+    if (url.empty()) url = "sqlite:" + (folder_.path() / "vault.db").string();
+    database_ = *storage::open(loop_, {.url = std::move(url)});
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
     lossy_ = std::make_unique<LossyDatabase>(*database_);
     cards_ = std::make_unique<CardStore>(loop_, *lossy_);
@@ -171,9 +173,9 @@ class VaultTest : public testing::Test {
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(
-        VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_,
-                   *keys_, codes_, probes_, recorder_, random_, clock_, metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(VaultParts{
+        loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_, *keys_, codes_,
+        probes_, budgets_, recorder_, random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -224,6 +226,8 @@ class VaultTest : public testing::Test {
   }
 
   static constexpr std::uint16_t kNewCardsMax = 20;
+  static constexpr std::array<Budget, kActs> kBudgets{Budget{5000, 4000}, Budget{5000, 4000},
+                                                      Budget{5000, 60}};
   // Test cards that are alike in their first six and last four digits.
   static std::vector<std::string> alike(std::size_t count) {
     std::vector<std::string> numbers;
@@ -244,6 +248,7 @@ class VaultTest : public testing::Test {
   VaultMetrics metrics_{registry_};
   CvcHolder codes_;
   ProbeGuard probes_{random_, kNewCardsMax};
+  Budgets budgets_{kBudgets};
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<LossyDatabase> lossy_;
   std::unique_ptr<CardStore> cards_;

@@ -23,6 +23,7 @@
 namespace strongroom::cde {
 namespace {
 
+constexpr Error kNotNow{ErrorCode::exhausted, "no room for the note"};
 constexpr std::string_view kEncryption = "strongroom/pan-encryption/1";
 
 // A token of its own for each test.
@@ -106,6 +107,27 @@ TEST_F(VaultKeysTest, TheOnesItMadeAreTakenAgain) {
   ASSERT_TRUE(again);
   EXPECT_EQ(again->pan_encryption.check_value, keys.pan_encryption.check_value);
   EXPECT_NE(again->pan_fingerprint.check_value, keys.blind_index.check_value);
+}
+
+TEST_F(VaultKeysTest, OnlyWhatIsMissingIsMadeAndToldByItsLabel) {
+  std::vector<std::string> told;
+  const AroundKey note = [&told](std::string_view label, const auto& make) {
+    told.emplace_back(label);
+    return make();
+  };
+  const AroundKey refuse = [](std::string_view, const auto&) {
+    return Result<void>(fail(kNotNow));
+  };
+  const auto refused = VaultKeys::generate(*token_, refuse);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what(), kNotNow.what());
+  EXPECT_FALSE(VaultKeys::open(*token_, false)) << "what was not noted was not made";
+  ASSERT_TRUE(VaultKeys::generate(*token_, note));
+  EXPECT_EQ(told,
+            (std::vector<std::string>{std::string(kEncryption), "strongroom/pan-fingerprint/1",
+                                      "strongroom/blind-index/1"}));
+  ASSERT_TRUE(VaultKeys::generate(*token_, note));
+  EXPECT_EQ(told.size(), 3U);
 }
 
 TEST_F(VaultKeysTest, AKeyOfAnotherPurposeIsRefused) {

@@ -1,6 +1,7 @@
 """vaultd hands cards to connectord: a token becomes a processor token that pays, once per account;
 codes go along once; what is erased goes away at the processor too, also when that is late.
 """
+import concurrent.futures
 import signal
 
 import pytest
@@ -83,6 +84,16 @@ def test_the_same_payment_counts_once(payer):
     payment = payer.fresh("pay")
     assert payer.resolve(token, payment).status == 200
     assert payer.resolve(token, payment).status == 200
+    assert payer.uses(token) == 1
+
+
+def test_a_limit_of_one_used_by_many_at_once_is_used_once(payer):
+    token = payer.add(fresh_card(), {"usage_limit": 1})
+    assert payer.resolve(token, payer.fresh("warm"), account="AAAA").status == 422  # no use
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: payer.resolve(token), range(32)))
+    assert sorted(answer.status for answer in answers) == [200] + [410] * 31
+    assert {answer.problem for answer in answers if answer.status == 410} == {"token-used-up"}
     assert payer.uses(token) == 1
 
 

@@ -1,6 +1,7 @@
 """What a merchant does with cards, over HTTPS, on both databases."""
 import concurrent.futures
 import datetime
+import hashlib
 import itertools
 
 import pytest
@@ -95,6 +96,27 @@ def test_token_ends_at_its_time(client):
     assert anew.status == 201 and anew.body["id"] != made.body["id"]
 
 
+def test_expired_card_is_erased_and_the_log_shows_it(each_deployment, client, merchant):
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    body = {"card": card(name="Ada"), "expires_at": end.isoformat()}
+    token = client.post("/v1/tokens", body).body["id"]
+
+    def steps():
+        return [(entry["unmapped"]["phase"], entry["unmapped"].get("outcome"))
+                for entry in each_deployment.audit_entries(event_type="token.expire",
+                                                           gateway_token=token)]
+    wait_until(lambda: steps() == [("intent", None), ("outcome", "done")], "the card is erased")
+    kept = each_deployment.vault_rows("SELECT token_hash FROM cards WHERE wrapped_dek IS NOT NULL")
+    assert (hashlib.sha3_512(token.encode()).digest(),) not in kept
+    assert client.get(f"/v1/tokens/{token}").problem == "token-expired"
+    assert client.delete(f"/v1/tokens/{token}").status == 204
+    assert client.get(f"/v1/tokens/{token}").problem == "token-expired"
+    sums = wait_until(lambda: [entry for entry in each_deployment.audit_entries(
+        event_type="token.expire", phase="single")], "the run is summed up")
+    assert sum(entry["unmapped"]["count"] for entry in sums) >= 1
+    assert all("merchant_id" not in entry["unmapped"] for entry in sums)
+
+
 @pytest.mark.parametrize("rounds", [5])
 def test_concurrent_first_adds_of_one_card_give_one_token(each_deployment, merchant, rounds):
     clients = [each_deployment.gateway(merchant.api_key) for _ in range(8)]
@@ -167,6 +189,19 @@ def test_every_brand_is_named(client):
         made = client.post("/v1/tokens", {"card": card(leak_scan.generate_pan(bin_digits, length))})
         assert made.status == 201 and made.body["card"]["brand"] == brand
         assert made.body["card"]["bin"] == bin_digits[:length - 10]  # six stay hidden
+
+
+def test_key_that_deletes_all_it_finds_is_stopped(each_deployment, client, merchant):
+    token = client.post("/v1/tokens", {"card": card()}).body["id"]
+    answers = (client.delete("/v1/tokens/tok_" + "a" * 26) for _ in range(1000))
+    refused = next(answer for answer in answers if answer.status != 404)
+    assert (refused.status, refused.problem) == (429, "rate-limited")
+    assert int(refused.headers["retry-after"]) >= 1
+    denied = each_deployment.audit_entries(event_type="access.denied", merchant_id=merchant.id)
+    assert [entry["unmapped"]["count"] for entry in denied] == [1]
+    assert client.get(f"/v1/tokens/{token}").status == 200
+    other = each_deployment.gateway(each_deployment.new_key(merchant.id)["key"])
+    assert other.delete(f"/v1/tokens/{token}").status == 204, "its other key has a budget left"
 
 
 def alike(number):

@@ -9,10 +9,23 @@
 namespace strongroom::vaultd {
 namespace {
 
+constexpr std::int64_t kPurgeAfterHoursMax = 24 * 366;
+
 constexpr Error kSoftwareInProduction{
     ErrorCode::permission_denied,
     "SoftHSM is no hardware, which the production profile asks for; to run on it all the same, and "
     "have every report say so, set hsm_assurance = \"software\" in [hsm] beside"};
+
+// What a key may where nothing is said of it, its merchant may.
+std::array<cde::Budget, cde::kActs> read_budgets(ConfigSection& section) {
+  using cde::kBudgetMax;
+  const auto tokenizes = section.integer("tokenizes_per_minute", 1, kBudgetMax, 60'000);
+  const auto resolves = section.integer("resolves_per_minute", 1, kBudgetMax, 60'000);
+  const auto deletes = section.integer("deletes_per_minute", 1, kBudgetMax, 6'000);
+  return {{{tokenizes, section.integer("tokenizes_per_minute_key", 1, kBudgetMax, tokenizes)},
+           {resolves, section.integer("resolves_per_minute_key", 1, kBudgetMax, resolves)},
+           {deletes, section.integer("deletes_per_minute_key", 1, kBudgetMax, deletes)}}};
+}
 
 ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section("hsm"));
@@ -51,6 +64,9 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   config.new_cards_per_truncation_hourly = static_cast<std::uint16_t>(
       section.integer("new_cards_per_truncation_hourly", 1, cde::ProbeGuard::kLimitMax, 100));
+  config.budgets = read_budgets(section);
+  config.purge_after =
+      std::chrono::hours(section.integer("purge_expired_after_hours", 0, kPurgeAfterHoursMax, 24));
   SR_CHECK_OK(section.finish());
   SR_TRY(config.hsm, read_hsm(deployment));
   return config;

@@ -1,6 +1,8 @@
 // [vaultd] and [hsm] of strongroom.toml.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -8,6 +10,7 @@
 #include <string>
 
 #include "base/config.h"
+#include "cde/vault/budgets.h"
 #include "service/database_url.h"
 #include "service/deployment.h"
 
@@ -33,6 +36,8 @@ struct Config {
   std::map<std::string, service::Address> connectors;  // by name: "stripe" is connectord-stripe
   std::size_t workers = 1;
   std::uint16_t new_cards_per_truncation_hourly = 100;  // of one merchant (cde::ProbeGuard)
+  std::array<cde::Budget, cde::kActs> budgets{};
+  std::chrono::hours purge_after{24};  // from a card's expiry to its erasure
   HsmConfig hsm;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);

@@ -45,7 +45,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       database_(std::move(database)),
-      audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
+      audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock),
       cards_(loop, *database_),
       processor_tokens_(*database_),
       payable_cards_(loop, *database_),
@@ -61,6 +61,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .keys = keys_,
               .codes = shared.codes,
               .probes = shared.probes,
+              .budgets = shared.budgets,
               .recorder = audit_.client(),
               .random = shared.random,
               .clock = shared.clock,
@@ -73,6 +74,13 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                  .random = shared.random,
                  .clock = shared.clock,
                  .metrics = shared.metrics}),
+      purge_({.loop = loop,
+              .cards = cards_,
+              .vault = vault_,
+              .recorder = audit_.client(),
+              .random = shared.random,
+              .clock = shared.clock,
+              .after = shared.config.purge_after}),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {
@@ -90,6 +98,7 @@ async::Task<Result<void>> Worker::start() {
   if (index_ == 0) {
     async::spawn(sweep_codes());
     async::spawn(removals_.run());
+    async::spawn(purge_.run());
   }
   async::spawn(watch_hsm());
   async::spawn(uses_.run());
@@ -126,9 +135,12 @@ async::Task<void> Worker::drain() {
   stopping_ = true;
   vault_.stop();
   removals_.stop();
+  purge_.stop();
   uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || removals_.busy() || uses_.busy()) co_await loop_.sleep_for(kStopStep);
+  while (asking_hsm_ || removals_.busy() || purge_.busy() || uses_.busy()) {
+    co_await loop_.sleep_for(kStopStep);
+  }
   static_cast<void>(co_await uses_.flush());
   co_await stored_cards_.close();
   co_await audit_.close();
@@ -150,6 +162,7 @@ void Worker::readiness(service::Readiness& readiness) {
   audit_.readiness(readiness);
   readiness.add("hsm", keys_.hsm_answers(), "does not answer");
   if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");
+  if (purge_.clock_jumped()) readiness.warn("clock: has jumped, nothing is purged");
   readiness.add("recovery", recovered_, "open intents are not closed yet");
 }
 

@@ -10,11 +10,13 @@
 #include "apps/vaultd/hsm.h"
 #include "async/loop.h"
 #include "base/clock.h"
+#include "cde/vault/budgets.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/probe_guard.h"
 #include "cde/vault/processor_token_store.h"
+#include "cde/vault/purge_job.h"
 #include "cde/vault/removal_job.h"
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/usage_tally.h"
@@ -40,6 +42,7 @@ struct Shared {
   cde::CvcHolder codes{};
   SystemClock clock{};
   crypto::SystemRandom random{};
+  cde::Budgets budgets{config.budgets};
   cde::ProbeGuard probes{random, config.new_cards_per_truncation_hourly};
 };
 
@@ -75,6 +78,7 @@ class Worker final : public service::Worker {
   cde::HsmKeyRing keys_;
   cde::Vault vault_;
   cde::RemovalJob removals_;
+  cde::PurgeJob purge_;
   service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop

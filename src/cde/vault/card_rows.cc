@@ -27,7 +27,8 @@ Result<Tombstone> read_tombstone(const Row& row) {
   SR_TRY(const TokenId token_id, row[kTokenId].id<TokenIdTag>());
   SR_TRY(const std::int64_t deleted_at, row[kDeletedAt].integer());
   SR_TRY(const OperationId operation, row[kOperation].id<OperationIdTag>());
-  return Tombstone{token_id, deleted_at, operation};
+  const Ending ending = row[kExpiresAt].is_null() ? Ending::deleted : Ending::expired;
+  return Tombstone{token_id, deleted_at, ending, operation};
 }
 
 Result<CardRow> read_card(const Row& row) {

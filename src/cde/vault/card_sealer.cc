@@ -156,6 +156,12 @@ Result<PublicToken> CardSealer::open_token(const crypto::Sealed& sealed) const {
   return *std::move(token);
 }
 
+Result<std::string> CardSealer::open_merchant(const crypto::Sealed& sealed) const {
+  SR_TRY(const SecretBytes plain,
+         aead_.open(sealed, column_context("strongroom/merchant/1", token_).bytes()));
+  return std::string(as_text(plain.reveal()));
+}
+
 Result<crypto::Sealed> CardSealer::seal_at_processor(crypto::Random& random,
                                                      const AccountKey& account,
                                                      const AtProcessor& what) const {

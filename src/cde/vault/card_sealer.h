@@ -55,6 +55,7 @@ class CardSealer final {
   [[nodiscard]] Result<Card> open_card(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<CardDetails> open_details(const std::optional<crypto::Sealed>& sealed) const;
   [[nodiscard]] Result<PublicToken> open_token(const crypto::Sealed& sealed) const;
+  [[nodiscard]] Result<std::string> open_merchant(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<AtProcessor> open_at_processor(const ProcessorTokenRow& row) const;
 
  private:

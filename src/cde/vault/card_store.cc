@@ -44,8 +44,13 @@ constexpr std::array<std::string_view, 1> kVersion1{
     " deleted_at bigint,"
     " operation_id bytea NOT NULL)"};
 constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyRegistry};
+// Cards that never expire, and those that are erased, cost it nothing.
+constexpr std::array<std::string_view, 1> kVersion4{
+    "CREATE INDEX cards_by_expiry ON cards (expires_at, token_id)"
+    " WHERE expires_at IS NOT NULL AND deleted_at IS NULL"};
 constexpr std::array kMigrations{storage::Migration{1, kVersion1}, storage::Migration{2, kVersion2},
-                                 storage::Migration{3, kCreateProcessorTokens}};
+                                 storage::Migration{3, kCreateProcessorTokens},
+                                 storage::Migration{4, kVersion4}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -84,18 +89,27 @@ constexpr auto kSelectByToken =
 constexpr auto kSelectByTokenAndMerchant = storage::join(
     "SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1 AND merchant_index = $2");
 
+constexpr auto kSelectExpired = storage::join(
+    "SELECT ", kCardColumns,
+    " FROM cards WHERE expires_at IS NOT NULL AND deleted_at IS NULL AND expires_at <= $1"
+    " AND (expires_at, token_id) > ($2, $3) ORDER BY expires_at, token_id LIMIT $4");
+
 constexpr std::string_view kReleaseExpired =
     "UPDATE cards SET fingerprint_odd = NULL, fingerprint_even = NULL"
     " WHERE token_id = $1 AND expires_at <= $2";
 constexpr std::string_view kReplace =
     "UPDATE cards SET card_sealed = $2, details_sealed = $3, operation_id = $4"
     " WHERE token_id = $1 AND deleted_at IS NULL";
-constexpr std::string_view kErase =
+constexpr char kEraseAllButExpiry[] =
     "UPDATE cards SET wrapped_dek = NULL, kek_version = NULL, fingerprint_odd = NULL,"
     " fingerprint_even = NULL, card_sealed = NULL, token_sealed = NULL, merchant_sealed = NULL,"
-    " details_sealed = NULL, expires_at = NULL, usage_limit = NULL, usage_count = 0,"
-    " deleted_at = $2, operation_id = $3"
-    " WHERE token_id = $1 AND deleted_at IS NULL";
+    " details_sealed = NULL, usage_limit = NULL, usage_count = 0, deleted_at = $2,"
+    " operation_id = $3";
+constexpr auto kErase = storage::join(
+    kEraseAllButExpiry, ", expires_at = NULL WHERE token_id = $1 AND deleted_at IS NULL");
+// What is left of an expired card says when that was: so its token still answers "expired".
+constexpr auto kExpire = storage::join(
+    kEraseAllButExpiry, " WHERE token_id = $1 AND deleted_at IS NULL AND expires_at <= $2");
 constexpr std::string_view kForgetUses = "DELETE FROM token_uses WHERE token_id = $1";
 
 // Natural batching (docs/performance.md): two batches under way keep both writer connections busy.
@@ -220,6 +234,21 @@ async::Task<Result<bool>> CardStore::update_one(Statement update, std::vector<St
   co_return fail(written.error());
 }
 
+async::Task<Result<std::vector<CardRow>>> CardStore::expired(std::int64_t until_us, ExpiryMark mark,
+                                                             std::int64_t count_max) {
+  Statement statement{kSelectExpired.data(),
+                      {Value::integer(until_us), Value::integer(mark.expires_at_us),
+                       Value::id(mark.token_id), Value::integer(count_max)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  std::vector<CardRow> cards;
+  cards.reserve(rows.size());
+  for (const Row& row : rows) {
+    SR_CO_TRY(Found found, read_found(row));
+    cards.push_back(*std::move(found.card));
+  }
+  co_return cards;
+}
+
 async::Task<Result<bool>> CardStore::release_expired(TokenId token, std::int64_t now_us) {
   std::vector<Value> parameters{Value::id(token), Value::integer(now_us)};
   return update_one(Statement{kReleaseExpired, std::move(parameters)});
@@ -235,13 +264,14 @@ async::Task<Result<bool>> CardStore::replace(TokenId token, const crypto::Sealed
                     statements_to_remove(token, removals));
 }
 
-async::Task<Result<bool>> CardStore::erase(TokenId token, std::int64_t now_us,
+async::Task<Result<bool>> CardStore::erase(TokenId token, Ending ending, std::int64_t now_us,
                                            OperationId operation,
                                            std::span<const Removal> removals) {
   std::vector<Value> parameters{Value::id(token), Value::integer(now_us), Value::id(operation)};
+  const auto* const sql = ending == Ending::expired ? kExpire.data() : kErase.data();
   std::vector<Statement> rest = statements_to_remove(token, removals);
   rest.push_back({kForgetUses, {Value::id(token)}});
-  return update_one(Statement{kErase, std::move(parameters)}, std::move(rest));
+  return update_one(Statement{sql, std::move(parameters)}, std::move(rest));
 }
 
 }  // namespace strongroom::cde

@@ -48,11 +48,21 @@ struct CardRow {
   OperationId operation;  // the last one that changed the row: what recovery asks for
 };
 
-// A deleted card: the token_id, the time, and the hash by which the token still answers "deleted".
+// How a card came to its end.
+enum class Ending : std::uint8_t { deleted, expired };
+
+// A card that is gone: the token_id, the time, and the hash by which the token still answers so.
 struct Tombstone {
   TokenId token_id;
   std::int64_t deleted_at_us;
+  Ending ending;
   OperationId operation;
+};
+
+// A place in the order of expiry, after which the next card is looked for.
+struct ExpiryMark {
+  std::int64_t expires_at_us = 0;
+  TokenId token_id{};
 };
 
 // CardStore belongs to one Loop. Errors of every call are those of storage::Database.
@@ -76,6 +86,12 @@ class CardStore final {
   [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash,
                                                          BlindIndex merchant);
 
+  // Up to `count_max` cards whose time was over at `until_us` and that are not erased yet, the
+  // longest over first, after `mark`.
+  [[nodiscard]] async::Task<Result<std::vector<CardRow>>> expired(std::int64_t until_us,
+                                                                  ExpiryMark mark,
+                                                                  std::int64_t count_max);
+
   // Takes the fingerprint from a row whose time is over, so that the card can be added anew.
   // True when it did (or somebody else just has).
   [[nodiscard]] async::Task<Result<bool>> release_expired(TokenId token, std::int64_t now_us);
@@ -89,8 +105,8 @@ class CardStore final {
                                                   OperationId operation,
                                                   std::span<const Removal> removals);
   // Drops the wrapped DEK, the fingerprints and everything sealed, and leaves the tombstone, in one
-  // transaction. False: it was deleted already.
-  [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, std::int64_t now_us,
+  // transaction. False: it was erased already.
+  [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, Ending ending, std::int64_t now_us,
                                                 OperationId operation,
                                                 std::span<const Removal> removals);
 

@@ -74,6 +74,22 @@ async::Task<Answer<void>> Vault::record_denied(audit::Entry single) {
   co_return Answer<void>{};
 }
 
+async::Task<std::optional<wire::Problem>> Vault::over_budget(Act act, const Caller& caller) {
+  const auto spent =
+      parts_.budgets.spend(act, caller.merchant, caller.subject, std::chrono::steady_clock::now());
+  if (spent) co_return std::nullopt;
+  if (spent.error().to_tell > 0) {
+    audit::Entry single = entry(EventType::access_denied, caller);
+    single.count = spent.error().to_tell;
+    const Answer<void> recorded = co_await record_denied(std::move(single));
+    if (!recorded) co_return recorded.error();
+  }
+  co_return wire::Problem{wire::ProblemType::rate_limited,
+                          "more than this merchant or key may",
+                          {},
+                          static_cast<unsigned>(spent.error().wait.count())};
+}
+
 // Says nothing of the card, be it there or not, and logs what was tried.
 async::Task<wire::Problem> Vault::refuse_probe(const Pan& pan, const Caller& caller,
                                                std::chrono::seconds wait) {
@@ -193,6 +209,8 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
   const auto begun = std::chrono::steady_clock::now();
+  const auto spent = co_await over_budget(Act::tokenize, caller);
+  if (spent) co_return refuse(*spent);
   const OperationId operation = crypto::new_operation_id(parts_.random, parts_.clock);
   const Card card{std::move(request.pan), request.expiry};
   const CardDetails details{std::move(request.name), std::move(request.metadata)};

@@ -19,6 +19,7 @@
 #include "cde/card/token_request.h"
 #include "cde/keys/key_ring.h"
 #include "cde/vault/answer.h"
+#include "cde/vault/budgets.h"
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
@@ -79,6 +80,7 @@ struct VaultParts {
   KeyRing& keys;
   CvcHolder& codes;
   ProbeGuard& probes;
+  Budgets& budgets;
   audit::Recorder& recorder;
   crypto::Random& random;
   const Clock& clock;
@@ -89,7 +91,7 @@ struct VaultParts {
 
 // Vault belongs to one Loop. Problems of every call: audit_unavailable, database_unavailable,
 // hsm_unavailable, overloaded (nothing happened, or the same request again finds what did),
-// internal.
+// internal; of those that Budgets counts, rate_limited too, by which nothing happened.
 class Vault final {
  public:
   explicit Vault(VaultParts parts) : parts_(parts) {}
@@ -102,6 +104,10 @@ class Vault final {
   [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
   // Erases the card; doing it again changes nothing. not_found.
   [[nodiscard]] async::Task<Answer<void>> erase(PublicToken token, Caller caller);
+
+  // Erases a card whose time is over, in the name of nobody: what is sealed in the row says whose
+  // it is. False: it is gone already.
+  [[nodiscard]] async::Task<Answer<bool>> expire(CardRow row);
 
   // The processor token of a card at an account, for one payment, which counts one use of the
   // token: of one with a limit exactly one, however often it asks. It is the one of the last time,
@@ -130,6 +136,8 @@ class Vault final {
   async::Task<Answer<NewCard>> seal_new(const TokenRequest& request, const CardDetails& details,
                                         const Card& card, const std::string& merchant,
                                         OperationId operation);
+  // Nothing, or that a budget is spent.
+  async::Task<std::optional<wire::Problem>> over_budget(Act act, const Caller& caller);
   async::Task<wire::Problem> refuse_probe(const Pan& pan, const Caller& caller,
                                           std::chrono::seconds wait);
   async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row, const audit::Entry& intent,
@@ -144,7 +152,7 @@ class Vault final {
                                        const CardDetails& details, const Caller& caller);
   async::Task<Answer<CardSealer>> open_sealer(const CardRow& row, const std::string& merchant);
   async::Task<Answer<CardStore::Found>> find(const PublicToken& token, const Caller& caller);
-  async::Task<Answer<void>> erase_row(const CardRow& row, const PublicToken& token,
+  async::Task<Answer<bool>> erase_row(const CardRow& row, const PublicToken& token, Ending ending,
                                       const Caller& caller);
   async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
                                                         const std::string& merchant);

@@ -34,6 +34,10 @@ inline constexpr wire::Problem kAuditUnavailable{wire::ProblemType::audit_unavai
 [[nodiscard]] wire::Problem problem_of_hsm(const Error& error);
 [[nodiscard]] wire::Problem problem_of_database(const Error& error);
 
+[[nodiscard]] inline wire::Problem problem_of(const Tombstone& tombstone) noexcept {
+  return tombstone.ending == Ending::expired ? kTokenExpired : kTokenDeleted;
+}
+
 [[nodiscard]] inline bool has_expired(const CardRow& row, std::int64_t now_us) noexcept {
   return row.expires_at_us && *row.expires_at_us <= now_us;
 }

@@ -114,7 +114,7 @@ async::Task<Answer<TokenView>> Vault::look_up(PublicToken token, Caller caller) 
   if (!found) co_return refuse(found.error());
   std::optional<wire::Problem> problem;
   if (found->tombstone) {
-    problem = kTokenDeleted;
+    problem = problem_of(*found->tombstone);
   } else if (!found->card) {
     problem = kNoSuchToken;
   } else if (has_expired(*found->card, parts_.clock.now_us())) {
@@ -137,9 +137,15 @@ async::Task<Answer<TokenView>> Vault::look_up(PublicToken token, Caller caller) 
 }
 
 async::Task<Answer<void>> Vault::erase(PublicToken token, Caller caller) {
+  const auto spent = co_await over_budget(Act::erase, caller);
+  if (spent) co_return refuse(*spent);
   const Answer<CardStore::Found> found = co_await find(token, caller);
   if (!found) co_return refuse(found.error());
-  if (found->card) co_return co_await erase_row(*found->card, token, caller);
+  if (found->card) {
+    const Answer<bool> erased = co_await erase_row(*found->card, token, Ending::deleted, caller);
+    if (!erased) co_return refuse(erased.error());
+    co_return Answer<void>{};  // also where somebody was faster
+  }
   const Outcome outcome = found->tombstone ? Outcome::success : Outcome::failed;
   const Answer<void> noted = co_await note(EventType::token_delete, outcome, token, caller);
   if (!noted) co_return refuse(noted.error());
@@ -147,9 +153,25 @@ async::Task<Answer<void>> Vault::erase(PublicToken token, Caller caller) {
   co_return Answer<void>{};
 }
 
-async::Task<Answer<void>> Vault::erase_row(const CardRow& row, const PublicToken& token,
-                                           const Caller& caller) {
-  audit::Entry intent = entry(EventType::token_delete, token, caller);
+async::Task<Answer<bool>> Vault::expire(CardRow row) {
+  const std::string unknown;  // only a card's number and expiry are bound to its merchant
+  const Answer<CardSealer> sealer = co_await open_sealer(row, unknown);
+  if (!sealer) co_return refuse(sealer.error());
+  const Result<PublicToken> token = sealer->open_token(row.sealed.token);
+  if (!token) co_return refuse(problem_of_hsm(token.error()));
+  Result<std::string> merchant = sealer->open_merchant(row.sealed.merchant);
+  if (!merchant) co_return refuse(problem_of_hsm(merchant.error()));
+  Caller nobody;
+  nobody.merchant = *std::move(merchant);
+  nobody.operation = "purge";
+  co_return co_await erase_row(row, *token, Ending::expired, nobody);
+}
+
+async::Task<Answer<bool>> Vault::erase_row(const CardRow& row, const PublicToken& token,
+                                           Ending ending, const Caller& caller) {
+  const EventType event =
+      ending == Ending::expired ? EventType::token_expire : EventType::token_delete;
+  audit::Entry intent = entry(event, token, caller);
   intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   intent.phase = Phase::intent;
   const Answer<std::vector<Removal>> removals = co_await removals_of(row, caller.merchant);
@@ -157,8 +179,8 @@ async::Task<Answer<void>> Vault::erase_row(const CardRow& row, const PublicToken
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
   parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
-  const Result<bool> erased = co_await parts_.cards.erase(row.token_id, parts_.clock.now_us(),
-                                                          intent.operation_id, *removals);
+  const Result<bool> erased = co_await parts_.cards.erase(
+      row.token_id, ending, parts_.clock.now_us(), intent.operation_id, *removals);
   if (!erased) {
     conclude_failed(intent, erased.error());
     co_return refuse(problem_of_database(erased.error()));
@@ -166,7 +188,7 @@ async::Task<Answer<void>> Vault::erase_row(const CardRow& row, const PublicToken
   // One that came while the row was going, or that comes from a request that found the row.
   parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
   conclude(intent, *erased ? Outcome::done : Outcome::not_done);  // not_done: somebody was faster
-  co_return Answer<void>{};
+  co_return *erased;
 }
 
 }  // namespace strongroom::cde

@@ -29,7 +29,8 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
   bool done = false;
   if (intent.event_type == EventType::token_create) {
     done = found.card || found.tombstone;
-  } else if (intent.event_type == EventType::token_delete) {
+  } else if (intent.event_type == EventType::token_delete ||
+             intent.event_type == EventType::token_expire) {
     done = found.tombstone && found.tombstone->operation == intent.operation_id;
   } else if (intent.event_type == EventType::token_update ||
              intent.event_type == EventType::processor_token_delete) {

@@ -74,6 +74,8 @@ async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorT
 async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
                                                  const wire::ProcessorTokenRequest& request,
                                                  const std::string& ticket, const Caller& caller) {
+  const auto spent = co_await over_budget(Act::resolve, caller);
+  if (spent) co_return refuse(*spent);
   if (!parts_.stored_cards.has(request.head.connector)) co_return refuse(kNoSuchConnector);
   if (!request.stale.empty()) {
     const Answer<void> dropped = co_await drop_stale(token, request, caller);
@@ -156,7 +158,7 @@ async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
 // Nothing, or what forbids the payment.
 async::Task<Answer<std::optional<wire::Problem>>> Vault::why_not(const CardStore::Found& found,
                                                                  const std::string& payment) {
-  if (found.tombstone) co_return kTokenDeleted;
+  if (found.tombstone) co_return problem_of(*found.tombstone);
   if (!found.card) co_return kNoSuchToken;
   const CardRow& row = *found.card;
   if (has_expired(row, parts_.clock.now_us())) co_return kTokenExpired;
