@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import json
 import pathlib
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import audit_journal
 import deployment as d
 import leak_scan
 from children import on_end_signals
+from immutable import remove_folder
 
 
 class StepFailed(Exception):
@@ -365,7 +365,7 @@ def main():
         on_end_signals(lambda *_: None)  # it is about to end
         demo.supervisor.stop_all()
         if not arguments.keep:
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            remove_folder(folder.parent)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ Result<crypto::Sha256Digest> write_archive(Files& files, const std::string& dire
   SR_CHECK_OK(files.make_folder(fmt::format("{}/{}", directory, kArchiveFolder)));
   SR_CHECK_OK(files.sync_directory(directory));
   const std::string path = archive_path(directory, sequence);
-  const auto removed = files.remove(path);
+  const auto removed = remove_immutable(files, path);
   if (!removed && removed.error().code() != ErrorCode::not_found) {
     return std::unexpected(removed.error());
   }

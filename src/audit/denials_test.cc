@@ -6,38 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "audit/testing/memory_recorder.h"
+#include "base/testing/set_clock.h"
+
 namespace strongroom::audit {
 namespace {
-
-class TestClock final : public Clock {
- public:
-  [[nodiscard]] std::int64_t now_us() const override { return now; }
-  std::int64_t now = 1'795'300'000'000'000;
-};
-
-class MemoryRecorder final : public Recorder {
- public:
-  [[nodiscard]] async::Task<Result<void>> record(const Entry& entry) override {
-    return answer(entry);
-  }
-  void send(const Entry& entry) override { entries.push_back(entry); }
-  [[nodiscard]] async::Task<Result<std::vector<OpenIntent>>> open_intents() override {
-    co_return std::vector<OpenIntent>{};
-  }
-  [[nodiscard]] bool ready() const override { return available; }
-
-  bool available = true;
-  async::Loop* waits_on = nullptr;  // the answer comes later
-  std::vector<Entry> entries;
-
- private:
-  async::Task<Result<void>> answer(Entry entry) {
-    if (waits_on != nullptr) co_await waits_on->sleep_for(std::chrono::milliseconds(20));
-    if (!available) co_return fail({ErrorCode::unavailable, "auditd is not there"});
-    entries.push_back(std::move(entry));
-    co_return Result<void>{};
-  }
-};
 
 class DenialsTest : public ::testing::Test {
  protected:
@@ -56,9 +29,9 @@ class DenialsTest : public ::testing::Test {
   void sweep() { loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(600))); }
 
   async::Loop loop_;
-  TestClock clock_;
+  strongroom::testing::SetClock clock_;
   crypto::SystemRandom random_;
-  MemoryRecorder recorder_;
+  testing::MemoryRecorder recorder_;
   Denials denials_{loop_, recorder_, random_, clock_};
   bool closed_ = false;
 };

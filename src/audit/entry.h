@@ -49,6 +49,7 @@ enum class EventType : std::uint8_t {
   key_retire,
   key_rotate,
   key_destroy,
+  schema_migrate,
   batch_import,
   access_denied,
   config_reload,

@@ -45,6 +45,7 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::key_retire, "key.retire", kUpdate},
     EventTypeRow{EventType::key_rotate, "key.rotate", kUpdate},
     EventTypeRow{EventType::key_destroy, "key.destroy", kDelete},
+    EventTypeRow{EventType::schema_migrate, "schema.migrate", kUpdate},
     EventTypeRow{EventType::batch_import, "batch.import", kCreate},
     EventTypeRow{EventType::access_denied, "access.denied", kOther},
     EventTypeRow{EventType::config_reload, "config.reload", kUpdate},

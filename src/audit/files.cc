@@ -1,8 +1,10 @@
-// PosixFiles.
+// PosixFiles and ImmutableFiles.
 #include "audit/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,7 +103,29 @@ Result<void> sync_folder(const std::string& directory, int (*sync)(int)) {
   return fail(Error{ErrorCode::unavailable, "cannot sync a folder"}.with_detail(error));
 }
 
+// Whether the file has the attribute afterwards as `immutable` says. The kernel takes and gives an
+// int, whatever the request's name says.
+bool change_immutable(int descriptor, bool immutable) {
+  unsigned flags = 0;
+  if (::ioctl(descriptor, FS_IOC_GETFLAGS, &flags) != 0) return false;
+  const unsigned wanted =
+      immutable ? flags | unsigned{FS_IMMUTABLE_FL} : flags & ~unsigned{FS_IMMUTABLE_FL};
+  return wanted == flags || ::ioctl(descriptor, FS_IOC_SETFLAGS, &wanted) == 0;
+}
+
 }  // namespace
+
+bool Files::has_immutable(const std::string&) { return false; }
+
+Result<void> Files::set_immutable(const std::string&, bool) {
+  return fail({ErrorCode::unavailable, "no file is immutable here"});
+}
+
+// Where the attribute cannot be taken away, remove() says so.
+Result<void> remove_immutable(Files& files, const std::string& path) {
+  (void)files.set_immutable(path, false);
+  return files.remove(path);
+}
 
 Result<std::string> read_text(Files& files, const std::string& path, std::size_t bytes_max) {
   SR_TRY(const auto file, files.open(path, OpenMode::read));
@@ -158,6 +182,25 @@ Result<void> PosixFiles::sync_all(const std::string& directory) {
 
 Result<void> PosixFiles::sync_directory(const std::string& directory) {
   return sync_folder(directory, &::fsync);
+}
+
+bool ImmutableFiles::has_immutable(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  if (descriptor < 0) return false;
+  const bool works = change_immutable(descriptor, true);
+  ::close(descriptor);
+  return works;
+}
+
+Result<void> ImmutableFiles::set_immutable(const std::string& path, bool immutable) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return fail({ErrorCode::not_found, "no such file"});
+  if (descriptor < 0) return fail_errno({ErrorCode::unavailable, "cannot open a file"});
+  const bool changed = change_immutable(descriptor, immutable);
+  const std::uint32_t error = static_cast<std::uint32_t>(errno);
+  ::close(descriptor);
+  if (changed) return {};
+  return fail(Error{ErrorCode::unavailable, "cannot set or end immutability"}.with_detail(error));
 }
 
 }  // namespace strongroom::audit

@@ -55,14 +55,21 @@ class Files {
   [[nodiscard]] virtual Result<void> sync_all(const std::string& directory) = 0;
   // Names made or removed in `directory` are durable when it returns.
   [[nodiscard]] virtual Result<void> sync_directory(const std::string& directory) = 0;
+  // Whether set_immutable() works there; here it does not.
+  [[nodiscard]] virtual bool has_immutable(const std::string& directory);
+  // While a file is immutable nobody can write, truncate, rename or remove it; this ends it, too.
+  // Not durable by itself. not_found, unavailable.
+  [[nodiscard]] virtual Result<void> set_immutable(const std::string& path, bool immutable);
 };
 
 // The whole content of a file. not_found; too_large: beyond `bytes_max`; unavailable.
 [[nodiscard]] Result<std::string> read_text(Files& files, const std::string& path,
                                             std::size_t bytes_max);
+// Files::remove() for a file that may be immutable.
+[[nodiscard]] Result<void> remove_immutable(Files& files, const std::string& path);
 
-// The operating system's files. Thread-safe.
-class PosixFiles final : public Files {
+// The operating system's files; none is ever immutable. Thread-safe.
+class PosixFiles : public Files {
  public:
   [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& directory) override;
@@ -74,6 +81,15 @@ class PosixFiles final : public Files {
   [[nodiscard]] Result<void> remove(const std::string& path) override;
   [[nodiscard]] Result<void> sync_all(const std::string& directory) override;
   [[nodiscard]] Result<void> sync_directory(const std::string& directory) override;
+};
+
+// PosixFiles for the log's owner. Immutable is what Linux calls so (chattr +i, FS_IMMUTABLE_FL):
+// the file system must have it and the process CAP_LINUX_IMMUTABLE. Thread-safe.
+class ImmutableFiles final : public PosixFiles {
+ public:
+  // Tries it on a file without a name.
+  [[nodiscard]] bool has_immutable(const std::string& directory) override;
+  [[nodiscard]] Result<void> set_immutable(const std::string& path, bool immutable) override;
 };
 
 }  // namespace strongroom::audit

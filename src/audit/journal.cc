@@ -115,8 +115,12 @@ Result<void> Journal::start_segment() {
   SR_CHECK_OK(segment->write(0, segment_header(durable_.sequence)));
   SR_CHECK_OK(segment->sync());
   SR_CHECK_OK(files_.sync_directory(options_.directory));
-  // The zeros behind the old segment's last frame are given back. Nothing depends on it.
-  if (file_) (void)file_->truncate(durable_.offset_bytes);
+  // The zeros behind the old segment's last frame are given back, and the segment is closed for
+  // good. Nothing depends on it, and auditd's start makes up for what was missed.
+  if (file_) {
+    (void)file_->truncate(durable_.offset_bytes);
+    (void)files_.set_immutable(path(durable_.file), true);
+  }
   file_ = std::move(segment);
   segment_first_sequence_ = durable_.sequence;
   durable_.file = name;

@@ -98,6 +98,8 @@ class Logs {
   // The log of what is the journal's next entry if it comes to stand there; without entries when
   // this is its first one. Valid as long as *this.
   Log& of(const EntryView& entry);
+  // The same where it is there already; else null.
+  [[nodiscard]] Log* known(const EntryView& entry) { return find(names_.of(entry)); }
   // The entry is in the journal: appends its leaf hash and place to `log`, which is of(entry).
   void append(Log& log, const EntryView& entry, const Hash& leaf, const FramePlace& place);
   // The newest of the owner's logs that has an entry; null when none has.

@@ -1,12 +1,11 @@
 // Cosigned checkpoints, and the snapshot.
 #include "audit/side_files.h"
 
-#include <algorithm>
-
 #include "audit/checkpoint.h"
 #include "audit/checkpoint_files.h"
 #include "audit/log_reader.h"
 #include "audit/proof.h"
+#include "audit/snapshot_signature.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -78,17 +77,14 @@ Result<std::optional<BadPlace>> check_cosigned(Files& files, const std::string& 
   return root == checkpoint->root ? std::nullopt : std::optional(std::move(bad));
 }
 
-Result<std::optional<BadPlace>> check_snapshot(Files& files, const std::string& directory) {
+Result<std::optional<BadPlace>> check_snapshot(Files& files, const std::string& directory,
+                                               const crypto::Ed25519PublicKey& key) {
   const std::string name(kSnapshotName);
   const auto text = read_text(files, directory + "/" + name, kSnapshotBytesMax);
   if (!text && text.error().code() == ErrorCode::not_found) return std::nullopt;
   if (!text) return std::unexpected(text.error());
-  const auto bytes = as_bytes(*text);
-  const std::size_t content = bytes.size() - std::min(bytes.size(), sizeof(Hash));
-  if (std::ranges::equal(bytes.subspan(content), crypto::sha256(bytes.first(content)))) {
-    return std::nullopt;
-  }
-  return BadPlace{.what = "snapshot differs from its digest", .file = name};
+  if (snapshot_is_signed(as_bytes(*text), key)) return std::nullopt;
+  return BadPlace{.what = "snapshot is not as the log's key signed it", .file = name};
 }
 
 }  // namespace strongroom::audit

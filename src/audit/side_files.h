@@ -29,8 +29,9 @@ struct CosignedNote {
     Files& files, const std::string& directory, const CosignedNote& note, const NoteVerifier& key,
     std::span<const CosignatureVerifier> witnesses, std::uint64_t size);
 
-// Whether the snapshot that auditd starts from, where there is one, is as it was written.
+// Whether the snapshot that auditd starts from, where there is one, is as `key` has signed it.
 [[nodiscard]] Result<std::optional<BadPlace>> check_snapshot(Files& files,
-                                                             const std::string& directory);
+                                                             const std::string& directory,
+                                                             const crypto::Ed25519PublicKey& key);
 
 }  // namespace strongroom::audit

@@ -230,7 +230,7 @@ class Verification {
                                          log->tree().size()));
     }
     if (!report_.bad) {
-      SR_TRY(report_.bad, check_snapshot(files_, directory_));
+      SR_TRY(report_.bad, check_snapshot(files_, directory_, keys_.key.public_key));
     }
     return {};
   }

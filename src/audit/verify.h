@@ -67,13 +67,13 @@ inline constexpr std::int64_t kUnsignedAgeMaxUs = 300'000'000;
 
 // Checks every frame (CRC, sequence), every entry's form, every checkpoint's signature and the root
 // of its log at its size, the record of the last signed ones, the files of the trees, cosigned
-// checkpoints, the snapshot's digest, and that all entries older at `now_us` than kUnsignedAgeMaxUs
-// are signed for, and that the archives which the entries read tell of are there while they are
-// locked; lists the intents without outcome. Where the oldest segments are gone, their
-// entries' hashes come from the trees. `vkey` is the operator log's key of any year: it names the
-// place and holds the one public key. Cosignatures of others than `witnesses` are not judged. Stops
-// at the first bad place. May run beside auditd. invalid_argument: `vkey` or a witness's key is
-// none; unavailable.
+// checkpoints, the snapshot's signature, and that all entries older at `now_us` than
+// kUnsignedAgeMaxUs are signed for, and that the archives which the entries read tell of are there
+// while they are locked; lists the intents without outcome. Where the oldest segments are gone,
+// their entries' hashes come from the trees. `vkey` is the operator log's key of any year: it names
+// the place and holds the one public key. Cosignatures of others than `witnesses` are not judged.
+// Stops at the first bad place. May run beside auditd. invalid_argument: `vkey` or a witness's key
+// is none; unavailable.
 [[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
                                                 std::string_view vkey, std::int64_t now_us,
                                                 const VerifyCallback& progress = {},

@@ -2,6 +2,7 @@
 // a journal whose oldest segments are gone.
 #include <gtest/gtest.h>
 
+#include "audit/snapshot_signature.h"
 #include "audit/testing/verify_fixture.h"
 
 namespace strongroom::audit {
@@ -22,9 +23,11 @@ class VerifyFlipTest : public testing::VerifyFixture {
       append(entries, group % 5 == 4 || group == kGroups - 1);
     }
     cosign_operators();
-    const std::string content = "SRSNAP01 and what follows";
-    const Hash digest = crypto::sha256(as_bytes(content));
-    write(path("snapshot"), content + std::string(as_text(digest)));
+    constexpr std::string_view kContent = "a snapshot";
+    std::vector<std::byte> snapshot;
+    append_bytes(snapshot, as_bytes(kContent));
+    sign_snapshot(snapshot, signer_);
+    write(path("snapshot"), std::string(as_text(snapshot)));
   }
 
   // Flips bytes of `name`, `stride` apart, each for the time of one verification; the report must

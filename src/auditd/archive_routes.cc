@@ -11,6 +11,7 @@
 
 #include "base/encoding.h"
 #include "base/try.h"
+#include "http/route_table.h"
 #include "wire/json.h"
 
 namespace strongroom::auditd {
@@ -22,14 +23,35 @@ using http::Response;
 namespace {
 
 constexpr wire::TextLength kTimeLength{.min = 20, .max = 32};
-constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
 constexpr Error kNoKey{ErrorCode::conflict, "auditd has no archive_key, so it keeps no archives"};
 constexpr Error kNoArchive{ErrorCode::not_found, "no such archive"};
+constexpr Error kNotBegun{ErrorCode::not_found, "nothing was archived since the start"};
 
-Result<Archivist*> archivist_of(Auditd* auditd) {
-  if (auditd == nullptr) return fail(kNotYet);
-  if (auditd->archivist() == nullptr) return fail(kNoKey);
-  return auditd->archivist();
+// auditd, once the journal is read.
+struct Started {
+  std::function<Auditd*()> find;
+  explicit operator bool() const { return find() != nullptr; }
+};
+struct Parts {
+  Started serving;
+};
+
+Result<Archivist*> archivist_of(const Parts& parts) {
+  Archivist* archivist = parts.serving.find()->archivist();
+  if (archivist == nullptr) return fail(kNoKey);
+  return archivist;
+}
+
+// The archive of the path, and who works on it.
+struct Named {
+  Archivist* archivist = nullptr;
+  std::uint64_t first_sequence = 0;
+};
+Result<Named> named(const Parts& parts, const Request& request) {
+  SR_TRY(Archivist * archivist, archivist_of(parts));
+  const auto sequence = audit::sequence_of_archive(request.parameter(0));
+  if (!sequence) return fail(kNoArchive);
+  return Named{archivist, *sequence};
 }
 
 std::string user_of(const Request& request) {
@@ -81,17 +103,26 @@ std::expected<std::int64_t, wire::Problem> parse_until(std::string_view body) {
   return *time_us / 1000;
 }
 
-Task<Response> archive_now(Auditd* auditd, Request& request) {
-  const auto archivist = archivist_of(auditd);
+Task<Response> begin_archiving(Parts parts, Request& request) {
+  const auto archivist = archivist_of(parts);
   if (!archivist) co_return refusal(archivist.error(), request);
-  std::string user = user_of(request);
-  const auto made = co_await (*archivist)->archive_due(std::move(user));
-  if (!made) co_return refusal(made.error(), request);
-  co_return answer({{"archived", *made}});
+  const auto begun = (*archivist)->begin_archiving(user_of(request));
+  if (!begun) co_return refusal(begun.error(), request);
+  co_return http::json_response(202, "{}");
 }
 
-Task<Response> list_archives(Auditd* auditd, Request& request) {
-  const auto archivist = archivist_of(auditd);
+Task<Response> show_archiving(Parts parts, Request& request) {
+  const auto archivist = archivist_of(parts);
+  if (!archivist) co_return refusal(archivist.error(), request);
+  const std::optional<ArchiveRun>& run = (*archivist)->run();
+  if (!run) co_return refusal(kNotBegun, request);
+  if (run->outcome && !*run->outcome) co_return refusal(run->outcome->error(), request);
+  co_return answer(
+      {{"ended", run->outcome.has_value()}, {"due", run->due}, {"archived", run->archived}});
+}
+
+Task<Response> list_archives(Parts parts, Request& request) {
+  const auto archivist = archivist_of(parts);
   if (!archivist) co_return refusal(archivist.error(), request);
   const auto all = co_await (*archivist)->list();
   if (!all) co_return refusal(all.error(), request);
@@ -103,38 +134,35 @@ Task<Response> list_archives(Auditd* auditd, Request& request) {
   co_return answer(object);
 }
 
-Task<Response> restore(Auditd* auditd, Request& request) {
-  const auto archivist = archivist_of(auditd);
-  if (!archivist) co_return refusal(archivist.error(), request);
-  const auto sequence = audit::sequence_of_archive(request.parameter(0));
-  if (!sequence) co_return refusal(kNoArchive, request);
+Task<Response> restore(Parts parts, Request& request) {
+  const auto archive = named(parts, request);
+  if (!archive) co_return refusal(archive.error(), request);
   std::string user = user_of(request);
-  const auto until_ms = co_await (*archivist)->restore(*sequence, std::move(user));
+  const auto until_ms =
+      co_await archive->archivist->restore(archive->first_sequence, std::move(user));
   if (!until_ms) co_return refusal(until_ms.error(), request);
   co_return answer({{"restored_until", time_text(*until_ms)}});
 }
 
-Task<Response> hold(Auditd* auditd, Request& request) {
-  const auto archivist = archivist_of(auditd);
-  if (!archivist) co_return refusal(archivist.error(), request);
-  const auto sequence = audit::sequence_of_archive(request.parameter(0));
-  if (!sequence) co_return refusal(kNoArchive, request);
+Task<Response> hold(Parts parts, Request& request) {
+  const auto archive = named(parts, request);
+  if (!archive) co_return refusal(archive.error(), request);
   const auto until_ms = parse_until(as_text(request.body()));
   if (!until_ms) co_return http::problem_response(until_ms.error(), request.request_id());
   std::string user = user_of(request);
-  const auto held = co_await (*archivist)->hold(*sequence, *until_ms, std::move(user));
+  const auto held =
+      co_await archive->archivist->hold(archive->first_sequence, *until_ms, std::move(user));
   if (!held) co_return refusal(held.error(), request);
   co_return answer({{"locked_until", time_text(*until_ms)}});
 }
 
-Task<Response> dispose(Auditd* auditd, Request& request) {
-  const auto archivist = archivist_of(auditd);
-  if (!archivist) co_return refusal(archivist.error(), request);
-  const auto sequence = audit::sequence_of_archive(request.parameter(0));
-  if (!sequence) co_return refusal(kNoArchive, request);
+Task<Response> dispose(Parts parts, Request& request) {
+  const auto archive = named(parts, request);
+  if (!archive) co_return refusal(archive.error(), request);
   std::string user = user_of(request);
-  const std::int64_t now_ms = auditd->attested_now_ms();
-  const auto locked_until_ms = co_await (*archivist)->dispose(*sequence, now_ms, std::move(user));
+  const std::int64_t now_ms = parts.serving.find()->attested_now_ms();
+  const auto locked_until_ms =
+      co_await archive->archivist->dispose(archive->first_sequence, now_ms, std::move(user));
   if (!locked_until_ms) co_return refusal(locked_until_ms.error(), request);
   boost::json::object object{{"disposed", !locked_until_ms->has_value()}};
   if (*locked_until_ms) object["locked_until"] = time_text(**locked_until_ms);
@@ -144,26 +172,13 @@ Task<Response> dispose(Auditd* auditd, Request& request) {
 }  // namespace
 
 void add_archive_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
-  struct Offer {
-    http::Method method;
-    std::string_view pattern;
-    Task<Response> (*handle)(Auditd*, Request&);
-  };
-  constexpr std::array<Offer, 5> kOffers{{
-      {http::Method::post, "/v1/archives", &archive_now},
-      {http::Method::get, "/v1/archives", &list_archives},
-      {http::Method::post, "/v1/archives/{name}/restore", &restore},
-      {http::Method::post, "/v1/archives/{name}/hold", &hold},
-      {http::Method::post, "/v1/archives/{name}/dispose", &dispose},
-  }};
-  for (const Offer& offer : kOffers) {
-    router.add({.method = offer.method,
-                .pattern = offer.pattern,
-                .identities = {http::kLocal},
-                .handler = [auditd, handle = offer.handle](Request& request) {
-                  return handle(auditd(), request);
-                }});
-  }
+  http::RouteTable routes(router, Parts{{auditd}}, {.identities = {http::kLocal}});
+  routes.add(http::Method::post, "/v1/archives", &begin_archiving);
+  routes.add(http::Method::get, "/v1/archives", &list_archives);
+  routes.add(http::Method::get, "/v1/archives/run", &show_archiving);
+  routes.add(http::Method::post, "/v1/archives/{name}/restore", &restore);
+  routes.add(http::Method::post, "/v1/archives/{name}/hold", &hold);
+  routes.add(http::Method::post, "/v1/archives/{name}/dispose", &dispose);
 }
 
 }  // namespace strongroom::auditd

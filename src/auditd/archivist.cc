@@ -53,17 +53,29 @@ std::int64_t Archivist::Listed::locked_until_ms() const {
 Task<Result<std::size_t>> Archivist::archive_due(std::string user) {
   const Turn turn(*this);
   if (!turn.taken()) co_return fail(kBusy);
-  co_return co_await work_through(std::move(user));
+  ArchiveRun run;
+  co_return co_await work_through(std::move(user), run);
 }
 
-Task<Result<std::size_t>> Archivist::work_through(std::string user) {
+Result<void> Archivist::begin_archiving(std::string user) {
+  if (busy_ || stopping_) return fail(kBusy);
+  run_.emplace();
+  async::spawn(archive_beside(std::move(user)));
+  return {};
+}
+
+Task<void> Archivist::archive_beside(std::string user) {
+  const Turn turn(*this);
+  run_->outcome = co_await work_through(std::move(user), *run_);
+}
+
+Task<Result<std::size_t>> Archivist::work_through(std::string user, ArchiveRun& run) {
   if (!user.empty()) {
     const Ledger::ArchiveNote begin{.user = std::move(user)};
     SR_CO_CHECK_OK(co_await writer_.record_archive(begin, settings_.at_hand_ms == 0));
     SR_CO_CHECK_OK(co_await keep_snapshot_());  // what is due is signed for
   }
-  std::size_t made = 0;
-  SR_CO_TRY(const std::vector<Due> due, co_await seal_due(made));
+  SR_CO_TRY(const std::vector<Due> due, co_await seal_due(run));
   if (!due.empty()) SR_CO_CHECK_OK(co_await keep_snapshot_());
   const audit::ArchiveRecords records = co_await writer_.archives();
   const std::int64_t now_ms = clock_.now_us() / 1000;
@@ -71,18 +83,19 @@ Task<Result<std::size_t>> Archivist::work_through(std::string user) {
     for (const auto& [segment, sha256] : due) {
       SR_CHECK_OK(shelf_.remove_segment(segment, sha256));
     }
-    return shelf_.remove_copies(records, now_ms);
+    return shelf_.remove_leftovers(records, now_ms);
   };
   SR_CO_CHECK_OK(co_await pool_.run(loop_, std::move(remove)));
-  if (made > 0) log::info("audit log archived", {{"segments", made}});
-  co_return made;
+  if (run.archived > 0) log::info("audit log archived", {{"segments", run.archived}});
+  co_return run.archived;
 }
 
-Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(std::size_t& made) {
+Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(ArchiveRun& run) {
   const std::int64_t before_ms = clock_.now_us() / 1000 - settings_.at_hand_ms;
   auto look = [this, before_ms] { return shelf_.due(before_ms); };
   SR_CO_TRY(const std::vector<audit::SegmentFacts> segments,
             co_await pool_.run(loop_, std::move(look)));
+  run.due = segments.size();
   const audit::ArchiveRecords records = co_await writer_.archives();
   std::vector<Due> sealed;
   sealed.reserve(segments.size());
@@ -108,7 +121,7 @@ Task<Result<std::vector<Archivist::Due>>> Archivist::seal_due(std::size_t& made)
                                    .until_ms = locked_until_ms};
     SR_CO_CHECK_OK(co_await writer_.record_archive(note, false));
     sealed.emplace_back(segment, sha256);
-    ++made;
+    ++run.archived;
   }
   co_return sealed;
 }

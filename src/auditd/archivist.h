@@ -27,6 +27,13 @@ struct RetentionSettings {
   std::int64_t restored_ms = 7 * kDayMs;
 };
 
+// What archiving has come to.
+struct ArchiveRun {
+  std::size_t due = 0;  // segments, once they are found
+  std::size_t archived = 0;
+  std::optional<Result<std::size_t>> outcome{};  // empty: under way
+};
+
 // Belongs to one Loop's thread; one call that changes something at a time, others are conflict.
 class Archivist {
  public:
@@ -40,6 +47,10 @@ class Archivist {
   // time is over. Gives how many archives were made. `user`: who asked for it now, which closes
   // the last segment too when all of it is due; empty: nobody did. corrupt, unavailable, conflict.
   [[nodiscard]] async::Task<Result<std::size_t>> archive_due(std::string user);
+  // The same, beside its caller: run() tells how it goes. conflict.
+  [[nodiscard]] Result<void> begin_archiving(std::string user);
+  // The last one that was begun.
+  [[nodiscard]] const std::optional<ArchiveRun>& run() const noexcept { return run_; }
   // Brings a copy of an archive's segment back, and gives until when it is kept. not_found: there
   // is no such archive; conflict, corrupt, unavailable.
   [[nodiscard]] async::Task<Result<std::int64_t>> restore(std::uint64_t first_sequence,
@@ -70,9 +81,11 @@ class Archivist {
  private:
   using Due = std::pair<audit::SegmentFacts, crypto::Sha256Digest>;  // and its archive's
   class Turn;
-  async::Task<Result<std::size_t>> work_through(std::string user);
+  async::Task<void> archive_beside(std::string user);
+  // Each tells `run` how far it is.
+  async::Task<Result<std::size_t>> work_through(std::string user, ArchiveRun& run);
   // Seals what is not sealed yet; counts what it makes.
-  async::Task<Result<std::vector<Due>>> seal_due(std::size_t& made);
+  async::Task<Result<std::vector<Due>>> seal_due(ArchiveRun& run);
   async::Task<Result<audit::ArchiveRecord>> record_of(std::uint64_t first_sequence);
 
   async::Loop& loop_;
@@ -81,6 +94,7 @@ class Archivist {
   Shelf shelf_;  // the pool's thread
   RetentionSettings settings_;
   KeepSnapshot keep_snapshot_;
+  std::optional<ArchiveRun> run_;
   bool busy_ = false;
   bool stopping_ = false;
   async::BlockingPool pool_{1, 8};  // last: its thread uses what stands above

@@ -3,9 +3,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "audit/logs.h"
+#include "auditd/closed_files.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -20,6 +23,8 @@ namespace {
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
 constexpr std::chrono::seconds kQuotaMemory{60};
+constexpr std::chrono::minutes kSnapshotPause{1};  // after one that could not be written
+constexpr std::uint64_t kNoSnapshot = std::numeric_limits<std::uint64_t>::max();
 constexpr std::chrono::minutes kArchiveFirst{1};
 constexpr std::chrono::hours kArchiveEvery{1};
 
@@ -27,6 +32,7 @@ constexpr std::chrono::hours kWarnEvery{24};
 // How old the newest cosignature may be once the operator's log has grown.
 constexpr std::int64_t kUnwitnessedMaxS = 3'600;
 constexpr std::int64_t kMicroseconds = 1'000'000;
+constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entries"};
 constexpr Error kNobodysWord{ErrorCode::permission_denied, "no witness is set"};
 
 }  // namespace
@@ -42,10 +48,12 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                                                       {.directory = options.directory,
                                                        .instance = options.instance,
                                                        .place = place,
+                                                       .public_key = public_key,
                                                        .journal = options.journal,
                                                        .replay = options.replay,
                                                        .reserve_bytes = options.reserve_bytes,
-                                                       .reserve_writers = options.reserve_writers},
+                                                       .reserve_writers = options.reserve_writers,
+                                                       .new_logs = options.new_logs},
                                                       checkpoints.last_signed()));
   SR_TRY(Witnessed witnessed, Witnessed::open(files, {.directory = options.directory,
                                                       .place = place,
@@ -58,20 +66,24 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
   SR_TRY(const Checkpoints::Mended mended, checkpoints.mend());
   for (const audit::Recovery& recovery : mended.recoveries) ledger->record_recovery(recovery);
   std::vector<GrownLog> unsigned_logs = ledger->unsigned_logs(mended.published);
+  const bool immutable = make_closed_files_immutable(files, options.directory);
   return Store{std::move(lock),
                std::move(checkpoints),
                std::move(witnessed),
                std::move(ledger),
                std::move(unsigned_logs),
+               immutable,
                &clock,
                &files,
                &random,
-               options.directory};
+               options.directory,
+               options.instance};
 }
 
 Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options)
     : loop_(loop),
       clock_(*store.clock),
+      instance_(std::move(store.instance)),
       options_(std::move(options)),
       lock_(std::move(store.lock)),
       checkpoints_(std::move(store.checkpoints)),
@@ -84,6 +96,7 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
                         "When a witness last cosigned since the start, Unix time; 0: never.")),
       rolled_back_gauge_(metrics.gauge("strongroom_audit_rolled_back",
                                        "1 when the log lacks what was signed for.")),
+      immutable_(store.immutable),
       has_witnesses_(witnessed_.has_witnesses()),
       started_us_(clock_.now_us()),
       rolled_back_(witnessed_.rolled_back()),
@@ -91,6 +104,8 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
       unsigned_(std::move(store.unsigned_logs)) {
   signing_gauge_.set(1);
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
+  metrics.gauge("strongroom_audit_immutable", "1 when closed files of the log are immutable.")
+      .set(immutable_ ? 1 : 0);
 }
 
 Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Registry& metrics,
@@ -142,7 +157,8 @@ Task<void> Auditd::sign_regularly() {
     last = now;
     const bool record = now - recorded >= options_.record_interval;
     if (record) recorded = now;
-    const auto outcome = co_await sign({.record = record});
+    const std::uint64_t bytes_min = now < next_snapshot_ ? kNoSnapshot : kSnapshotEveryBytes;
+    const auto outcome = co_await sign({.record = record, .snapshot_bytes_min = bytes_min});
     if (!outcome) log::error("audit checkpoints are not signed", {{"error", outcome.error()}});
   }
   --ticking_;
@@ -191,8 +207,8 @@ void Auditd::watch() {
   failures_->tell("checkpoints", !signing_works_, "checkpoints are not signed");
   failures_->tell("archive", !archiving_works_, "the log is not archived");
   const auto since = steady_clock::now() - kQuotaMemory;
-  for (const auto& [instance, over] : writer_->quotas().turned_away(since)) {
-    failures_->tell("quota of " + instance, over, "more entries than the writer's quota");
+  for (const auto& [control, lasts] : writer_->above_quota(since)) {
+    failures_->tell(control, lasts, "more than the writer's quota");
   }
 }
 
@@ -201,6 +217,18 @@ std::string_view Auditd::not_ready() const noexcept {
   if (doubts_break_) return "it tells of a break that is not signed for";
   if (hangs_) return "the disk does not answer";
   return writer_->accepting() ? std::string_view() : "the disk takes no entries";
+}
+
+Task<Result<void>> Auditd::record_made(const std::vector<audit::Entry>& entries) {
+  std::vector<std::string> texts;
+  texts.reserve(entries.size());
+  for (const audit::Entry& entry : entries) texts.push_back(audit::to_json(entry, instance_));
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const auto statuses = co_await writer_->append(instance_, views);
+  const bool all = std::ranges::all_of(statuses, [](audit::EntryStatus status) {
+    return status == audit::EntryStatus::durable || status == audit::EntryStatus::repeated;
+  });
+  co_return all ? Result<void>{} : fail(kNotTaken);
 }
 
 Task<Result<std::size_t>> Auditd::checkpoint_now() { co_return co_await sign({.record = true}); }
@@ -232,6 +260,10 @@ Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
   if (count > 0 || grown.snapshot) {
     auto work = [this, snapshot = std::move(grown.snapshot)] { return publish(snapshot); };
     published = co_await pool_->run(loop_, std::move(work));
+    if (!snapshot_kept_) {
+      co_await writer_->lose_snapshot();
+      next_snapshot_ = steady_clock::now() + kSnapshotPause;
+    }
   }
   signing_works_ = published.has_value();
   signing_gauge_.set(signing_works_ ? 1 : 0);
@@ -242,8 +274,10 @@ Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
 
 // A start without a snapshot takes longer, and that is all.
 Result<void> Auditd::publish(const std::optional<Snapshot>& snapshot) {
+  snapshot_kept_ = !snapshot;
   if (!unsigned_.empty()) SR_CHECK_OK(checkpoints_.publish(unsigned_));
   const Result<void> kept = snapshot ? checkpoints_.keep(*snapshot) : Result<void>{};
+  snapshot_kept_ = kept.has_value();
   if (!kept) log::warn("audit snapshot not written", {{"error", kept.error()}});
   return {};
 }
@@ -259,8 +293,8 @@ void Auditd::keep(std::vector<GrownLog> grown) {
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < unsigned_.size(); ++i) places.emplace(unsigned_[i].name, i);
   for (GrownLog& log : grown) {
-    const auto same = places.find(log.name);
-    if (same == places.end()) {
+    const auto [same, is_new] = places.try_emplace(log.name, unsigned_.size());
+    if (is_new) {
       unsigned_.push_back(std::move(log));
     } else {
       GrownLog& waiting = unsigned_[same->second];

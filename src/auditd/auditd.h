@@ -33,6 +33,7 @@ struct StoreOptions {
   std::uint64_t reserve_bytes = 0;             // as LedgerOptions'
   std::vector<std::string> reserve_writers{};  // as LedgerOptions'
   Replay* replay = nullptr;                    // as LedgerOptions'
+  QuotaLimit new_logs = kNewLogsQuota;         // as LedgerOptions'
 };
 
 // Store is what auditd keeps on disk.
@@ -49,11 +50,13 @@ struct Store {
   Witnessed witnessed;
   std::unique_ptr<Ledger> ledger;
   std::vector<GrownLog> unsigned_logs;  // what the run before has left to sign
+  bool immutable;                       // make_closed_files_immutable()
   // What it was opened with.
   const Clock* clock;
   audit::Files* files;
   crypto::Random* random;
   std::string directory;
+  std::string instance;
 };
 
 struct AuditdOptions {
@@ -87,6 +90,8 @@ class Auditd {
   [[nodiscard]] std::string_view not_ready() const noexcept;
   // Whom the disk has room for.
   [[nodiscard]] Room room() const noexcept { return writer_->room(); }
+  // Whether what is closed is immutable, as far as that was so at the start.
+  [[nodiscard]] bool immutable() const noexcept { return immutable_; }
   // False when the last attempt to sign failed; the log itself is not held up by that.
   [[nodiscard]] bool signing() const noexcept { return signing_works_; }
   // What was signed for and this store lacks; nullopt while nothing tells that it was rolled back.
@@ -100,11 +105,12 @@ class Auditd {
   [[nodiscard]] std::string unwitnessed() const;
   // SIGHUP.
   void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
-  void set_quota(std::uint64_t bytes_per_minute) {
-    writer_->quotas().set_bytes_per_minute(bytes_per_minute);
-  }
+  void set_quota(std::uint64_t bytes_per_minute) { writer_->set_quota(bytes_per_minute); }
   // Writes config.reload; `all`: whether all of it was taken over.
   void record_reload(bool all);
+  // Writes auditd's own entries of what was made before it ran, as service::Unrecorded has them;
+  // those that the journal has already stay as they are. Durable on return; unavailable.
+  [[nodiscard]] async::Task<Result<void>> record_made(const std::vector<audit::Entry>& entries);
   // Records what the merchants' logs have come to in the operator's, and signs a checkpoint of
   // every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
@@ -150,6 +156,7 @@ class Auditd {
 
   async::Loop& loop_;
   const Clock& clock_;
+  const std::string instance_;
   AuditdOptions options_;
   FileLock lock_;
   Checkpoints checkpoints_;  // the pool's thread, while busy_
@@ -163,6 +170,7 @@ class Auditd {
   Gauge& signing_gauge_;
   Gauge& witnessed_gauge_;
   Gauge& rolled_back_gauge_;
+  const bool immutable_;
   const bool has_witnesses_;
   const std::int64_t started_us_;
   // Witnessed's, as it was when it was last asked.
@@ -171,8 +179,10 @@ class Auditd {
   std::optional<WitnessedHead> newest_;
   std::uint64_t operators_size_ = 0;  // of the operator's log, as last signed
   std::chrono::steady_clock::time_point next_warning_{};
+  std::chrono::steady_clock::time_point next_snapshot_{};
   std::vector<GrownLog> unsigned_;  // taken from the writer, each log once
   bool busy_ = false;
+  bool snapshot_kept_ = true;  // the last one; the pool's thread, while busy_
   bool signing_works_ = true;
   bool archiving_works_ = true;
   bool draining_ = false;

@@ -110,6 +110,7 @@ class LedgerTest : public AuditdTest {
                                {.directory = folder_ + "/audit",
                                 .instance = "auditd",
                                 .place = "test.example/auditd",
+                                .public_key = test_signer().public_key(),
                                 .reserve_bytes = reserve_bytes,
                                 .reserve_writers = {"vaultd"}},
                                {});
@@ -174,6 +175,24 @@ TEST_F(LedgerTest, WritesWhenAndWhyItTookNoEntriesOnceItDoes) {
   EXPECT_LE(told[0].time_us / 1000, after_us / 1000);
   EXPECT_EQ(told[1].outcome, audit::Outcome::success);
   EXPECT_EQ(told[1].operation_id, told[0].operation_id);
+}
+
+TEST_F(LedgerTest, EndsAtItsStartWhatFailedWhenItsProcessEnded) {
+  audit::PosixFiles disk;
+  auto ledger = open_ledger(disk);
+  ledger->begin_failure("checkpoints", "they are not signed", clock_.now_us());
+  ledger->begin_failure("disk", "it does not answer", clock_.now_us());
+  ledger->end_failure("disk");
+  ledger = open_ledger(disk);
+  ledger->write_waiting();
+  ledger = open_ledger(disk);
+  ledger->write_waiting();
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 4U);
+  EXPECT_EQ(told[3].outcome, audit::Outcome::success);
+  EXPECT_EQ(told[3].operation_id, told[0].operation_id);
+  EXPECT_EQ(told[3].operation, "they are not signed");
+  EXPECT_EQ(told[3].resources, std::vector<std::string>{"checkpoints"});
 }
 
 TEST_F(LedgerTest, FullDiskHasItsReserveForItsWritersOnly) {
@@ -300,6 +319,23 @@ TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
   EXPECT_EQ(other, std::vector{audit::EntryStatus::durable});
 }
 
+Task<void> record_while_the_trees_are_behind(Writer& writer) {
+  (void)co_await writer.take_grown(kUnwrittenEntriesMax + 1, 0, false);
+  co_await writer.record_reload(true);
+  (void)co_await writer.take_grown(0, 0, false);
+}
+
+TEST_F(LedgerTest, EntriesOfItsOwnWaitNoLongerThanTheJournalTakesNone) {
+  audit::PosixFiles disk;
+  Writer writer(loop_, open_ledger(disk), metrics_, kQuotaBytesPerMinute, [] {});
+  loop_.run_until_done(record_while_the_trees_are_behind(writer));
+  writer.end();
+  loop_.run_until_done(loop_.sleep_for(1ms));  // what it posted last
+  const auto entries = journal();
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[1].event_type, audit::EventType::config_reload);
+}
+
 TEST_F(LedgerTest, WhatACrashLeftUnsignedIsSignedAlsoWhenNothingComesBehindIt) {
   auto auditd = start();
   stop(auditd);
@@ -333,6 +369,9 @@ TEST_F(LedgerTest, DiskThatHangsIsToldAndTakesEntriesAgain) {
     const auto refused = record(*writer, entry());
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+    auto newcomer = connected_client();
+    EXPECT_FALSE(newcomer->ready());
+    stop(*newcomer);
   }
   EXPECT_TRUE(loop_.run_until_done(becomes(loop_, *writer, true)));
   EXPECT_EQ(auditd->not_ready(), "");
@@ -369,6 +408,33 @@ TEST_F(LedgerTest, WriterAboveItsQuotaIsTurnedAwayAndNoOther) {
   const auto told = failures();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].resources, std::vector<std::string>{"quota of vaultd"});
+}
+
+TEST_F(LedgerTest, WriterThatBeginsTooManyLogsIsTurnedAwayAndToldOf) {
+  StoreOptions options = store_options();
+  options.new_logs = {.at_once = 1, .per_minute = 0};
+  auto store = Store::open(files_, clock_, random_, options, test_signer());
+  ASSERT_TRUE(store);
+  auto started = Auditd::start(loop_, *std::move(store), metrics_,
+                               {.socket_path = socket_, .users = {{"vaultd", ::geteuid()}}});
+  ASSERT_TRUE(started);
+  std::unique_ptr<Auditd> auditd = *std::move(started);
+  auto writer = connected_client();
+  ASSERT_TRUE(record(*writer, entry()));
+  audit::Entry made_up = entry();
+  made_up.merchant_id = "mer_2";
+  const auto refused = record(*writer, made_up);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+  EXPECT_TRUE(record(*writer, entry()));
+  EXPECT_EQ(metrics_.counter("strongroom_audit_above_quota_total", "").value(), 1U);
+  stop(*writer);
+  while (failures().empty()) loop_.run_until_done(loop_.sleep_for(10ms));
+  stop(auditd);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"new logs of vaultd"});
+  EXPECT_FALSE(fs::exists(folder_ + "/audit/trees/mer_2-2026"));
 }
 
 TEST_F(AuditdTest, CutsATornEndAndRecordsIt) {

@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <functional>
+#include <map>
+
 #include "audit/protocol.h"
 #include "auditd/admin_routes.h"
 #include "auditd/testing/auditd_fixture.h"
@@ -27,6 +30,38 @@ TEST_F(AuditdTest, RecordsBetweenStartAndStop) {
   EXPECT_EQ(entries[1].instance, "vaultd");
   EXPECT_EQ(entries[2].event_type, audit::EventType::log_checkpoint) << "of the merchant's log";
   EXPECT_EQ(entries[3].event_type, audit::EventType::log_stop);
+}
+
+TEST_F(AuditdTest, RecordsOnceWhatWasMadeBeforeItRan) {
+  std::vector<audit::Entry> made{entry(), entry()};
+  for (audit::Entry& one : made) {
+    one.event_type = audit::EventType::key_generate;
+    one.merchant_id = {};
+  }
+  for (int starts = 0; starts < 2; ++starts) {
+    auto auditd = start();
+    EXPECT_TRUE(loop_.run_until_done(auditd->record_made(made)));
+    EXPECT_TRUE(loop_.run_until_done(auditd->record_made(made)));
+    stop(auditd);
+  }
+  const auto entries = journal();
+  ASSERT_GT(entries.size(), 3U);
+  EXPECT_EQ(entries[0].event_type, audit::EventType::log_start);
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    EXPECT_EQ(entries[1 + i].uid, made[i].uid);
+    EXPECT_EQ(entries[1 + i].instance, "auditd");
+    EXPECT_EQ(count(made[i].uid), 1U);
+  }
+}
+
+TEST_F(AuditdTest, SaysSoWhenItDoesNotTakeWhatWasMade) {
+  auto auditd = start();
+  audit::Entry refused = entry();
+  refused.time_us += std::int64_t{3'600'000'000};
+  const auto recorded = loop_.run_until_done(auditd->record_made({entry(), refused}));
+  ASSERT_FALSE(recorded.has_value());
+  EXPECT_EQ(recorded.error().code(), ErrorCode::unavailable);
+  stop(auditd);
 }
 
 Task<void> record_into(audit::Client& client, audit::Entry entry, int& left, int& failed) {
@@ -56,6 +91,69 @@ TEST_F(AuditdTest, ManyEntriesShareAGroup) {
   EXPECT_EQ(groups.sum(), 500);
   stop(*writer);
   stop(auditd);
+}
+
+// A writer that has one entry after the other, until it is told to stop.
+struct Busy {
+  std::unique_ptr<audit::Client> client;
+  std::vector<EntryId> acknowledged;
+  std::vector<ErrorCode> failed;
+  bool stopping = false;
+  bool ended = false;
+};
+
+Task<void> record_one_after_the_other(async::Loop& loop, Busy& busy,
+                                      std::function<audit::Entry()> entry) {
+  while (!busy.stopping) {
+    const audit::Entry next = entry();
+    const Result<void> outcome = co_await busy.client->record(next);
+    if (outcome) {
+      busy.acknowledged.push_back(next.uid);
+    } else {
+      busy.failed.push_back(outcome.error().code());
+      co_await loop.sleep_for(1ms);
+    }
+  }
+  busy.ended = true;
+}
+
+Task<void> until_more(async::Loop& loop, const Busy& busy, std::size_t than) {
+  while (busy.acknowledged.size() <= than) co_await loop.sleep_for(1ms);
+}
+
+TEST_F(AuditdTest, WhatIsWrittenWhileItStopsIsAcknowledgedOrFailsAndNothingIsLost) {
+  constexpr std::array kPatience{0ms, 60'000ms};  // the first gives up at once
+  std::array<Busy, kPatience.size()> writers;
+  auto auditd = start();
+  for (std::size_t i = 0; i < writers.size(); ++i) {
+    writers[i].client = std::make_unique<audit::Client>(
+        loop_, clock_,
+        audit::ClientOptions{
+            .socket_path = socket_, .instance = "vaultd", .repeat_for = kPatience[i]});
+    ASSERT_TRUE(loop_.run_until_done(writers[i].client->connected(5s)));
+    async::spawn(record_one_after_the_other(loop_, writers[i], [this] { return entry(); }));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (const Busy& busy : writers) {
+      loop_.run_until_done(until_more(loop_, busy, busy.acknowledged.size()));
+    }
+    stop(auditd);
+    auditd = start();
+  }
+  for (Busy& busy : writers) {
+    loop_.run_until_done(until_more(loop_, busy, busy.acknowledged.size()));
+    busy.stopping = true;
+    while (!busy.ended) loop_.run_until_done(loop_.sleep_for(1ms));
+    stop(*busy.client);
+    EXPECT_EQ(std::ranges::count(busy.failed, ErrorCode::unavailable), std::ssize(busy.failed));
+  }
+  stop(auditd);
+  std::map<EntryId, int> times;
+  for (const audit::Entry& each : journal()) ++times[each.uid];
+  for (const Busy& busy : writers) {
+    for (const EntryId& uid : busy.acknowledged) EXPECT_EQ(times[uid], 1);
+  }
+  EXPECT_TRUE(verify().ok());
 }
 
 TEST_F(AuditdTest, AnswersOpenIntentsAlsoAfterARestart) {

@@ -116,7 +116,7 @@ Result<void> Checkpoints::keep(const Snapshot& snapshot) {
     fmt::format_to(std::back_inserter(ends), "{} {}\n", end, log);
   SR_CHECK_OK(files_->replace(synced_path(directory_), as_bytes(ends)));
   return files_->replace(fmt::format("{}/{}", directory_, kSnapshotName),
-                         encode_snapshot(snapshot));
+                         encode_snapshot(snapshot, signer_));
 }
 
 // A checkpoint is not synced: what a power loss takes is signed again, for the log has not become

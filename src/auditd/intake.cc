@@ -84,7 +84,8 @@ Task<bool> Intake::greet(Connection& connection) {
     welcome = audit::Welcome::not_permitted;
     not_permitted_.warn({{"instance", hello->instance}, {"uid", connection.socket->peer_uid()}});
   }
-  send(connection, audit::welcome_message(welcome, writer_.accepts(hello->instance)));
+  const bool accepting = !hangs_ && writer_.accepts(hello->instance);
+  send(connection, audit::welcome_message(welcome, accepting));
   connection.instance = hello->instance;
   co_return welcome == audit::Welcome::accepted;
 }
@@ -182,6 +183,7 @@ void Intake::set_users(std::vector<WriterUser> users) {
 }
 
 void Intake::tell_state(bool hangs) {
+  hangs_ = hangs;
   for (Connection& connection : connections_) {
     if (connection.instance.empty()) continue;
     send(connection, audit::state_message(!hangs && writer_.accepts(connection.instance)));

@@ -69,6 +69,7 @@ class Intake {
   std::vector<WriterUser> users_;
   std::list<Connection> connections_;
   bool accepting_connections_ = true;
+  bool hangs_ = false;  // as tell_state() was told last
   // Whoever may reach the socket can cause these at will.
   log::Recurring too_many_{"audit intake has too many connections of a user"};
   log::Recurring not_permitted_{"audit intake refuses a writer"};

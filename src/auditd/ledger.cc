@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "audit/entry_names.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -17,7 +18,6 @@ using audit::EntryView;
 namespace {
 
 constexpr std::string_view kJournal = "journal";
-constexpr std::string_view kReserve = "reserve";
 constexpr Error kBehind{ErrorCode::unavailable, "files of the audit trees are not written"};
 constexpr Error kFailedAgain{ErrorCode::unavailable, "audit journal failed again"};
 
@@ -85,11 +85,27 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
   }
   if (view->phase == audit::Phase::intent && writer.open_intents.size() >= kOpenIntentsMax) return;
   const bool twice = writer.staged.contains(view->uid);
-  audit::Log& log = logs_.of(*view);
+  audit::Log* known = logs_.known(*view);
+  if (known == nullptr && !may_begin_log(*view)) {
+    submission.above_quota = true;
+    return;
+  }
+  audit::Log& log = known != nullptr ? *known : logs_.of(*view);
   if (!twice && log.tree.size() == 0 && !begin_log(log, *view, staged)) return;
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
   staged.push_back({&submission, *view, &writer, &log});
   if (writer.staged.add(view->uid)) journal_->stage(submission.entry);
+}
+
+// A known owner's log of this year is no new one, so that a year can begin for all at once; those
+// of past years could be made up like ids.
+bool Ledger::may_begin_log(const EntryView& view) {
+  constexpr std::size_t kYearDigits = 4;
+  if (view.instance == options_.instance) return true;
+  const std::string now = rfc3339(clock_.now_us());
+  const bool is_past = view.timestamp.substr(0, kYearDigits) < now.substr(0, kYearDigits);
+  if (!is_past && logs_.newest_of(audit::log_owner(view)) != nullptr) return true;
+  return new_logs_.take(view.instance, 1, std::chrono::steady_clock::now());
 }
 
 bool Ledger::begin_log(audit::Log& log, const EntryView& view, std::vector<Staged>& staged) {
@@ -134,14 +150,27 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
   if (view.event_type == audit::EventType::log_checkpoint && audit::is_operators(item.log->name)) {
     const auto name = audit::name_of_origin(options_.place, view.resources[0]);
     audit::Log* log = name ? logs_.find(*name) : nullptr;
-    if (log != nullptr) log->recorded_size = view.tree_size.value_or(0);
+    if (log != nullptr) {
+      log->recorded_size = view.tree_size.value_or(0);
+      if (!is_unrecorded(*log)) unrecorded_.erase(log->name);
+    }
   }
   audit::take_archive_entry(archives_, view);
+  if (view.event_type == audit::EventType::log_failure && view.instance == options_.instance) {
+    take_failure(view);
+  }
   ++grown_entries_;
   bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
   last_frame_ = place;
   last_leaf_ = audit::leaf_hash_of_input(leaf_input);
+  if (item.log->growth.empty()) grown_.push_back(item.log);
+  const bool was_recorded = !is_unrecorded(*item.log);
   logs_.append(*item.log, view, last_leaf_, place);
+  if (was_recorded && is_unrecorded(*item.log)) unrecorded_.emplace(item.log->name, item.log);
+}
+
+bool Ledger::is_unrecorded(const audit::Log& log) {
+  return log.tree.size() != log.recorded_size && !audit::is_operators(log.name);
 }
 
 // A log.recovered that is not taken is not kept: the journal has not recovered, and the next
@@ -152,7 +181,7 @@ Result<void> Ledger::recover() {
   if (is_behind()) return fail(kBehind);
   audit::Entry recovered{.event_type = audit::EventType::log_recovered, .time_us = clock_.now_us()};
   if (!write_own(recovered)) return fail(kFailedAgain);
-  for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
+  write_waiting();
   if (accepting()) end_failure(kJournal);
   return accepting() ? Result<void>{} : fail(kFailedAgain);
 }
@@ -198,13 +227,19 @@ std::size_t Ledger::open_intent_count() const noexcept {
   return count;
 }
 
-std::vector<GrownLog> Ledger::take_grown(std::size_t unwritten_entries) {
+std::vector<GrownLog> Ledger::take_grown(std::size_t unwritten_entries, std::size_t logs_max) {
+  const auto end = grown_.begin() + static_cast<std::ptrdiff_t>(std::min(logs_max, grown_.size()));
   std::vector<GrownLog> grown;
-  for (auto& [name, log] : logs_.all()) {
-    if (log.growth.empty()) continue;
-    grown.push_back({name, log.tree.head(), std::exchange(log.growth, {})});
+  grown.reserve(static_cast<std::size_t>(end - grown_.begin()));
+  std::size_t entries = 0;
+  for (auto place = grown_.begin(); place != end; ++place) {
+    audit::Log& log = **place;
+    entries += log.growth.places.size();
+    grown.push_back({log.name, log.tree.head(), std::exchange(log.growth, {})});
   }
-  taken_entries_ = unwritten_entries + std::exchange(grown_entries_, 0);
+  grown_.erase(grown_.begin(), end);
+  grown_entries_ -= entries;
+  taken_entries_ = unwritten_entries + entries;
   return grown;
 }
 

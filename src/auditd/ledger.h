@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "audit/archive_records.h"
@@ -19,13 +21,16 @@
 #include "audit/logs.h"
 #include "audit/protocol.h"
 #include "audit/tree_files.h"
+#include "auditd/failure_records.h"
 #include "auditd/grown_log.h"
+#include "auditd/quotas.h"
 #include "auditd/reserve.h"
 #include "auditd/snapshot.h"
 #include "auditd/uid_window.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "crypto/random.h"
+#include "crypto/signer.h"
 
 namespace strongroom::auditd {
 
@@ -51,13 +56,15 @@ struct Replay {
 };
 
 struct LedgerOptions {
-  std::string directory;            // DIR/audit
-  std::string instance;             // auditd's own name, as whom it writes log.start and the like
-  std::string place;                // "<trust domain>/<instance>", the beginning of every origin
-  audit::JournalOptions journal{};  // its directory is set from the one above
-  Replay* replay = nullptr;         // outlives open(); null: nobody watches it
-  std::uint64_t reserve_bytes = 0;  // of the disk, for when it is full
+  std::string directory;  // DIR/audit
+  std::string instance;   // auditd's own name, as whom it writes log.start and the like
+  std::string place;      // "<trust domain>/<instance>", the beginning of every origin
+  crypto::Ed25519PublicKey public_key{};       // a snapshot must be signed by
+  audit::JournalOptions journal{};             // its directory is set from the one above
+  Replay* replay = nullptr;                    // outlives open(); null: nobody watches it
+  std::uint64_t reserve_bytes = 0;             // of the disk, for when it is full
   std::vector<std::string> reserve_writers{};  // who may still write then
+  QuotaLimit new_logs = kNewLogsQuota;         // that each writer may begin
 };
 
 // Months since the year 0 at a time, UTC.
@@ -68,6 +75,7 @@ struct Submission {
   std::string_view instance;  // who sent it, as the socket's peer proved
   std::string_view entry;
   audit::EntryStatus status = audit::EntryStatus::unavailable;
+  bool above_quota = false;  // it would begin a log that its writer may not begin now
 };
 
 class Ledger {
@@ -83,14 +91,18 @@ class Ledger {
 
   // Puts a group into the journal with one write and one fdatasync and sets each status.
   void append(std::span<Submission> group);
-  // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now is
-  // written when recover() succeeds.
+  // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now
+  // waits for write_waiting().
   void record_own(audit::EventType type, audit::Outcome outcome = audit::Outcome::success);
   void record_recovery(const audit::Recovery& recovery);  // log.recovered
+  // Writes the entries of auditd's own that wait, if the journal takes entries.
+  void write_waiting();
 
   // Writes a log.checkpoint of each merchant's log that has grown since its last one into the
-  // operator's log.
-  void record_checkpoints();
+  // operator's log; of `logs_max` logs at most.
+  void record_checkpoints(std::size_t logs_max = std::numeric_limits<std::size_t>::max());
+  // Of how many logs it has yet to do so.
+  [[nodiscard]] std::size_t unrecorded_logs() const noexcept { return unrecorded_.size(); }
   // Writes log.break: from it on all entries go to new logs (audit::LogNames). For a store that was
   // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse(). Gives the
   // time of the break (audit::break_time). unavailable; conflict: the last break was in this second
@@ -129,6 +141,8 @@ class Ledger {
   // Whom the disk has room for; the entries of others are unavailable.
   [[nodiscard]] Room room() const noexcept { return reserve_->room(); }
   [[nodiscard]] bool admits(std::string_view instance, Room room) const;
+  // Of logs that writers begin. Any thread.
+  [[nodiscard]] Quotas& new_logs() noexcept { return new_logs_; }
   // Takes the reserve again when the disk has room for it; then there is room for everyone.
   void refill();
 
@@ -141,14 +155,21 @@ class Ledger {
   [[nodiscard]] std::vector<std::string> open_intents(std::string_view instance) const;
   [[nodiscard]] std::size_t open_intent_count() const noexcept;
 
-  // The logs that have grown since the last call. `unwritten_entries` of what was taken before are
-  // not in their files yet.
-  [[nodiscard]] std::vector<GrownLog> take_grown(std::size_t unwritten_entries);
-  [[nodiscard]] bool has_grown() const noexcept { return grown_entries_ > 0; }
+  // The logs that have grown since they were last given; `logs_max` at most. `unwritten_entries` of
+  // what was taken before are not in their files yet.
+  [[nodiscard]] std::vector<GrownLog> take_grown(
+      std::size_t unwritten_entries,
+      std::size_t logs_max = std::numeric_limits<std::size_t>::max());
+  [[nodiscard]] bool has_grown() const noexcept { return !grown_.empty(); }
+  [[nodiscard]] std::size_t grown_logs() const noexcept { return grown_.size(); }
   // What a start may go on from, once all that take_grown() gave up to now is in its files and
   // signed for; nullopt unless that spares it the reading of `bytes_min`. REQUIRES: nothing has
   // grown since take_grown().
   [[nodiscard]] std::optional<Snapshot> take_snapshot(std::uint64_t bytes_min);
+  // The last one that was taken was not kept: the next one spares as much again.
+  void lose_snapshot() noexcept {
+    bytes_since_snapshot_ += std::exchange(bytes_before_snapshot_, 0);
+  }
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return journal_->next_sequence(); }
   // The logs whose size now is not that of `published`, for a start: what a crash left unsigned,
   // also where nothing comes behind it. What they hold but take_grown() has yet to give is not in
@@ -159,6 +180,7 @@ class Ledger {
   [[nodiscard]] std::map<std::string, std::uint64_t> log_sizes() const;
 
  private:
+  static constexpr std::string_view kReserve = "reserve";  // a control that may fail
   struct Writer {
     UidWindow uids;
     UidSet staged;  // the uids in the group that is being staged
@@ -184,6 +206,8 @@ class Ledger {
                                                   const LedgerOptions& options,
                                                   std::span<const audit::Checkpoint> last_signed);
   bool tells_truth(const audit::EntryView& view);
+  // Whether `view` may begin the log that it belongs to.
+  [[nodiscard]] bool may_begin_log(const audit::EntryView& view);
   void stage(Submission& submission, std::vector<Staged>& staged);
   void commit(std::vector<Staged>& staged);
   // Begins `log`, the next entry's, with a checkpoint of its owner's log before it, if there was
@@ -198,9 +222,12 @@ class Ledger {
   [[nodiscard]] bool is_behind() const noexcept {
     return grown_entries_ + taken_entries_ > kUnwrittenEntriesMax;
   }
+  [[nodiscard]] static bool is_unrecorded(const audit::Log& log);
   Result<void> check_beginning();
   Result<void> commit_group();
   void append_own(audit::Entry entry);
+  void take_failure(const audit::EntryView& view);
+  void end_failures_of_before();
   void release_reserve();
   void tell_reserve_in_use();
   // Gives `entry` its uid and outcome.
@@ -215,22 +242,27 @@ class Ledger {
   const Clock& clock_;
   crypto::Random& random_;
   LedgerOptions options_;
+  Quotas new_logs_;
   std::unique_ptr<audit::Journal> journal_;
   audit::Logs logs_;
+  std::map<std::string_view, const audit::Log*> unrecorded_;  // by name: see record_checkpoints()
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
   audit::ArchiveRecords archives_;
   std::int64_t segment_month_ = 0;  // in which the last segment was begun
   bool closing_segment_ = false;
   bool refusing_ = false;
-  std::optional<Reserve> reserve_;                            // since open()
-  bool disk_is_full_ = false;                                 // as the last failed commit said
-  std::map<std::string, OperationId, std::less<>> failures_;  // by control
-  audit::FramePlace last_frame_;                              // of what is taken
-  audit::Hash last_leaf_{};                                   // the same
-  std::uint64_t bytes_since_snapshot_ = 0;                    // of the journal
-  std::size_t grown_entries_ = 0;                             // since the last take_grown()
-  std::size_t taken_entries_ = 0;                             // by it, perhaps not in the files yet
+  std::optional<Reserve> reserve_;           // since open()
+  bool disk_is_full_ = false;                // as the last failed commit said
+  FailureRecords failures_;                  // now
+  FailureRecords recorded_failures_;         // as the journal tells
+  audit::FramePlace last_frame_;             // of what is taken
+  audit::Hash last_leaf_{};                  // the same
+  std::uint64_t bytes_since_snapshot_ = 0;   // of the journal
+  std::uint64_t bytes_before_snapshot_ = 0;  // of it, since the one before it
+  std::vector<audit::Log*> grown_;           // that take_grown() has yet to give
+  std::size_t grown_entries_ = 0;            // of them
+  std::size_t taken_entries_ = 0;            // by it, perhaps not in the files yet
 };
 
 }  // namespace strongroom::auditd

@@ -5,6 +5,7 @@
 #include "audit/entry_names.h"
 #include "audit/journal_reader.h"
 #include "audit/segment.h"
+#include "audit/snapshot_signature.h"
 #include "auditd/ledger.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -45,7 +46,11 @@ class Expected {
 
 Ledger::Ledger(audit::Files& files, const Clock& clock, crypto::Random& random,
                LedgerOptions options)
-    : files_(files), clock_(clock), random_(random), options_(std::move(options)) {
+    : files_(files),
+      clock_(clock),
+      random_(random),
+      options_(std::move(options)),
+      new_logs_(options_.new_logs) {
   options_.journal.directory = options_.directory;
 }
 
@@ -66,6 +71,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
   if (const auto& recovery = (*ledger)->journal_->recovery()) {
     (*ledger)->record_recovery(*recovery);
   }
+  (*ledger)->end_failures_of_before();
   if ((*ledger)->room() != Room::everyone) (*ledger)->tell_reserve_in_use();
   return ledger;
 }
@@ -161,10 +167,12 @@ Result<void> Ledger::check_beginning() {
 // What the snapshot says must have been signed for, and be in the files of the trees.
 Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
   constexpr Error kUnfit{ErrorCode::conflict, "snapshot is not of what was signed for"};
+  constexpr Error kNotSigned{ErrorCode::corrupt, "snapshot is not signed by auditd's key"};
   SR_TRY(const std::string bytes,
          audit::read_text(files_, fmt::format("{}/{}", options_.directory, kSnapshotName),
                           kSnapshotBytesMax));
   SR_TRY(Snapshot snapshot, parse_snapshot(as_bytes(bytes)));
+  if (!audit::snapshot_is_signed(as_bytes(bytes), options_.public_key)) return fail(kNotSigned);
   std::unordered_map<std::string_view, const audit::Checkpoint*> by_origin;
   for (const audit::Checkpoint& checkpoint : last_signed) {
     by_origin.emplace(checkpoint.origin, &checkpoint);
@@ -187,11 +195,15 @@ void Ledger::restore(Snapshot snapshot) {
   last_leaf_ = snapshot.last_leaf;
   logs_ = audit::Logs(std::move(snapshot.broken_at));
   archives_ = std::move(snapshot.archives);
+  recorded_failures_ = std::move(snapshot.failures);
   for (Snapshot::LogState& log : snapshot.logs) {
     logs_.restore({.name = std::move(log.name),
                    .tree = std::move(log.tree),
                    .growth = {},
                    .recorded_size = log.recorded_size});
+  }
+  for (const auto& [name, log] : logs_.all()) {
+    if (is_unrecorded(log)) unrecorded_.emplace(name, &log);
   }
   for (Snapshot::WriterState& state : snapshot.writers) {
     Writer& writer = writer_of(state.instance);
@@ -205,14 +217,15 @@ void Ledger::restore(Snapshot snapshot) {
 std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
   SR_CHECK(grown_entries_ == 0);
   if (bytes_since_snapshot_ < bytes_min) return std::nullopt;
-  bytes_since_snapshot_ = 0;
+  bytes_before_snapshot_ = std::exchange(bytes_since_snapshot_, 0);
   Snapshot snapshot{.last_frame = last_frame_,
                     .last_sequence = journal_->next_sequence() - 1,
                     .last_leaf = last_leaf_,
                     .broken_at = logs_.broken_at(),
                     .logs = {},
                     .writers = {},
-                    .archives = archives_};
+                    .archives = archives_,
+                    .failures = recorded_failures_};
   snapshot.logs.reserve(logs_.all().size());
   for (const auto& [name, log] : logs_.all()) {
     if (log.tree.size() > 0) snapshot.logs.push_back({name, log.tree, log.recorded_size});
@@ -227,11 +240,11 @@ std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
 
 // Has the files hold what was read since the last call.
 Result<void> Ledger::repair_trees(audit::TreeFiles& trees) {
-  for (auto& [name, log] : logs_.all()) {
-    const audit::LogGrowth growth = std::exchange(log.growth, {});
-    if (growth.empty()) continue;
-    SR_TRY(const bool differed, trees.repair(name, growth));
-    if (differed) log::warn("files of an audit tree differed from the journal", {{"log", name}});
+  for (audit::Log* grown : std::exchange(grown_, {})) {
+    const audit::LogGrowth growth = std::exchange(grown->growth, {});
+    SR_TRY(const bool differed, trees.repair(grown->name, growth));
+    if (!differed) continue;
+    log::warn("files of an audit tree differed from the journal", {{"log", grown->name}});
   }
   grown_entries_ = 0;
   return {};

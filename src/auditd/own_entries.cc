@@ -5,16 +5,25 @@
 #include "audit/entry.h"
 #include "auditd/ledger.h"
 #include "base/encoding.h"
+#include "base/log.h"
 #include "base/try.h"
 
 namespace strongroom::auditd {
 namespace {
 
-constexpr std::size_t kOwnWaitingMax = 16;
+constexpr std::size_t kOwnWaitingMax = 64;
 constexpr std::size_t kOwnGroupMax = 256;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
 constexpr Error kJustBroken{ErrorCode::conflict,
                             "new shards were opened in this second, or the clock was set back"};
+
+audit::Entry end_of(std::string_view control, const FailureRecord& failure) {
+  return {.operation_id = failure.id,
+          .event_type = audit::EventType::log_failure,
+          .outcome = audit::Outcome::success,
+          .operation = failure.cause,
+          .resources = {std::string(control)}};
+}
 
 }  // namespace
 
@@ -26,11 +35,12 @@ audit::Entry Ledger::entry_about(audit::EventType type, const audit::Log& log) c
           .tree_root = log.tree.root()};
 }
 
-void Ledger::record_checkpoints() {
+void Ledger::record_checkpoints(std::size_t logs_max) {
   std::vector<std::string> entries;
-  for (const auto& [name, log] : logs_.all()) {
-    if (audit::is_operators(name) || log.tree.size() == log.recorded_size) continue;
-    audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, log);
+  entries.reserve(std::min(logs_max, unrecorded_.size()));
+  for (const auto& [name, log] : unrecorded_) {
+    if (entries.size() == logs_max) break;
+    audit::Entry checkpoint = entry_about(audit::EventType::log_checkpoint, *log);
     entries.push_back(own_json(checkpoint));
   }
   for (std::span<const std::string> rest = entries; !rest.empty();) {
@@ -55,7 +65,7 @@ Result<std::string> Ledger::open_new_shards(std::string reason) {
     refusing_ = was_refusing;
     return fail(kNotTaken);
   }
-  for (audit::Entry& waiting : std::exchange(own_waiting_, {})) append_own(std::move(waiting));
+  write_waiting();
   return logs_.broken_at();
 }
 
@@ -88,8 +98,14 @@ void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
 
 void Ledger::append_own(audit::Entry entry) {
   if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
-  const bool written = write_own(entry);
-  if (!written && own_waiting_.size() < kOwnWaitingMax) own_waiting_.push_back(std::move(entry));
+  if (write_own(entry)) return;
+  if (own_waiting_.size() < kOwnWaitingMax) return own_waiting_.push_back(std::move(entry));
+  log::error("an audit entry is lost", {{"event_type", audit::name(entry.event_type)}});
+}
+
+void Ledger::write_waiting() {
+  if (own_waiting_.empty() || !accepting()) return;
+  for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
 }
 
 std::string Ledger::own_json(audit::Entry& entry) {
@@ -107,25 +123,47 @@ bool Ledger::write_own(audit::Entry& entry) {
 
 void Ledger::begin_failure(std::string_view control, std::string_view cause,
                            std::int64_t since_us) {
-  const OperationId id = crypto::new_operation_id(random_, clock_);
-  if (!failures_.emplace(control, id).second) return;
-  append_own({.operation_id = id,
+  const auto [failure, begins] = failures_.try_emplace(std::string(control));
+  if (!begins) return;
+  failure->second = {crypto::new_operation_id(random_, clock_), std::string(cause)};
+  append_own({.operation_id = failure->second.id,
               .event_type = audit::EventType::log_failure,
               .outcome = audit::Outcome::failed,
               .time_us = since_us,
-              .operation = std::string(cause),
+              .operation = failure->second.cause,
               .resources = {std::string(control)}});
 }
 
 void Ledger::end_failure(std::string_view control) {
   const auto found = failures_.find(control);
   if (found == failures_.end()) return;
-  const OperationId id = found->second;
+  const FailureRecord failure = std::move(found->second);
   failures_.erase(found);
-  append_own({.operation_id = id,
-              .event_type = audit::EventType::log_failure,
-              .outcome = audit::Outcome::success,
-              .resources = {std::string(control)}});
+  append_own(end_of(control, failure));
+}
+
+void Ledger::take_failure(const audit::EntryView& view) {
+  const std::string_view control = view.resources[0];
+  if (view.outcome == audit::Outcome::failed) {
+    recorded_failures_.insert_or_assign(
+        std::string(control), FailureRecord{view.operation_id, std::string(view.operation)});
+  } else if (const auto found = recorded_failures_.find(control);
+             found != recorded_failures_.end() && found->second.id == view.operation_id) {
+    recorded_failures_.erase(found);
+  }
+}
+
+// What fails still is told anew; but for the reserve, which one knows of.
+void Ledger::end_failures_of_before() {
+  for (const auto& [control, failure] : recorded_failures_) {
+    if (control == kReserve && room() != Room::everyone) {
+      failures_.emplace(control, failure);
+    } else {
+      audit::Entry end = end_of(control, failure);
+      end.time_us = clock_.now_us();
+      own_waiting_.push_back(std::move(end));
+    }
+  }
 }
 
 }  // namespace strongroom::auditd

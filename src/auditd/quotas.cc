@@ -1,4 +1,4 @@
-// Quotas: a leaky bucket per writer that holds one minute's bytes.
+// Quotas: a leaky bucket per writer.
 #include "auditd/quotas.h"
 
 #include <algorithm>
@@ -11,22 +11,29 @@ using Minutes = std::chrono::duration<double, std::ratio<60>>;
 
 }  // namespace
 
-bool Quotas::take(std::string_view instance, std::size_t bytes, Time now) {
+bool Quotas::take(std::string_view instance, std::size_t amount, Time now) {
+  const std::lock_guard lock(mutex_);
   auto found = used_.find(instance);
   if (found == used_.end()) found = used_.emplace(std::string(instance), Used{0, now}).first;
   Used& used = found->second;
-  const auto limit = static_cast<double>(bytes_per_minute_);
-  used.bytes = std::max(0.0, used.bytes - limit * Minutes(now - used.at).count());
+  const double leaked = static_cast<double>(limit_.per_minute) * Minutes(now - used.at).count();
+  used.amount = std::max(0.0, used.amount - leaked);
   used.at = now;
-  if (used.bytes + static_cast<double>(bytes) > limit) {
+  if (used.amount + static_cast<double>(amount) > static_cast<double>(limit_.at_once)) {
     turned_away_.insert_or_assign(std::string(instance), now);
     return false;
   }
-  used.bytes += static_cast<double>(bytes);
+  used.amount += static_cast<double>(amount);
   return true;
 }
 
+void Quotas::set_limit(QuotaLimit limit) {
+  const std::lock_guard lock(mutex_);
+  limit_ = limit;
+}
+
 std::map<std::string, bool> Quotas::turned_away(Time since) {
+  const std::lock_guard lock(mutex_);
   std::map<std::string, bool> writers;
   for (const auto& [instance, when] : turned_away_) writers.emplace(instance, when >= since);
   std::erase_if(turned_away_, [&](const auto& item) { return item.second < since; });

@@ -20,7 +20,9 @@ class ShardsTest : public AuditdTest {
  protected:
   void open() {
     store_.reset();
-    auto store = Store::open(files_, set_clock_, random_, store_options(), test_signer());
+    StoreOptions options = store_options();
+    options.new_logs = limit_;
+    auto store = Store::open(files_, set_clock_, random_, options, test_signer());
     SR_CHECK(store.has_value());
     store_.emplace(*std::move(store));
   }
@@ -58,6 +60,7 @@ class ShardsTest : public AuditdTest {
   }
 
   SetClock set_clock_;
+  QuotaLimit limit_ = kNewLogsQuota;
   std::optional<Store> store_;
 };
 
@@ -99,6 +102,49 @@ TEST_F(ShardsTest, ANewYearsLogBeginsWithACheckpointOfTheLastOne) {
   open();
   ledger().record_checkpoints();
   EXPECT_EQ(journal().size(), 11U) << "a restart remembers";
+}
+
+TEST_F(ShardsTest, RecordsSoManyLogsAtATimeUntilNoneIsLeft) {
+  open();
+  constexpr std::string_view kTime = "2026-12-31T23:59:58.000Z";
+  for (const char* merchant : {"mer_1", "mer_2", "mer_3"}) {
+    EXPECT_EQ(append(kTime, merchant), audit::EntryStatus::durable);
+  }
+  EXPECT_EQ(ledger().unrecorded_logs(), 3U);
+  ledger().record_checkpoints(2);
+  EXPECT_EQ(ledger().unrecorded_logs(), 1U);
+  EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable);
+  EXPECT_EQ(ledger().unrecorded_logs(), 2U) << "it has grown again";
+  publish();
+  const auto snapshot = ledger().take_snapshot(0);
+  EXPECT_TRUE(store_->checkpoints.keep(*snapshot));
+  open();
+  EXPECT_EQ(ledger().unrecorded_logs(), 2U) << "a restart remembers";
+  ledger().record_checkpoints(2);
+  EXPECT_EQ(ledger().unrecorded_logs(), 0U);
+  EXPECT_EQ(journal().size(), 8U);
+}
+
+TEST_F(ShardsTest, AWriterBeginsNoMoreLogsThanItsQuota) {
+  limit_ = {.at_once = 2, .per_minute = 0};
+  open();
+  constexpr std::string_view kTime = "2026-12-31T23:59:58.000Z";
+  EXPECT_EQ(append(kTime, ""), audit::EntryStatus::durable) << "the operator's";
+  EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable);
+  EXPECT_EQ(append(kTime, "mer_2"), audit::EntryStatus::unavailable);
+  EXPECT_EQ(append("2025-12-31T23:59:58.000Z", "mer_1"), audit::EntryStatus::unavailable)
+      << "a year that is over";
+  EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2027-01-01T00:00:00.000Z", "mer_1"), audit::EntryStatus::durable)
+      << "a year begins for all";
+  const std::string of_authd = json(kTime, "mer_2", "authd");
+  Submission other{"authd", of_authd};
+  ledger().append(std::span(&other, 1));
+  EXPECT_EQ(other.status, audit::EntryStatus::durable) << "another writer";
+  EXPECT_EQ(append(kTime, "mer_2"), audit::EntryStatus::durable) << "the log is there now";
+  EXPECT_EQ(ledger().log_sizes().size(), 4U) << "nothing is left of what was turned away";
+  ASSERT_TRUE(ledger().open_new_shards("restored"));
+  EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable) << "as after a break";
 }
 
 TEST_F(ShardsTest, TheOperatorsLogRecordsALogWhoseSuccessorHasDoneSo) {

@@ -79,6 +79,8 @@ Result<void> Shelf::remove_segment(const audit::SegmentFacts& segment,
       !snapshot.archives.contains(segment.first_sequence)) {
     return fail(kStillNeeded);
   }
+  // Where the system has it; auditd's start says where not.
+  (void)files_.set_immutable(audit::archive_path(directory_, segment.first_sequence), true);
   return remove_durably(directory_, audit::segment_name(segment.first_sequence));
 }
 
@@ -111,6 +113,7 @@ Result<void> Shelf::restore(std::uint64_t first_sequence, const crypto::Sha256Di
                               segment.last_sequence - segment.first_sequence + 1);
   }
   if (!made) SR_CHECK_OK(remove_durably(copies, name));
+  if (made) (void)files_.set_immutable(copies + "/" + name, true);
   return made;
 }
 
@@ -124,7 +127,10 @@ Result<void> Shelf::write_copy(audit::ArchiveReader& archive, const std::string&
   }
 }
 
-Result<void> Shelf::remove_copies(const audit::ArchiveRecords& records, std::int64_t now_ms) {
+Result<void> Shelf::remove_leftovers(const audit::ArchiveRecords& records, std::int64_t now_ms) {
+  for (const auto& [first_sequence, record] : records) {
+    if (record.disposed) SR_CHECK_OK(remove(first_sequence));
+  }
   const std::string copies = folder(audit::kRestoredFolder);
   const auto there = files_.list_folders(copies);
   if (!there && there.error().code() == ErrorCode::not_found) return {};
@@ -144,7 +150,7 @@ Result<void> Shelf::remove(std::uint64_t first_sequence) {
 }
 
 Result<void> Shelf::remove_durably(const std::string& folder, const std::string& name) {
-  const auto removed = files_.remove(folder + "/" + name);
+  const auto removed = audit::remove_immutable(files_, folder + "/" + name);
   if (!removed && removed.error().code() == ErrorCode::not_found) return {};
   SR_CHECK_OK(removed);
   return files_.sync_directory(folder);

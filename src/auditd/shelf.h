@@ -48,9 +48,10 @@ class Shelf {
   // conflict: the segment itself is at hand; unavailable.
   [[nodiscard]] Result<void> restore(std::uint64_t first_sequence,
                                      const crypto::Sha256Digest& sha256);
-  // Removes the copies whose time is over at `now_ms`, and those that the log does not know.
-  [[nodiscard]] Result<void> remove_copies(const audit::ArchiveRecords& records,
-                                           std::int64_t now_ms);
+  // Removes the copies whose time is over at `now_ms`, those that the log does not know, and what a
+  // crash has left of archives that were disposed of.
+  [[nodiscard]] Result<void> remove_leftovers(const audit::ArchiveRecords& records,
+                                              std::int64_t now_ms);
   // Removes the archive and its copy; neither need be there.
   [[nodiscard]] Result<void> remove(std::uint64_t first_sequence);
 

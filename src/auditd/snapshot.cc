@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "audit/snapshot_signature.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "crypto/hash.h"
@@ -11,7 +12,7 @@
 namespace strongroom::auditd {
 namespace {
 
-constexpr std::string_view kMagic = "SRSNAP03";
+constexpr std::string_view kMagic = "SRSNAP04";
 constexpr Error kDamaged{ErrorCode::corrupt, "snapshot of the audit log is damaged"};
 
 void append_text(std::vector<std::byte>& out, std::string_view text) {
@@ -85,7 +86,15 @@ void append_archive(std::vector<std::byte>& out, std::uint64_t first_sequence,
   out.push_back(std::byte{record.disposed});
 }
 
-constexpr std::size_t kArchiveBytes = 57;
+void append_failure(std::vector<std::byte>& out, std::string_view control,
+                    const FailureRecord& failure) {
+  append_text(out, control);
+  append_bytes(out, failure.id.bytes);
+  append_text(out, failure.cause);
+}
+
+constexpr std::size_t kDigestBytes = sizeof(crypto::Sha256Digest);
+constexpr std::size_t kArchiveBytes = 57, kFailureBytesMin = 24;
 constexpr std::size_t kLogBytesMin = 20, kWriterBytesMin = 12, kIntentBytesMin = 20;
 
 Snapshot::LogState read_log(Input& in) {
@@ -121,9 +130,16 @@ void read_archive(Input& in, audit::ArchiveRecords& records) {
   record.disposed = !disposed.empty() && disposed[0] != std::byte{0};
 }
 
+void read_failure(Input& in, FailureRecords& records) {
+  FailureRecord& failure = records[in.text()];
+  in.fill(failure.id.bytes);
+  failure.cause = in.text();
+}
+
 }  // namespace
 
-std::vector<std::byte> encode_snapshot(const Snapshot& snapshot) {
+std::vector<std::byte> encode_snapshot(const Snapshot& snapshot,
+                                       const crypto::Ed25519Signer& signer) {
   std::vector<std::byte> out;
   append_bytes(out, as_bytes(kMagic));
   append_u64be(out, snapshot.last_frame.segment_first_sequence);
@@ -137,15 +153,19 @@ std::vector<std::byte> encode_snapshot(const Snapshot& snapshot) {
   for (const Snapshot::WriterState& writer : snapshot.writers) append_writer(out, writer);
   append_u32be(out, static_cast<std::uint32_t>(snapshot.archives.size()));
   for (const auto& [sequence, record] : snapshot.archives) append_archive(out, sequence, record);
+  append_u32be(out, static_cast<std::uint32_t>(snapshot.failures.size()));
+  for (const auto& [control, failure] : snapshot.failures) append_failure(out, control, failure);
   append_bytes(out, crypto::sha256(out));
+  audit::sign_snapshot(out, signer);
   return out;
 }
 
 Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
-  constexpr std::size_t kDigestBytes = sizeof(crypto::Sha256Digest);
-  if (bytes.size() < kDigestBytes) return fail(kDamaged);
-  const auto content = bytes.first(bytes.size() - kDigestBytes);
-  if (!std::ranges::equal(crypto::sha256(content), bytes.last(kDigestBytes))) return fail(kDamaged);
+  constexpr std::size_t kEndBytes = kDigestBytes + audit::kSnapshotSignatureBytes;
+  if (bytes.size() < kEndBytes) return fail(kDamaged);
+  const auto content = bytes.first(bytes.size() - kEndBytes);
+  const auto digest = bytes.subspan(content.size(), kDigestBytes);
+  if (!std::ranges::equal(crypto::sha256(content), digest)) return fail(kDamaged);
   Input in(content);
   if (as_text(in.take(kMagic.size())) != kMagic) return fail(kDamaged);
   Snapshot snapshot;
@@ -162,6 +182,8 @@ Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
   for (std::size_t i = 0; i < writers && in.ok(); ++i) snapshot.writers.push_back(read_writer(in));
   const std::size_t archives = in.count(kArchiveBytes);
   for (std::size_t i = 0; i < archives && in.ok(); ++i) read_archive(in, snapshot.archives);
+  const std::size_t failures = in.count(kFailureBytesMin);
+  for (std::size_t i = 0; i < failures && in.ok(); ++i) read_failure(in, snapshot.failures);
   if (!in.at_end()) return fail(kDamaged);
   return snapshot;
 }

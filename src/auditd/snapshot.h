@@ -1,7 +1,7 @@
 // Snapshot: what follows from the journal up to one place, so that a start reads only what lies
 // behind it (docs/formats/audit-trees.md gives the file byte by byte). It is no evidence: one that
-// is absent, damaged or contradicts the last signed checkpoints is not used. Once the beginning of
-// the journal is in archives, a start without one needs these back.
+// is absent, damaged, not signed or contradicts the last signed checkpoints is not used. Once the
+// beginning of the journal is in archives, a start without one needs these back.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,10 @@
 
 #include "audit/archive_records.h"
 #include "audit/logs.h"
+#include "auditd/failure_records.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "crypto/signer.h"
 
 namespace strongroom::auditd {
 
@@ -42,10 +44,13 @@ struct Snapshot {
   std::vector<LogState> logs;
   std::vector<WriterState> writers;
   audit::ArchiveRecords archives;
+  FailureRecords failures;
 };
 
-[[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot);
-// corrupt: not what encode_snapshot() gives, its digest included.
+[[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot,
+                                                     const crypto::Ed25519Signer& signer);
+// corrupt: not what encode_snapshot() gives, its digest included. Who has signed it tells
+// audit::snapshot_is_signed().
 [[nodiscard]] Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes);
 
 }  // namespace strongroom::auditd

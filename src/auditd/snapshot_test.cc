@@ -2,6 +2,7 @@
 // journal whenever the snapshot does not fit.
 #include "auditd/snapshot.h"
 
+#include "audit/snapshot_signature.h"
 #include "auditd/testing/auditd_fixture.h"
 
 namespace strongroom::auditd {
@@ -44,6 +45,15 @@ class SnapshotTest : public AuditdTest {
     EXPECT_EQ(append(later_), audit::EntryStatus::durable);
     publish(false);
   }
+  std::vector<OperationId> ended() {
+    std::vector<OperationId> ids;
+    for (const audit::Entry& each : journal()) {
+      const bool ends = each.event_type == audit::EventType::log_failure &&
+                        each.outcome == audit::Outcome::success;
+      if (ends) ids.push_back(each.operation_id);
+    }
+    return ids;
+  }
   void expect_all_known() {
     for (const audit::Entry& made : {closed_, open_, outcome_, later_}) {
       EXPECT_EQ(append(made), audit::EntryStatus::repeated);
@@ -77,6 +87,16 @@ TEST_F(SnapshotTest, SparesTheReadingOfWhatItHolds) {
   expect_all_known();
   const auto report = verify();
   EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
+TEST_F(SnapshotTest, KnowsWhatFails) {
+  open();
+  ledger().begin_failure("checkpoints", "they are not signed", clock_.now_us());
+  const OperationId id = journal().at(0).operation_id;
+  publish(true);
+  open();
+  ledger().write_waiting();
+  EXPECT_EQ(ended(), std::vector{id});
 }
 
 TEST_F(SnapshotTest, IsNotUsedWhenItDoesNotFit) {
@@ -133,11 +153,37 @@ TEST_F(SnapshotTest, IsNotUsedOnAJournalThatLacksItsLastEntry) {
     if (change == 1) other.last_frame.segment_first_sequence = 7;
     if (change == 2) ++other.last_sequence;
     if (change == 3) other.last_leaf[0] ^= std::byte{1};
-    ASSERT_TRUE(files_.replace(path(), encode_snapshot(other)));
+    ASSERT_TRUE(files_.replace(path(), encode_snapshot(other, test_signer())));
     open();
     EXPECT_GT(replay_.bytes_read, tail) << change;
     expect_all_known();
   }
+}
+
+// All of it is as auditd would have it, but for one uid: an entry could be repeated.
+TEST_F(SnapshotTest, IsNotUsedWithoutTheSignatureOfAuditdsKey) {
+  fill();
+  open();
+  const std::uint64_t tail = replay_.bytes_read;
+  const std::string whole = *audit::read_text(files_, path(), 1 << 20);
+  EXPECT_TRUE(audit::snapshot_is_signed(as_bytes(whole), test_signer().public_key()));
+  auto forged = *parse_snapshot(as_bytes(whole));
+  for (auto& writer : forged.writers) writer.uids.clear();
+  const auto stranger = *crypto::Ed25519Signer::generate(random_);
+  ASSERT_TRUE(files_.replace(path(), encode_snapshot(forged, stranger)));
+  open();
+  EXPECT_GT(replay_.bytes_read, tail);
+  expect_all_known();
+}
+
+TEST_F(SnapshotTest, IsSignedForNothingElse) {
+  const auto signer = test_signer();
+  const std::vector<std::byte> bytes = encode_snapshot({}, signer);
+  const auto content = std::span(bytes).first(bytes.size() - 64);
+  const auto digest = crypto::sha256(content);
+  const auto signature = std::span(bytes).last(64);
+  EXPECT_FALSE(crypto::ed25519_verify(signer.public_key(), digest, signature));
+  EXPECT_FALSE(crypto::ed25519_verify(signer.public_key(), content, signature));
 }
 
 TEST_F(SnapshotTest, HidesNoJournalThatIsShorter) {
@@ -159,6 +205,8 @@ TEST_F(SnapshotTest, IsTakenWhenThereIsEnoughToSpare) {
   EXPECT_FALSE(ledger().take_snapshot(100'000));
   EXPECT_TRUE(ledger().take_snapshot(100));
   EXPECT_FALSE(ledger().take_snapshot(100)) << "since the last";
+  ledger().lose_snapshot();
+  EXPECT_TRUE(ledger().take_snapshot(100)) << "the last was not kept";
 }
 
 }  // namespace

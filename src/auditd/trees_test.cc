@@ -73,6 +73,30 @@ TEST_F(TreesTest, AreMadeAnewFromTheJournal) {
   }
 }
 
+Task<void> record_two(audit::Client& client, std::array<audit::Entry, 2> entries,
+                      std::size_t& left) {
+  for (const audit::Entry& entry : entries) (void)co_await client.record(entry);
+  --left;
+}
+
+// More logs than are taken at a time, which grow while they are.
+TEST_F(TreesTest, OfManyLogsAreTakenALittleAtATime) {
+  auto auditd = start();
+  auto writer = connected_client();
+  constexpr std::size_t kLogs = 2 * kTakenLogs + 1;
+  std::size_t left = kLogs;
+  for (std::size_t i = 0; i < kLogs; ++i) {
+    std::array<audit::Entry, 2> entries{entry(), entry()};
+    for (audit::Entry& made : entries) made.merchant_id = "mer_x" + std::to_string(i);
+    async::spawn(record_two(*writer, std::move(entries), left));
+  }
+  while (left > 0) EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
+  stop(*writer);
+  stop(auditd);
+  expect_whole();
+  EXPECT_TRUE(verify().ok());
+}
+
 TEST_F(TreesTest, OfALogThatTheJournalDoesNotHaveAreEmptied) {
   run(1);
   fs::copy(directory() + "/trees/mer_1-2026", directory() + "/trees/mer_9-2026");

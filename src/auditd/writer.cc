@@ -25,6 +25,8 @@ Writer::Metrics::Metrics(Registry& registry)
       refused(registry.counter("strongroom_audit_refused_total", "Entries of a wrong form.")),
       unavailable(registry.counter("strongroom_audit_unavailable_total",
                                    "Entries that the journal did not take.")),
+      above_quota(registry.counter("strongroom_audit_above_quota_total",
+                                   "Entries that a writer had above a quota.")),
       group_entries(registry.histogram("strongroom_audit_group_entries", "Entries per fdatasync.",
                                        batch_buckets())),
       group_duration(registry.histogram("strongroom_audit_group_seconds",
@@ -41,7 +43,7 @@ Writer::Writer(async::Loop& loop, std::unique_ptr<Ledger> ledger, Registry& metr
       ledger_(std::move(ledger)),
       metrics_(metrics),
       on_state_(std::move(on_state)),
-      quotas_(quota_bytes_per_minute),
+      quotas_({.at_once = quota_bytes_per_minute, .per_minute = quota_bytes_per_minute}),
       accepting_(ledger_->accepting()),
       room_(ledger_->room()),
       thread_([this] { run(); }) {}
@@ -75,10 +77,10 @@ Task<std::vector<EntryStatus>> Writer::append(std::string_view instance,
     job.bytes += entry.size();
   }
   // What is turned away waits its turn too: answers keep the order of the appends.
-  if (is_full(instance, entries.size()) ||
-      !quotas_.take(instance, job.bytes, steady_clock::now())) {
-    job.question = [](Ledger&) {};
-  }
+  const bool full = is_full(instance, entries.size());
+  const bool above_quota = !full && !quotas_.take(instance, job.bytes, steady_clock::now());
+  if (above_quota) metrics_.above_quota.add(entries.size());
+  if (full || above_quota) job.question = [](Ledger&) {};
   co_await Enqueued{*this, job};
   std::vector<EntryStatus> statuses;
   statuses.reserve(job.submissions.size());
@@ -96,15 +98,48 @@ Task<std::vector<std::string>> Writer::open_intents(std::string_view instance) {
 
 Task<Writer::Grown> Writer::take_grown(std::size_t unwritten_entries,
                                        std::uint64_t snapshot_bytes_min, bool record) {
+  if (record) co_await record_checkpoints();
   Grown grown;
-  Job job;
-  job.question = [&](Ledger& ledger) {
-    if (record) ledger.record_checkpoints();
-    grown.logs = ledger.take_grown(unwritten_entries);
-    grown.snapshot = ledger.take_snapshot(snapshot_bytes_min);
-  };
-  co_await Enqueued{*this, job};
+  std::size_t left = 0;
+  Job look;
+  look.question = [&](Ledger& ledger) { left = ledger.grown_logs(); };
+  co_await Enqueued{*this, look};
+  for (bool last = false; !last; left -= std::min(left, kTakenLogs)) {
+    last = left <= kTakenLogs;
+    std::vector<GrownLog> some;
+    Job job;
+    job.question = [&](Ledger& ledger) {
+      some = last ? ledger.take_grown(unwritten_entries)
+                  : ledger.take_grown(unwritten_entries, kTakenLogs);
+      if (last) grown.snapshot = ledger.take_snapshot(snapshot_bytes_min);
+    };
+    co_await Enqueued{*this, job};
+    for (GrownLog& log : some) {
+      unwritten_entries += log.growth.places.size();
+      grown.logs.push_back(std::move(log));
+    }
+  }
   co_return grown;
+}
+
+// As many times as it takes for those that there are at the beginning; others may come meanwhile.
+Task<void> Writer::record_checkpoints() {
+  std::size_t left = 0;
+  Job job;
+  job.question = [&](Ledger& ledger) { left = ledger.unrecorded_logs(); };
+  co_await Enqueued{*this, job};
+  while (left > 0) {
+    Job page;
+    page.question = [](Ledger& ledger) { ledger.record_checkpoints(kRecordedLogs); };
+    co_await Enqueued{*this, page};
+    left -= std::min(left, kRecordedLogs);
+  }
+}
+
+Task<void> Writer::lose_snapshot() {
+  Job job;
+  job.question = [](Ledger& ledger) { ledger.lose_snapshot(); };
+  co_await Enqueued{*this, job};
 }
 
 Task<void> Writer::refuse() {
@@ -171,6 +206,17 @@ Task<void> Writer::record_failure(std::string control, std::string_view cause,
   co_await Enqueued{*this, job};
 }
 
+std::map<std::string, bool> Writer::above_quota(Quotas::Time since) {
+  std::map<std::string, bool> controls;
+  for (const auto& [instance, lasts] : quotas_.turned_away(since)) {
+    controls.emplace("quota of " + instance, lasts);
+  }
+  for (const auto& [instance, lasts] : ledger_->new_logs().turned_away(since)) {
+    controls.emplace("new logs of " + instance, lasts);
+  }
+  return controls;
+}
+
 bool Writer::is_full(std::string_view instance, std::size_t more) {
   const std::lock_guard lock(mutex_);
   const auto waiting = waiting_entries_.find(instance);
@@ -188,6 +234,7 @@ void Writer::end() {
 
 void Writer::run() {
   ledger_->record_own(audit::EventType::log_start);
+  ledger_->write_waiting();
   auto next_recovery = steady_clock::now() + kRecoveryPause;
   std::unique_lock lock(mutex_);
   while (!stopping_ || !waiting_.empty()) {
@@ -208,6 +255,7 @@ void Writer::run() {
       try_to_recover();
       next_recovery = steady_clock::now() + kRecoveryPause;
     }
+    ledger_->write_waiting();
     mark_busy(false);
     lock.lock();
   }
@@ -279,6 +327,7 @@ void Writer::count(std::span<const Submission> group, steady_clock::duration too
         metrics_.unavailable.add();
         break;
     }
+    if (submission.above_quota) metrics_.above_quota.add();
   }
   metrics_.entries.add(durable);
   metrics_.group_entries.observe(static_cast<std::int64_t>(group.size()));

@@ -29,6 +29,9 @@ namespace strongroom::auditd {
 inline constexpr std::size_t kGroupEntriesMax = 1024;
 inline constexpr std::size_t kGroupBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kWaitingEntriesMax = 16'384;  // of an instance; more: unavailable
+// Logs that are taken, or whose checkpoints are recorded, in one go: about half a millisecond.
+inline constexpr std::size_t kTakenLogs = 128;
+inline constexpr std::size_t kRecordedLogs = 32;
 // A disk that takes longer than this for one group hangs.
 inline constexpr std::chrono::seconds kHangs{1};
 
@@ -47,13 +50,16 @@ class Writer {
       std::string_view instance, std::span<const std::string_view> entries);
   [[nodiscard]] async::Task<std::vector<std::string>> open_intents(std::string_view instance);
   // As Ledger's take_grown() and, right behind it, take_snapshot(). With `record`, its
-  // record_checkpoints() right before: a record of a size that is not signed could not be proved.
+  // record_checkpoints() before. A few logs at a time, so that no entry waits for more than that; a
+  // log that grows meanwhile may be given twice, and is signed for as it then is.
   struct Grown {
     std::vector<GrownLog> logs;
     std::optional<Snapshot> snapshot;
   };
   [[nodiscard]] async::Task<Grown> take_grown(std::size_t unwritten_entries,
                                               std::uint64_t snapshot_bytes_min, bool record);
+  // Ledger::lose_snapshot.
+  [[nodiscard]] async::Task<void> lose_snapshot();
   // Ledger::refuse, behind everything that was submitted before.
   [[nodiscard]] async::Task<void> refuse();
   // Ledger::open_new_shards.
@@ -68,7 +74,12 @@ class Writer {
   // As Ledger's begin_failure(), or end_failure() without a cause.
   [[nodiscard]] async::Task<void> record_failure(std::string control, std::string_view cause,
                                                  std::int64_t since_us);
-  [[nodiscard]] Quotas& quotas() noexcept { return quotas_; }
+  void set_quota(std::uint64_t bytes_per_minute) {
+    quotas_.set_limit({.at_once = bytes_per_minute, .per_minute = bytes_per_minute});
+  }
+  // What writers have above a quota ("quota of vaultd", "new logs of vaultd"), and whether they had
+  // more since `since`; once they had not, no longer.
+  [[nodiscard]] std::map<std::string, bool> above_quota(Quotas::Time since);
   // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.
   void end();
 
@@ -99,6 +110,7 @@ class Writer {
     Counter& repeated;
     Counter& refused;
     Counter& unavailable;
+    Counter& above_quota;
     Histogram& group_entries;
     Histogram& group_duration;
     Gauge& accepting;
@@ -107,6 +119,7 @@ class Writer {
     Gauge& sequence;
   };
 
+  async::Task<void> record_checkpoints();
   void run();
   std::vector<Job*> next_group();
   [[nodiscard]] bool is_full(std::string_view instance, std::size_t more);
@@ -120,7 +133,7 @@ class Writer {
   std::unique_ptr<Ledger> ledger_;  // the thread's
   Metrics metrics_;
   std::move_only_function<void()> on_state_;
-  Quotas quotas_;  // the loop's
+  Quotas quotas_;  // of bytes
   std::atomic<bool> accepting_;
   std::atomic<Room> room_{Room::everyone};
   std::atomic<std::int64_t> busy_since_ms_{0};  // 0: waiting for work

@@ -30,7 +30,7 @@ class RouteTable {
   using Act = async::Task<Response> (*)(Parts, Request&);
 
   RouteTable(Router& router, Parts parts, Callers callers)
-      : router_(router), parts_(parts), callers_(std::move(callers)) {}
+      : router_(router), parts_(std::move(parts)), callers_(std::move(callers)) {}
 
   void add(Method method, std::string_view pattern, Act act) {
     // The analyzer does not follow a handler, which move_only_function keeps on the heap, into

@@ -18,8 +18,8 @@ Result<Enforced> enter_auditd(const AuditdPaths& paths) {
   // The intake, and audit-relay's socket. The admin socket is open already.
   rights.unix_sockets = true;
   add_path(rights.socket_folders, paths.socket_folder);
-  // The signing key lives in locked memory.
-  rights.capabilities = {Capability::lock_memory};
+  // The signing key lives in locked memory. Segments that are closed, and archives, are immutable.
+  rights.capabilities = {Capability::lock_memory, Capability::make_immutable};
   return enter(rights);
 }
 

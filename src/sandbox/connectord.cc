@@ -1,4 +1,4 @@
-// The whole list of what connectord may do. It writes no file at all.
+// The whole list of what connectord may do. It opens no file to write.
 #include "sandbox/connectord.h"
 
 #include "sandbox/paths.h"

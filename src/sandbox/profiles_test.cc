@@ -1,5 +1,7 @@
 // Each process's list of rights: the forbidden is denied, and what the process lives on works.
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,6 +59,14 @@ class ProfilesTest : public SandboxFixture {
     for (const auto& [name, denied, error] : probe_forbidden(plan)) {
       errno = error;
       findings.expect(denied, std::string(name) + " was not denied");
+    }
+  }
+  // Asked of a socket, which has no attributes: the filter answers first.
+  void expect_attributes(Findings& findings, int error) const {
+    unsigned flags = 0;
+    for (const unsigned long request : {FS_IOC_GETFLAGS, FS_IOC_SETFLAGS}) {
+      findings.expect(::ioctl(admin_.fd(), request, &flags) != 0 && errno == error,
+                      "attributes of files");
     }
   }
   void expect_readable(Findings& findings, const std::string& name) const {
@@ -139,6 +149,7 @@ TEST_F(ProfilesTest, VaultdHasItsRightsAndNoOthers) {
                                                  .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               expect_writable(findings, "db");
@@ -160,6 +171,7 @@ TEST_F(ProfilesTest, EdgedHasItsRightsAndNoOthers) {
                                                 .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               for (const char* name : {"db", "token", "tls", "run"})
@@ -180,6 +192,7 @@ TEST_F(ProfilesTest, ConnectordHasItsRightsAndNoOthers) {
                                                      .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               for (const char* name : {"db", "token", "tls", "run"})
@@ -202,6 +215,7 @@ TEST_F(ProfilesTest, AuthdHasItsRightsAndNoOthers) {
                                                 .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "keys/ticket.key");
               expect_writable(findings, "db");
               for (const char* name : {"token", "keys", "tls"}) expect_unwritable(findings, name);
@@ -222,6 +236,7 @@ TEST_F(ProfilesTest, GatewaydHasItsRightsAndNoOthers) {
                                                    .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               expect_writable(findings, "db");
@@ -243,6 +258,7 @@ TEST_F(ProfilesTest, AuditdHasItsRightsAndNoOthers) {
                                                  .socket_folder = folder_ / "run/auditd"});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, ENOTTY);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "keys/ticket.key");
               expect_writable(findings, "audit");
@@ -266,6 +282,7 @@ TEST_F(ProfilesTest, AuditRelayReadsTheLogAndWritesItsOwnFolderAlone) {
                                                       .listen_ports = {own_port_}});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               for (const char* name : {"etc/strongroom.toml", "tls/cert.pem", "audit/journal"}) {
                 expect_readable(findings, name);
               }
@@ -300,6 +317,7 @@ TEST_F(ProfilesTest, PspSimServesItsListenerAndDoesNothingElse) {
               const auto entered = enter_psp_sim();
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               findings.expect(!read_file(folder_ / "strongroom.toml", 64), "read a file");
               for (const char* name : {"db", "tls", "run"}) expect_unwritable(findings, name);
               findings.expect(!connect_tcp(neighbor_.port()), "TCP to the neighbor");
@@ -322,6 +340,7 @@ TEST_F(ProfilesTest, WitnessServesItsListenerAndRemembers) {
                                                   .state_folder = folder_ / "db"});
               findings.expect(entered.has_value(), "enter");
               expect_denied(findings);
+              expect_attributes(findings, EPERM);
               expect_readable(findings, "etc/strongroom.toml");
               expect_readable(findings, "tls/cert.pem");
               expect_writable(findings, "db");

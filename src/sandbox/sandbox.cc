@@ -61,6 +61,8 @@ std::uint32_t capability_bit(Capability capability) {
       return 1U << CAP_IPC_LOCK;
     case Capability::bind_low_ports:
       return 1U << CAP_NET_BIND_SERVICE;
+    case Capability::make_immutable:
+      return 1U << CAP_LINUX_IMMUTABLE;
   }
   SR_CHECK(false);
 }

@@ -27,6 +27,7 @@ namespace strongroom::sandbox {
 enum class Capability : std::uint8_t {
   lock_memory,     // CAP_IPC_LOCK: secret memory beyond RLIMIT_MEMLOCK
   bind_low_ports,  // CAP_NET_BIND_SERVICE: ports below 1024
+  make_immutable,  // CAP_LINUX_IMMUTABLE: files that nobody can write or remove, and the end of it
 };
 
 // Rights is all that a process keeps. A path is a file, or a folder with everything below it, and

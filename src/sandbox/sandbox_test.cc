@@ -1,6 +1,8 @@
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -179,6 +181,41 @@ TEST_F(SandboxTest, KeepsOnlyTheListedCapabilities) {
               findings.expect(bind_tcp(81) >= 0, "low port");
             }),
             "");
+}
+
+bool set_immutable(const std::string& path, bool immutable) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const unsigned flags = immutable ? FS_IMMUTABLE_FL : 0;
+  const bool set = ::ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+  ::close(fd);
+  return set;
+}
+
+TEST_F(SandboxTest, MakesFilesImmutableOnlyWithThatRight) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "file";
+  std::ofstream(path) << "x";
+  if (!set_immutable(path, true)) GTEST_SKIP() << "no immutable files here";
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              Rights rights;
+              rights.write_paths = {folder.path()};
+              findings.expect(enter(rights).has_value(), "enter");
+              findings.expect(!set_immutable(path, false) && errno == EPERM, "end it");
+              findings.expect(::unlink(path.c_str()) != 0 && errno == EPERM, "remove");
+              findings.expect(!can_open(path, O_WRONLY), "write");
+            }),
+            "");
+  EXPECT_EQ(in_child([&](Findings& findings) {
+              Rights rights;
+              rights.write_paths = {folder.path()};
+              rights.capabilities = {Capability::make_immutable};
+              findings.expect(enter(rights).has_value(), "enter");
+              findings.expect(set_immutable(path, false), "end it");
+              findings.expect(set_immutable(path, true), "begin it");
+              findings.expect(::unlink(path.c_str()) != 0 && errno == EPERM, "remove too early");
+            }),
+            "");
+  EXPECT_TRUE(set_immutable(path, false));
 }
 
 TEST_F(SandboxTest, ScopesAbstractSockets) {

@@ -4,6 +4,7 @@
 #include "sandbox/seccomp.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <initializer_list>
@@ -72,16 +74,17 @@ constexpr std::array kSockets{SCMP_SYS(bind),        SCMP_SYS(listen),      SCMP
                               SCMP_SYS(accept4),     SCMP_SYS(connect),     SCMP_SYS(shutdown),
                               SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt),
                               SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg)};
+// For what was opened for writing before the sandbox (service::Unrecorded).
+constexpr std::array kEmptyingFiles{SCMP_SYS(ftruncate)};
 // A Unix socket's mode, and the removal of the one that the run before left; removal of files.
 constexpr std::array kSocketFiles{SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(unlink),
                                   SCMP_SYS(unlinkat)};
 // For processes with something to write.
 constexpr std::array kWritingFiles{
-    SCMP_SYS(fsync),    SCMP_SYS(fdatasync), SCMP_SYS(syncfs),          SCMP_SYS(ftruncate),
-    SCMP_SYS(truncate), SCMP_SYS(fallocate), SCMP_SYS(sync_file_range), SCMP_SYS(rename),
-    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),
-    SCMP_SYS(rmdir),    SCMP_SYS(fchmod),    SCMP_SYS(fchown),          SCMP_SYS(utimensat),
-    SCMP_SYS(umask)};
+    SCMP_SYS(fsync),     SCMP_SYS(fdatasync),       SCMP_SYS(syncfs),    SCMP_SYS(truncate),
+    SCMP_SYS(fallocate), SCMP_SYS(sync_file_range), SCMP_SYS(rename),    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),
+    SCMP_SYS(fchmod),    SCMP_SYS(fchown),          SCMP_SYS(utimensat), SCMP_SYS(umask)};
 
 // Commands of fcntl(2). Not those by which the kernel is made to signal another process
 // (F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE, O_ASYNC): Landlock sees that from ABI 6 on only.
@@ -90,6 +93,8 @@ constexpr unsigned long kFcntls[] = {F_DUPFD,     F_DUPFD_CLOEXEC, F_GETFD,     
                                      F_OFD_GETLK, F_OFD_SETLK,     F_OFD_SETLKW};
 // Requests of ioctl(2): those of sockets, and the question whether a descriptor is a terminal.
 constexpr unsigned long kIoctls[] = {FIONREAD, FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ};
+// For whoever may make files immutable.
+constexpr unsigned long kAttributeIoctls[] = {FS_IOC_GETFLAGS, FS_IOC_SETFLAGS};
 constexpr unsigned long kPrctls[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA};
 // The netfilter and routing options of SOL_IP, a classic way into the kernel, stay out.
 constexpr unsigned long kSocketOptionLevels[] = {SOL_SOCKET, IPPROTO_TCP};
@@ -204,11 +209,16 @@ void allow_socket_use(Filter& filter) {
 Result<void> restrict_by_seccomp(const Rights& rights) {
   Filter filter;
   const std::initializer_list<std::span<const int>> always{
-      kMemory, kThreads, kSignals, kTime, kIdentity, kDescriptors, kReadingFiles, kSockets};
+      kMemory,      kThreads,      kSignals,       kTime,   kIdentity,
+      kDescriptors, kReadingFiles, kEmptyingFiles, kSockets};
   for (const std::span<const int> calls : always) filter.allow(calls);
   if (!rights.socket_folders.empty() || !rights.write_paths.empty()) filter.allow(kSocketFiles);
   if (!rights.write_paths.empty()) filter.allow(kWritingFiles);
   filter.allow_values(SCMP_SYS(ioctl), 1, kIoctls);
+  if (std::ranges::find(rights.capabilities, Capability::make_immutable) !=
+      rights.capabilities.end()) {
+    filter.allow_values(SCMP_SYS(ioctl), 1, kAttributeIoctls);
+  }
   filter.allow_values(SCMP_SYS(prctl), 0, kPrctls);
   filter.allow_when(SCMP_SYS(prlimit64), {equals(0, 0)});  // its own limits
   allow_threads(filter);

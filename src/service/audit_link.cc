@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/try.h"
+
 namespace strongroom::service {
 namespace {
 
@@ -10,17 +12,22 @@ constexpr std::chrono::seconds kPatience{2};
 
 }  // namespace
 
-AuditLink::AuditLink(async::Loop& loop, const Deployment& deployment, uid_t auditd_uid,
-                     crypto::Random& random, const Clock& clock)
-    : random_(random),
+AuditLink::AuditLink(async::Loop& loop, Host& host, uid_t auditd_uid, crypto::Random& random,
+                     const Clock& clock)
+    : unrecorded_(host.unrecorded),
+      random_(random),
       clock_(clock),
       client_(loop, clock,
-              {.socket_path = deployment.audit_socket_path(),
-               .instance = deployment.instance,
+              {.socket_path = host.deployment.audit_socket_path(),
+               .instance = host.deployment.instance,
                .auditd_uid = auditd_uid}),
       denials_(loop, client_, random, clock) {}
 
 async::Task<Result<void>> AuditLink::record_start() {
+  for (const audit::Entry& made : unrecorded_.entries()) {
+    SR_CO_CHECK_OK(co_await client_.record(made));
+  }
+  SR_CO_CHECK_OK(unrecorded_.forget());
   const audit::Entry entry =
       lifecycle_entry(audit::EventType::service_start, audit::Outcome::success);
   const Result<void> recorded = co_await client_.record(entry);

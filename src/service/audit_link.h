@@ -1,5 +1,5 @@
-// AuditLink: a worker's way to auditd, with the entries that every daemon writes alike: that it
-// starts, that it stops, what it reads again, and whom it denied.
+// AuditLink: a worker's way to auditd, with the entries that every daemon writes alike: what
+// was made for it, that it starts, that it stops, what it reads again, and whom it denied.
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +14,7 @@
 #include "base/result.h"
 #include "crypto/random.h"
 #include "http/message.h"
-#include "service/deployment.h"
-#include "service/readiness.h"
+#include "service/daemon.h"
 
 namespace strongroom::service {
 
@@ -23,16 +22,17 @@ namespace strongroom::service {
 class AuditLink {
  public:
   // Whoever answers at the audit socket must be `auditd_uid`.
-  AuditLink(async::Loop& loop, const Deployment& deployment, uid_t auditd_uid,
-            crypto::Random& random, const Clock& clock);
+  AuditLink(async::Loop& loop, Host& host, uid_t auditd_uid, crypto::Random& random,
+            const Clock& clock);
   AuditLink(const AuditLink&) = delete;
   AuditLink& operator=(const AuditLink&) = delete;
 
   [[nodiscard]] audit::Client& client() noexcept { return client_; }
   [[nodiscard]] audit::Denials& denials() noexcept { return denials_; }
 
-  // The entry of the instance's start, durable on return. One worker of a daemon writes it, before
-  // anything is served.
+  // What is noted of keys and schemas that were made before (Host::unrecorded), then the entry of
+  // the instance's start; durable on return. May be repeated after an error. One worker of a daemon
+  // writes it, before anything is served.
   [[nodiscard]] async::Task<Result<void>> record_start();
   // The entry of a SIGHUP, sent and not awaited, by the worker that wrote the start; `all`: whether
   // all that is read again was taken over (PCI DSS 10.2.1.2).
@@ -51,6 +51,7 @@ class AuditLink {
  private:
   [[nodiscard]] audit::Entry lifecycle_entry(audit::EventType type, audit::Outcome outcome);
 
+  Unrecorded& unrecorded_;
   crypto::Random& random_;
   const Clock& clock_;
   audit::Client client_;

@@ -10,10 +10,12 @@
 #include <optional>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/pan_scan.h"
 #include "base/secret.h"
+#include "crypto/random.h"
 #include "service/arguments.h"
 #include "service/harden.h"
 #include "service/supervisor.h"
@@ -107,6 +109,8 @@ Start<void> require_free_port(const Deployment& deployment, const Service& servi
 
 Start<int> serve(const Program& program, Host& host, const Hardening& hardening) {
   SR_TRY(std::unique_ptr<Service> service, program.open(host));
+  const auto held = host.unrecorded.hold();
+  if (!held) return start_failure(host.unrecorded.path(), held.error());
   SR_CHECK_OK(require_free_port(host.deployment, *service));
   auto wakeups = Wakeups::create();
   if (!wakeups) return start_failure("signals", wakeups.error());
@@ -140,16 +144,41 @@ Start<int> act(const Program& program, Host& host, Action action, const Hardenin
   // A check of the sandbox writes nothing, so it may run beside the daemon.
   if (action == Action::check_sandbox) return try_sandbox(program, host);
   SR_TRY(const FileLock lock, claim_instance(host.deployment));
+  const auto read = host.unrecorded.read();
+  if (!read) return start_failure(host.unrecorded.path(), read.error());
   if (action == Action::init) return run_once(program.init, host);
   if (action == Action::migrate) return run_once(program.migrate, host);
   return serve(program, host, hardening);
+}
+
+std::string_view option_of(Action action) {
+  switch (action) {
+    case Action::init:
+      return " --init";
+    case Action::migrate:
+      return " --migrate";
+    case Action::serve:
+    case Action::check_sandbox:
+      break;
+  }
+  return {};
+}
+
+Maker maker_of(const Deployment& deployment, Action action) {
+  return {.directory = deployment.directory,
+          .instance = deployment.instance,
+          .operation = fmt::format("{}{}", deployment.program, option_of(action))};
 }
 
 Start<int> run(const Program& program, const Arguments& arguments, const Hardening& hardening) {
   SR_TRY(Deployment deployment,
          Deployment::load(arguments.config_path, program.name, arguments.instance));
   SR_CHECK_OK(prepare_process(deployment));
-  Host host{.deployment = std::move(deployment), .metrics = {}};
+  const SystemClock clock;
+  crypto::SystemRandom random;
+  Unrecorded unrecorded(maker_of(deployment, arguments.action), random, clock);
+  Host host{
+      .deployment = std::move(deployment), .metrics = {}, .unrecorded = std::move(unrecorded)};
   return act(program, host, arguments.action, hardening);
 }
 

@@ -18,6 +18,7 @@
 #include "service/deployment.h"
 #include "service/readiness.h"
 #include "service/start_error.h"
+#include "service/unrecorded.h"
 
 namespace strongroom::service {
 
@@ -73,6 +74,7 @@ class Service {
 struct Host {
   Deployment deployment;
   Registry metrics;
+  Unrecorded unrecorded;  // held since open() of the Program has returned
 };
 
 // Program describes an executable to run_daemon.

@@ -51,10 +51,9 @@ std::vector<Statement> transaction_of(const Migration& migration, const Clock& c
   return statements;
 }
 
-}  // namespace
-
-async::Task<Result<void>> migrate(Database& database, std::span<const Migration> migrations,
-                                  const Clock& clock) {
+// Those of `migrations` that the database lacks.
+async::Task<Result<std::span<const Migration>>> pending(Database& database,
+                                                        std::span<const Migration> migrations) {
   SR_CO_CHECK_OK(check_order(migrations));
   std::vector<Statement> create{};
   create.push_back({kCreateTable});
@@ -63,20 +62,46 @@ async::Task<Result<void>> migrate(Database& database, std::span<const Migration>
   auto newest = co_await newest_version(database);
   if (!newest) co_return fail(newest.error());
   if (std::cmp_greater(*newest, migrations.size())) co_return fail(kNewer.with_detail(1));
-  for (const Migration& migration : migrations.subspan(static_cast<std::size_t>(*newest))) {
-    std::vector<Statement> statements = transaction_of(migration, clock);
-    auto applied = co_await database.write(std::move(statements));
-    if (!applied) co_return fail(applied.error());
-    log::info("schema migrated", {{"version", migration.version}});
+  co_return migrations.subspan(static_cast<std::size_t>(*newest));
+}
+
+async::Task<Result<void>> apply(Database& database, const Migration& migration,
+                                const Clock& clock) {
+  std::vector<Statement> statements = transaction_of(migration, clock);
+  auto applied = co_await database.write(std::move(statements));
+  if (!applied) co_return fail(applied.error());
+  log::info("schema migrated", {{"version", migration.version}});
+  co_return Result<void>{};
+}
+
+Result<void> migrate_on(async::Loop& loop, Database& database,
+                        std::span<const Migration> migrations, const AroundMigration& around) {
+  const SystemClock clock;
+  SR_TRY(const auto missing, loop.run_until_done(pending(database, migrations)));
+  for (const Migration& migration : missing) {
+    SR_CHECK_OK(around(migration.version,
+                       [&] { return loop.run_until_done(apply(database, migration, clock)); }));
+  }
+  return {};
+}
+
+}  // namespace
+
+async::Task<Result<void>> migrate(Database& database, std::span<const Migration> migrations,
+                                  const Clock& clock) {
+  const auto missing = co_await pending(database, migrations);
+  if (!missing) co_return std::unexpected(missing.error());
+  for (const Migration& migration : *missing) {
+    SR_CO_CHECK_OK(co_await apply(database, migration, clock));
   }
   co_return Result<void>{};
 }
 
-Result<void> migrate_at(const std::string& url, std::span<const Migration> migrations) {
-  const SystemClock clock;
+Result<void> migrate_at(const std::string& url, std::span<const Migration> migrations,
+                        const AroundMigration& around) {
   async::Loop loop;
   SR_TRY(const std::unique_ptr<Database> database, open(loop, {.url = url}));
-  const Result<void> migrated = loop.run_until_done(migrate(*database, migrations, clock));
+  const Result<void> migrated = migrate_on(loop, *database, migrations, around);
   loop.run_until_done(database->close());
   return migrated;
 }

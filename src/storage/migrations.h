@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,10 +31,16 @@ struct Migration {
                                                 std::span<const Migration> migrations,
                                                 const Clock& clock);
 
+// What stands around each migration: it calls `apply` once and returns what that does, unless it
+// ends the migrating with an error of its own before.
+using AroundMigration =
+    std::function<Result<void>(std::int64_t version, const std::function<Result<void>()>& apply)>;
+
 // The same for the database at `url` (as in storage::open), on a loop of its own, for a program
 // that does nothing else then.
-[[nodiscard]] Result<void> migrate_at(const std::string& url,
-                                      std::span<const Migration> migrations);
+[[nodiscard]] Result<void> migrate_at(
+    const std::string& url, std::span<const Migration> migrations,
+    const AroundMigration& around = [](std::int64_t, const auto& apply) { return apply(); });
 
 // Succeeds when the database has exactly `migrations`. conflict: it is older (detail 0) or newer
 // (detail 1) than this program; and the errors of Database.

@@ -24,6 +24,15 @@ testing::TemporaryPostgres* postgres_server() {
   return started ? server.get() : nullptr;
 }
 
+// A schema is a tenth of the work of a database.
+std::string postgres_schema_url(bool tcp) {
+  static int schemas = 0;
+  const std::string schema = fmt::format("test_{}", ++schemas);
+  server->query("postgres", "CREATE SCHEMA " + schema);
+  return (tcp ? server->url("postgres") : server->unix_url("postgres")) +
+         "&options=-csearch_path%3D" + schema;
+}
+
 void DatabaseTest::SetUp() {
   if (is_sqlite()) {
     std::string name = (std::filesystem::temp_directory_path() / "strongroom-XXXXXX").string();
@@ -32,13 +41,7 @@ void DatabaseTest::SetUp() {
     options_.url = "sqlite:" + (folder_ / "test.db").string();
   } else {
     if (!postgres_server()) GTEST_SKIP() << "PostgreSQL is not installed";
-    // A schema is a tenth of the work of a database.
-    static int schemas = 0;
-    const std::string schema = fmt::format("test_{}", ++schemas);
-    server->query("postgres", "CREATE SCHEMA " + schema);
-    const bool tcp = std::string_view(GetParam()) == "postgresql";
-    options_.url = (tcp ? server->url("postgres") : server->unix_url("postgres")) +
-                   "&options=-csearch_path%3D" + schema;
+    options_.url = postgres_schema_url(std::string_view(GetParam()) == "postgresql");
   }
   open_database();
 }

@@ -23,6 +23,9 @@ namespace strongroom::storage {
 // The PostgreSQL server of the test program, started when first asked for; none: not installed.
 testing::TemporaryPostgres* postgres_server();
 
+// A fresh schema on that server, as a URL: over TCP with TLS, or over its Unix socket.
+std::string postgres_schema_url(bool tcp);
+
 using CardId = Id<struct CardIdTag>;
 
 // An id, or a digest, that is `n` and zeros otherwise.

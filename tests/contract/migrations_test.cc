@@ -22,6 +22,8 @@ constexpr Migration kTwo[] = {{1, kFirst}, {2, kSecond}};
 constexpr Migration kFailing[] = {{1, kFirst}, {2, kBroken}};
 constexpr Migration kWithGap[] = {{1, kFirst}, {3, kSecond}};
 
+constexpr Error kNotNow{ErrorCode::exhausted, "no room for the note"};
+
 class MigrationsTest : public DatabaseTest {
  protected:
   Result<void> apply(std::span<const Migration> migrations) {
@@ -42,6 +44,27 @@ TEST_P(MigrationsTest, MigrateGoesForwardAndCheckAccepts) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM schema_version"), 2);
   EXPECT_EQ(number("SELECT MAX(applied_at) FROM schema_version"), clock_.now_us());
   EXPECT_EQ(number("SELECT COUNT(seen_at) FROM card"), 0);
+}
+
+TEST_P(MigrationsTest, WhatStandsAroundAMigrationIsAskedForEachThatIsMissing) {
+  ASSERT_TRUE(apply(kOne));
+  std::vector<std::int64_t> told;
+  const auto refused = migrate_at(
+      options_.url, kTwo, [](std::int64_t, const auto&) { return Result<void>(fail(kNotNow)); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what(), kNotNow.what());
+  EXPECT_FALSE(check(kTwo)) << "what was not noted was not applied";
+  const AroundMigration note = [&told](std::int64_t version, const auto& apply) {
+    told.push_back(version);
+    return apply();
+  };
+  ASSERT_TRUE(migrate_at(options_.url, kTwo, note));
+  EXPECT_TRUE(check(kTwo));
+  ASSERT_TRUE(migrate_at(options_.url, kTwo, note));
+  EXPECT_EQ(told, std::vector<std::int64_t>{2});
+  const auto failed = migrate_at(options_.url, kOne, note);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::conflict);
 }
 
 TEST_P(MigrationsTest, CheckRefusesAnOlderOrEmptyDatabase) {

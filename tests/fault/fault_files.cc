@@ -6,6 +6,7 @@ namespace strongroom::audit {
 namespace {
 
 constexpr Error kFault{ErrorCode::unavailable, "planned fault"};
+constexpr Error kImmutable{ErrorCode::unavailable, "file is immutable"};
 
 // The name of what lies at `path` directly in `directory`.
 std::optional<std::string> name_in(const std::string& directory, const std::string& path) {
@@ -32,6 +33,7 @@ class FaultFile final : public File {
   }
 
   Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    if (node_->immutable) return fail(kImmutable);
     const bool fails = files_.strikes();
     if (fails) bytes = bytes.first(bytes.size() / 2);
     if (offset + bytes.size() > node_->now.size()) {
@@ -61,6 +63,7 @@ class FaultFile final : public File {
   }
 
   Result<void> truncate(std::uint64_t size) override {
+    if (node_->immutable) return fail(kImmutable);
     if (files_.strikes()) return fail(kFault);
     node_->now.resize(size);
     node_->size_is_dirty = true;
@@ -88,6 +91,7 @@ Result<std::unique_ptr<File>> FaultFiles::open(const std::string& path, OpenMode
   const auto found = nodes_.find(path);
   if (mode != OpenMode::create) {
     if (found == nodes_.end()) return fail({ErrorCode::not_found, "no such file"});
+    if (mode == OpenMode::write && found->second->immutable) return fail(kImmutable);
     return std::make_unique<FaultFile>(*this, found->second);
   }
   if (found != nodes_.end()) return fail({ErrorCode::conflict, "file exists"});
@@ -131,9 +135,18 @@ Result<void> FaultFiles::replace(const std::string& path, std::span<const std::b
 Result<void> FaultFiles::remove(const std::string& path) {
   const auto found = nodes_.find(path);
   if (found == nodes_.end()) return fail({ErrorCode::not_found, "no such file"});
+  if (found->second->immutable) return fail(kImmutable);
   if (strikes()) return fail(kFault);
   if (found->second->name_is_durable) removed_.insert(*found);
   nodes_.erase(found);
+  return {};
+}
+
+Result<void> FaultFiles::set_immutable(const std::string& path, bool immutable) {
+  const auto found = nodes_.find(path);
+  if (found == nodes_.end()) return fail({ErrorCode::not_found, "no such file"});
+  if (strikes()) return fail(kFault);
+  found->second->immutable = immutable;
   return {};
 }
 
@@ -173,6 +186,7 @@ void FaultFiles::lose_power(std::uint32_t seed) {
     node->dirty.clear();
     node->size_is_dirty = false;
     node->name_is_durable = true;
+    if (happens()) node->immutable = false;
   }
   plan_.reset();
 }

@@ -1,6 +1,7 @@
 // FaultFiles: a file system in memory that fails on command and forgets as a disk does when the
 // power goes: of every file, each sector that was not synced is the old one or the new one, and a
 // name made or removed since the folder was synced is there or not. A folder, once made, stays.
+// What is immutable withstands.
 #pragma once
 
 #include <map>
@@ -37,6 +38,8 @@ class FaultFiles final : public Files {
   Result<void> remove(const std::string& path) override;
   Result<void> sync_all(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
+  bool has_immutable(const std::string&) override { return true; }
+  Result<void> set_immutable(const std::string& path, bool immutable) override;
 
   // Changing calls so far.
   [[nodiscard]] std::size_t calls() const { return calls_; }
@@ -52,6 +55,7 @@ class FaultFiles final : public Files {
     std::set<std::size_t> dirty;  // sectors of `now` that a sync will write
     bool size_is_dirty = false;
     bool name_is_durable = false;
+    bool immutable = false;  // the power may take it
   };
   // Counts one changing call; true when it shall fail.
   bool strikes();

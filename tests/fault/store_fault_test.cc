@@ -12,8 +12,10 @@
 #include "audit/entry.h"
 #include "audit/log_reader.h"
 #include "audit/proof.h"
+#include "audit/segment.h"
 #include "audit/verify.h"
 #include "auditd/checkpoints.h"
+#include "auditd/closed_files.h"
 #include "auditd/ledger.h"
 #include "base/encoding.h"
 #include "base/try.h"
@@ -73,11 +75,13 @@ class Machine {
             {.directory = std::string(kFolder),
              .instance = "auditd",
              .place = std::string(kPlace),
+             .public_key = signer().public_key(),
              .journal = {.directory = {}, .segment_bytes_max = 8'192, .zero_ahead_bytes = 1'500}},
             checkpoints_->last_signed()));
     SR_TRY(const Checkpoints::Mended mended, checkpoints_->mend());
     for (const audit::Recovery& recovery : mended.recoveries) ledger_->record_recovery(recovery);
     unsigned_ = ledger_->unsigned_logs(mended.published);
+    immutable_ = make_closed_files_immutable(files_, std::string(kFolder));
     ledger_->record_own(audit::EventType::log_start);
     return {};
   }
@@ -98,6 +102,17 @@ class Machine {
     ledger_.reset();
     checkpoints_.reset();
     files_.lose_power(seed);
+  }
+
+  // REQUIRES: start(). All segments but the last one.
+  void expect_closed_ones_withstand() {
+    ASSERT_TRUE(immutable_);
+    const auto closed = audit::closed_segments(files_, std::string(kFolder));
+    ASSERT_TRUE(closed);
+    for (const audit::ClosedSegment& segment : *closed) {
+      const std::string name = audit::segment_name(segment.first_sequence);
+      ASSERT_FALSE(files_.remove(std::string(kFolder) + "/" + name)) << name;
+    }
   }
 
   void expect_all_kept() {
@@ -188,6 +203,7 @@ class Machine {
   SeededRandom random_;
   std::optional<Checkpoints> checkpoints_;
   std::unique_ptr<Ledger> ledger_;
+  bool immutable_ = false;
   std::vector<GrownLog> unsigned_;
   std::vector<EntryId> acknowledged_;
   std::vector<std::pair<std::string, audit::TreeHead>> heads_;  // that may have been signed
@@ -200,10 +216,12 @@ void run(FaultFiles::Plan plan, std::uint32_t seed) {
   machine.lose_power(seed);
   const auto started = machine.start();
   ASSERT_TRUE(started) << started.error().what();
+  machine.expect_closed_ones_withstand();
   const std::size_t before = machine.acknowledged();
   machine.work(kGroups);
   ASSERT_GE(machine.acknowledged(), before + kGroups);
   machine.expect_all_kept();
+  machine.expect_closed_ones_withstand();
 }
 
 std::size_t calls_without_fault() {

@@ -3,13 +3,17 @@ and is removed only when its lock is over. With one daemon, auditd, for which ev
 """
 import datetime
 import json
+import shutil
 import subprocess
 
 import pytest
 
+import immutable
 import tlog
 from deployment import BIN
 from running_deployment import RunningDeployment, folder
+
+SEGMENT = "journal-00000000000000000001.log"
 
 
 class Archives:
@@ -55,7 +59,7 @@ def prove(archives, log, out):
 def test_an_archived_entry_is_back_for_its_proof(archives, log, tmp_path):
     (archive,) = archives.list()
     assert archive["readable"] and archive["first_sequence"] == 1
-    assert not (archives.dir / "audit/journal-00000000000000000001.log").exists()
+    assert not (archives.dir / "audit" / SEGMENT).exists()
     status, _, reason = prove(archives, log, tmp_path)
     assert status != 0 and "archive" in reason
     status, report, _ = archives.audit("verify")
@@ -114,12 +118,54 @@ def test_a_locked_archive_that_is_gone_or_another_is_named(archives, log):
     (archive,) = archives.list()
     file = archives.dir / "audit/archive" / archive["name"]
     whole = file.read_bytes()
+    immutable.make_mutable(file)
     for damage in (lambda: file.write_bytes(whole[:-1] + b"x"), file.unlink):
         damage()
         status, report, _ = archives.audit("verify")
         assert status == 1 and report["bad"]["file"] == f"archive/{archive['name']}", report
     file.write_bytes(whole)
     assert archives.audit("verify")[0] == 0
+
+
+@pytest.fixture
+def closed(archives, log):
+    """An archive and the restored copy of its segment; skips where nothing can be immutable."""
+    archive = archives.list()[0]
+    assert archives.audit("restore", archive["name"])[0] == 0
+    warnings = archives.deployment.admin("auditd", "GET", "/readyz")[1]["warnings"]
+    if lacking := [warning for warning in warnings if "immutable" in warning]:
+        pytest.skip(lacking[0])
+    audit = archives.dir / "audit"
+    return [audit / "archive" / archive["name"], audit / "restored" / SEGMENT]
+
+
+def expect_withstands(path, elsewhere):
+    before = path.read_bytes()
+    for command in (["rm", "-f"], ["truncate", "--size=0"], ["mv", "-t", elsewhere]):
+        assert subprocess.run([*command, path], capture_output=True).returncode != 0, command
+    assert path.read_bytes() == before
+
+
+def test_a_start_makes_immutable_what_a_crash_or_a_backup_left(archives, closed, tmp_path):
+    archive, copy = closed
+    segment = archives.dir / "audit" / SEGMENT
+    assert archives.deployment.stop_one("auditd") == 0
+    immutable.make_mutable(archive)
+    shutil.copy(copy, segment)
+    archives.deployment.start_one("auditd")
+    for path in (archive, segment):
+        expect_withstands(path, tmp_path)
+    assert archives.audit("archive")[0] == 0, "its auditd removes it, for it is in an archive"
+    assert not segment.exists()
+    assert archives.audit("verify")[0] == 0
+
+
+def test_what_is_closed_withstands_root(archives, closed, tmp_path):
+    for path in closed:
+        expect_withstands(path, tmp_path)
+    audit = archives.dir / "audit"
+    for path in (max(audit.glob("journal-*.log")), audit / "last-signed", audit / "snapshot"):
+        assert not immutable.is_immutable(path), path
 
 
 def test_an_archive_whose_lock_is_over_is_disposed_of(archives, log):

@@ -406,7 +406,7 @@ def test_verify_believes_only_the_key_it_is_given(fresh, made):
     (fresh.dir / "nonsense").write_text("no key")
     nonsense = run(fresh, "audit", "verify", "--vkey", fresh.dir / "nonsense")
     assert nonsense.returncode == USAGE
-    assert nonsense.stderr == f"strongroom: {fresh.dir / 'nonsense'}: not a verifier key\n"
+    assert nonsense.stderr.endswith(f"{fresh.dir / 'nonsense'}: not a verifier key\n")
     assert run(fresh, "audit", "verify", "--vkey", fresh.dir / "absent").returncode == USAGE
 
 

@@ -157,7 +157,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
   const auto tls = service::load_server_tls(host.deployment, config.credentials);
   if (!tls) return start_failure(text_of(config.credentials), tls.error());
   // The index is made here, for all of it follows from the log.
-  const auto made = storage::migrate_at(index_url(config), connected::relay::migrations());
+  const auto made = storage::migrate_at(index_url(config), connected::relay::migrations(),
+                                        host.unrecorded.migrating("audit-index"));
   if (!made) return start_failure(config.data + "/index.db", made.error());
   auto witness_tls = tls_to_witnesses(config);
   if (!witness_tls) return start_failure(config.witness_ca, witness_tls.error());

@@ -26,7 +26,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
     : loop_(loop),
       shared_(shared),
       database_(std::move(database)),
-      audit_(loop, shared.host.deployment, shared.auditd_uid, shared.random, shared.clock),
+      audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock),
       pool_(kFileThreads, kFileWorkMax),
       logs_(files_, shared.config.directory),
       watch_({.loop = loop,

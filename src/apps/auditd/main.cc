@@ -45,6 +45,9 @@ constexpr mode_t kReadableByAll = 0644;
 constexpr std::string_view kRelay = "audit-relay";
 constexpr std::size_t kRelayConnectionsMax = 8;
 constexpr std::chrono::milliseconds kRelayPatience{1'000};
+constexpr std::string_view kNotImmutable =
+    "closed files of the audit log are not immutable: the file system has no such thing, auditd "
+    "has no CAP_LINUX_IMMUTABLE, or one is not its own";
 
 class Worker final : public service::Worker {
  public:
@@ -83,6 +86,8 @@ class Worker final : public service::Worker {
                                       .expects_witness = production,
                                       .archive_key = std::move(archive_key_),
                                       .retention = config_.retention}));
+    if (!auditd_->immutable()) log::warn("audit log", {{"why", kNotImmutable}});
+    co_await record_made();
     co_return Result<void>{};
   }
   async::Task<void> drain() override {
@@ -117,12 +122,21 @@ class Worker final : public service::Worker {
     const std::string contradiction = contradicted();
     readiness.add("history", contradiction.empty(), contradiction);
     if (const std::string why = auditd_->unwitnessed(); !why.empty()) readiness.warn(why);
+    if (!auditd_->immutable()) readiness.warn(kNotImmutable);
   }
   void add_admin_routes(http::Router& router) override {
     auditd::add_admin_routes(router, [this] { return auditd_.get(); });
   }
 
  private:
+  // What the log does not take now, as of a store that was rolled back, it takes at another start.
+  async::Task<void> record_made() {
+    service::Unrecorded& unrecorded = host_.unrecorded;
+    if (unrecorded.entries().empty()) co_return;
+    Result<void> recorded = co_await auditd_->record_made(unrecorded.entries());
+    if (recorded) recorded = unrecorded.forget();
+    if (!recorded) log::warn("keys that were made are not recorded", {{"error", recorded.error()}});
+  }
   // Whoever runs as audit-relay tells what witnesses say, and gives no other command.
   Result<void> listen_to_relay() {
     add_witness_route(relay_router_, [this] { return auditd_.get(); });
@@ -167,7 +181,7 @@ class Worker final : public service::Worker {
   async::Loop& loop_;
   Host& host_;
   Config config_;
-  audit::PosixFiles files_;
+  audit::ImmutableFiles files_;
   SystemClock clock_;
   crypto::SystemRandom random_;
   crypto::Ed25519Signer signer_;  // until the store takes it
@@ -248,18 +262,22 @@ std::string vkey_text(std::string_view place, const crypto::Ed25519Signer& signe
 }
 
 // Makes the file unless it is there, so an interrupted run is repeated safely.
-Result<void> make_key_file(const std::string& path, std::size_t size, const SecretBytes& passphrase,
+Result<void> make_key_file(service::Unrecorded& unrecorded, const std::string& path,
+                           std::size_t size, const SecretBytes& passphrase,
                            std::string_view purpose) {
   if (::access(path.c_str(), F_OK) == 0) return {};
-  crypto::SystemRandom random;
-  SR_TRY(const SecretBytes key, crypto::random_secret(random, size));
-  return crypto::write_sealed_file(path, key, passphrase, purpose);
+  return unrecorded.making_key(path, [&]() -> Result<void> {
+    crypto::SystemRandom random;
+    SR_TRY(const SecretBytes key, crypto::random_secret(random, size));
+    return crypto::write_sealed_file(path, key, passphrase, purpose);
+  });
 }
 
-Result<crypto::Ed25519Signer> make_checkpoint_key(const Config& config,
+Result<crypto::Ed25519Signer> make_checkpoint_key(service::Unrecorded& unrecorded,
+                                                  const Config& config,
                                                   const SecretBytes& passphrase) {
-  SR_CHECK_OK(make_key_file(config.checkpoint_key_path, crypto::Ed25519Signer::kSeedSize,
-                            passphrase, kPurpose));
+  SR_CHECK_OK(make_key_file(unrecorded, config.checkpoint_key_path,
+                            crypto::Ed25519Signer::kSeedSize, passphrase, kPurpose));
   SR_TRY(const SecretBytes seed,
          crypto::read_sealed_file(config.checkpoint_key_path, passphrase, kPurpose));
   return crypto::Ed25519Signer::from_seed(seed);
@@ -270,11 +288,11 @@ Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   SR_TRY(const SecretBytes passphrase,
          service::read_passphrase(host.deployment.section, config.passphrase));
-  const auto signer = make_checkpoint_key(config, passphrase);
+  const auto signer = make_checkpoint_key(host.unrecorded, config, passphrase);
   if (!signer) return start_failure(config.checkpoint_key_path, signer.error());
   if (!config.archive_key_path.empty()) {
-    const auto made =
-        make_key_file(config.archive_key_path, crypto::Aead::kKeySize, passphrase, kArchivePurpose);
+    const auto made = make_key_file(host.unrecorded, config.archive_key_path,
+                                    crypto::Aead::kKeySize, passphrase, kArchivePurpose);
     if (!made) return start_failure(config.archive_key_path, made.error());
   }
   const std::string vkey = vkey_text(place, *signer);

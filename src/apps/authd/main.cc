@@ -90,7 +90,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 
 Start<void> migrate(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto migrated = storage::migrate_at(config.database.text, connected::auth::migrations());
+  const auto migrated = storage::migrate_at(config.database.text, connected::auth::migrations(),
+                                            host.unrecorded.migrating("auth"));
   if (!migrated) return start_failure("[authd] database", migrated.error());
   return {};
 }
@@ -102,9 +103,10 @@ Start<void> init(Host& host) {
   crypto::SystemRandom random;
   const TicketKeyFiles files{.sealed_path = config.ticket_key_path,
                              .public_path = host.deployment.ticket_keys_path};
-  if (auto made = connected::auth::make_ticket_key(files, passphrase, random); !made) {
-    return start_failure(files.sealed_path, made.error());
-  }
+  const auto made = host.unrecorded.making_key(files.sealed_path, [&] {
+    return connected::auth::make_ticket_key(files, passphrase, random);
+  });
+  if (!made) return start_failure(files.sealed_path, made.error());
   return migrate(host);
 }
 

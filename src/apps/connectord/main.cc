@@ -94,7 +94,9 @@ Start<void> init(Host& host) {
   SR_TRY(const SecretBytes passphrase,
          service::read_passphrase(host.deployment.section, config.passphrase));
   crypto::SystemRandom random;
-  const auto made = cde::make_seal_key(config.seal_key_path, passphrase, random);
+  const auto made = host.unrecorded.making_key(config.seal_key_path, [&] {
+    return cde::make_seal_key(config.seal_key_path, passphrase, random);
+  });
   if (!made) return start_failure(config.seal_key_path, made.error());
   return {};
 }

@@ -95,7 +95,8 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 
 Start<void> migrate(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto migrated = storage::migrate_at(config.database.text, connected::gateway::migrations());
+  const auto migrated = storage::migrate_at(config.database.text, connected::gateway::migrations(),
+                                            host.unrecorded.migrating("core"));
   if (!migrated) return start_failure("[gatewayd] database", migrated.error());
   return {};
 }

@@ -6,11 +6,14 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "apps/strongroom/admin_call.h"
 #include "apps/strongroom/audit_keys.h"
+#include "apps/strongroom/progress_bar.h"
 #include "apps/strongroom/table.h"
 #include "audit/archive.h"
 #include "audit/archive_evidence.h"
@@ -27,6 +30,7 @@ constexpr std::string_view kAuditd = "auditd";
 constexpr std::string_view kKeyPurpose = "audit-archive";
 constexpr std::uint32_t kKeyVersion = 1;
 constexpr std::size_t kPassphraseBytesMax = 4096;
+constexpr std::chrono::milliseconds kLookAgain{100};
 constexpr double kMebibyte = 1'048'576.0;
 
 std::string target_of(const std::string& archive, std::string_view act) {
@@ -83,6 +87,18 @@ std::expected<std::string, int> archive_of(const Context& context, const Restore
   return audit::archive_name(place->segment_first_sequence);
 }
 
+// How auditd's archiving has ended. It may take long: a hundred segments the first time.
+std::expected<boost::json::object, int> follow_run(const Context& context) {
+  ProgressBar bar("archived");
+  while (true) {
+    auto run = ask_admin(context, kAuditd, http::Method::get, "/v1/archives/run");
+    if (!run || run->at("ended").as_bool()) return run;
+    const auto due = run->at("due").to_number<std::uint64_t>();
+    if (due > 0) bar.show(run->at("archived").to_number<std::uint64_t>(), due);
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
 // Writes the archive's segment into the folder; gives what it is.
 Result<audit::SegmentFacts> write_segment(audit::Files& files, audit::ArchiveReader& archive,
                                           const std::string& folder) {
@@ -114,9 +130,12 @@ std::expected<LogKey, int> read_log_key(const Context& context, const OpenOption
 }  // namespace
 
 int archive_now(const Context& context) {
-  const auto made = ask_admin(context, kAuditd, http::Method::post, "/v1/archives");
-  if (!made) return made.error();
-  print_or(context, *made, fmt::format("{} archived", text_of(*made, "archived")));
+  const auto begun = ask_admin(context, kAuditd, http::Method::post, "/v1/archives");
+  if (!begun) return begun.error();
+  auto run = follow_run(context);
+  if (!run) return run.error();
+  const boost::json::object made{{"archived", run->at("archived")}};
+  print_or(context, made, fmt::format("{} archived", text_of(made, "archived")));
   return kOk;
 }
 

@@ -120,6 +120,7 @@ int verify_audit_log(const Context& context, const std::string& vkey_path) {
   const std::string path = vkey_path.empty() ? paths->vkey : vkey_path;
   const auto vkey = read_key_file(path);
   if (!vkey) return vkey.error();
+  record_reading(context, "verify", {}, {});
   const auto report = verify_with_bar(*paths, *vkey);
   if (!report) {
     const int status =

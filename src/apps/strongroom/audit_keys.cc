@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "apps/strongroom/admin_call.h"
@@ -33,6 +35,20 @@ std::expected<AuditPaths, int> read_audit_paths(const Context& context) {
   auto paths = paths_of(context);
   if (!paths) return std::unexpected(failed(kUsage, paths.error().text()));
   return *std::move(paths);
+}
+
+void record_reading(const Context& context, std::string_view command, std::string_view merchant,
+                    std::string_view what) {
+  std::error_code error;
+  if (!std::filesystem::exists(context.directory + "/run", error)) return;
+  std::string target = fmt::format("/v1/readings/{}?", command);
+  if (!merchant.empty()) target += fmt::format("merchant={}&", percent_encoded(merchant));
+  if (!what.empty()) target += fmt::format("what={}", percent_encoded(what));
+  const auto answer = call_admin(context.directory, "audit-relay", http::Method::post, target);
+  if (answer && answer->status == 204) return;
+  const std::string why =
+      answer ? fmt::format("audit-relay answers {}", answer->status) : "audit-relay does not run";
+  fmt::print(stderr, "strongroom: this reading is not in the audit log: {}\n", why);
 }
 
 void ask_for_checkpoints(const Context& context) {

@@ -21,6 +21,13 @@ struct AuditPaths {
 // What strongroom.toml has of them; or the exit status after the reason was printed.
 [[nodiscard]] std::expected<AuditPaths, int> read_audit_paths(const Context& context);
 
+// Has audit-relay record that `command` ("verify") is about to read the log's files: of the logs of
+// `merchant` (several owners' when empty) the part that `what` names. Where that fails it says so
+// on standard error, for evidence must be readable without any daemon. A copy of the log outside of
+// a deployment, which has no DIR/run, is nobody's to record.
+void record_reading(const Context& context, std::string_view command, std::string_view merchant,
+                    std::string_view what);
+
 // Asks a running auditd to sign for all that the logs hold now; nothing happens where none answers.
 void ask_for_checkpoints(const Context& context);
 

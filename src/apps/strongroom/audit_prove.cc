@@ -301,6 +301,9 @@ int prove_entries(const Context& context, const ProveOptions& options) {
   if (!paths) return paths.error();
   auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
+  const std::string entry =
+      options.token.empty() ? fmt::format("{} {}", options.log, *options.index) : options.token;
+  record_reading(context, "prove", options.log.substr(0, options.log.rfind('-')), entry);
   ask_for_checkpoints(context);
   std::error_code error;
   std::filesystem::create_directories(options.out, error);

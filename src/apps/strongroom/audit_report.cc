@@ -102,6 +102,8 @@ int report_touches(const Context& context, const ReportOptions& options) {
   if (filter.to.empty()) filter.to = today();
   const auto paths = read_audit_paths(context);
   if (!paths) return paths.error();
+  record_reading(context, "report", filter.merchant,
+                 fmt::format("{} to {}", filter.from, filter.to));
   const auto touches = count_touches(paths->directory, filter);
   if (!touches) {
     const ErrorCode code = touches.error().code();

@@ -15,7 +15,8 @@ struct ReportOptions {
 };
 
 // Counts the entries about cards per day, actor, token, operation and outcome, from the journal
-// itself. An intent whose outcome is not told stands as `open`. Needs no daemon.
+// itself. An intent whose outcome is not told stands as `open`. Needs no daemon; audit-relay
+// records the reading where it runs.
 int report_touches(const Context& context, const ReportOptions& options);
 
 }  // namespace strongroom::tool

@@ -23,21 +23,6 @@ namespace {
 constexpr std::string_view kRelay = "audit-relay";
 constexpr std::uint64_t kPageMax = 50;  // of the longest entries; an answer has at most 1 MiB
 
-// RFC 3986 section 2.1: everything but what never needs it.
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
-  std::string out;
-  for (const char c : text) {
-    if (kPlain.contains(c)) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 std::string target_of(const AuditFilter& filter) {
   const std::array<std::pair<std::string_view, const std::string&>, 7> parameters{
       {{"token", filter.token},

@@ -19,7 +19,10 @@
 #include <utility>
 
 #include "apps/strongroom/init_files.h"
+#include "base/clock.h"
 #include "base/try.h"
+#include "crypto/random.h"
+#include "service/unrecorded.h"
 
 namespace strongroom::tool {
 namespace {
@@ -95,11 +98,23 @@ Step run_init(const InitPlan& plan, std::string_view program, std::string_view i
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
 
+// auditd brings the entries of what has no daemon of its own to make it: it always runs.
+Result<void> note_and_make(const InitPlan& plan) {
+  const SystemClock clock;
+  crypto::SystemRandom random;
+  service::Unrecorded unrecorded(
+      {.directory = plan.options.directory, .instance = "auditd", .operation = "strongroom init"},
+      random, clock);
+  return unrecorded.making(keys_to_make(plan), [&]() -> Result<void> {
+    SR_CHECK_OK(write_certificates(plan));
+    return write_secrets(plan);
+  });
+}
+
 Step make(const InitPlan& plan) {
   say("folders, certificates, secrets, configuration");
   SR_CHECK_OK(step("folders", write_folders(plan)));
-  SR_CHECK_OK(step("certificates", write_certificates(plan)));
-  SR_CHECK_OK(step("secrets", write_secrets(plan)));
+  SR_CHECK_OK(step("certificates and secrets", note_and_make(plan)));
   SR_CHECK_OK(step("configuration", write_configuration(plan)));
   say("auditd: checkpoint key");
   SR_CHECK_OK(run_init(plan, "auditd", "auditd"));

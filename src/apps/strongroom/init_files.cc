@@ -55,6 +55,11 @@ constexpr auto kSecrets =
     std::to_array<std::string_view>({"hsm.pin", "hsm.so_pin", "authd.passphrase",
                                      "auditd.passphrase", "connectord-stripe.passphrase"});
 
+constexpr std::string_view kCaCertificate = "tls/ca/ca.crt";
+constexpr std::string_view kCaKey = "secrets/ca.key";
+
+std::string secret_path(std::string_view name) { return fmt::format("secrets/{}", name); }
+
 std::string path_in(const InitPlan& plan, std::string_view name) {
   return fmt::format("{}/{}", plan.options.directory, name);
 }
@@ -92,6 +97,10 @@ constexpr std::array<Leaf, 9> kLeaves{
          .client = true,
          .demo_only = true}};
 
+bool is_made(const InitPlan& plan, const Leaf& leaf) {
+  return !leaf.demo_only || plan.options.profile == "demo";
+}
+
 crypto::CertificateRequest request_of(const InitPlan& plan, const Leaf& leaf) {
   crypto::CertificateRequest request{.common_name = std::string(leaf.identity),
                                      .spiffe_uri = {},
@@ -127,17 +136,28 @@ Result<void> write_folders(const InitPlan& plan) {
   return {};
 }
 
+std::vector<service::Object> keys_to_make(const InitPlan& plan) {
+  std::vector<service::Object> objects{
+      {.names = {std::string(kCaCertificate), std::string(kCaKey)}}};
+  for (const Leaf& leaf : kLeaves) {
+    if (!is_made(plan, leaf)) continue;
+    objects.push_back(
+        {.names = {fmt::format("{}.crt", leaf.path), fmt::format("{}.key", leaf.path)}});
+  }
+  for (const std::string_view name : kSecrets) objects.push_back({.names = {secret_path(name)}});
+  return objects;
+}
+
 Result<void> write_certificates(const InitPlan& plan) {
   crypto::SystemRandom random;
   const SystemClock clock;
   SR_TRY(const crypto::IssuedCertificate authority,
          crypto::make_certificate_authority("Strongroom service CA", random, clock));
-  SR_CHECK_OK(write_file_durable(path_in(plan, "tls/ca/ca.crt"),
-                                 as_bytes(authority.certificate_pem), kReadable));
-  SR_CHECK_OK(
-      write_file_durable(path_in(plan, "secrets/ca.key"), authority.key_pem.reveal(), kOwnerOnly));
+  SR_CHECK_OK(write_file_durable(path_in(plan, kCaCertificate), as_bytes(authority.certificate_pem),
+                                 kReadable));
+  SR_CHECK_OK(write_file_durable(path_in(plan, kCaKey), authority.key_pem.reveal(), kOwnerOnly));
   for (const Leaf& leaf : kLeaves) {
-    if (leaf.demo_only && plan.options.profile != "demo") continue;
+    if (!is_made(plan, leaf)) continue;
     SR_TRY(const crypto::IssuedCertificate issued,
            crypto::issue_certificate(authority, request_of(plan, leaf), random, clock));
     SR_CHECK_OK(write_certificate(plan, leaf, issued));
@@ -150,8 +170,8 @@ Result<void> write_secrets(const InitPlan& plan) {
   for (const std::string_view name : kSecrets) {
     SR_TRY(const SecretBytes secret, crypto::random_secret(random, kSecretBytes));
     std::string text = base32(secret.reveal());
-    const auto written = write_file_durable(path_in(plan, fmt::format("secrets/{}", name)),
-                                            as_bytes(text), kOwnerOnly);
+    const auto written =
+        write_file_durable(path_in(plan, secret_path(name)), as_bytes(text), kOwnerOnly);
     wipe(std::as_writable_bytes(std::span(text)));
     SR_CHECK_OK(written);
   }

@@ -8,12 +8,12 @@
 #include <string_view>
 
 #include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/audit_keys.h"
 #include "audit/lines.h"
 #include "audit/log_reader.h"
 #include "audit/note.h"
 #include "audit/submission.h"
 #include "audit/witness.h"
-#include "base/config.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/try.h"
@@ -23,29 +23,6 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
 constexpr mode_t kReadable = 0644;
-
-struct LogFiles {
-  std::string directory;  // DIR/audit
-  std::string vkey;       // of the operator's first log
-};
-
-ConfigResult<LogFiles> read_log_files(const Context& context) {
-  SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
-  SR_TRY(ConfigSection section, file.section("auditd"));
-  LogFiles files;
-  files.directory = section.path("directory");
-  files.vkey = section.path("public_key");
-  return files;
-}
-
-// The one key signs all logs, each under the name of its origin.
-Result<std::string> vkey_of(const std::string& origin, const std::string& path) {
-  SR_TRY(std::string text, read_file(path, kFileBytesMax));
-  while (text.ends_with('\n')) text.pop_back();
-  SR_TRY(audit::NoteKey key, audit::NoteKey::parse(text));
-  key.name = origin;
-  return key.text();
-}
 
 Result<audit::Submission> read_submission(const std::string& directory,
                                           std::optional<std::uint64_t> old_size) {
@@ -74,21 +51,22 @@ Result<boost::json::object> testimony(std::string_view request, std::string_view
 }  // namespace
 
 int export_for_witness(const Context& context, const WitnessExport& options) {
-  const auto files = read_log_files(context);
-  if (!files) return failed(kUsage, files.error().text());
-  const auto submission = read_submission(files->directory, options.old_size);
+  const auto paths = read_audit_paths(context);
+  if (!paths) return paths.error();
+  const auto submission = read_submission(paths->directory, options.old_size);
   if (!submission) {
-    return failed(kUsage, fmt::format("{}: {}", files->directory, submission.error().what()));
+    return failed(kUsage, fmt::format("{}: {}", paths->directory, submission.error().what()));
   }
-  const auto vkey = vkey_of(submission->checkpoint.origin, files->vkey);
-  if (!vkey) return failed(kUsage, fmt::format("{}: {}", files->vkey, vkey.error().what()));
+  const auto key = LogKey::read(paths->vkey);
+  if (!key) return key.error();
+  const std::string vkey = key->of(submission->checkpoint.origin).text();
   const auto written = write_file_durable(options.out, as_bytes(submission->body), kReadable);
   if (!written) return failed(kUsage, fmt::format("{}: {}", options.out, written.error().what()));
   if (context.json) {
-    const boost::json::object made{{"vkey", *vkey}, {"size", submission->checkpoint.size}};
+    const boost::json::object made{{"vkey", vkey}, {"size", submission->checkpoint.size}};
     fmt::print("{}\n", boost::json::serialize(made));
   } else {
-    fmt::print("{}\n", *vkey);
+    fmt::print("{}\n", vkey);
   }
   return kOk;
 }

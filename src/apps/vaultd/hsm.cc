@@ -97,11 +97,15 @@ Start<Hsm> Hsm::open(const HsmConfig& config, std::size_t workers) {
   return Hsm(std::move(module), std::move(token), *keys, *std::move(sessions));
 }
 
-Start<void> Hsm::init(const HsmConfig& config) {
+Start<void> Hsm::init(const HsmConfig& config, service::Unrecorded& unrecorded) {
   SR_TRY(auto module, load_module(config));
   SR_CHECK_OK(ensure_token(*module, config));
   SR_TRY(auto token, open_token(*module, config));
-  if (auto made = cde::VaultKeys::generate(*token); !made) {
+  const auto note = [&](std::string_view label, const service::Unrecorded::Make& make) {
+    return unrecorded.making(
+        {{.type = audit::EventType::key_generate, .names = {std::string(label)}}}, make);
+  };
+  if (auto made = cde::VaultKeys::generate(*token, note); !made) {
     return start_failure("HSM keys", made.error());
   }
   // What was there already may not be as we make it.

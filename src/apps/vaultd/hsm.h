@@ -10,6 +10,7 @@
 #include "pkcs11/session_pool.h"
 #include "pkcs11/token.h"
 #include "service/start_error.h"
+#include "service/unrecorded.h"
 
 namespace strongroom::vaultd {
 
@@ -18,8 +19,10 @@ class Hsm {
  public:
   // Opens everything for serving with `workers` workers.
   [[nodiscard]] static service::Start<Hsm> open(const HsmConfig& config, std::size_t workers);
-  // Makes what is missing: the token, where the module has a blank slot, and version 1 of each key.
-  [[nodiscard]] static service::Start<void> init(const HsmConfig& config);
+  // Makes what is missing: the token, where the module has a blank slot, and version 1 of each key,
+  // which is noted for the audit log.
+  [[nodiscard]] static service::Start<void> init(const HsmConfig& config,
+                                                 service::Unrecorded& unrecorded);
 
   // The threads for calls that are not inline; after the sandbox, before the first worker.
   void start_threads(const HsmConfig& config);

@@ -89,14 +89,15 @@ Start<std::unique_ptr<service::Service>> open(Host& host) {
 
 Start<void> migrate(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto migrated = storage::migrate_at(config.database.text, cde::vault_migrations());
+  const auto migrated = storage::migrate_at(config.database.text, cde::vault_migrations(),
+                                            host.unrecorded.migrating("vault"));
   if (!migrated) return start_failure("[vaultd] database", migrated.error());
   return {};
 }
 
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  SR_CHECK_OK(Hsm::init(config.hsm));
+  SR_CHECK_OK(Hsm::init(config.hsm, host.unrecorded));
   return migrate(host);
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "async/loop.h"
+#include "audit/testing/memory_recorder.h"
 #include "base/encoding.h"
 #include "cde/connectors/testing/fake_connector.h"
 #include "http/head.h"
@@ -27,27 +28,6 @@ class SetClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t now_us() const override { return now_s * 1'000'000; }
   std::int64_t now_s = 1'800'000'000;
-};
-
-class FakeRecorder final : public audit::Recorder {
- public:
-  async::Task<Result<void>> record(const audit::Entry& entry) override {
-    if (!refuse) entries.push_back(entry);
-    return answer(refuse);
-  }
-  void send(const audit::Entry& entry) override { entries.push_back(entry); }
-  async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override { co_return open; }
-  [[nodiscard]] bool ready() const override { return !refuse; }
-
-  bool refuse = false;
-  std::vector<audit::Entry> entries;
-  std::vector<audit::OpenIntent> open;
-
- private:
-  static async::Task<Result<void>> answer(bool refuse) {
-    if (refuse) co_return fail({ErrorCode::unavailable, "auditd is absent"});
-    co_return Result<void>{};
-  }
 };
 
 SecretBytes secret(std::string_view text) { return *SecretBytes::copy_of(as_bytes(text)); }
@@ -142,7 +122,7 @@ class ConnectorRoutesTest : public ::testing::Test {
   async::Loop loop_;
   SetClock clock_;
   crypto::SystemRandom random_;
-  FakeRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   testing::FakeConnector connector_;
   Registry registry_;
   ConnectorMetrics metrics_{registry_, "stripe"};
@@ -228,7 +208,7 @@ TEST_F(ConnectorRoutesTest, EveryOutcomeHasItsPlaceInTheLog) {
 }
 
 TEST_F(ConnectorRoutesTest, NothingIsSentThatCannotBeLogged) {
-  recorder_.refuse = true;
+  recorder_.available = false;
   for (const std::string_view path : {"/v1/authorizations", "/v1/sales"}) {
     EXPECT_EQ(pay(path).status, 503);
   }
@@ -442,7 +422,7 @@ TEST_F(ConnectorRoutesTest, AnAccountIsRefusedWithItsReason) {
     EXPECT_EQ(refused.status, 422) << body;
     EXPECT_THAT(refused.body, Not(HasSubstr("sk_a")));
   }
-  recorder_.refuse = true;
+  recorder_.available = false;
   EXPECT_EQ(
       ask(Method::post, "/v1/connector-accounts", R"({"merchant":"mer_1","credential":"sk_a"})")
           .status,

@@ -37,15 +37,17 @@ constexpr OwnKey kBlindIndex{
      "the HSM's strongroom/blind-index/1 has another purpose, or can be read out"}};
 constexpr std::size_t kDekBytes = crypto::Aead::kKeySize;
 
-Result<void> generate_missing(pkcs11::Token& token, const OwnKey& key) {
+Result<void> generate_missing(pkcs11::Token& token, const OwnKey& key, const AroundKey& around) {
   const auto found = token.find_key(key.label);
   if (found) return {};
   if (found.error().code() != ErrorCode::not_found) return fail(found.error());
-  const std::span<const std::byte> id = as_bytes(key.label);  // as unique as the label
-  const auto made =
-      token.generate_secret_key({std::string(key.label), {id.begin(), id.end()}, key.purpose});
-  if (!made) return fail(made.error());
-  return {};
+  return around(key.label, [&]() -> Result<void> {
+    const std::span<const std::byte> id = as_bytes(key.label);  // as unique as the label
+    const auto made =
+        token.generate_secret_key({std::string(key.label), {id.begin(), id.end()}, key.purpose});
+    if (!made) return fail(made.error());
+    return {};
+  });
 }
 
 // A label is anybody's who can write to the token; attributes are the HSM's word.
@@ -103,10 +105,10 @@ Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeyVersion& kek,
 
 }  // namespace
 
-Result<void> VaultKeys::generate(pkcs11::Token& token) {
-  SR_CHECK_OK(generate_missing(token, kPanEncryption));
-  SR_CHECK_OK(generate_missing(token, kPanFingerprint));
-  return generate_missing(token, kBlindIndex);
+Result<void> VaultKeys::generate(pkcs11::Token& token, const AroundKey& around) {
+  SR_CHECK_OK(generate_missing(token, kPanEncryption, around));
+  SR_CHECK_OK(generate_missing(token, kPanFingerprint, around));
+  return generate_missing(token, kBlindIndex, around);
 }
 
 Result<VaultKeys> VaultKeys::open(pkcs11::Token& token, bool copy_to_session) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,11 @@ struct KeyVersion {
   pkcs11::CheckValue check_value;
 };
 
+// What stands around the making of a key: it calls `make` once and returns what that does, unless
+// it ends the making with an error of its own before.
+using AroundKey =
+    std::function<Result<void>(std::string_view label, const std::function<Result<void>()>& make)>;
+
 // The active version of each of vaultd's keys (design section 5). HSM labels are
 // `strongroom/<name>/<version>`.
 struct VaultKeys {
@@ -34,7 +40,9 @@ struct VaultKeys {
   KeyVersion blind_index;      // HMAC-SHA256: search over sealed columns
 
   // Makes version 1 of every key that the token lacks; repeating it changes nothing.
-  [[nodiscard]] static Result<void> generate(pkcs11::Token& token);
+  [[nodiscard]] static Result<void> generate(
+      pkcs11::Token& token,
+      const AroundKey& around = [](std::string_view, const auto& make) { return make(); });
   // Finds the keys; with `copy_to_session`, works with copies as session objects (SoftHSM reads its
   // files on every use of a token object). not_found: run `vaultd --init`. permission_denied: a key
   // is of another purpose, or its value can leave the HSM: it was not made by `vaultd --init`.

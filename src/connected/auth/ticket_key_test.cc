@@ -31,7 +31,7 @@ class TicketKeyTest : public ::testing::Test {
   }
   test::TemporaryDirectory folder_;
   crypto::SystemRandom random_;
-  testing::FixedClock clock_;
+  strongroom::testing::SetClock clock_;
 };
 
 TEST_F(TicketKeyTest, MadeKeySignsWhatThePublicFileVerifies) {

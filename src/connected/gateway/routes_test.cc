@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/testing/memory_recorder.h"
 #include "base/encoding.h"
 #include "connected/gateway/testing/fixture.h"
 #include "http/client.h"
@@ -128,7 +129,7 @@ class RoutesTest : public testing::GatewayTest {
   }
 
   http::testing::Authority ca_;
-  testing::MemoryRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   http::TicketSigner signer_;
   http::TicketVerifier verifier_;
   audit::Denials denials_;

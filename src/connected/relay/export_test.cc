@@ -8,9 +8,9 @@
 #include <iterator>
 #include <set>
 
+#include "audit/testing/memory_recorder.h"
 #include "base/encoding.h"
 #include "connected/relay/exporter.h"
-#include "connected/relay/testing/memory_recorder.h"
 #include "connected/relay/testing/relay_fixture.h"
 
 namespace strongroom::connected::relay {
@@ -123,7 +123,7 @@ class ExportTest : public testing::RelayTest {
     });
   }
 
-  testing::MemoryRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   crypto::SystemRandom random_;
   std::set<std::string> appended_;
 };

@@ -4,29 +4,24 @@
 
 #include <gtest/gtest.h>
 
-#include "connected/relay/testing/memory_recorder.h"
+#include "audit/testing/memory_recorder.h"
+#include "base/testing/set_clock.h"
 
 namespace strongroom::connected::relay {
 namespace {
 
-class SetClock final : public Clock {
- public:
-  [[nodiscard]] std::int64_t now_us() const noexcept override { return time_us; }
-  std::int64_t time_us = 1'795'300'000'000'000;
-};
-
 class FailuresTest : public ::testing::Test {
  protected:
-  void pass(std::chrono::microseconds time) { clock_.time_us += time.count(); }
+  void pass(std::chrono::microseconds time) { clock_.now += time.count(); }
 
-  SetClock clock_;
+  strongroom::testing::SetClock clock_;
   crypto::SystemRandom random_;
-  testing::MemoryRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   Failures failures_{recorder_, random_, clock_};
 };
 
 TEST_F(FailuresTest, TellsBeginningAndEndOfWhatLasts) {
-  const std::int64_t begun_us = clock_.time_us;
+  const std::int64_t begun_us = clock_.now;
   failures_.tell("export:siem", "its sink takes nothing");
   pass(std::chrono::seconds(61));
   failures_.tell("export:siem", "its sink does not answer");
@@ -44,7 +39,7 @@ TEST_F(FailuresTest, TellsBeginningAndEndOfWhatLasts) {
   ASSERT_EQ(recorder_.entries.size(), 2);
   const audit::Entry& ended = recorder_.entries[1];
   EXPECT_EQ(ended.outcome, audit::Outcome::success);
-  EXPECT_EQ(ended.time_us, clock_.time_us);
+  EXPECT_EQ(ended.time_us, clock_.now);
   EXPECT_EQ(ended.operation_id, begun.operation_id);
   EXPECT_EQ(ended.resources, begun.resources);
   EXPECT_TRUE(audit::parse_entry(audit::to_json(begun, "audit-relay")));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -152,6 +154,20 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
   }
   Reading reading = reading_of(admitted.log, kOperation, fmt::format("entry {}", *index));
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
+}
+
+async::Task<Response> record_file_reading(RouteParts parts, Request& request) {
+  constexpr auto kCommands = std::to_array<std::string_view>(
+      {"strongroom audit prove", "strongroom audit report", "strongroom audit verify"});
+  const std::string wanted = fmt::format("strongroom audit {}", request.parameter(0));
+  const auto* const command = std::ranges::find(kCommands, wanted);
+  if (command == kCommands.end()) {
+    co_return problem(request, {ProblemType::not_found, "no such command"});
+  }
+  Reading reading{.operation = *command, .owner = request.query_parameter("merchant").value_or("")};
+  if (auto what = request.query_parameter("what")) reading.resources.push_back(*std::move(what));
+  Response done{.status = 204, .headers = {}, .body = {}};
+  co_return co_await answer_recorded(parts, request, std::move(reading), std::move(done));
 }
 
 async::Task<Response> record_export(RouteParts parts, Request& request) {

@@ -30,6 +30,17 @@ std::string source_of(const Request& request) {
   return request.peer().uid ? std::string() : request.peer().source;
 }
 
+// A reading must not begin one. A merchant's log begins with the merchant.
+bool has_a_log(const LogSizes& logs, std::string_view owner) {
+  if (!audit::names_a_log(owner)) return false;
+  const std::string beginning = fmt::format("{}-", owner);
+  for (auto log = logs.lower_bound(beginning); log != logs.end(); ++log) {
+    if (!log->first.starts_with(beginning)) break;
+    if (owner_of(log->first) == owner) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Sight> sight_of(const Request& request) {
@@ -54,7 +65,13 @@ async::Task<Result<void>> record_reading(RouteParts parts, const Request& reques
   entry.source_ip = source_of(request);
   entry.operation = reading.operation;
   entry.resources = std::move(reading.resources);
-  if (audit::names_a_log(reading.owner)) entry.merchant_id = std::move(reading.owner);
+  const bool is_own = request.ticket() != nullptr && request.ticket()->merchant == reading.owner;
+  if (is_own ? audit::names_a_log(reading.owner)
+             : has_a_log(parts.watch.state().signed_sizes, reading.owner)) {
+    entry.merchant_id = std::move(reading.owner);
+  } else if (!reading.owner.empty()) {
+    entry.resources.push_back(std::move(reading.owner));
+  }
   entry.request_id = request.request_id();
   co_return co_await parts.recorder.record(entry);
 }

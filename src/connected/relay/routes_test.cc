@@ -9,8 +9,8 @@
 #include <boost/json/parse.hpp>
 
 #include "audit/proof_file.h"
+#include "audit/testing/memory_recorder.h"
 #include "base/encoding.h"
-#include "connected/relay/testing/memory_recorder.h"
 #include "connected/relay/testing/relay_fixture.h"
 
 namespace strongroom::connected::relay {
@@ -92,7 +92,7 @@ class RoutesTest : public testing::RelayTest {
   }
 
   crypto::SystemRandom random_;
-  testing::MemoryRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   http::TicketSigner signer_;
   http::TicketVerifier verifier_;
   audit::Denials denials_;
@@ -211,6 +211,17 @@ TEST_F(RoutesTest, EveryReadingIsRecordedInTheLogThatWasRead) {
   EXPECT_EQ(recorder_.entries[2].resources, std::vector<std::string>{"tok_a"});
 }
 
+TEST_F(RoutesTest, ReadingBeginsNoLog) {
+  get("/v1/audit/logs/mer_7/2026/checkpoint", "", {"audit:read-all"});
+  as_operator("/v1/entries?merchant=mer");
+  ASSERT_EQ(recorder_.entries.size(), 2);
+  EXPECT_EQ(recorder_.entries[0].merchant_id, "");
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::failed);
+  EXPECT_EQ(recorder_.entries[0].resources,
+            (std::vector<std::string>{"mer_7-2026", "checkpoint", "mer_7"}));
+  EXPECT_EQ(recorder_.entries[1].merchant_id, "");
+}
+
 TEST_F(RoutesTest, WithoutAuditNothingIsShown) {
   recorder_.available = false;
   for (const char* path : {"logs", "logs/mer_1/2026/checkpoint", "logs/mer_1/2026/tile/0/000.p/1",
@@ -278,6 +289,26 @@ TEST_F(RoutesTest, AnExportIsRecordedInTheLogThatIsExported) {
   EXPECT_EQ(as_operator("/v1/exports/mer_2/x", http::Method::post).status, 404);
   recorder_.available = false;
   EXPECT_EQ(as_operator("/v1/exports/mer_2/2026", http::Method::post).status, 503);
+}
+
+TEST_F(RoutesTest, AReadingOfTheFilesIsRecordedInTheLogThatIsRead) {
+  const std::string target = "/v1/readings/prove?merchant=mer_2&what=mer_2-2026%2017";
+  EXPECT_EQ(as_operator(target, http::Method::post).status, 204);
+  EXPECT_EQ(as_operator("/v1/readings/verify", http::Method::post).status, 204);
+  ASSERT_EQ(recorder_.entries.size(), 2);
+  const audit::Entry& proved = recorder_.entries[0];
+  EXPECT_EQ(proved.event_type, EventType::log_read);
+  EXPECT_EQ(proved.outcome, Outcome::success);
+  EXPECT_EQ(proved.user, "uid:1000");
+  EXPECT_EQ(proved.operation, "strongroom audit prove");
+  EXPECT_EQ(proved.merchant_id, "mer_2");
+  EXPECT_EQ(proved.resources, std::vector<std::string>{"mer_2-2026 17"});
+  EXPECT_EQ(recorder_.entries[1].operation, "strongroom audit verify");
+  EXPECT_EQ(recorder_.entries[1].merchant_id, "");
+  EXPECT_TRUE(recorder_.entries[1].resources.empty());
+  EXPECT_EQ(as_operator("/v1/readings/forge", http::Method::post).status, 404);
+  recorder_.available = false;
+  EXPECT_EQ(as_operator("/v1/readings/report", http::Method::post).status, 503);
 }
 
 TEST_F(RoutesTest, OperatorsSearchAllLogsAndFollow) {

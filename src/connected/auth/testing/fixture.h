@@ -13,10 +13,10 @@
 
 #include "async/loop.h"
 #include "audit/denials.h"
-#include "audit/recorder.h"
-#include "base/clock.h"
+#include "audit/testing/memory_recorder.h"
 #include "base/encoding.h"
 #include "base/metrics.h"
+#include "base/testing/set_clock.h"
 #include "connected/auth/authority.h"
 #include "connected/auth/directory.h"
 #include "connected/auth/schema.h"
@@ -28,37 +28,6 @@
 #include "support/temporary_directory.h"
 
 namespace strongroom::connected::auth::testing {
-
-class FixedClock final : public Clock {
- public:
-  [[nodiscard]] std::int64_t now_us() const override { return now; }
-  std::int64_t now = 1'795'300'000'000'000;  // in 2026
-};
-
-// Remembers what was recorded; refuses while `available` is false.
-class MemoryRecorder final : public audit::Recorder {
- public:
-  [[nodiscard]] async::Task<Result<void>> record(const audit::Entry& entry) override {
-    if (!available) return refuse();
-    entries.push_back(entry);
-    return accept();
-  }
-  void send(const audit::Entry& entry) override { entries.push_back(entry); }
-  [[nodiscard]] async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
-    co_return open;
-  }
-  [[nodiscard]] bool ready() const override { return available; }
-
-  bool available = true;
-  std::vector<audit::Entry> entries;
-  std::vector<audit::OpenIntent> open;
-
- private:
-  static async::Task<Result<void>> refuse() {
-    co_return fail({ErrorCode::unavailable, "auditd is not there"});
-  }
-  static async::Task<Result<void>> accept() { co_return Result<void>{}; }
-};
 
 class AuthTest : public ::testing::Test {
  protected:
@@ -116,10 +85,10 @@ class AuthTest : public ::testing::Test {
 
   test::TemporaryDirectory folder_;
   async::Loop loop_;
-  FixedClock clock_;
+  strongroom::testing::SetClock clock_;
   crypto::SystemRandom random_;
   Registry metrics_;
-  MemoryRecorder recorder_;
+  audit::testing::MemoryRecorder recorder_;
   std::unique_ptr<storage::Database> database_;
   std::optional<Directory> directory_;
   std::optional<Authority> authority_;

@@ -1,5 +1,5 @@
-// What gatewayd's unit tests stand on: a clock that tests set, a recorder that remembers, a vault,
-// and a connector with a processor behind it that keeps its own books and loses answers when told.
+// What gatewayd's unit tests stand on: a vault, and a connector with a processor behind it that
+// keeps its own books and loses answers when told.
 #pragma once
 
 #include <algorithm>
@@ -10,41 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "audit/recorder.h"
-#include "base/clock.h"
 #include "connected/gateway/upstream.h"
 
 namespace strongroom::connected::gateway::testing {
-
-class FixedClock final : public Clock {
- public:
-  [[nodiscard]] std::int64_t now_us() const override { return now; }
-  std::int64_t now = 1'795'300'000'000'000;  // in 2026
-};
-
-// Remembers what was recorded; refuses while `available` is false.
-class MemoryRecorder final : public audit::Recorder {
- public:
-  [[nodiscard]] async::Task<Result<void>> record(const audit::Entry& entry) override {
-    if (available) entries.push_back(entry);
-    return answer(available);
-  }
-  void send(const audit::Entry& entry) override { entries.push_back(entry); }
-  [[nodiscard]] async::Task<Result<std::vector<audit::OpenIntent>>> open_intents() override {
-    co_return open;
-  }
-  [[nodiscard]] bool ready() const override { return available; }
-
-  bool available = true;
-  std::vector<audit::Entry> entries;
-  std::vector<audit::OpenIntent> open;
-
- private:
-  static async::Task<Result<void>> answer(bool accepted) {
-    if (!accepted) co_return fail({ErrorCode::unavailable, "auditd is not there"});
-    co_return Result<void>{};
-  }
-};
 
 class FakeVault final : public VaultClient {
  public:

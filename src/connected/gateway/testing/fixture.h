@@ -11,6 +11,7 @@
 
 #include "async/loop.h"
 #include "base/metrics.h"
+#include "base/testing/set_clock.h"
 #include "connected/gateway/account_store.h"
 #include "connected/gateway/payment_service.h"
 #include "connected/gateway/payment_store.h"
@@ -131,7 +132,7 @@ class GatewayTest : public ::testing::Test {
 
   test::TemporaryDirectory folder_;
   async::Loop loop_;
-  FixedClock clock_;
+  strongroom::testing::SetClock clock_;
   crypto::SystemRandom random_;
   Registry metrics_;
   FakeVault vault_;

@@ -1,0 +1,54 @@
+// The grammar of the command line: what the options are read into, and how a command is added.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "apps/strongroom/audit_archives.h"
+#include "apps/strongroom/audit_export.h"
+#include "apps/strongroom/audit_proof.h"
+#include "apps/strongroom/audit_prove.h"
+#include "apps/strongroom/audit_report.h"
+#include "apps/strongroom/audit_search.h"
+#include "apps/strongroom/connector_accounts.h"
+#include "apps/strongroom/context.h"
+#include "apps/strongroom/init.h"
+#include "apps/strongroom/witness_command.h"
+#include "apps/strongroom/witness_exchange.h"
+
+namespace strongroom::tool {
+
+// What the options of all commands are read into, and the command that was chosen.
+struct Invocation {
+  Context context;
+  InitOptions init;
+  std::string merchant, name, id, vkey, file;
+  std::string role = "merchant_admin";
+  NewAccount account;
+  ProveOptions prove;
+  CheckProofOptions check;
+  ExportOptions export_to;
+  ReportOptions report;
+  RestoreOptions restore;
+  OpenOptions open;
+  std::string until;
+  std::string exported;
+  NewWitness witness;
+  AuditFilter filter;
+  std::uint64_t lines = 10;
+  bool follow = false;
+  WitnessExport submission;
+  std::string answer, reason;
+  std::function<int()> command;
+};
+
+// A command under `parent` with the options that every command has. `invocation` outlives it.
+CLI::App* add_command(CLI::App& parent, Invocation& invocation, const char* name,
+                      const char* description, std::function<int()> run);
+
+// `audit` and everything below it.
+void add_audit(CLI::App& app, Invocation& in);
+
+}  // namespace strongroom::tool
