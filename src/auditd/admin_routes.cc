@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "auditd/archive_routes.h"
+#include "auditd/operator_user.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "wire/json.h"
@@ -69,7 +70,10 @@ Task<Response> record_break(Auditd* auditd, Request& request) {
   auto reason = parse_reason(as_text(request.body()));
   if (!reason) co_return http::problem_response(reason.error(), request.request_id());
   Result<void> opened = fail(kNotYet);
-  if (auditd != nullptr) opened = co_await auditd->open_new_shards(*std::move(reason));
+  std::string user = operator_user(request);
+  if (auditd != nullptr) {
+    opened = co_await auditd->open_new_shards(*std::move(reason), std::move(user));
+  }
   if (!opened) {
     co_return http::problem_response(wire::problem_of(opened.error()), request.request_id());
   }

@@ -318,9 +318,9 @@ Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size
   co_return co_await hear(std::move(judge));
 }
 
-Task<Result<void>> Auditd::open_new_shards(std::string reason) {
+Task<Result<void>> Auditd::open_new_shards(std::string reason, std::string user) {
   co_await be_alone();
-  const Result<void> opened = co_await break_alone(std::move(reason));
+  const Result<void> opened = co_await break_alone(std::move(reason), std::move(user));
   note_witnessed();
   if (rolled_back_ || doubts_break_) co_await writer_->refuse();  // it was not settled
   busy_ = false;
@@ -329,8 +329,8 @@ Task<Result<void>> Auditd::open_new_shards(std::string reason) {
 
 // The proof goes last: until the new logs are signed for, durably, nothing else tells that it is
 // settled. REQUIRES: be_alone().
-Task<Result<void>> Auditd::break_alone(std::string reason) {
-  auto broken_at = co_await writer_->open_new_shards(std::move(reason));
+Task<Result<void>> Auditd::break_alone(std::string reason, std::string user) {
+  auto broken_at = co_await writer_->open_new_shards(std::move(reason), std::move(user));
   if (!broken_at) co_return std::unexpected(broken_at.error());
   SR_CO_CHECK_OK(co_await sign_alone({}));
   auto work = [this, broken_at = *std::move(broken_at)]() -> Result<void> {

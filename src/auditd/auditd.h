@@ -121,7 +121,7 @@ class Auditd {
   [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
   // rolled_back() and doubts_break(); no testimony is heard in between.
-  [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason);
+  [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason, std::string user);
   // Null without a key.
   [[nodiscard]] Archivist* archivist() noexcept { return archivist_ ? &*archivist_ : nullptr; }
   // The time that a lock has to be over at, Unix milliseconds: where witnesses are set, not later
@@ -142,7 +142,7 @@ class Auditd {
   };
   async::Task<Result<std::size_t>> sign(Signing what);
   async::Task<Result<std::size_t>> sign_alone(Signing what);
-  async::Task<Result<void>> break_alone(std::string reason);
+  async::Task<Result<void>> break_alone(std::string reason, std::string user);
   template <class Judge>
   async::Task<Result<Testimony>> hear(Judge judge);
   async::Task<void> be_alone();

@@ -76,7 +76,7 @@ class BreaksTest : public AuditdTest {
     EXPECT_TRUE(auditd->doubts_break()) << "at the next start";
     EXPECT_TRUE(auditd->rolled_back()) << "the proof is kept";
     EXPECT_EQ(journal().size(), entries) << "not even log.start";
-    EXPECT_TRUE(loop_.run_until_done(auditd->open_new_shards("disk lost, copy restored")));
+    EXPECT_TRUE(loop_.run_until_done(auditd->open_new_shards("disk lost, copy restored", "uid:7")));
     EXPECT_EQ(auditd->not_ready(), "");
     EXPECT_EQ(loop_.run_until_done(auditd->take_note(larger_note())).value(), Testimony::settled);
     auto writer = connected_client();
@@ -129,7 +129,7 @@ TEST_F(BreaksTest, OneInAForgedSnapshotIsRefused) {
 TEST_F(BreaksTest, OneThatIsSignedForSettlesWhatIsKeptOfBefore) {
   const std::string larger = larger_note();
   auto auditd = start();
-  ASSERT_TRUE(loop_.run_until_done(auditd->open_new_shards("restored")));
+  ASSERT_TRUE(loop_.run_until_done(auditd->open_new_shards("restored", "uid:7")));
   stop(auditd);
   // The end came between the break and the removal.
   const std::string evidence = audit_folder() + "/" + std::string(kRolledBackName);
@@ -147,7 +147,7 @@ Task<void> open_beside(Auditd& auditd, std::string note, Result<void>& opened) {
     done = true;
   };
   async::spawn(hear(auditd, std::move(note), heard));
-  opened = co_await auditd.open_new_shards("restored");
+  opened = co_await auditd.open_new_shards("restored", "uid:7");
   while (!heard) EXPECT_TRUE(co_await auditd.checkpoint_now());
 }
 

@@ -103,11 +103,11 @@ class Ledger {
   void record_checkpoints(std::size_t logs_max = std::numeric_limits<std::size_t>::max());
   // Of how many logs it has yet to do so.
   [[nodiscard]] std::size_t unrecorded_logs() const noexcept { return unrecorded_.size(); }
-  // Writes log.break: from it on all entries go to new logs (audit::LogNames). For a store that was
-  // lawfully restored, whose old logs may have grown beyond it elsewhere; ends refuse(). Gives the
-  // time of the break (audit::break_time). unavailable; conflict: the last break was in this second
-  // or, by a clock that was set back, later.
-  [[nodiscard]] Result<std::string> open_new_shards(std::string reason);
+  // Writes log.break, for which `user` asked: from it on all entries go to new logs
+  // (audit::LogNames). For a store that was lawfully restored, whose old logs may have grown beyond
+  // it elsewhere; ends refuse(). Gives the time of the break (audit::break_time). unavailable;
+  // conflict: the last break was in this second or, by a clock that was set back, later.
+  [[nodiscard]] Result<std::string> open_new_shards(std::string reason, std::string user);
 
   // What the log says of its archives.
   [[nodiscard]] const audit::ArchiveRecords& archives() const noexcept { return archives_; }

@@ -53,11 +53,12 @@ void Ledger::record_checkpoints(std::size_t logs_max) {
   }
 }
 
-Result<std::string> Ledger::open_new_shards(std::string reason) {
+Result<std::string> Ledger::open_new_shards(std::string reason, std::string user) {
   const audit::Log* before = logs_.newest_of(audit::kOperator);
   audit::Entry entry{.event_type = audit::EventType::log_break};
   if (before != nullptr) entry = entry_about(audit::EventType::log_break, *before);
   entry.time_us = clock_.now_us();
+  entry.user = std::move(user);
   entry.reason = std::move(reason);
   if (audit::break_time(rfc3339(entry.time_us)) <= logs_.broken_at()) return fail(kJustBroken);
   const bool was_refusing = std::exchange(refusing_, false);

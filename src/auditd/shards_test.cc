@@ -143,7 +143,7 @@ TEST_F(ShardsTest, AWriterBeginsNoMoreLogsThanItsQuota) {
   EXPECT_EQ(other.status, audit::EntryStatus::durable) << "another writer";
   EXPECT_EQ(append(kTime, "mer_2"), audit::EntryStatus::durable) << "the log is there now";
   EXPECT_EQ(ledger().log_sizes().size(), 4U) << "nothing is left of what was turned away";
-  ASSERT_TRUE(ledger().open_new_shards("restored"));
+  ASSERT_TRUE(ledger().open_new_shards("restored", "uid:7"));
   EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable) << "as after a break";
 }
 
@@ -167,10 +167,10 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
   ledger().record_own(audit::EventType::log_start);
   EXPECT_EQ(append("2026-12-31T23:59:58.000Z"), audit::EntryStatus::durable);
   publish();
-  ASSERT_TRUE(ledger().open_new_shards("restored from a copy"));
-  EXPECT_EQ(ledger().open_new_shards("again").error().code(), ErrorCode::conflict);
+  ASSERT_TRUE(ledger().open_new_shards("restored from a copy", "uid:7"));
+  EXPECT_EQ(ledger().open_new_shards("again", "uid:7").error().code(), ErrorCode::conflict);
   set_clock_.set("2026-12-31T23:59:57.000Z");
-  EXPECT_EQ(ledger().open_new_shards("again").error().code(), ErrorCode::conflict)
+  EXPECT_EQ(ledger().open_new_shards("again", "uid:7").error().code(), ErrorCode::conflict)
       << "the clock was set back";
   set_clock_.set("2026-12-31T23:59:58.000Z");
   EXPECT_EQ(append("2026-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
@@ -192,6 +192,7 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
                 "mer_1-2027 log.checkpoint " + place + "mer_1/2026" + at + " 2",
                 "mer_1-2027 token.create", "operator-2026" + at + " log.start"}));
   EXPECT_EQ(journal()[2].reason, "restored from a copy");
+  EXPECT_EQ(journal()[2].user, "uid:7");
   const auto report = verify();
   EXPECT_TRUE(report.ok()) << report.bad->what;
 }

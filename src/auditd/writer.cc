@@ -148,10 +148,12 @@ Task<void> Writer::refuse() {
   co_await Enqueued{*this, job};
 }
 
-Task<Result<std::string>> Writer::open_new_shards(std::string reason) {
+Task<Result<std::string>> Writer::open_new_shards(std::string reason, std::string user) {
   Result<std::string> opened;
   Job job;
-  job.question = [&](Ledger& ledger) { opened = ledger.open_new_shards(std::move(reason)); };
+  job.question = [&](Ledger& ledger) {
+    opened = ledger.open_new_shards(std::move(reason), std::move(user));
+  };
   co_await Enqueued{*this, job};
   co_return opened;
 }

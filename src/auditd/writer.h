@@ -63,7 +63,8 @@ class Writer {
   // Ledger::refuse, behind everything that was submitted before.
   [[nodiscard]] async::Task<void> refuse();
   // Ledger::open_new_shards.
-  [[nodiscard]] async::Task<Result<std::string>> open_new_shards(std::string reason);
+  [[nodiscard]] async::Task<Result<std::string>> open_new_shards(std::string reason,
+                                                                 std::string user);
   // Ledger::record_archive; with `close_segment`, its close_segment() right before.
   [[nodiscard]] async::Task<Result<void>> record_archive(const Ledger::ArchiveNote& note,
                                                          bool close_segment);
