@@ -152,7 +152,7 @@ async::Task<Result<bool>> Exporter::export_batch() {
   if (entries_between(sent_, signed_sizes) == 0) co_return false;
   auto work = [this, from = sent_, to = signed_sizes]() -> Result<Batch> {
     Batch batch{.records = {}, .sizes = from, .unreadable = {}};
-    LogBatch next = next_batch(parts_.files, parts_.directory, from, to, kBatchEntries);
+    LogBatch next = turns_.next(from, to, kBatchEntries);
     batch.records.reserve(next.entries.size());
     for (const FollowedEntry& entry : next.entries) {
       batch.records.push_back(

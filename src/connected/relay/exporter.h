@@ -90,6 +90,7 @@ class Exporter {
   [[nodiscard]] std::chrono::milliseconds busy_for() const noexcept;
 
   Parts parts_;
+  LogTurns turns_{parts_.files, parts_.directory};  // the pool's, while export_batch() waits
   bool begun_ = false;
   LogSizes settled_;                                   // what the sink surely has; in the file
   LogSizes sent_;                                      // with what was handed on

@@ -81,7 +81,7 @@ async::Task<Result<bool>> Indexer::add_batch() {
   if (lag() == 0) co_return false;
   auto work = [this, from = parts_.index.sizes(),
                to = parts_.watch.state().signed_sizes]() -> Result<Prepared> {
-    return prepare(next_batch(parts_.files, parts_.directory, from, to, kBatchEntries));
+    return prepare(turns_.next(from, to, kBatchEntries));
   };
   Result<Prepared> prepared = co_await parts_.pool.run(parts_.loop, std::move(work));
   if (!prepared) co_return fail(prepared.error());

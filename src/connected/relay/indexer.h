@@ -44,6 +44,7 @@ class Indexer {
   async::Task<Result<bool>> add_batch();
 
   Parts parts_;
+  LogTurns turns_{parts_.files, parts_.directory};  // the pool's, while add_batch() waits
   bool loaded_ = false;
   bool keeps_up_ = true;
   bool met_damage_ = false;
