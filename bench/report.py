@@ -107,7 +107,7 @@ def markdown(state, plan, results):
     lines = ["# Vault benchmark", "",
              f"Median of {plan.rounds} interleaved rounds of {plan.seconds} s, minimum to maximum. "
              "Load generator, database and daemons share the machine. One merchant adds all cards, "
-             "of one BIN: `new_cards_per_truncation_hourly` is raised to 60000, and its budgets to "
+             "of one BIN: `new_cards_per_truncation_daily` is raised to 60000, and its budgets to "
              "60 million a minute, so that these guards count and let them pass.", ""]
     for database, result in results.items():
         lines += [f"## {database}", "", "| what | figure | to reach |", "|---|---|---|"]

@@ -79,7 +79,7 @@ def allow_all_from_one(deployment):
     """One merchant adds a million cards of one BIN here, which the guard against trying numbers
     would stop at a hundred per last four digits, and its budget at a thousand a second. Both count
     all the same."""
-    limits = ("new_cards_per_truncation_hourly = 60000\n"
+    limits = ("new_cards_per_truncation_daily = 60000\n"
               "tokenizes_per_minute = 60000000\n"
               "resolves_per_minute = 60000000\n")
     text = deployment.config.read_text()

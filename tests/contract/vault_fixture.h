@@ -164,7 +164,7 @@ class VaultTest : public ::testing::Test {
     database_ = *storage::open(loop_, {.url = std::move(url)});
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
     lossy_ = std::make_unique<LossyDatabase>(*database_);
-    cards_ = std::make_unique<CardStore>(loop_, *lossy_);
+    cards_ = std::make_unique<CardStore>(loop_, *lossy_, kNewCardsMax);
     processor_tokens_ = std::make_unique<ProcessorTokenStore>(*lossy_);
     payable_cards_ = std::make_unique<PayableCards>(loop_, *lossy_);
     uses_ = std::make_unique<UsageTally>(loop_, *lossy_);
@@ -173,9 +173,9 @@ class VaultTest : public ::testing::Test {
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(VaultParts{
-        loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_, *keys_, codes_,
-        probes_, budgets_, recorder_, random_, clock_, metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(
+        VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_,
+                   *keys_, codes_, budgets_, recorder_, random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -225,7 +225,7 @@ class VaultTest : public ::testing::Test {
     EXPECT_TRUE(open.empty());
   }
 
-  static constexpr std::uint16_t kNewCardsMax = 20;
+  static constexpr std::int64_t kNewCardsMax = 20;
   static constexpr std::array<Budget, kActs> kBudgets{Budget{5000, 4000}, Budget{5000, 4000},
                                                       Budget{5000, 60}};
   // Test cards that are alike in their first six and last four digits.
@@ -247,7 +247,6 @@ class VaultTest : public ::testing::Test {
   Registry registry_;
   VaultMetrics metrics_{registry_};
   CvcHolder codes_;
-  ProbeGuard probes_{random_, kNewCardsMax};
   Budgets budgets_{kBudgets};
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<LossyDatabase> lossy_;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cde/vault/purge_job.h"
-#include "contract/database_fixture.h"
+#include "contract/each_database.h"
 #include "contract/resolve_fixture.h"
 
 namespace strongroom::cde {
@@ -17,19 +17,8 @@ using ::testing::ElementsAre;
 constexpr std::int64_t kHourUs = 3'600'000'000;
 constexpr std::string_view kLive = "SELECT token_id FROM cards WHERE deleted_at IS NULL";
 
-std::string url_of(std::string_view kind) {
-  if (kind == "sqlite" || storage::postgres_server() == nullptr) return {};
-  return storage::postgres_schema_url(false);
-}
-
-class PurgeTest : public ResolveTest, public ::testing::WithParamInterface<const char*> {
+class PurgeTest : public OnEachDatabase<ResolveTest> {
  protected:
-  PurgeTest() : ResolveTest(url_of(GetParam())) {}
-  void SetUp() override {
-    const bool without = GetParam() != std::string_view("sqlite") && !storage::postgres_server();
-    if (without) GTEST_SKIP() << "PostgreSQL is not installed";
-  }
-
   // Cards alike, of which each but the last `staying` ends a second after the one before.
   std::vector<PublicToken> add_expiring(std::size_t count, std::size_t staying = 0) {
     std::vector<PublicToken> tokens;

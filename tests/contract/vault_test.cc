@@ -288,45 +288,6 @@ TEST_F(VaultTest, NoSecretMemoryIsKept) {
   EXPECT_EQ(secret_memory_used_bytes(), before);
 }
 
-TEST_F(VaultTest, TryingNumbersBetweenKnownDigitsEnds) {
-  const std::vector<std::string> numbers = alike(kNewCardsMax + 1U);
-  for (std::size_t i = 0; i < kNewCardsMax; ++i) {
-    ASSERT_TRUE(tokenize(request("", "", numbers[i / 2])));  // each twice: counted once
-  }
-  for (std::size_t i = kNewCardsMax / 2; i < kNewCardsMax; ++i) {
-    ASSERT_TRUE(tokenize(request("", "", numbers[i])));
-  }
-  recorder_.entries.clear();
-  const auto refused = tokenize(request("", "", numbers[kNewCardsMax]));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().type, ProblemType::rate_limited);
-  EXPECT_GT(refused.error().retry_after_s.value(), 3500U);
-  ASSERT_EQ(recorder_.entries.size(), 1U);
-  EXPECT_EQ(recorder_.entries[0].event_type, EventType::access_denied);
-  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::denied);
-  EXPECT_EQ(recorder_.entries[0].bin, "424242");
-  EXPECT_EQ(recorder_.entries[0].last4, "4242");
-  // A card that is there gets the same answer, or that would be the sign.
-  EXPECT_EQ(tokenize(request("", "", numbers[0])).error().type, ProblemType::rate_limited);
-  EXPECT_EQ(rows("SELECT token_id FROM cards").size(), kNewCardsMax);
-  EXPECT_TRUE(tokenize(request("", "", "5555555555554444")));
-  EXPECT_TRUE(tokenize(request("", "", numbers[0]), caller("mer_b")));
-
-  recorder_.refuse(true);
-  EXPECT_EQ(tokenize(request("", "", numbers[0])).error().type, ProblemType::audit_unavailable);
-}
-
-TEST_F(VaultTest, DeletingCardsDoesNotBuyMoreTries) {
-  const std::vector<std::string> numbers = alike(kNewCardsMax + 1U);
-  for (std::size_t i = 0; i < kNewCardsMax; ++i) {
-    const auto view = tokenize(request("", "", numbers[i]));
-    ASSERT_TRUE(view);
-    ASSERT_TRUE(erase(view->token));
-  }
-  EXPECT_EQ(tokenize(request("", "", numbers[kNewCardsMax])).error().type,
-            ProblemType::rate_limited);
-}
-
 // A stolen key that destroys what it can: it gets its budget and no more, and the log shows it.
 TEST_F(VaultTest, AKeyDeletesNoMoreThanItsBudget) {
   const auto view = tokenize(request());
@@ -354,14 +315,6 @@ TEST_F(VaultTest, AKeyDeletesNoMoreThanItsBudget) {
   Caller other = caller();
   other.subject = "key_2";
   EXPECT_TRUE(erase(view->token, other));
-}
-
-TEST_F(VaultTest, AFailedInsertIsNoTry) {
-  for (int i = 0; i < kNewCardsMax + 1; ++i) {
-    lossy_->fates = {LossyDatabase::Fate::refused};
-    EXPECT_EQ(tokenize(request()).error().type, ProblemType::database_unavailable);
-  }
-  EXPECT_TRUE(tokenize(request()));
 }
 
 TEST_F(VaultTest, OnlyEdgedMayAskAndLoadgenInTheDemo) {

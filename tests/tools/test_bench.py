@@ -69,7 +69,7 @@ def a_result():
 
 def test_report_gives_median_minimum_and_maximum():
     text = report.markdown({"CPU": "x"}, vault_bench.Plan(rounds=3), {"postgres": a_result()})
-    assert "new_cards_per_truncation_hourly" in text
+    assert "new_cards_per_truncation_daily" in text
     assert "| 8,500 (8,000 to 9,000) |" in text
     assert "| vault / pgbench | 0.85 (0.80 to 0.90) | >= 0.8: reached |" in text
     assert "vault: the fastest of 3 rounds is 1.12 x the slowest" in text

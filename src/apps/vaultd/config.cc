@@ -4,11 +4,11 @@
 #include <filesystem>
 
 #include "base/try.h"
-#include "cde/vault/probe_guard.h"
 
 namespace strongroom::vaultd {
 namespace {
 
+constexpr std::int64_t kNewCardsMax = 60'000;  // alike; each of them is counted for each
 constexpr std::int64_t kPurgeAfterHoursMax = 24 * 366;
 
 constexpr Error kSoftwareInProduction{
@@ -62,8 +62,8 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.database = service::database_url(deployment, section, "database");
   config.connectors = service::read_connectors(section, "connectors");
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
-  config.new_cards_per_truncation_hourly = static_cast<std::uint16_t>(
-      section.integer("new_cards_per_truncation_hourly", 1, cde::ProbeGuard::kLimitMax, 100));
+  config.new_cards_per_truncation_daily =
+      section.integer("new_cards_per_truncation_daily", 1, kNewCardsMax, 100);
   config.budgets = read_budgets(section);
   config.purge_after =
       std::chrono::hours(section.integer("purge_expired_after_hours", 0, kPurgeAfterHoursMax, 24));

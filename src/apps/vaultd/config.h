@@ -35,7 +35,7 @@ struct Config {
   service::DatabaseUrl database;                       // cards
   std::map<std::string, service::Address> connectors;  // by name: "stripe" is connectord-stripe
   std::size_t workers = 1;
-  std::uint16_t new_cards_per_truncation_hourly = 100;  // of one merchant (cde::ProbeGuard)
+  std::int64_t new_cards_per_truncation_daily = 100;  // of one merchant (cde::CardStore)
   std::array<cde::Budget, cde::kActs> budgets{};
   std::chrono::hours purge_after{24};  // from a card's expiry to its erasure
   HsmConfig hsm;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopStep{5};
 constexpr std::chrono::seconds kWatchStep{1};
+constexpr std::chrono::seconds kForgetStep{10};
 // A processor may take its time; gatewayd waits longer.
 constexpr std::chrono::seconds kConnectorTimeout{30};
 constexpr std::size_t kConnectionsMax = 64;
@@ -46,7 +47,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       index_(index),
       database_(std::move(database)),
       audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock),
-      cards_(loop, *database_),
+      cards_(loop, *database_, shared.config.new_cards_per_truncation_daily),
       processor_tokens_(*database_),
       payable_cards_(loop, *database_),
       uses_(loop, *database_),
@@ -60,7 +61,6 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .stored_cards = stored_cards_,
               .keys = keys_,
               .codes = shared.codes,
-              .probes = shared.probes,
               .budgets = shared.budgets,
               .recorder = audit_.client(),
               .random = shared.random,
@@ -97,6 +97,7 @@ async::Task<Result<void>> Worker::start() {
   recovered_ = true;
   if (index_ == 0) {
     async::spawn(sweep_codes());
+    async::spawn(forget_new_cards());
     async::spawn(removals_.run());
     async::spawn(purge_.run());
   }
@@ -121,6 +122,15 @@ async::Task<void> Worker::sweep_codes() {
   }
 }
 
+async::Task<void> Worker::forget_new_cards() {
+  while (!stopping_) {
+    forgetting_ = true;
+    const Result<std::size_t> forgotten = co_await cards_.forget_new(shared_.clock.now_us());
+    forgetting_ = false;
+    if (!forgotten || *forgotten == 0) co_await loop_.sleep_for(kForgetStep);
+  }
+}
+
 // A task of its own: an HSM that hangs must not keep codes.
 async::Task<void> Worker::watch_hsm() {
   while (!stopping_) {
@@ -138,7 +148,7 @@ async::Task<void> Worker::drain() {
   purge_.stop();
   uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || removals_.busy() || purge_.busy() || uses_.busy()) {
+  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());

@@ -14,7 +14,6 @@
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/payable_cards.h"
-#include "cde/vault/probe_guard.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/purge_job.h"
 #include "cde/vault/removal_job.h"
@@ -43,7 +42,6 @@ struct Shared {
   SystemClock clock{};
   crypto::SystemRandom random{};
   cde::Budgets budgets{config.budgets};
-  cde::ProbeGuard probes{random, config.new_cards_per_truncation_hourly};
 };
 
 class Worker final : public service::Worker {
@@ -63,6 +61,7 @@ class Worker final : public service::Worker {
   // intents closed.
   async::Task<Result<void>> recover();
   async::Task<void> sweep_codes();
+  async::Task<void> forget_new_cards();
   async::Task<void> watch_hsm();
 
   async::Loop& loop_;
@@ -82,6 +81,7 @@ class Worker final : public service::Worker {
   service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop
+  bool forgetting_ = false;
   bool stopping_ = false;
 };
 

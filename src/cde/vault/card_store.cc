@@ -48,9 +48,18 @@ constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyRegistry};
 constexpr std::array<std::string_view, 1> kVersion4{
     "CREATE INDEX cards_by_expiry ON cards (expires_at, token_id)"
     " WHERE expires_at IS NOT NULL AND deleted_at IS NULL"};
+// A table of its own: it stays as small as a day, however many cards there are, and nothing of a
+// card that is erased is left for longer.
+constexpr std::array<std::string_view, 2> kVersion5{
+    "CREATE TABLE new_cards ("
+    " token_id bytea NOT NULL PRIMARY KEY,"
+    " likeness bigint NOT NULL,"
+    " created_at bigint NOT NULL)",
+    "CREATE INDEX new_cards_by_likeness ON new_cards (likeness, created_at)"};
 constexpr std::array kMigrations{storage::Migration{1, kVersion1}, storage::Migration{2, kVersion2},
                                  storage::Migration{3, kCreateProcessorTokens},
-                                 storage::Migration{4, kVersion4}};
+                                 storage::Migration{4, kVersion4},
+                                 storage::Migration{5, kVersion5}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -71,19 +80,45 @@ constexpr std::array kInsertColumns{
     Column{"usage_count", ColumnType::integer},
     Column{"usage_limit", ColumnType::integer},
     Column{"operation_id", ColumnType::bytes},
+    Column{"new_likeness", ColumnType::integer},
+    Column{"new_since", ColumnType::integer},
+    Column{"new_max", ColumnType::integer},
 };
-constexpr storage::ManySql kInsert{
-    "INSERT INTO cards(token_id, token_hash, merchant_index, merchant_index_version,"
-    " fingerprint_odd, fingerprint_even, fingerprint_version, wrapped_dek, kek_version,"
-    " card_sealed, token_sealed, merchant_sealed, details_sealed, created_at, expires_at,"
-    " usage_count, usage_limit, operation_id)"
-    " SELECT * FROM {given} WHERE true ON CONFLICT DO NOTHING RETURNING token_id",
-    kInsertColumns};
+constexpr char kInserted[] =
+    "token_id, token_hash, merchant_index, merchant_index_version, fingerprint_odd,"
+    " fingerprint_even, fingerprint_version, wrapped_dek, kek_version, card_sealed, token_sealed,"
+    " merchant_sealed, details_sealed, created_at, expires_at, usage_count, usage_limit,"
+    " operation_id";
+// The count ends by itself: what is over the limit does not go in.
+constexpr auto kInsertText = storage::join(
+    "INSERT INTO cards(", kInserted, ") SELECT ", kInserted,
+    " FROM {given} WHERE given.new_max > (SELECT count(*) FROM new_cards"
+    " WHERE new_cards.likeness = given.new_likeness AND new_cards.created_at > given.new_since)"
+    " ON CONFLICT DO NOTHING RETURNING token_id");
+constexpr storage::ManySql kInsert{kInsertText.data(), kInsertColumns};
+constexpr std::array kCountColumns{Column{"id", ColumnType::bytes},
+                                   Column{"new_likeness", ColumnType::integer},
+                                   Column{"at", ColumnType::integer}};
+constexpr storage::ManySql kCountNew{
+    "INSERT INTO new_cards(token_id, likeness, created_at)"
+    " SELECT given.id, given.new_likeness, given.at FROM {given}"
+    " JOIN cards ON cards.token_id = given.id WHERE true ON CONFLICT DO NOTHING",
+    kCountColumns};
 
-constexpr auto kSelectByOddFingerprint =
-    storage::join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_odd = $1");
-constexpr auto kSelectByEvenFingerprint =
-    storage::join("SELECT ", kCardColumns, " FROM cards WHERE fingerprint_even = $1");
+// One row always: what is alike, and the card if there is one.
+constexpr char kAlike[] =
+    ", alike, oldest FROM (SELECT CAST(count(*) AS bigint) AS alike, min(created_at) AS oldest"
+    " FROM new_cards WHERE likeness = $2 AND created_at > $3) AS counted"
+    " LEFT JOIN cards ON ";
+enum AlikeColumn : std::size_t { kAlikeCount = kCardColumnCount, kOldest };
+constexpr auto kStandingByOdd =
+    storage::join("SELECT ", kCardColumns, kAlike, "fingerprint_odd = $1");
+constexpr auto kStandingByEven =
+    storage::join("SELECT ", kCardColumns, kAlike, "fingerprint_even = $1");
+// By the time in the ids, in whose order they are.
+constexpr std::string_view kForgetNew =
+    "DELETE FROM new_cards WHERE token_id IN (SELECT token_id FROM new_cards"
+    " WHERE token_id < $1 ORDER BY token_id LIMIT 1000) RETURNING token_id";
 constexpr auto kSelectByToken =
     storage::join("SELECT ", kCardColumns, " FROM cards WHERE token_hash = $1");
 constexpr auto kSelectByTokenAndMerchant = storage::join(
@@ -116,6 +151,9 @@ constexpr std::string_view kForgetUses = "DELETE FROM token_uses WHERE token_id 
 constexpr async::BatcherLimits kInsertLimits{
     .batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
 
+constexpr std::int64_t kNewForUs =
+    std::chrono::duration_cast<std::chrono::microseconds>(CardStore::kNewFor).count();
+
 bool is_odd(std::uint32_t version) { return version % 2 == 1; }
 
 Value optional_integer(const std::optional<std::int64_t>& value) {
@@ -126,7 +164,7 @@ Value optional_sealed(const std::optional<crypto::Sealed>& value) {
   return value ? Value::sealed(*value) : Value::null();
 }
 
-Row to_row(const CardRow& card) {
+Row to_row(const CardRow& card, Likeness likeness, std::int64_t room) {
   const Value print = Value::digest(card.fingerprint);
   const bool odd = is_odd(card.fingerprint_version);
   Row row;
@@ -149,53 +187,103 @@ Row to_row(const CardRow& card) {
   row.push_back(Value::integer(card.usage_count));
   row.push_back(optional_integer(card.usage_limit));
   row.push_back(Value::id(card.operation));
+  row.push_back(Value::integer(likeness));
+  row.push_back(Value::integer(card.created_at_us - kNewForUs));
+  row.push_back(Value::integer(room));
   return row;
+}
+
+Row to_counted(const CardRow& card, Likeness likeness) {
+  return {Value::id(card.token_id), Value::integer(likeness), Value::integer(card.created_at_us)};
 }
 
 }  // namespace
 
 std::span<const storage::Migration> vault_migrations() noexcept { return kMigrations; }
 
-CardStore::CardStore(async::Loop& loop, storage::Database& database)
-    : database_(database), inserts_(loop, kInsertLimits, [this](std::vector<CardRow> rows) {
-        return insert_batch(std::move(rows));
-      }) {}
+CardStore::CardStore(async::Loop& loop, storage::Database& database, std::int64_t alike_max)
+    : database_(database),
+      alike_max_(alike_max),
+      inserts_(loop, kInsertLimits,
+               [this](std::vector<NewCard> cards) { return insert_batch(std::move(cards)); }) {}
 
-async::Task<Result<bool>> CardStore::insert(CardRow row) { return inserts_.submit(std::move(row)); }
+async::Task<Result<bool>> CardStore::insert(CardRow row, Likeness likeness) {
+  return inserts_.submit(NewCard{std::move(row), likeness, alike_max_});
+}
 
-async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<CardRow> cards) {
+// Batches see nothing of each other's cards before they commit, nor a card of those in its own.
+void CardStore::enter(NewCard& card) {
+  const auto own = std::pair(card.likeness, card.row.fingerprint);
+  for (auto one = under_way_.lower_bound({card.likeness, Fingerprint{}});
+       one != under_way_.end() && one->first.first == card.likeness; ++one) {
+    if (one->first != own) --card.room;
+  }
+  ++under_way_[own];
+}
+
+void CardStore::leave(const NewCard& card) {
+  const auto own = under_way_.find({card.likeness, card.row.fingerprint});
+  if (--own->second == 0) under_way_.erase(own);
+}
+
+async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<NewCard> cards) {
+  for (NewCard& card : cards) enter(card);
+  std::vector<Result<bool>> fates = co_await insert_entered(cards);
+  for (const NewCard& card : cards) leave(card);
+  co_return fates;
+}
+
+async::Task<std::vector<Result<bool>>> CardStore::insert_entered(
+    const std::vector<NewCard>& cards) {
   // In the order of fingerprints, so that two batches never wait for each other's rows crosswise.
   std::vector<std::size_t> order(cards.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return cards[i].fingerprint; });
-  std::vector<Row> rows;
+  std::ranges::sort(order, {}, [&](std::size_t i) { return cards[i].row.fingerprint; });
+  std::vector<Row> rows, counted;
   rows.reserve(cards.size());
-  for (const std::size_t i : order) rows.push_back(to_row(cards[i]));
+  counted.reserve(cards.size());
+  for (const std::size_t i : order) {
+    rows.push_back(to_row(cards[i].row, cards[i].likeness, cards[i].room));
+    counted.push_back(to_counted(cards[i].row, cards[i].likeness));
+  }
 
   std::vector<Result<bool>> fates(cards.size(), Result<bool>(false));
-  const Result<Rows> inserted = co_await storage::write_rows(database_, kInsert, std::move(rows));
-  if (inserted) {
-    std::set<TokenId> went_in;
-    for (const Row& row : *inserted) {
-      if (const auto id = row[0].id<TokenIdTag>()) went_in.insert(*id);
+  const auto went_in = co_await insert_rows(std::move(rows), std::move(counted));
+  if (went_in) {
+    for (std::size_t i = 0; i < cards.size(); ++i) {
+      fates[i] = went_in->contains(cards[i].row.token_id);
     }
-    for (std::size_t i = 0; i < cards.size(); ++i) fates[i] = went_in.contains(cards[i].token_id);
     co_return fates;
   }
-  const bool one_spoils_all = inserted.error().code() == ErrorCode::conflict ||
-                              inserted.error().code() == ErrorCode::invalid_argument;
+  const bool one_spoils_all = went_in.error().code() == ErrorCode::conflict ||
+                              went_in.error().code() == ErrorCode::invalid_argument;
   if (!one_spoils_all || cards.size() == 1) {
-    std::ranges::fill(fates, Result<bool>(fail(inserted.error())));
+    std::ranges::fill(fates, Result<bool>(fail(went_in.error())));
     co_return fates;
   }
   // Row by row, so that each card has its own fate.
   for (std::size_t i = 0; i < cards.size(); ++i) {
-    std::vector<Row> single;
-    single.push_back(to_row(cards[i]));
-    const Result<Rows> alone = co_await storage::write_rows(database_, kInsert, std::move(single));
+    std::vector<Row> row, count;
+    row.push_back(to_row(cards[i].row, cards[i].likeness, cards[i].room));
+    count.push_back(to_counted(cards[i].row, cards[i].likeness));
+    const auto alone = co_await insert_rows(std::move(row), std::move(count));
     fates[i] = alone ? Result<bool>(!alone->empty()) : Result<bool>(fail(alone.error()));
   }
   co_return fates;
+}
+
+async::Task<Result<std::set<TokenId>>> CardStore::insert_rows(std::vector<Row> rows,
+                                                              std::vector<Row> counted) {
+  std::vector<storage::ManyStatement> statements;
+  statements.push_back({kInsert, std::move(rows)});
+  statements.push_back({kCountNew, std::move(counted)});
+  SR_CO_TRY(const std::vector<Rows> written, co_await database_.write_many(std::move(statements)));
+  std::set<TokenId> went_in;
+  for (const Row& row : written.front()) {
+    SR_CO_TRY(const TokenId id, row[0].id<TokenIdTag>());
+    went_in.insert(id);
+  }
+  co_return went_in;
 }
 
 async::Task<Result<CardStore::Found>> CardStore::find(Statement statement) {
@@ -204,12 +292,33 @@ async::Task<Result<CardStore::Found>> CardStore::find(Statement statement) {
   co_return read_found(rows.front());
 }
 
-async::Task<Result<CardStore::Found>> CardStore::find_by_fingerprint(Fingerprint fingerprint,
-                                                                     std::uint32_t version) {
-  std::vector<Value> parameters{Value::digest(fingerprint)};
+async::Task<Result<CardStore::Standing>> CardStore::standing(const CardRow& row,
+                                                             Likeness likeness) {
   const auto* const sql =
-      is_odd(version) ? kSelectByOddFingerprint.data() : kSelectByEvenFingerprint.data();
-  return find(Statement{sql, std::move(parameters)});
+      is_odd(row.fingerprint_version) ? kStandingByOdd.data() : kStandingByEven.data();
+  Statement statement{sql,
+                      {Value::digest(row.fingerprint), Value::integer(likeness),
+                       Value::integer(row.created_at_us - kNewForUs)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  const Row& answer = rows.front();
+  Standing standing;
+  if (!answer[kTokenId].is_null()) {
+    SR_CO_TRY(standing.found, read_found(answer));
+  }
+  SR_CO_TRY(const std::int64_t alike, answer[kAlikeCount].integer());
+  if (alike < alike_max_) co_return standing;
+  SR_CO_TRY(const std::int64_t oldest, answer[kOldest].integer());
+  standing.full_until_us = oldest + kNewForUs;
+  co_return standing;
+}
+
+async::Task<Result<std::size_t>> CardStore::forget_new(std::int64_t now_us) {
+  const auto until_ms = static_cast<std::uint64_t>((now_us - kNewForUs) / 1000);
+  const TokenId first_kept{uuid_v7(until_ms, std::array<std::byte, 10>{})};
+  std::vector<Statement> statements;
+  statements.push_back({kForgetNew, {Value::id(first_kept)}});
+  SR_CO_TRY(const std::vector<Rows> forgotten, co_await database_.write(std::move(statements)));
+  co_return forgotten.front().size();
 }
 
 async::Task<Result<CardStore::Found>> CardStore::find_by_token(crypto::Sha3Digest512 token_hash) {

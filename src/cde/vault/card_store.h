@@ -2,9 +2,14 @@
 // the rest are random ids, times and counts. SQL is written once for both databases.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "async/batcher.h"
@@ -12,6 +17,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "cde/keys/key_ring.h"
+#include "cde/vault/likeness.h"
 #include "cde/vault/processor_token_store.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
@@ -68,18 +74,31 @@ struct ExpiryMark {
 // CardStore belongs to one Loop. Errors of every call are those of storage::Database.
 class CardStore final {
  public:
-  CardStore(async::Loop& loop, storage::Database& database);
+  // How long a new card counts among those of its likeness, also when it is deleted.
+  static constexpr std::chrono::hours kNewFor{24};
 
-  // Inserts the row unless one with its fingerprint exists: true when it went in. Batched with what
-  // arrives meanwhile; durable on return. unknown_outcome: ask again by fingerprint.
-  [[nodiscard]] async::Task<Result<bool>> insert(CardRow row);
+  // `alike_max`: of new cards of one likeness. What other workers and processes have under way at
+  // that moment may pass it.
+  CardStore(async::Loop& loop, storage::Database& database, std::int64_t alike_max);
+
+  // Inserts the row unless one with its fingerprint exists, or there are as many new cards of its
+  // likeness as may be: true when it went in. Batched with what arrives meanwhile; durable on
+  // return. unknown_outcome: ask again by standing().
+  [[nodiscard]] async::Task<Result<bool>> insert(CardRow row, Likeness likeness);
 
   struct Found {  // neither: there is no such row
     std::optional<CardRow> card;
     std::optional<Tombstone> tombstone;
   };
-  [[nodiscard]] async::Task<Result<Found>> find_by_fingerprint(Fingerprint fingerprint,
-                                                               std::uint32_t version);
+  // What stands in the way of a row that did not go in, or the row itself.
+  struct Standing {
+    Found found;  // by fingerprint
+    // When one more card of its likeness may be added, where there are as many as may be.
+    std::optional<std::int64_t> full_until_us;
+  };
+  [[nodiscard]] async::Task<Result<Standing>> standing(const CardRow& row, Likeness likeness);
+  // Forgets new cards that count no longer, some at a time; gives how many.
+  [[nodiscard]] async::Task<Result<std::size_t>> forget_new(std::int64_t now_us);
   // The row of a token, whoever's it is: for recovery.
   [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash);
   // The row of this merchant's token; another merchant's is not there.
@@ -111,14 +130,28 @@ class CardStore final {
                                                 std::span<const Removal> removals);
 
  private:
-  using Inserts = async::Batcher<CardRow, bool>;
-  async::Task<std::vector<Result<bool>>> insert_batch(std::vector<CardRow> rows);
+  struct NewCard {
+    CardRow row;
+    Likeness likeness;
+    std::int64_t room;  // how many new cards of its likeness may be there for it to go in
+  };
+  using Inserts = async::Batcher<NewCard, bool>;
+  async::Task<std::vector<Result<bool>>> insert_batch(std::vector<NewCard> cards);
+  async::Task<std::vector<Result<bool>>> insert_entered(const std::vector<NewCard>& cards);
+  // The token_ids that went in.
+  async::Task<Result<std::set<TokenId>>> insert_rows(std::vector<storage::Row> rows,
+                                                     std::vector<storage::Row> counted);
+  // Counts the card among those that are being inserted, and leaves the others' room to them.
+  void enter(NewCard& card);
+  void leave(const NewCard& card);
   async::Task<Result<Found>> find(storage::Statement statement);
   // Runs a guarded UPDATE of one row, then the `rest`; true when the row was changed.
   async::Task<Result<bool>> update_one(storage::Statement update,
                                        std::vector<storage::Statement> rest = {});
 
   storage::Database& database_;
+  const std::int64_t alike_max_;
+  std::map<std::pair<Likeness, Fingerprint>, std::size_t> under_way_;  // requests of each card
   Inserts inserts_;
 };
 

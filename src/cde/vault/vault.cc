@@ -2,6 +2,7 @@
 // is either repeated safely or settled from the database.
 #include "cde/vault/vault.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/encoding.h"
@@ -15,6 +16,7 @@ using audit::Outcome;
 using audit::Phase;
 
 constexpr int kInsertAttemptsMax = 3;
+constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::size_t kMerchantIndexesMax = 4096;
 
 }  // namespace
@@ -91,16 +93,17 @@ async::Task<std::optional<wire::Problem>> Vault::over_budget(Act act, const Call
 }
 
 // Says nothing of the card, be it there or not, and logs what was tried.
-async::Task<wire::Problem> Vault::refuse_probe(const Pan& pan, const Caller& caller,
-                                               std::chrono::seconds wait) {
+async::Task<wire::Problem> Vault::refuse_guess(const NewCard& card, const audit::Entry& intent,
+                                               std::int64_t until_us, const Caller& caller) {
   audit::Entry single = entry(EventType::access_denied, caller);
-  single.bin = pan.bin();
-  single.last4 = pan.last4();
+  single.bin = intent.bin;
+  single.last4 = intent.last4;
   const Answer<void> recorded = co_await record_denied(std::move(single));
   if (!recorded) co_return recorded.error();
+  const std::int64_t wait_us = std::max<std::int64_t>(until_us - card.row.created_at_us, 1);
   co_return wire::Problem{wire::ProblemType::rate_limited,
                           "too many new cards with these first and last digits", "#/card/number",
-                          static_cast<unsigned>(wait.count())};
+                          static_cast<unsigned>((wait_us + kSecondUs - 1) / kSecondUs)};
 }
 
 async::Task<Answer<BlindIndex>> Vault::merchant_index(const std::string& merchant) {
@@ -121,6 +124,8 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                                                     OperationId operation) {
   const Answer<BlindIndex> index = co_await merchant_index(merchant);
   if (!index) co_return refuse(index.error());
+  const Result<Likeness> likeness = co_await likenesses_.of(merchant, card.pan);
+  if (!likeness) co_return refuse(problem_of_hsm(likeness.error()));
   const TokenId id = crypto::new_token_id(parts_.random, parts_.clock);
   const PublicToken token = PublicToken::generate(parts_.random);
   Result<SecretBytes> dek = crypto::random_secret(parts_.random, crypto::Aead::kKeySize);
@@ -144,36 +149,29 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                             .expires_at_us = request.expires_at_us,
                             .usage_limit = request.usage_limit,
                             .operation = operation},
-                    token};
+                    token, *likeness};
 }
 
-void Vault::conclude_done(const audit::Entry& intent, ProbeGuard::Place& place) {
-  place.keep();
-  conclude(intent, Outcome::done);
-}
-
-void Vault::conclude_undone(const audit::Entry& intent, ProbeGuard::Place& place,
-                            bool may_be_under_way) {
+void Vault::conclude_undone(const audit::Entry& intent, bool may_be_under_way) {
   if (may_be_under_way) {
-    place.keep();
     async::spawn(settle(intent));
   } else {
     conclude(intent, Outcome::not_done);
   }
 }
 
-// Inserts `row` and gives nothing, or the live row that stands in its way; concludes `intent`, and
-// keeps `place` unless the row surely did not go in. An
-// attempt whose outcome is unknown may still commit, whatever is learned after it.
-async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
+// Inserts the card and gives nothing, or the live row that stands in its way; concludes `intent`.
+// An attempt whose outcome is unknown may still commit, whatever is learned after it.
+async::Task<Answer<std::optional<CardRow>>> Vault::insert(const NewCard& card,
                                                           const audit::Entry& intent,
-                                                          ProbeGuard::Place& place) {
+                                                          const Caller& caller) {
+  const CardRow& row = card.row;
   bool may_be_under_way = false;
   wire::Problem problem = kOverloaded;
   for (int attempt = 0; attempt < kInsertAttemptsMax; ++attempt) {
-    const Result<bool> inserted = co_await parts_.cards.insert(row);
+    const Result<bool> inserted = co_await parts_.cards.insert(row, card.likeness);
     if (inserted && *inserted) {
-      conclude_done(intent, place);
+      conclude(intent, Outcome::done);
       co_return std::nullopt;
     }
     if (!inserted && inserted.error().code() != ErrorCode::unknown_outcome) {
@@ -181,29 +179,33 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const CardRow& row,
       break;
     }
     may_be_under_way |= !inserted;
-    Result<CardStore::Found> found =
-        co_await parts_.cards.find_by_fingerprint(row.fingerprint, row.fingerprint_version);
-    if (!found) {
-      problem = problem_of_database(found.error());
+    Result<CardStore::Standing> standing = co_await parts_.cards.standing(row, card.likeness);
+    if (!standing) {
+      problem = problem_of_database(standing.error());
       break;
     }
-    if (!found->card) continue;  // deleted meanwhile, or not committed
-    if (found->card->token_id == row.token_id) {
-      conclude_done(intent, place);
+    std::optional<CardRow>& found = standing->found.card;
+    if (found && found->token_id == row.token_id) {
+      conclude(intent, Outcome::done);
       co_return std::nullopt;
     }
-    if (!has_expired(*found->card, parts_.clock.now_us())) {
-      conclude_undone(intent, place, may_be_under_way);
-      co_return std::move(found->card);
+    if (standing->full_until_us) {
+      conclude_undone(intent, may_be_under_way);
+      co_return refuse(co_await refuse_guess(card, intent, *standing->full_until_us, caller));
+    }
+    if (!found) continue;  // deleted meanwhile, not committed, or the room was just taken
+    if (!has_expired(*found, parts_.clock.now_us())) {
+      conclude_undone(intent, may_be_under_way);
+      co_return std::move(found);
     }
     const Result<bool> released =
-        co_await parts_.cards.release_expired(found->card->token_id, parts_.clock.now_us());
+        co_await parts_.cards.release_expired(found->token_id, parts_.clock.now_us());
     if (!released) {
       problem = problem_of_database(released.error());
       break;
     }
   }
-  conclude_undone(intent, place, may_be_under_way);
+  conclude_undone(intent, may_be_under_way);
   co_return refuse(problem);
 }
 
@@ -217,22 +219,16 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   const Answer<NewCard> made =
       co_await seal_new(request, details, card, caller.merchant, operation);
   if (!made) co_return refuse(made.error());
-  const std::string bin = card.pan.bin();
-  const std::string last4 = card.pan.last4();
-  auto place = parts_.probes.enter({caller.merchant, bin, last4}, made->row.fingerprint, begun);
-  if (!place) {
-    co_return refuse(co_await refuse_probe(card.pan, caller, place.error()));
-  }
 
   audit::Entry intent = entry(EventType::token_create, made->token, caller);
   intent.operation_id = operation;
   intent.phase = Phase::intent;
-  intent.bin = bin;
-  intent.last4 = last4;
+  intent.bin = card.pan.bin();
+  intent.last4 = card.pan.last4();
   const Result<void> recorded = co_await parts_.recorder.record(intent);
   if (!recorded) co_return refuse(kAuditUnavailable);
 
-  Answer<std::optional<CardRow>> existing = co_await insert(made->row, intent, *place);
+  Answer<std::optional<CardRow>> existing = co_await insert(*made, intent, caller);
   if (!existing) co_return refuse(existing.error());
   if (!*existing) {
     hold_code(request, made->row.token_id, begun);

@@ -23,8 +23,8 @@
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/likeness.h"
 #include "cde/vault/payable_cards.h"
-#include "cde/vault/probe_guard.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/public_token.h"
 #include "cde/vault/stored_cards.h"
@@ -79,7 +79,6 @@ struct VaultParts {
   StoredCards& stored_cards;
   KeyRing& keys;
   CvcHolder& codes;
-  ProbeGuard& probes;
   Budgets& budgets;
   audit::Recorder& recorder;
   crypto::Random& random;
@@ -94,7 +93,7 @@ struct VaultParts {
 // internal; of those that Budgets counts, rate_limited too, by which nothing happened.
 class Vault final {
  public:
-  explicit Vault(VaultParts parts) : parts_(parts) {}
+  explicit Vault(VaultParts parts) : parts_(parts), likenesses_(parts.keys) {}
 
   // The token of the card in `request`: a new one, or the merchant's earlier one. Durable on
   // return. Idempotent by the fingerprint. rate_limited: the merchant has added too many cards with
@@ -131,6 +130,7 @@ class Vault final {
   struct NewCard {
     CardRow row;
     PublicToken token;
+    Likeness likeness;
   };
   async::Task<Answer<BlindIndex>> merchant_index(const std::string& merchant);
   async::Task<Answer<NewCard>> seal_new(const TokenRequest& request, const CardDetails& details,
@@ -138,13 +138,13 @@ class Vault final {
                                         OperationId operation);
   // Nothing, or that a budget is spent.
   async::Task<std::optional<wire::Problem>> over_budget(Act act, const Caller& caller);
-  async::Task<wire::Problem> refuse_probe(const Pan& pan, const Caller& caller,
-                                          std::chrono::seconds wait);
-  async::Task<Answer<std::optional<CardRow>>> insert(const CardRow& row, const audit::Entry& intent,
-                                                     ProbeGuard::Place& place);
-  void conclude_done(const audit::Entry& intent, ProbeGuard::Place& place);
+  async::Task<wire::Problem> refuse_guess(const NewCard& card, const audit::Entry& intent,
+                                          std::int64_t until_us, const Caller& caller);
+  async::Task<Answer<std::optional<CardRow>>> insert(const NewCard& card,
+                                                     const audit::Entry& intent,
+                                                     const Caller& caller);
   // The row did not go in: says so, or settles it later if an insert may still be under way.
-  void conclude_undone(const audit::Entry& intent, ProbeGuard::Place& place, bool may_be_under_way);
+  void conclude_undone(const audit::Entry& intent, bool may_be_under_way);
   async::Task<Answer<TokenView>> give_existing(const CardRow& row, const Card& card,
                                                const CardDetails& details, const Caller& caller);
   async::Task<Answer<bool>> keep_newer(const CardRow& row, const CardSealer& sealer,
@@ -203,6 +203,7 @@ class Vault final {
   void hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun);
 
   VaultParts parts_;
+  Likenesses likenesses_;
   std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;
   const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   bool stopping_ = false;
