@@ -78,10 +78,14 @@ Result<std::string> LogReader::newest_note() {
   SR_TRY(const auto file, files_->open(checkpoint_path(directory_, log_name_), OpenMode::read));
   SR_TRY(LastNote newest, last_note(*file));
   if (newest.text.empty()) return fail({ErrorCode::not_found, "no checkpoint is signed yet"});
-  auto cosigned = read_text(*files_, cosigned_path(directory_, log_name_), kNoteBytesMax);
+  auto cosigned = cosigned_note();
   if (!cosigned && cosigned.error().code() != ErrorCode::not_found) return cosigned;
   if (cosigned && signed_text(*cosigned) == signed_text(newest.text)) return cosigned;
   return std::move(newest.text);
+}
+
+Result<std::string> LogReader::cosigned_note() {
+  return read_text(*files_, cosigned_path(directory_, log_name_), kNoteBytesMax);
 }
 
 Result<void> LogReader::read(unsigned level, std::uint64_t begin, std::span<Hash> out) {

@@ -29,6 +29,9 @@ class LogReader final : public HashReader {
   // The newest checkpoint as signed: with its cosignatures when witnesses have cosigned that very
   // one. Its signature is not checked. not_found: nothing is signed yet; corrupt.
   [[nodiscard]] Result<std::string> newest_note();
+  // The newest checkpoint that witnesses have cosigned, with their lines; no signature is checked.
+  // not_found: none has.
+  [[nodiscard]] Result<std::string> cosigned_note();
   [[nodiscard]] Result<void> read(unsigned level, std::uint64_t begin,
                                   std::span<Hash> out) override;
   // The bytes of a hash tile.

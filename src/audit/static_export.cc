@@ -68,6 +68,7 @@ class ExportCheck {
       if (!result_.bad) SR_CHECK_OK(check_log(log));
     }
     if (!result_.bad) check_vkey(std::string(kExportVkey), key_.name);
+    if (!result_.bad) SR_CHECK_OK(compare_waiting());
     if (result_.bad) return std::move(result_);
     std::string strange = strange_file(folder_, known_);
     if (!strange.empty()) bad("belongs to no checkpoint", std::move(strange));
@@ -131,8 +132,23 @@ class ExportCheck {
     }
     differs.path = entry->resources[0].substr(place_.size() + 1);
     differs.tree_size = entry->tree_size.value_or(0);
+    if (!sizes_.contains(differs.path)) {
+      waiting_.push_back({std::move(differs), entry->tree_root});
+      return {};
+    }
     SR_TRY(differs.what, difference(differs.path, differs.tree_size, entry->tree_root));
     if (!differs.what.empty()) told_ = std::move(differs);
+    return {};
+  }
+
+  // What was told of logs that were verified later, or are not there.
+  Result<void> compare_waiting() {
+    for (auto& [told, root] : waiting_) {
+      SR_TRY(told.what, difference(told.path, told.tree_size, root));
+      if (told.what.empty()) continue;
+      result_.bad = std::move(told);
+      return {};
+    }
     return {};
   }
 
@@ -164,7 +180,8 @@ class ExportCheck {
   std::string place_;
   const StaticExportCallback& progress_;
   StaticExport result_;
-  std::optional<BadExport> told_;               // by an entry of the log that is being verified
+  std::optional<BadExport> told_;  // by an entry of the log that is being verified
+  std::vector<std::pair<BadExport, std::optional<TreeRoot>>> waiting_;  // not compared yet
   std::map<std::string, std::uint64_t> sizes_;  // of the logs verified so far
   std::set<std::string> known_;                 // files that belong to the export
 };

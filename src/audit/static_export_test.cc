@@ -169,6 +169,18 @@ TEST_F(StaticExportTest, HoldsTheOperatorsLogsAgainstEachOther) {
   expect_bad("holds an entry that tells of a log in another form", next, 0, next + ", entry 0");
 }
 
+// Late entries of a past year, after a break: that shard's name sorts before the one it tells of.
+TEST_F(StaticExportTest, HoldsALogAgainstOneThatIsVerifiedLater) {
+  const std::string earlier = "mer_1/2025b20261122T150000Z", later = "mer_1/2026b20261122T150000Z";
+  write_log(earlier, {told(later, {"c"})});
+  write_log(later, {"c", "d"});
+  EXPECT_FALSE(verify().bad);
+  write_log(later, {"d", "c"});
+  expect_bad("holds other entries", later, 1, earlier + ", entry 0");
+  remove(later);
+  expect_bad("is missing", later, 1, earlier + ", entry 0");
+}
+
 TEST_F(StaticExportTest, LetsLogsOfOneMerchantStandForThemselves) {
   remove("operator");
   const StaticExport two = verify();

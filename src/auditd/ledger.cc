@@ -147,7 +147,7 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     item.writer->open_intents.erase(view.operation_id);
   }
   // A merchant's own log begins with one too, but only the operator's is witnessed.
-  if (view.event_type == audit::EventType::log_checkpoint && audit::is_operators(item.log->name)) {
+  if (audit::tells_of_a_log(view.event_type) && audit::is_operators(item.log->name)) {
     const auto name = audit::name_of_origin(options_.place, view.resources[0]);
     audit::Log* log = name ? logs_.find(*name) : nullptr;
     if (log != nullptr) {
@@ -169,8 +169,10 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
   if (was_recorded && is_unrecorded(*item.log)) unrecorded_.emplace(item.log->name, item.log);
 }
 
-bool Ledger::is_unrecorded(const audit::Log& log) {
-  return log.tree.size() != log.recorded_size && !audit::is_operators(log.name);
+// Of the operator's logs the one that grows now is witnessed itself; one of before may yet gain an
+// entry that came late.
+bool Ledger::is_unrecorded(const audit::Log& log) const {
+  return log.tree.size() != log.recorded_size && &log != logs_.newest_of(audit::kOperator);
 }
 
 // A log.recovered that is not taken is not kept: the journal has not recovered, and the next

@@ -99,7 +99,8 @@ class Ledger {
   void write_waiting();
 
   // Writes a log.checkpoint of each merchant's log that has grown since its last one into the
-  // operator's log; of `logs_max` logs at most.
+  // operator's log, and of each of the operator's earlier logs that came to grow again; of
+  // `logs_max` logs at most.
   void record_checkpoints(std::size_t logs_max = std::numeric_limits<std::size_t>::max());
   // Of how many logs it has yet to do so.
   [[nodiscard]] std::size_t unrecorded_logs() const noexcept { return unrecorded_.size(); }
@@ -222,7 +223,7 @@ class Ledger {
   [[nodiscard]] bool is_behind() const noexcept {
     return grown_entries_ + taken_entries_ > kUnwrittenEntriesMax;
   }
-  [[nodiscard]] static bool is_unrecorded(const audit::Log& log);
+  [[nodiscard]] bool is_unrecorded(const audit::Log& log) const;
   Result<void> check_beginning();
   Result<void> commit_group();
   void append_own(audit::Entry entry);

@@ -162,6 +162,35 @@ TEST_F(ShardsTest, TheOperatorsLogRecordsALogWhoseSuccessorHasDoneSo) {
                 "operator-2026 log.checkpoint " + place + "mer_1/2027 2"}));
 }
 
+TEST_F(ShardsTest, WhatCameLateToTheOperatorsLastLogIsRecordedInTheNextOne) {
+  open();
+  constexpr std::string_view kLastYear = "2026-12-31T23:59:58.000Z";
+  EXPECT_EQ(append(kLastYear, ""), audit::EntryStatus::durable);
+  set_clock_.set("2027-01-01T00:00:00.000Z");
+  EXPECT_EQ(append("2027-01-01T00:00:00.000Z", ""), audit::EntryStatus::durable);
+  EXPECT_EQ(ledger().unrecorded_logs(), 0U);
+  EXPECT_EQ(append(kLastYear, ""), audit::EntryStatus::durable) << "late";
+  EXPECT_EQ(ledger().unrecorded_logs(), 1U);
+  set_clock_.set(kLastYear);
+  ledger().record_checkpoints();
+  EXPECT_EQ(journal().size(), 4U) << "a log that tells of itself would never come to an end";
+  publish();
+  const auto snapshot = ledger().take_snapshot(0);
+  EXPECT_TRUE(store_->checkpoints.keep(*snapshot));
+  set_clock_.set("2027-01-01T00:00:01.000Z");
+  open();
+  EXPECT_EQ(ledger().unrecorded_logs(), 1U) << "a restart remembers";
+  ledger().record_checkpoints();
+  const std::string told = "operator-2027 log.checkpoint test.example/auditd/operator/2026 ";
+  EXPECT_EQ(history(), (std::vector<std::string>{"operator-2026 token.create", told + "1",
+                                                 "operator-2027 token.create",
+                                                 "operator-2026 token.create", told + "2"}));
+  EXPECT_EQ(ledger().unrecorded_logs(), 0U);
+  publish();
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
 TEST_F(ShardsTest, ABreakOpensNewShards) {
   open();
   ledger().record_own(audit::EventType::log_start);

@@ -2,102 +2,15 @@
 auditd alone runs, and files are carried between it and the witness."""
 import os
 import shutil
-import subprocess
 
 import pytest
 
 import audit_journal
-from deployment import BIN, Deployment
 from children import stop
-from immutable import remove_folder
 from running_deployment import folder, wait_until
-from witness import Witness
+from watched import WatchedDeployment
 
 OK, CHECK_FAILED, USAGE = 0, 1, 2
-
-
-class WatchedDeployment(Deployment):
-    """auditd of a deployment, and its witness on another host: no network between them."""
-
-    def __init__(self, parent):
-        super().__init__(parent / "dir")
-        self.create()
-        self.witness = Witness(parent)
-        self.process = None
-        self.relay = None
-        self.request = parent / "request"
-        self.answer = parent / "answer"
-        self.audit = self.dir / "audit"
-
-    def configure(self, section, line):
-        before, head, after = self.config.read_text().partition(f"\n[{section}]")
-        self.config.write_text(before + head + after.replace("\n", f"\n{line}\n", 1))
-
-    def configure_witness(self):
-        self.configure("auditd", f'witnesses = ["{self.witness.vkey}"]')
-
-    def connect_witness(self):
-        """The relay may reach it from now on."""
-        self.witness.know((self.dir / "public/audit.vkey").read_text().strip())
-        self.witness.start()
-        self.configure("audit-relay", f'witnesses = {{ w1 = "127.0.0.1:{self.witness.port}" }}\n'
-                                      f'witness_ca = "{self.witness.ca_cert}"')
-
-    def start_both(self):
-        self.start_auditd()
-        self.relay = self.start("audit-relay")
-
-    def stop_all(self):
-        for process in (self.relay, self.process, self.witness.process):
-            if process:
-                stop(process)
-
-    def start_auditd(self):
-        self.process = self.start("auditd")
-        wait_until(lambda: "history" in self.checks(), "the journal is read")
-
-    def readyz(self):
-        try:
-            return self.admin("auditd", "GET", "/readyz")
-        except OSError:
-            return 0, {"checks": [], "warnings": []}
-
-    def checks(self):
-        return {check["name"]: check["ok"] for check in self.readyz()[1]["checks"]}
-
-    def warnings(self):
-        return [warning for warning in self.readyz()[1]["warnings"]
-                if "immutable" not in warning]
-
-    def tool(self, *arguments):
-        command = [BIN / "strongroom", "audit", *arguments, "--dir", self.dir]
-        return subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                              timeout=60)
-
-    def export(self, *arguments):
-        """The log's vkey; the request stands in its file."""
-        assert self.admin("auditd", "POST", "/v1/checkpoints")[0] == 200
-        done = self.tool("witness-export", "--out", self.request, *arguments)
-        assert done.returncode == OK, done.stderr
-        return done.stdout.strip()
-
-    def carry(self):
-        """Has the witness answer the exported request; exit statuses of cosign and import."""
-        cosigned = self.witness.run("cosign", self.request)
-        self.answer.write_text(cosigned.stdout)
-        told = self.tool("witness-import", self.request, self.answer)
-        return cosigned.returncode, told.returncode
-
-    def be_witnessed(self):
-        self.witness.know(self.export())
-        assert self.carry() == (OK, OK)
-
-    def entries(self):
-        return self.strongroom("audit", "verify")["entries"]
-
-    def put_back(self, copy):
-        remove_folder(self.audit)
-        shutil.copytree(copy, self.audit)
 
 
 @pytest.fixture

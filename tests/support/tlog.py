@@ -6,8 +6,9 @@ nothing with the product that it checks, and needs Python 3 and its package cryp
     tlog.py export FOLDER VKEY [--witness WVKEY]...
     tlog.py proof PROOF ENTRY VKEY [--witness WVKEY]...
 
-VKEY and WVKEY are files with one verifier key each. A witness that is named must have cosigned.
-Exits 0 when all is as it was signed, 1 when something is not, and names it.
+VKEY and WVKEY are files with one verifier key each. A witness that is named must have cosigned:
+the checkpoint of a proof, and of an export the newest of the operator's logs, through which it
+stands for the others. Exits 0 when all is as it was signed, 1 when something is not, and names it.
 """
 import argparse
 import base64
@@ -56,9 +57,10 @@ class Export:
     """The logs of an export, which holds no other file than theirs: log by log as OWNER/SHARD, the
     key of each beside its checkpoint, and the operator's as audit.vkey.
 
-    Only the operator's logs are cosigned: who cosigned one of them has seen the checkpoints of the
-    others that its entries tell of. So each of those is held against the log that it is of, which
-    must be there, unless all logs are one merchant's: then nothing shows that none is missing.
+    Witnesses cosign the operator's log that grows: who cosigned its newest checkpoint has seen the
+    checkpoints of the others that its entries tell of, the operator's earlier logs among them, and
+    what those tell of. So each of those is held against the log that it is of, which must be
+    there, unless all logs are one merchant's: then nothing shows that none is missing.
     """
 
     def __init__(self, folder, key, witnesses=()):
@@ -67,10 +69,12 @@ class Export:
         self.witnesses = witnesses
         self.place = key.name.rsplit("/", 2)[0]
         self.trees = {}         # by origin, of the logs verified so far
+        self.told = {}          # by origin: (index, checkpoint) of each entry that tells of a log
         self.checkpoints = []   # and the times of their cosignatures
+        self.witnessed = {}     # by origin: of how many entries the witnesses have seen the root
         self.known = {"audit.vkey"}
         names = {str(found.parent.relative_to(folder)) for found in folder.glob("*/*/checkpoint")}
-        # The operator's are verified last, for they tell of the others.
+        # The operator's last; a shard's name sorts by time, so the newest of theirs is last of all.
         self.names = sorted(names, key=lambda name: (name.startswith("operator/"), name))
         self.complete = any(name.startswith("operator/") for name in names)
 
@@ -80,10 +84,17 @@ class Export:
         require(self.names, "no log: an export that was not finished has no checkpoint")
         require(self.complete or len({name.split("/")[0] for name in self.names}) == 1,
                 "operator: the operator's logs, which tell of the others, are missing")
+        require(self.complete or not self.witnesses,
+                "operator: its logs, the only ones that witnesses cosign, are missing")
         for name in self.names:
             self.verify_log(name)
+        for origin, told in self.told.items():
+            for index, recorded in told:
+                self.compare(recorded, f"{origin.removeprefix(self.place + '/')}, entry {index}")
         strange = files_below(self.folder) - self.known
         require(not strange, f"{min(strange, default='')}: belongs to no checkpoint")
+        if self.witnesses:
+            self.follow_witnesses()
 
     def verify_log(self, name):
         folder, key = self.folder / name, Key(f"{self.place}/{name}", self.key.public)
@@ -96,11 +107,10 @@ class Export:
         try:
             require((folder / "vkey").read_text() == key.text + "\n", "vkey: another key")
             checkpoint, times, tree = verify_log(
-                folder, key, self.witnesses if name.startswith("operator/") else (), take)
+                folder, key, self.witnesses if name == self.names[-1] else (), take)
         except Refused as error:
             raise Refused(f"{name}/{error}") from error
-        for index, recorded in told:
-            self.compare(recorded, f"{name}, entry {index}")
+        self.told[key.name] = told
         self.trees[key.name] = tree
         self.checkpoints.append((checkpoint, times))
         self.known |= {f"{name}/{file}" for file in tree.files | {"checkpoint", "vkey"}}
@@ -115,6 +125,20 @@ class Export:
         require(recorded.size <= tree.size, f"{recorded.origin}: has lost entries, {told}")
         require(tree.root_at(recorded.size) == recorded.root,
                 f"{recorded.origin}: holds other entries, {told} with another root")
+
+    def follow_witnesses(self):
+        """From the newest operator's log, which they cosigned, to what its entries tell of, and so
+        on: an entry counts when it is itself among those that the witnesses have seen the root of.
+        """
+        self.witnessed = dict.fromkeys(self.trees, 0)
+        origins = [f"{self.place}/{name}" for name in self.names if name.startswith("operator/")]
+        self.witnessed[origins[-1]] = self.trees[origins[-1]].size
+        for origin in reversed(origins):
+            require(self.witnessed[origin], f"{origin}: no witness stands for it")
+            for index, recorded in self.told[origin]:
+                if index < self.witnessed[origin]:
+                    self.witnessed[recorded.origin] = max(self.witnessed[recorded.origin],
+                                                          recorded.size)
 
 
 def verify_export(folder, key, witnesses=()):
@@ -180,6 +204,9 @@ def run(arguments):
         print("intact")
         for checkpoint, times in export.checkpoints:
             say(checkpoint, times)
+            seen = export.witnessed.get(checkpoint.origin, checkpoint.size)
+            if seen < checkpoint.size:
+                print(f"    no witness stands for the last {checkpoint.size - seen} of them")
         if not export.complete:
             print("  logs of one merchant: without the operator's, nothing shows that none is"
                   " missing")

@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,12 +23,14 @@
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/checkpoint_list.h"
 #include "apps/strongroom/progress_bar.h"
+#include "apps/strongroom/signed_checkpoint.h"
 #include "audit/checkpoint.h"
 #include "audit/log_reader.h"
 #include "audit/logs.h"
 #include "audit/proof.h"
 #include "audit/static_export.h"
 #include "audit/static_tree.h"
+#include "audit/submission.h"
 #include "audit/tile.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -38,6 +43,14 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0644;
 constexpr std::string_view kUnfinished = ".part";
+// audit-relay asks a witness every two seconds.
+constexpr std::chrono::seconds kWitnessPatience{10};
+// It looks once a second which logs there are.
+constexpr std::chrono::seconds kRelayPatience{5};
+constexpr std::chrono::milliseconds kPause{100};
+constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
+constexpr Error kOtherHistory{ErrorCode::conflict,
+                              "the folder holds a checkpoint that this log does not continue"};
 constexpr Error kUnavailable{ErrorCode::unavailable, "the export cannot be written"};
 
 std::string vkey_line(const LogKey& key, std::string_view origin) {
@@ -74,45 +87,94 @@ bool holds(audit::Files& files, const fs::path& path, std::span<const std::byte>
 
 class Export {
  public:
-  Export(audit::Files& files, std::string directory, LogKey key, fs::path out)
+  Export(audit::Files& files, std::string directory, LogKey key, Witnesses witnesses, fs::path out)
       : files_(files),
         directory_(std::move(directory)),
         key_(std::move(key)),
+        witnesses_(std::move(witnesses)),
         out_(std::move(out)) {}
 
+  bool has_checkpoint(const std::string& log) {
+    auto reader = audit::LogReader::open(files_, directory_, log);
+    return reader && reader->newest_note();
+  }
+  // Returns when the witnesses have cosigned the operator's log that grows now as it is, or not in
+  // time; what there is then is exported.
+  void wait_for_witnesses() {
+    const auto log = audit::newest_operators_log(files_, directory_);
+    if (witnesses_.empty() || !log) return;
+    auto reader = audit::LogReader::open(files_, directory_, *log);
+    const auto verifier = key_.verifier(origin(*log));
+    if (reader && verifier) {
+      tool::wait_for_witnesses(*reader, *verifier, witnesses_, kWitnessPatience);
+    }
+  }
+
   // not_found: nobody has signed for the log yet. conflict: the folder holds another history.
-  Result<audit::Checkpoint> write(const std::string& log) {
-    const std::string origin = audit::log_origin(key_.place(), log);
-    SR_TRY(const audit::NoteVerifier verifier, key_.verifier(origin));
+  Result<SignedCheckpoint> write(const std::string& log) {
+    SR_TRY(const audit::NoteVerifier verifier, key_.verifier(origin(log)));
     SR_TRY(audit::LogReader reader, audit::LogReader::open(files_, directory_, log));
-    SR_TRY(const std::string note, reader.newest_note());
-    SR_TRY(audit::Checkpoint checkpoint, audit::open_checkpoint(note, verifier));
-    const fs::path folder = out_ / origin.substr(key_.place().size() + 1);
-    SR_CHECK_OK(check_earlier(folder, reader, checkpoint, verifier));
-    SR_CHECK_OK(write_tiles(folder, reader, checkpoint.size, log));
-    SR_CHECK_OK(write_whole(folder / audit::kStaticVkey, as_bytes(vkey_line(key_, origin))));
+    const fs::path folder = out_ / origin(log).substr(key_.place().size() + 1);
+    SR_TRY(const std::uint64_t earlier_size, check_earlier(folder, reader, verifier));
+    SR_TRY(SignedCheckpoint found, last_checkpoint(reader, verifier, earlier_size));
+    SR_CHECK_OK(write_tiles(folder, reader, found.checkpoint.size, log));
+    SR_CHECK_OK(write_whole(folder / audit::kStaticVkey, as_bytes(vkey_line(key_, origin(log)))));
     SR_CHECK_OK(sync_all(folder));
     const std::string path = folder / audit::kStaticCheckpoint;
-    SR_CHECK_OK(write_file_durable(path, as_bytes(note), kFileMode));
-    remove_others(folder, checkpoint.size);
-    return checkpoint;
+    SR_CHECK_OK(write_file_durable(path, as_bytes(found.note), kFileMode));
+    remove_others(folder, found.checkpoint.size);
+    return found;
   }
 
  private:
-  // The log continues what an earlier export has of it.
-  Result<void> check_earlier(const fs::path& folder, audit::LogReader& reader,
-                             const audit::Checkpoint& checkpoint,
-                             const audit::NoteVerifier& verifier) {
-    constexpr Error kOther{ErrorCode::conflict,
-                           "the folder holds a checkpoint that this log does not continue"};
+  std::string origin(std::string_view log) const { return audit::log_origin(key_.place(), log); }
+
+  // What an earlier export has of the log, which continues it; 0: nothing.
+  Result<std::uint64_t> check_earlier(const fs::path& folder, audit::LogReader& reader,
+                                      const audit::NoteVerifier& verifier) {
     const std::string path = folder / audit::kStaticCheckpoint;
     const auto note = audit::read_text(files_, path, audit::kNoteBytesMax);
-    if (!note && note.error().code() == ErrorCode::not_found) return {};
+    if (!note && note.error().code() == ErrorCode::not_found) return 0;
     if (!note) return std::unexpected(note.error());
     const auto earlier = audit::open_checkpoint(*note, verifier);
-    if (!earlier || earlier->size > checkpoint.size) return fail(kOther);
+    SR_TRY(const SignedCheckpoint newest, newest_signed(reader, verifier, {}));
+    if (!earlier || earlier->size > newest.checkpoint.size) return fail(kOtherHistory);
     SR_TRY(const audit::Hash root, audit::tree_hash(reader, earlier->size));
-    return root == earlier->root ? Result<void>{} : fail(kOther);
+    if (root != earlier->root) return fail(kOtherHistory);
+    return earlier->size;
+  }
+
+  // The one that the export ends with: of the operator's log that grows now the newest that a
+  // witness stands for, since all that the export holds is witnessed through that one.
+  Result<SignedCheckpoint> last_checkpoint(audit::LogReader& reader,
+                                           const audit::NoteVerifier& verifier,
+                                           std::uint64_t earlier_size) {
+    SR_TRY(SignedCheckpoint newest, newest_signed(reader, verifier, witnesses_));
+    const auto growing = audit::newest_operators_log(files_, directory_);
+    if (witnesses_.empty() || !growing || reader.log_name() != *growing) return newest;
+    auto cosigned = newest_cosigned(reader, verifier, witnesses_);
+    if (!cosigned && cosigned.error().code() != ErrorCode::not_found) return cosigned;
+    const bool goes_on = cosigned && cosigned->checkpoint.size >= earlier_size;
+    SignedCheckpoint& last = goes_on ? *cosigned : newest;
+    say_what_is_missing(reader.log_name(), last, newest.checkpoint.size);
+    return std::move(last);
+  }
+
+  void say_what_is_missing(const std::string& log, const SignedCheckpoint& last,
+                           std::uint64_t newest_size) const {
+    if (last.checkpoint.size < newest_size) {
+      fmt::print(stderr,
+                 "strongroom: {}: left out its newest entries ({}): no witness stands for "
+                 "them yet\n",
+                 log, newest_size - last.checkpoint.size);
+    }
+    for (const audit::CosignatureVerifier& witness : witnesses_) {
+      const std::string& name = witness.key().name;
+      const auto found =
+          std::ranges::find(last.cosignatures, name, &SignedCheckpoint::Cosignature::witness);
+      if (found != last.cosignatures.end()) continue;
+      fmt::print(stderr, "strongroom: {}: exported without a cosignature of {}\n", log, name);
+    }
   }
 
   Result<void> write_tiles(const fs::path& folder, audit::LogReader& reader, std::uint64_t size,
@@ -152,24 +214,32 @@ class Export {
   audit::Files& files_;
   std::string directory_;
   LogKey key_;
+  Witnesses witnesses_;
   fs::path out_;
 };
 
 // Has audit-relay record that `log` is exported, before it is; kOk also where none runs, which is
-// said.
+// said, and for a log that has no checkpoint: there is nothing to export.
 int record_export(const Context& context, const std::string& log) {
   const std::size_t dash = log.rfind('-');
-  if (dash == std::string::npos) return kOk;  // no log's name: there is nothing to export
-  const auto answer =
-      call_admin(context.directory, "audit-relay", http::Method::post,
-                 fmt::format("/v1/exports/{}/{}", log.substr(0, dash), log.substr(dash + 1)));
-  if (!answer) {
-    fmt::print(stderr, "strongroom: {}: its export is not recorded: audit-relay does not run\n",
-               log);
-    return kOk;
+  if (dash == std::string::npos) return kOk;  // no log's name
+  const std::string target =
+      fmt::format("/v1/exports/{}/{}", log.substr(0, dash), log.substr(dash + 1));
+  const auto deadline = std::chrono::steady_clock::now() + kRelayPatience;
+  while (true) {
+    const auto answer = call_admin(context.directory, "audit-relay", http::Method::post, target);
+    if (!answer) {
+      fmt::print(stderr, "strongroom: {}: its export is not recorded: audit-relay does not run\n",
+                 log);
+      return kOk;
+    }
+    if (answer->status == 204) return kOk;
+    if (answer->status != 404 || std::chrono::steady_clock::now() > deadline) {
+      return failed(kNotReachable,
+                    fmt::format("{}: not exported, for that cannot be recorded", log));
+    }
+    std::this_thread::sleep_for(kPause);
   }
-  if (answer->status == 204 || answer->status == 404) return kOk;
-  return failed(kNotReachable, fmt::format("{}: not exported, for that cannot be recorded", log));
 }
 
 int not_exported(std::string_view log, const Error& error) {
@@ -184,29 +254,75 @@ int not_exported(std::string_view log, const Error& error) {
   }
 }
 
-// Exports the logs for which nobody has signed yet only when they are asked for by name.
-struct Group {
-  std::vector<std::string> logs;
-  bool by_name = false;
+// Which logs are exported, listed anew at each turn: what the operator's logs tell of must be
+// there.
+class Chosen {
+ public:
+  Chosen(audit::Files& files, std::string directory, std::string by_name)
+      : files_(files), directory_(std::move(directory)), by_name_(std::move(by_name)) {}
+
+  Result<std::vector<std::string>> list() {
+    if (by_name_.empty()) return audit::list_logs(files_, directory_);
+    return std::vector{by_name_};
+  }
+  // A log for which nobody has signed yet must be exported only when it is asked for by name.
+  [[nodiscard]] bool may_leave_out(const Error& error) const {
+    return by_name_.empty() && error.code() == ErrorCode::not_found;
+  }
+
+ private:
+  audit::Files& files_;
+  std::string directory_;
+  std::string by_name_;
 };
 
-// Adds what was exported to `checkpoints`; or gives the exit status.
-int export_group(const Context& context, Export& to, const Group& group,
-                 std::vector<audit::Checkpoint>& checkpoints) {
-  for (const std::string& log : group.logs) {
+// Records the exports of `logs` that are not in `recorded` yet, and has all of it signed; the exit
+// status. `signed_now`: whether auditd has.
+int record_exports(const Context& context, Export& to, const std::vector<std::string>& logs,
+                   std::set<std::string>& recorded, bool& signed_now) {
+  const std::size_t before = recorded.size();
+  for (const std::string& log : logs) {
+    if (!to.has_checkpoint(log) || !recorded.insert(log).second) continue;
     if (const int status = record_export(context, log); status != kOk) return status;
   }
-  ask_for_checkpoints(context);
-  for (const std::string& log : group.logs) {
-    auto checkpoint = to.write(log);
-    if (!checkpoint && checkpoint.error().code() == ErrorCode::not_found && !group.by_name) {
+  if (recorded.size() > before) signed_now = ask_for_checkpoints(context);
+  return kOk;
+}
+
+// Adds what was exported to `done`; or gives the exit status.
+int write_logs(Export& to, const Chosen& chosen, const std::vector<std::string>& logs,
+               std::vector<SignedCheckpoint>& done) {
+  for (const std::string& log : logs) {
+    auto written = to.write(log);
+    if (!written && chosen.may_leave_out(written.error())) {
       fmt::print(stderr, "strongroom: {}: left out, for it has no checkpoint yet\n", log);
       continue;
     }
-    if (!checkpoint) return not_exported(log, checkpoint.error());
-    checkpoints.push_back(*std::move(checkpoint));
+    if (!written) return not_exported(log, written.error());
+    done.push_back(*std::move(written));
   }
   return kOk;
+}
+
+void print(const Context& context, const std::string& out,
+           const std::vector<SignedCheckpoint>& done) {
+  if (!context.json) fmt::print("exported to {}\n", out);
+  boost::json::array logs;
+  for (const SignedCheckpoint& log : done) {
+    boost::json::object object = to_json(log.checkpoint);
+    boost::json::array cosigners;
+    if (!context.json) print_checkpoint(log.checkpoint);
+    for (const auto& [witness, time_s] : log.cosignatures) {
+      const std::string time = rfc3339(time_s * kMicrosecondsPerSecond);
+      cosigners.push_back({{"witness", witness}, {"at", time}});
+      if (!context.json) fmt::print("    cosigned by {} at {}\n", witness, time);
+    }
+    object["cosigned"] = std::move(cosigners);
+    logs.push_back(std::move(object));
+  }
+  if (!context.json) return;
+  const boost::json::object report{{"ok", true}, {"logs", std::move(logs)}};
+  fmt::print("{}\n", boost::json::serialize(report));
 }
 
 }  // namespace
@@ -217,33 +333,35 @@ int export_logs(const Context& context, const ExportOptions& options) {
   if (!paths) return paths.error();
   const auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
+  auto witnesses = read_witnesses(paths->witnesses);
+  if (!witnesses) return witnesses.error();
   audit::PosixFiles files;
-  Export to(files, paths->directory, *key, options.out);
-  std::vector<audit::Checkpoint> checkpoints;
+  Export to(files, paths->directory, *key, *std::move(witnesses), options.out);
+  Chosen chosen(files, paths->directory, options.log);
+  std::set<std::string> recorded;
+  std::vector<SignedCheckpoint> done;
+  ask_for_checkpoints(context);
   // The operator's logs first: what they tell of the others is then no more than those have.
   for (const bool operators : {true, false}) {
-    Group group{.logs = {options.log}, .by_name = true};
-    if (options.all) {
-      auto logs = audit::list_logs(files, paths->directory);
-      if (!logs) return not_exported(paths->directory, logs.error());
-      group = {.logs = *std::move(logs)};
+    auto logs = chosen.list();
+    if (!logs) return not_exported(paths->directory, logs.error());
+    bool signed_now = false;
+    if (const int status = record_exports(context, to, *logs, recorded, signed_now);
+        status != kOk) {
+      return status;
     }
-    std::erase_if(group.logs, [operators](const std::string& log) {
+    std::erase_if(*logs, [operators](const std::string& log) {
       return audit::is_operators(log) != operators;
     });
-    const int status = export_group(context, to, group, checkpoints);
-    if (status != kOk) return status;
+    if (operators && !logs->empty() && signed_now && paths->asks_witnesses) {
+      to.wait_for_witnesses();
+    }
+    if (const int status = write_logs(to, chosen, *logs, done); status != kOk) return status;
   }
   const auto vkey = write_whole(fs::path(options.out) / audit::kExportVkey,
                                 as_bytes(vkey_line(*key, key->origin())));
   if (!vkey) return not_exported(audit::kExportVkey, vkey.error());
-  if (context.json) {
-    fmt::print("{}\n", boost::json::serialize(boost::json::object{
-                           {"ok", true}, {"logs", checkpoints_json(checkpoints)}}));
-  } else {
-    fmt::print("exported to {}\n", options.out);
-    print_checkpoints(checkpoints);
-  }
+  print(context, options.out, done);
   return kOk;
 }
 

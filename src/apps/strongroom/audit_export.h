@@ -14,7 +14,9 @@ struct ExportOptions {
 };
 
 // Writes each log to OUT/<owner>/<shard> as its newest checkpoint has it, `checkpoint` as the last
-// file, and `vkey`, its key; OUT/audit.vkey is the operator log's. What an earlier export has left
+// file, and `vkey`, its key; OUT/audit.vkey is the operator log's. The operator's log that grows
+// ends with the newest checkpoint that a witness has cosigned, if one has; it waits for that where
+// audit-relay brings it, not for long, and says what is left out. What an earlier export has left
 // there is checked and kept, so that an interrupted one goes on, and a later one adds what is new;
 // kCheckFailed, with all left as it is, when that is another history. Needs no daemon; where
 // they run, audit-relay first records log.export in each log, and auditd signs for that, too.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kVkeyBytesMax = 4096;
 
-// Only these of [auditd] matter here; its other keys are auditd's to judge.
+// Only these matter here; the other keys are the daemons' to judge.
 ConfigResult<AuditPaths> paths_of(const Context& context) {
   SR_TRY(const ConfigFile file, ConfigFile::load(context.config_path(), context.directory));
   SR_TRY(ConfigSection section, file.section("auditd"));
@@ -26,6 +26,10 @@ ConfigResult<AuditPaths> paths_of(const Context& context) {
   paths.directory = section.path("directory");
   paths.vkey = section.path("public_key");
   paths.witnesses = section.text_list("witnesses");
+  if (file.has_section("audit-relay")) {
+    SR_TRY(ConfigSection relay, file.section("audit-relay"));
+    paths.asks_witnesses = !relay.table("witnesses").empty();
+  }
   return paths;
 }
 
@@ -51,9 +55,10 @@ void record_reading(const Context& context, std::string_view command, std::strin
   fmt::print(stderr, "strongroom: this reading is not in the audit log: {}\n", why);
 }
 
-void ask_for_checkpoints(const Context& context) {
-  // Whatever comes of it, the newest checkpoint is what there is.
-  static_cast<void>(call_admin(context.directory, "auditd", http::Method::post, "/v1/checkpoints"));
+bool ask_for_checkpoints(const Context& context) {
+  const auto answer =
+      call_admin(context.directory, "auditd", http::Method::post, "/v1/checkpoints");
+  return answer && answer->status == 200;
 }
 
 std::expected<std::string, int> read_key_file(const std::string& path) {
@@ -62,6 +67,24 @@ std::expected<std::string, int> read_key_file(const std::string& path) {
     return std::unexpected(failed(kUsage, fmt::format("{}: {}", path, vkey.error().what())));
   while (vkey->ends_with('\n')) vkey->pop_back();
   return *std::move(vkey);
+}
+
+std::expected<Witnesses, int> read_witnesses(const std::vector<std::string>& given) {
+  Witnesses witnesses;
+  witnesses.reserve(given.size());
+  for (const std::string& text : given) {
+    auto key = audit::NoteKey::parse(text, audit::NoteKeyType::cosignature);
+    if (!key) {
+      SR_TRY(const std::string vkey, read_key_file(text));
+      key = audit::NoteKey::parse(vkey, audit::NoteKeyType::cosignature);
+    }
+    auto verifier = key ? audit::CosignatureVerifier::create(*key) : std::unexpected(key.error());
+    if (!verifier) {
+      return std::unexpected(failed(kUsage, fmt::format("{}: {}", text, verifier.error().what())));
+    }
+    witnesses.push_back(*std::move(verifier));
+  }
+  return witnesses;
 }
 
 std::expected<LogKey, int> LogKey::read(const std::string& path) {

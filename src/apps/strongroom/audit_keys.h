@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/strongroom/context.h"
+#include "audit/cosignature.h"
 #include "audit/note.h"
 #include "base/result.h"
 
@@ -16,6 +17,7 @@ struct AuditPaths {
   std::string directory;               // DIR/audit
   std::string vkey;                    // of the operator's log
   std::vector<std::string> witnesses;  // vkeys, as they are written there
+  bool asks_witnesses = false;         // audit-relay does; else files are carried
 };
 
 // What strongroom.toml has of them; or the exit status after the reason was printed.
@@ -28,8 +30,12 @@ struct AuditPaths {
 void record_reading(const Context& context, std::string_view command, std::string_view merchant,
                     std::string_view what);
 
-// Asks a running auditd to sign for all that the logs hold now; nothing happens where none answers.
-void ask_for_checkpoints(const Context& context);
+// Asks a running auditd to sign for all that the logs hold now; false where none does.
+bool ask_for_checkpoints(const Context& context);
+
+using Witnesses = std::vector<audit::CosignatureVerifier>;
+// Of vkeys, or files with one; or the exit status after the reason was printed.
+[[nodiscard]] std::expected<Witnesses, int> read_witnesses(const std::vector<std::string>& given);
 
 // The key of the logs of one place: each has the same public key, under its own origin.
 class LogKey {

@@ -26,26 +26,6 @@ constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
 
 std::string time_text(std::int64_t time_s) { return rfc3339(time_s * kMicrosecondsPerSecond); }
 
-using Witnesses = std::vector<audit::CosignatureVerifier>;
-
-std::expected<Witnesses, int> read_witnesses(const std::vector<std::string>& given) {
-  Witnesses witnesses;
-  witnesses.reserve(given.size());
-  for (const std::string& text : given) {
-    auto key = audit::NoteKey::parse(text, audit::NoteKeyType::cosignature);
-    if (!key) {
-      SR_TRY(const std::string vkey, read_key_file(text));
-      key = audit::NoteKey::parse(vkey, audit::NoteKeyType::cosignature);
-    }
-    auto verifier = key ? audit::CosignatureVerifier::create(*key) : std::unexpected(key.error());
-    if (!verifier) {
-      return std::unexpected(failed(kUsage, fmt::format("{}: {}", text, verifier.error().what())));
-    }
-    witnesses.push_back(*std::move(verifier));
-  }
-  return witnesses;
-}
-
 int not_proven(const Context& context, std::string_view file, std::string_view why) {
   if (context.json) {
     const boost::json::object object{{"ok", false}, {"file", file}, {"why", why}};

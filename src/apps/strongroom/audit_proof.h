@@ -11,7 +11,6 @@
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/context.h"
 #include "audit/checkpoint.h"
-#include "audit/cosignature.h"
 #include "base/result.h"
 
 namespace strongroom::tool {
@@ -30,9 +29,8 @@ struct ShownProof {
 
 // Verifies the proof file's text with the entry's bytes. permission_denied also when a witness has
 // not cosigned; else as verify_proof_file().
-[[nodiscard]] Result<ShownProof> show_proof(
-    std::string_view proof, std::string_view entry, const LogKey& key,
-    const std::vector<audit::CosignatureVerifier>& witnesses);
+[[nodiscard]] Result<ShownProof> show_proof(std::string_view proof, std::string_view entry,
+                                            const LogKey& key, const Witnesses& witnesses);
 
 // The checkpoint of another log that `entry`, a `log.checkpoint` of the operator's log, records;
 // nullopt: it is no such entry.

@@ -112,8 +112,8 @@ class Prover {
 
   // The newest checkpoint that witnesses have cosigned; not_found.
   Result<Signed> cosigned(const std::string& log) {
-    SR_TRY(std::string note, audit::read_text(files_, audit::cosigned_path(paths_.directory, log),
-                                              audit::kNoteBytesMax));
+    SR_TRY(audit::LogReader reader, open(log));
+    SR_TRY(std::string note, reader.cosigned_note());
     return opened(std::move(note), log);
   }
 

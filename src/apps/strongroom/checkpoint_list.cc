@@ -3,28 +3,29 @@
 
 #include <fmt/core.h>
 
-#include <boost/json/object.hpp>
-
 #include "base/encoding.h"
 
 namespace strongroom::tool {
 
+boost::json::object to_json(const audit::Checkpoint& checkpoint) {
+  return {
+      {"origin", checkpoint.origin}, {"size", checkpoint.size}, {"root", base64(checkpoint.root)}};
+}
+
+void print_checkpoint(const audit::Checkpoint& checkpoint) {
+  fmt::print("  {}: {} entries, root {}\n", checkpoint.origin, checkpoint.size,
+             base64(checkpoint.root));
+}
+
 boost::json::array checkpoints_json(const std::vector<audit::Checkpoint>& checkpoints) {
   boost::json::array logs;
   logs.reserve(checkpoints.size());
-  for (const audit::Checkpoint& checkpoint : checkpoints) {
-    logs.push_back(boost::json::object{{"origin", checkpoint.origin},
-                                       {"size", checkpoint.size},
-                                       {"root", base64(checkpoint.root)}});
-  }
+  for (const audit::Checkpoint& checkpoint : checkpoints) logs.push_back(to_json(checkpoint));
   return logs;
 }
 
 void print_checkpoints(const std::vector<audit::Checkpoint>& checkpoints) {
-  for (const audit::Checkpoint& checkpoint : checkpoints) {
-    fmt::print("  {}: {} entries, root {}\n", checkpoint.origin, checkpoint.size,
-               base64(checkpoint.root));
-  }
+  for (const audit::Checkpoint& checkpoint : checkpoints) print_checkpoint(checkpoint);
 }
 
 }  // namespace strongroom::tool
