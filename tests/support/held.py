@@ -11,6 +11,8 @@ import time
 
 import psycopg2
 
+from running_deployment import wait_until
+
 STILL_SECONDS = 0.012  # above the pauses of whoever polls
 STOPPED = "T"
 ASLEEP = "S"
@@ -35,6 +37,8 @@ def frozen(deployment, instance):
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
+        # A thread that waits for a processor stops when it gets one; until then the others go on.
+        wait_until(lambda: _states(pids) == {STOPPED}, f"{instance} is frozen")
         yield
     finally:
         for pid in pids:
@@ -69,24 +73,31 @@ def forget_waiting_writers(deployment, database):
 
 
 def _threads(pid):
-    """[(state, how often it went to sleep or was preempted)] of a process's threads."""
-    found = []
+    """{thread: (state, how often it went to sleep or was preempted)} of a process."""
+    found = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         fields = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
-        found.append((fields["State"].split()[0], fields["voluntary_ctxt_switches"],
-                      fields["nonvoluntary_ctxt_switches"]))
+        found[task.name] = (fields["State"].split()[0], fields["voluntary_ctxt_switches"],
+                            fields["nonvoluntary_ctxt_switches"])
     return found
 
 
-def at_rest(deployment):
-    """Whether nobody does anything: who is not frozen waits for somebody who is, or for us."""
-    def seen():
-        return [thread for process in deployment.processes.values()
-                for pid in family(process) for thread in _threads(pid)]
+def _states(pids):
+    return {state for pid in pids for state, *_ in _threads(pid).values()}
 
-    with contextlib.suppress(FileNotFoundError):  # a thread or process has just ended
+
+def restless(deployment, instances):
+    """Which of `instances` do something: the others wait for somebody who is frozen, or for us."""
+    def seen():
+        return {(instance, thread): state for instance in instances
+                for pid in family(deployment.processes[instance])
+                for thread, state in _threads(pid).items()}
+
+    try:
         before = seen()
-        if all(state in (ASLEEP, STOPPED) for state, *_ in before):
-            time.sleep(STILL_SECONDS)
-            return seen() == before
-    return False
+        time.sleep(STILL_SECONDS)
+        after = seen()
+    except FileNotFoundError:
+        return {"a thread or process that has just ended"}
+    return {instance for (instance, thread), state in after.items()
+            if state[0] not in (ASLEEP, STOPPED) or state != before.get((instance, thread))}
