@@ -6,6 +6,7 @@
 #include "async/batcher.h"
 #include "async/blocking_pool.h"
 #include "async/loop.h"
+#include "async/when_all.h"
 
 namespace strongroom::async {
 namespace {
@@ -35,6 +36,34 @@ TEST(LoopTest, RunsPostedWorkFromAnotherThread) {
   std::thread other([&] { loop.post([&] { loop.stop(); }); });
   loop.run();
   other.join();
+}
+
+Task<void> sleep_and_note(Loop& loop, int ms, std::vector<int>& ended) {
+  if (ms > 0) co_await loop.sleep_for(std::chrono::milliseconds(ms));
+  ended.push_back(ms);
+}
+
+TEST(WhenAllTest, RunsTasksAtOnceAndEndsWithTheLast) {
+  Loop loop;
+  std::vector<int> ended;
+  const auto gather = [&]() -> Task<std::size_t> {
+    std::vector<Task<void>> tasks;
+    for (const int ms : {30, 0, 10}) tasks.push_back(sleep_and_note(loop, ms, ended));
+    co_await when_all(std::move(tasks));
+    co_return ended.size();
+  };
+  EXPECT_EQ(loop.run_until_done(gather()), 3U);
+  EXPECT_EQ(ended, (std::vector{0, 10, 30}));
+}
+
+TEST(WhenAllTest, EndsAtOnceWhenNothingIsToBeAwaited) {
+  Loop loop;
+  std::vector<int> ended;
+  std::vector<Task<void>> tasks;
+  loop.run_until_done(when_all({}));
+  for (int i = 0; i < 3; ++i) tasks.push_back(sleep_and_note(loop, 0, ended));
+  loop.run_until_done(when_all(std::move(tasks)));
+  EXPECT_EQ(ended.size(), 3U);
 }
 
 struct Recorder {

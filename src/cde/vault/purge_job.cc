@@ -6,12 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "async/when_all.h"
 #include "base/log.h"
 
 namespace strongroom::cde {
 namespace {
-
-constexpr std::chrono::milliseconds kWaitStep{1};
 
 std::int64_t us(std::chrono::nanoseconds duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -63,28 +62,30 @@ async::Task<PurgeJob::Report> PurgeJob::run_once() {
 }
 
 async::Task<void> PurgeJob::erase_batch(std::vector<CardRow> cards, Report& report) {
+  Batch batch{.cards = std::move(cards), .fates = {}};
   std::vector<std::int64_t> expiries;
-  expiries.reserve(cards.size());
-  for (const CardRow& card : cards) expiries.push_back(*card.expires_at_us);
-  std::vector<Fate> fates(cards.size(), Fate::failed);
-  for (std::size_t i = 0; i < cards.size() && !stopping_; ++i) {
-    while (under_way_ >= kAtOnce) co_await parts_.loop.sleep_for(kWaitStep);
-    ++under_way_;
-    async::spawn(erase(std::move(cards[i]), fates[i]));
-  }
-  while (under_way_ > 0) co_await parts_.loop.sleep_for(kWaitStep);
-  for (std::size_t i = 0; i < fates.size(); ++i) {
-    if (fates[i] == Fate::failed) ++report.failed;
-    if (fates[i] != Fate::erased) continue;
+  expiries.reserve(batch.cards.size());
+  for (const CardRow& card : batch.cards) expiries.push_back(*card.expires_at_us);
+  batch.fates.resize(batch.cards.size(), Fate::failed);
+  std::vector<async::Task<void>> lanes;
+  lanes.reserve(kAtOnce);
+  for (std::size_t i = 0; i < kAtOnce; ++i) lanes.push_back(erase_some(batch));
+  co_await async::when_all(std::move(lanes));
+  for (std::size_t i = 0; i < expiries.size(); ++i) {
+    if (batch.fates[i] == Fate::failed) ++report.failed;
+    if (batch.fates[i] != Fate::erased) continue;
     if (report.erased++ == 0) report.first_us = expiries[i];
     report.last_us = expiries[i];
   }
 }
 
-async::Task<void> PurgeJob::erase(CardRow card, Fate& fate) {
-  const Answer<bool> erased = co_await parts_.vault.expire(std::move(card));
-  if (erased) fate = *erased ? Fate::erased : Fate::gone;
-  --under_way_;
+// One after the other, beside others that do the same.
+async::Task<void> PurgeJob::erase_some(Batch& batch) {
+  while (batch.next < batch.cards.size() && !stopping_) {
+    const std::size_t i = batch.next++;
+    const Answer<bool> erased = co_await parts_.vault.expire(std::move(batch.cards[i]));
+    if (erased) batch.fates[i] = *erased ? Fate::erased : Fate::gone;
+  }
 }
 
 // The cards' own entries are the proof; this one says in one line what they come to.

@@ -64,14 +64,18 @@ class PurgeJob final {
 
  private:
   enum class Fate : std::uint8_t { erased, gone, failed };
+  struct Batch {
+    std::vector<CardRow> cards;
+    std::vector<Fate> fates;
+    std::size_t next = 0;  // nobody has begun with this card and those behind it
+  };
   async::Task<void> erase_batch(std::vector<CardRow> cards, Report& report);
-  async::Task<void> erase(CardRow card, Fate& fate);
+  async::Task<void> erase_some(Batch& batch);
   async::Task<void> tell(const Report& report);
 
   Parts parts_;
   const std::int64_t began_us_;
   const std::chrono::steady_clock::time_point began_;
-  std::size_t under_way_ = 0;  // erasures
   bool stopping_ = false;
   bool busy_ = false;
 };
