@@ -5,13 +5,32 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "audit/lines.h"
+#include "audit/logs.h"
+#include "base/try.h"
 
 namespace strongroom::witness {
 namespace {
 
 constexpr std::string_view kLog = "log ";
+
+// All of an origin but its shard; empty unless it is that of a log as auditd names them.
+std::string_view stem_of(std::string_view origin) {
+  const auto place = audit::place_of_origin(origin);
+  const auto name = place ? audit::name_of_origin(*place, origin) : std::unexpected(place.error());
+  if (!name || !audit::is_log_name(*name)) return {};
+  return origin.substr(0, origin.rfind('/'));
+}
+
+std::vector<audit::NoteKey> named(const std::vector<audit::NoteKey>& known,
+                                  std::string_view origin) {
+  std::vector<audit::NoteKey> keys;
+  std::ranges::copy_if(known, std::back_inserter(keys),
+                       [&](const audit::NoteKey& key) { return key.name == origin; });
+  return keys;
+}
 
 }  // namespace
 
@@ -27,6 +46,21 @@ Result<std::vector<audit::NoteKey>> parse_known_logs(std::string_view text) {
     }
     keys.push_back(*std::move(key));
   }
+  return keys;
+}
+
+std::vector<audit::NoteKey> keys_of(const std::vector<audit::NoteKey>& known,
+                                    std::string_view origin) {
+  std::vector<audit::NoteKey> keys = named(known, origin);
+  const std::string_view stem = stem_of(origin);
+  if (!keys.empty() || stem.empty()) return keys;
+  std::string_view newest;  // shards sort by time
+  for (const audit::NoteKey& key : known) {
+    if (stem_of(key.name) == stem && key.name < origin)
+      newest = std::max<std::string_view>(newest, key.name);
+  }
+  keys = named(known, newest);
+  for (audit::NoteKey& key : keys) key.name = origin;
   return keys;
 }
 

@@ -18,6 +18,13 @@ inline constexpr std::size_t kKnownLogsBytesMax = std::size_t{1} << 20;
 // invalid_argument (detail: the line) for any other line.
 [[nodiscard]] Result<std::vector<audit::NoteKey>> parse_known_logs(std::string_view text);
 
+// Those of `known` that sign for the log of this origin: the keys that are named after it; else,
+// where it is a shard (audit/logs.h) that came later than one that is named, those of the newest
+// such shard of its owner at its place, under its own name. So a log needs to be named once, not
+// every year; a later line begins a later key.
+[[nodiscard]] std::vector<audit::NoteKey> keys_of(const std::vector<audit::NoteKey>& known,
+                                                  std::string_view origin);
+
 // `text` with a line for `key` at its end, unless it knows that key.
 [[nodiscard]] std::string with_log(std::string text, const audit::NoteKey& key);
 

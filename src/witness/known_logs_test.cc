@@ -35,6 +35,41 @@ TEST(KnownLogsTest, RefusesOtherLinesAndNamesThem) {
   }
 }
 
+TEST(KnownLogsTest, KnowsLaterShardsOfALogUnderItsKey) {
+  const audit::NoteKey first{"v.example/auditd/operator/2026",
+                             audit::testing::signer_of(1).public_key()};
+  audit::NoteKey second{"v.example/auditd/operator/2028",
+                        audit::testing::signer_of(2).public_key()};
+  const std::vector<audit::NoteKey> known{second, first};
+  const auto public_keys = [&](std::string_view origin) {
+    std::vector<crypto::Ed25519PublicKey> keys;
+    for (const audit::NoteKey& key : keys_of(known, origin)) {
+      EXPECT_EQ(key.name, origin);
+      keys.push_back(key.public_key);
+    }
+    return keys;
+  };
+  for (const char* shard : {"2026", "2026b20261122T150000Z", "2027", "2027b20270101T000000Z"}) {
+    EXPECT_EQ(public_keys(std::string("v.example/auditd/operator/") + shard),
+              std::vector{first.public_key})
+        << shard;
+  }
+  for (const char* shard : {"2028", "2029", "2028b20281122T150000Z"}) {
+    EXPECT_EQ(public_keys(std::string("v.example/auditd/operator/") + shard),
+              std::vector{second.public_key})
+        << shard << ": a later line begins a later key";
+  }
+  for (const char* origin :
+       {"v.example/auditd/operator/2025", "v.example/auditd/mer_1/2027",
+        "v.example/other/operator/2027", "w.example/auditd/operator/2027",
+        "v.example/auditd/operator/20270", "v.example/auditd/operator/2027b", "2027", "",
+        "v.example/auditd/operator/2026/2027", "v.example/auditd/operator/"}) {
+    EXPECT_TRUE(public_keys(origin).empty()) << origin;
+  }
+  EXPECT_TRUE(keys_of({{"log.example/2026", first.public_key}}, "log.example/2027").empty())
+      << "no shard as auditd names them";
+}
+
 TEST(KnownLogsTest, GrowsByALineForAKeyThatIsNew) {
   const auto key = audit::NoteKey::parse(kVkey).value();
   EXPECT_EQ(with_log("", key), kLine);

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "audit/checkpoint.h"
@@ -24,6 +26,8 @@ constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 constexpr std::string_view kSize = "text/x.tlog.size";
 constexpr mode_t kOwnerOnly = 0600;
 constexpr int kUnavailable = 503;
+constexpr Error kNoRoom{ErrorCode::exhausted,
+                        "the witness keeps the state of as many logs as it can"};
 constexpr Error kNotState{ErrorCode::corrupt, "state of the witness is damaged"};
 
 Answer refusal(WitnessStatus status, std::string_view why) {
@@ -123,6 +127,8 @@ Result<Answer> Witness::cosign(const audit::AddCheckpoint& request,
   }
   const std::string path =
       fmt::format("{}/state/{}", folder_, origin_hash(request.checkpoint.origin));
+  if (log.last_cosigned.size == 0 && state_files(folder_).size() >= kStatesMax)
+    return fail(kNoRoom);
   SR_CHECK_OK(write_file_durable(path, as_bytes(note), kOwnerOnly));
   return Answer{
       .status = std::to_underlying(WitnessStatus::cosigned), .content_type = kPlain, .body = line};
@@ -143,10 +149,9 @@ Result<std::string> Witness::checkpoint(std::string_view hash) const {
 
 Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
   SR_TRY(const std::string known, read_file(known_logs_path(folder_), kKnownLogsBytesMax));
-  SR_TRY(std::vector<audit::NoteKey> keys, parse_known_logs(known));
+  SR_TRY(const std::vector<audit::NoteKey> keys, parse_known_logs(known));
   audit::WitnessedLog log;
-  for (audit::NoteKey& key : keys) {
-    if (key.name != origin) continue;
+  for (audit::NoteKey& key : keys_of(keys, origin)) {
     SR_TRY(audit::NoteVerifier verifier, audit::NoteVerifier::create(std::move(key)));
     log.keys.push_back(std::move(verifier));
   }
@@ -161,6 +166,17 @@ Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
   if (cosigned.origin != origin) return fail(kNotState);
   log.last_cosigned = cosigned.head();
   return log;
+}
+
+std::vector<std::string> state_files(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder + "/state", error)) {
+    std::string name = file.path().filename().string();
+    crypto::Sha256Digest digest;
+    if (parse_hex(name, digest)) names.push_back(std::move(name));
+  }
+  return names;
 }
 
 std::string known_logs_path(const std::string& folder) { return folder + "/etc/logs"; }

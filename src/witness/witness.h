@@ -3,7 +3,8 @@
 // sizes and hashes, never an entry. Of each log it keeps the newest checkpoint that it cosigned.
 //
 // Its folder:
-//   etc/logs                     the logs that it knows (known_logs.h); read at each request
+//   etc/logs                     the logs that it knows (known_logs.h), by one of their shards;
+//                                read at each request
 //   state/<hex SHA-256(origin)>  the newest checkpoint of that log as it was answered: the log's
 //                                signatures and the witness's own
 //   state/lock                   held by the one process that works there
@@ -42,7 +43,8 @@ class Witness {
 
   [[nodiscard]] const audit::NoteKey& key() const noexcept { return verifier_.key(); }
   // Every answer of the protocol; 503 when the folder cannot be read or written, or holds something
-  // else than was left there: a state that is lost must not look like a log's beginning.
+  // else than was left there (a state that is lost must not look like a log's beginning), or
+  // kStatesMax logs, and this one is new.
   [[nodiscard]] Answer add_checkpoint(std::string_view body);
   // The newest checkpoint of the log whose origin has this SHA-256, in lower-case hex. not_found:
   // none was cosigned, or it is no such hash; corrupt, unavailable.
@@ -63,6 +65,11 @@ class Witness {
   const Clock* clock_;
 };
 
+// Whoever has a log's key can begin shards; so many logs are enough for 4,000 years of one.
+inline constexpr std::size_t kStatesMax = 4'096;
+
+// The files in `folder`, by their names, that each hold the state of a log.
+[[nodiscard]] std::vector<std::string> state_files(const std::string& folder);
 // Where `folder` keeps the logs that its witness knows.
 [[nodiscard]] std::string known_logs_path(const std::string& folder);
 // The file that a new witness is given there, and that is gone when its state is.

@@ -93,6 +93,48 @@ TEST_F(WitnessTest, KnowsALogFromTheNextRequestOn) {
   EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
 }
 
+TEST_F(WitnessTest, TakesALaterShardOfALogFromItsBeginning) {
+  const std::string last_year = "v.example/auditd/operator/2026";
+  const std::string this_year = "v.example/auditd/operator/2027";
+  write("etc/logs", "log " + audit::NoteKey{last_year, golden_signer().public_key()}.text() + "\n");
+  const auto note_of = [&](const std::string& origin, std::uint64_t size) {
+    return audit::sign_checkpoint({origin, size, heads_[size].root}, golden_signer());
+  };
+  const auto from = [&](std::uint64_t old_size, const std::string& note) {
+    const std::uint64_t size = audit::parse_checkpoint_text(audit::parse_note(note)->text)->size;
+    return audit::add_checkpoint_body(
+        old_size, audit::consistency_proof(hashes_, old_size, size).value(), note);
+  };
+  auto witness = open();
+  const auto status = [&](const std::string& text) { return witness->add_checkpoint(text).status; };
+  EXPECT_EQ(status(from(0, note_of(last_year, 9))), 200);
+  const Answer begun = witness->add_checkpoint(from(9, note_of(this_year, 10)));
+  EXPECT_EQ(begun.status, 409);
+  EXPECT_EQ(begun.body, "0\n");
+  const std::string by_stranger =
+      audit::sign_checkpoint({this_year, 3, heads_[3].root}, audit::testing::witness_signer());
+  EXPECT_EQ(status(from(0, by_stranger)), 403) << "a known log, another key";
+  EXPECT_EQ(status(from(0, note_of("v.example/auditd/operator/2025", 3))), 404);
+  EXPECT_EQ(status(from(0, note_of("v.example/auditd/mer_1/2027", 3))), 404);
+  EXPECT_EQ(state_files(folder_).size(), 1U) << "what is refused leaves nothing";
+  EXPECT_EQ(status(from(0, note_of(this_year, 3))), 200);
+  EXPECT_EQ(state_files(folder_).size(), 2U);
+  witness = fail({ErrorCode::unavailable, "ended"});
+  witness = open();
+  EXPECT_EQ(status(from(0, note_of(this_year, 4))), 409) << "a restart remembers";
+  EXPECT_EQ(status(from(3, note_of(this_year, 4))), 200);
+  EXPECT_EQ(status(from(9, note_of(last_year, 10))), 200) << "what came late";
+}
+
+TEST_F(WitnessTest, BeginsNoMoreLogsThanItHasRoomFor) {
+  auto witness = open();
+  for (std::size_t i = 0; i < kStatesMax; ++i) write("state/" + origin_hash(std::to_string(i)), "");
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
+  fs::remove(folder_ + "/state/" + origin_hash("0"));
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
+  EXPECT_EQ(witness->add_checkpoint(body(4, 5)).status, 200) << "it is known by now";
+}
+
 TEST_F(WitnessTest, DropsSignaturesThatItDidNotCheck) {
   auto witness = open();
   const Answer answer = witness->add_checkpoint(

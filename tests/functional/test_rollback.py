@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import audit_journal
+import tlog
 from children import stop
 from running_deployment import folder, wait_until
 from watched import WatchedDeployment
@@ -107,6 +108,31 @@ def test_relay_has_each_start_witnessed_and_brings_what_contradicts_it(watched, 
     watched.start_both()
     wait_until(lambda: watched.warnings() == [], "the newer copy is the log that was seen")
     assert watched.checks()["history"]
+
+
+def test_witness_takes_the_shards_of_a_break_without_a_word_to_it(watched, tmp_path):
+    watched.configure_witness()
+    watched.connect_witness()
+    watched.start_both()
+    wait_until(lambda: watched.warnings() == [], "a witness has seen this run")
+    assert watched.tool("open-shard", "--reason", "disk lost, copy restored").returncode == OK
+    wait_until(lambda: len(watched.witness.logs()) == 2, "it has cosigned the new shard")
+    wait_until(lambda: watched.warnings() == [], "auditd has heard of it")
+    plain, broken = sorted(watched.witness.logs())
+    assert broken.startswith(f"{plain}b2")
+
+    done = watched.tool("export", "--all", "--out", tmp_path / "out")
+    assert done.returncode == OK, done.stderr
+    key = tlog.read_key(watched.dir / "public/audit.vkey")
+    witness = tlog.parse_vkey(watched.witness.vkey, tlog.COSIGNATURE)
+    export = tlog.Export(tmp_path / "out", key, [witness])
+    export.verify()
+    assert export.witnessed == {checkpoint.origin: checkpoint.size
+                                for checkpoint, _ in export.checkpoints}
+    assert [bool(times) for _, times in export.checkpoints] == [False, True]
+    shutil.rmtree(tmp_path / "out/operator" / plain.rsplit("/", 1)[1])
+    with pytest.raises(tlog.Refused, match="is missing, though"):
+        tlog.verify_export(tmp_path / "out", key, [witness])
 
 
 def test_witness_that_is_away_holds_up_nothing(watched):

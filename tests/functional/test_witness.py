@@ -1,10 +1,14 @@
 """`strongroom witness` as whoever keeps it and whoever asks it see it: its commands, its answers
 over HTTPS and from files, and that it never forgets. The log is that of the golden vectors."""
+import base64
 import concurrent.futures
 import signal
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import golden_log
+import tlog
 import witness as witnesses
 from running_deployment import folder, wait_until
 from witness import NAME
@@ -18,6 +22,8 @@ AB4F1h9ssDJBpWo5eoMnN/MVZtbrtaBLrGa3kPjJhNM=
 
 \u2014 {ORIGIN} mfM8sUF7e9tQBQi4GHCcTOLMRnB487/OKavxcWu7rcl9xYGe8nPeJ2ms4iJooDToEAbB+11fPkE6dX69q/8+njLDMg8=
 """
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+LEAVES = [tlog.leaf_hash(entry) for entry in golden_log.ENTRIES]
 FIRST = f"old 0\n\n{CHECKPOINT}"
 AGAIN = f"old 4\n\n{CHECKPOINT}"
 
@@ -29,8 +35,32 @@ def witness():
         yield running
 
 
-def test_every_answer_but_inconsistency(witness):
-    """That one needs the log's key; the unit tests have it."""
+def signed(size, root):
+    """A checkpoint that the log's own key has signed."""
+    text = f"{ORIGIN}\n{size}\n{base64.b64encode(root).decode()}\n"
+    signature = LOG_KEY.sign(text.encode())
+    line = base64.b64encode(bytes.fromhex("99f33cb1") + signature).decode()
+    return f"{text}\n\u2014 {ORIGIN} {line}\n"
+
+
+def test_history_that_is_not_continued_is_refused_and_shown(witness):
+    """By the log's own key: what a captured log would hand in."""
+    _, _, line = witness.add_checkpoint(FIRST)
+    root, other = golden_log.root_of(LEAVES), bytes(32)
+    more = [*LEAVES, tlog.leaf_hash(b"e")]
+    proof = "".join(f"{base64.b64encode(hash).decode()}\n"
+                    for hash in golden_log.consistency_proof(4, more))
+    later = signed(5, golden_log.root_of(more))
+    for body in (f"old 4\n\n{signed(4, other)}", f"old 4\n\n{later}",
+                 f"old 4\n{proof}\n{signed(5, other)}", f"old 4\n{proof}\n{signed(4, root)}"):
+        assert witness.add_checkpoint(body)[0] == 422, body
+    assert witness.checkpoint(ORIGIN)[2] == CHECKPOINT + line, "it stands by what it has seen"
+    assert witness.add_checkpoint(f"old 4\n{proof}\n{later}")[0] == 200
+    assert witness.add_checkpoint(f"old 0\n{proof}\n{later}")[0] == 409
+    assert witness.logs() == {ORIGIN: 5}
+
+
+def test_every_other_answer(witness):
     unknown = FIRST.replace(ORIGIN, "another.example/log")
     changed = FIRST.replace("\n4\n", "\n5\n")
     for body, status in (("", 400), ("old 5\n\n" + CHECKPOINT, 400), (unknown, 404),

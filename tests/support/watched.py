@@ -117,7 +117,9 @@ class WatchedDeployment(Deployment):
         return cosigned.returncode, told.returncode
 
     def be_witnessed(self):
-        self.witness.know(self.export())
+        vkey = self.export()
+        if not self.witness.logs():   # later shards it knows by itself
+            self.witness.know(vkey)
         assert self.carry() == (OK, OK)
 
     def entries(self):

@@ -32,7 +32,7 @@ constexpr mode_t kOwnerOnly = 0600;
 
 int refused(const service::StartError& error) { return failed(kUsage, error.text()); }
 
-// A log that the witness knows, and how much of it it has cosigned.
+// A log that the witness knows or has cosigned, and how much of it it has cosigned.
 struct LogState {
   std::string origin;
   std::uint64_t size = 0;
@@ -49,12 +49,10 @@ Start<std::vector<audit::NoteKey>> read_known_logs(const WitnessSettings& settin
 }
 
 Start<LogState> read_state(const WitnessSettings& settings,
-                           const audit::CosignatureVerifier& verifier, const std::string& origin) {
-  LogState state{.origin = origin, .size = 0, .cosigned_at = {}};
-  const std::string path =
-      fmt::format("{}/{}", settings.state_folder(), witness::origin_hash(origin));
+                           const audit::CosignatureVerifier& verifier, const std::string& file) {
+  LogState state;
+  const std::string path = fmt::format("{}/{}", settings.state_folder(), file);
   const auto text = read_file(path, audit::kNoteBytesMax);
-  if (!text && text.error().code() == ErrorCode::not_found) return state;
   if (!text) return start_failure(path, text.error());
   const auto note = audit::parse_note(*text);
   if (!note) return start_failure(path, note.error());
@@ -62,6 +60,7 @@ Start<LogState> read_state(const WitnessSettings& settings,
   if (!checkpoint) return start_failure(path, checkpoint.error());
   const auto time_s = verifier.newest_s(*note);
   if (!time_s) return start_failure(path, time_s.error());
+  state.origin = checkpoint->origin;
   state.size = checkpoint->size;
   constexpr std::int64_t kMicroseconds = 1'000'000;
   if (*time_s) state.cosigned_at = rfc3339(**time_s * kMicroseconds);
@@ -82,13 +81,17 @@ Start<audit::CosignatureVerifier> read_verifier(const WitnessSettings& settings)
 
 Start<std::vector<LogState>> read_states(const WitnessSettings& settings,
                                          const audit::CosignatureVerifier& verifier) {
-  SR_TRY(const std::vector<audit::NoteKey> keys, read_known_logs(settings));
   std::vector<LogState> states;
-  for (const audit::NoteKey& key : keys) {
-    if (std::ranges::find(states, key.name, &LogState::origin) != states.end()) continue;
-    SR_TRY(LogState state, read_state(settings, verifier, key.name));
+  for (const std::string& file : witness::state_files(settings.folder)) {
+    SR_TRY(LogState state, read_state(settings, verifier, file));
     states.push_back(std::move(state));
   }
+  SR_TRY(const std::vector<audit::NoteKey> keys, read_known_logs(settings));
+  for (const audit::NoteKey& key : keys) {
+    if (std::ranges::find(states, key.name, &LogState::origin) != states.end()) continue;
+    states.push_back({.origin = key.name, .size = 0, .cosigned_at = {}});
+  }
+  std::ranges::sort(states, {}, &LogState::origin);
   return states;
 }
 

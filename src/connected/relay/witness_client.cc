@@ -23,8 +23,13 @@ using async::Task;
 namespace {
 
 constexpr int kCosigned = 200;
+constexpr int kNotSigned = 403;
+constexpr int kUnknownLog = 404;
 constexpr int kNotTheLast = 409;
 constexpr int kInconsistent = 422;
+constexpr Error kUnknownKey{ErrorCode::permission_denied,
+                            "witness knows the log by another key than signs it"};
+constexpr Error kUnknown{ErrorCode::permission_denied, "witness does not know the log"};
 constexpr Error kRefused{ErrorCode::permission_denied, "witness refuses the checkpoint"};
 constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of the protocol"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
@@ -110,6 +115,8 @@ Task<Result<void>> WitnessClient::answer(const audit::Submission& submission,
     if (!size) co_return fail(kNoAnswer);
     co_return co_await contradicted(submission, *size);
   }
+  if (response.status == kUnknownLog) co_return fail(kUnknown);
+  if (response.status == kNotSigned) co_return fail(kUnknownKey);
   if (response.status != kCosigned) co_return fail(kRefused);
   SR_CO_TRY(const std::string note, audit::with_cosignatures(submission.note, response.body));
   std::string body = json({{"note", note}});
