@@ -104,10 +104,9 @@ def test_killed_over_a_commit_that_happens_or_not(postgres_deployment, point, vi
 
 def unknown_outcomes(deployment):
     """How many gatewayd counts, and the age of the oldest in seconds."""
-    lines = dict(line.rsplit(" ", 1) for line in
-                 deployment.admin("gatewayd", "GET", "/metrics")[1].splitlines())
-    return (int(lines["strongroom_payment_outcomes_unknown"]),
-            int(lines["strongroom_payment_outcome_unknown_age_seconds"]))
+    metrics = deployment.metrics("gatewayd")
+    return (metrics["strongroom_payment_outcomes_unknown"],
+            metrics["strongroom_payment_outcome_unknown_age_seconds"])
 
 
 def test_an_outcome_unknown_for_long_ages_and_alarms_after_a_restart(deployment):

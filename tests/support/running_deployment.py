@@ -77,6 +77,19 @@ class RunningDeployment(d.Deployment):
         _, report = self.admin(instance, "GET", "/readyz")
         return {check["name"] for check in report["checks"] if not check["ok"]}
 
+    def metrics(self, instance):
+        """What it counts and measures: {name with labels: value}."""
+        _, text = self.admin(instance, "GET", "/metrics")
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+
+    def configure(self, section, *lines):
+        """Adds `lines` to a section of strongroom.toml; who runs reads them at its next start."""
+        before, head, after = self.config.read_text().partition(f"\n[{section}]")
+        assert head, f"no section {section}"
+        added = "".join(f"\n{line}" for line in (*lines, ""))
+        self.config.write_text(before + head + after.replace("\n", added, 1))
+
     def new_key(self, merchant_id, role="merchant_admin"):
         return self.strongroom("api-keys", "create", "--merchant", merchant_id, "--name", "test",
                                "--role", role)
