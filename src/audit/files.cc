@@ -117,6 +117,10 @@ bool change_immutable(int descriptor, bool immutable) {
 
 bool Files::has_immutable(const std::string&) { return false; }
 
+void Files::close_for_good(const std::string& path) {
+  if (!set_immutable(path, true)) ++left_mutable_;
+}
+
 Result<void> Files::set_immutable(const std::string&, bool) {
   return fail({ErrorCode::unavailable, "no file is immutable here"});
 }

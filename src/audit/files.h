@@ -2,6 +2,7 @@
 // it short. PosixFiles is the real one.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -60,6 +61,13 @@ class Files {
   // While a file is immutable nobody can write, truncate, rename or remove it; this ends it, too.
   // Not durable by itself. not_found, unavailable.
   [[nodiscard]] virtual Result<void> set_immutable(const std::string& path, bool immutable);
+  // Makes a file immutable that is closed for good. Nothing depends on it, so a failure is counted
+  // and no more. Thread-safe, as the count is.
+  void close_for_good(const std::string& path);
+  [[nodiscard]] std::uint64_t left_mutable() const noexcept { return left_mutable_; }
+
+ private:
+  std::atomic<std::uint64_t> left_mutable_{0};
 };
 
 // The whole content of a file. not_found; too_large: beyond `bytes_max`; unavailable.

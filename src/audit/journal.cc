@@ -119,7 +119,7 @@ Result<void> Journal::start_segment() {
   // good. Nothing depends on it, and auditd's start makes up for what was missed.
   if (file_) {
     (void)file_->truncate(durable_.offset_bytes);
-    (void)files_.set_immutable(path(durable_.file), true);
+    files_.close_for_good(path(durable_.file));
   }
   file_ = std::move(segment);
   segment_first_sequence_ = durable_.sequence;

@@ -9,6 +9,7 @@
 
 #include "audit/logs.h"
 #include "auditd/closed_files.h"
+#include "auditd/refusal.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -22,25 +23,18 @@ namespace {
 
 constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
-constexpr std::chrono::seconds kQuotaMemory{60};
 constexpr std::chrono::minutes kSnapshotPause{1};  // after one that could not be written
 constexpr std::uint64_t kNoSnapshot = std::numeric_limits<std::uint64_t>::max();
 constexpr std::chrono::minutes kArchiveFirst{1};
 constexpr std::chrono::hours kArchiveEvery{1};
 
-constexpr std::chrono::hours kWarnEvery{24};
-// How old the newest cosignature may be once the operator's log has grown.
-constexpr std::int64_t kUnwitnessedMaxS = 3'600;
-constexpr std::int64_t kMicroseconds = 1'000'000;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entries"};
 constexpr Error kNobodysWord{ErrorCode::permission_denied, "no witness is set"};
 
-}  // namespace
-
-Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Random& random,
-                          const StoreOptions& options, crypto::Ed25519Signer signer) {
-  SR_TRY(const std::string place, audit::log_place(options.trust_domain, options.instance));
-  SR_TRY(FileLock lock, FileLock::acquire(options.directory + "/lock"));
+// REQUIRES: `lock`, which goes into the store, is that of the folder.
+Result<Store> open_locked(audit::Files& files, const Clock& clock, crypto::Random& random,
+                          const StoreOptions& options, crypto::Ed25519Signer signer,
+                          const std::string& place, FileLock& lock) {
   const crypto::Ed25519PublicKey public_key = signer.public_key();
   SR_TRY(Checkpoints checkpoints,
          Checkpoints::open(files, options.directory, place, std::move(signer)));
@@ -80,9 +74,25 @@ Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Rando
                options.instance};
 }
 
+}  // namespace
+
+Result<Store> Store::open(audit::Files& files, const Clock& clock, crypto::Random& random,
+                          const StoreOptions& options, crypto::Ed25519Signer signer) {
+  SR_TRY(const std::string place, audit::log_place(options.trust_domain, options.instance));
+  SR_TRY(FileLock lock, FileLock::acquire(options.directory + "/lock"));
+  auto store = open_locked(files, clock, random, options, std::move(signer), place, lock);
+  if (!store && store.error().code() == ErrorCode::corrupt) {
+    const Refusal refusal{.since_us = clock.now_us(), .cause = std::string(store.error().what())};
+    const Result<void> noted = note_refusal(files, options.directory, refusal);
+    if (!noted) log::warn("that auditd refuses its log is not noted", {{"error", noted.error()}});
+  }
+  return store;
+}
+
 Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options)
     : loop_(loop),
       clock_(*store.clock),
+      files_(*store.files),
       instance_(std::move(store.instance)),
       options_(std::move(options)),
       lock_(std::move(store.lock)),
@@ -96,6 +106,10 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
                         "When a witness last cosigned since the start, Unix time; 0: never.")),
       rolled_back_gauge_(metrics.gauge("strongroom_audit_rolled_back",
                                        "1 when the log lacks what was signed for.")),
+      unsigned_gauge_(metrics.gauge("strongroom_audit_unsigned_seconds",
+                                    "How long entries have waited for a checkpoint.")),
+      immutable_gauge_(metrics.gauge("strongroom_audit_immutable",
+                                     "1 while closed files of the log are immutable.")),
       immutable_(store.immutable),
       has_witnesses_(witnessed_.has_witnesses()),
       started_us_(clock_.now_us()),
@@ -104,8 +118,7 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
       unsigned_(std::move(store.unsigned_logs)) {
   signing_gauge_.set(1);
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
-  metrics.gauge("strongroom_audit_immutable", "1 when closed files of the log are immutable.")
-      .set(immutable_ ? 1 : 0);
+  immutable_gauge_.set(immutable_ ? 1 : 0);
 }
 
 Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Registry& metrics,
@@ -147,7 +160,6 @@ Task<void> Auditd::sign_regularly() {
   auto last = steady_clock::now() - options_.checkpoint_interval;
   auto recorded = steady_clock::now();
   while (!draining_) {
-    warn_daily();
     co_await loop_.sleep_for(kTick);
     const auto now = steady_clock::now();
     if (busy_) continue;
@@ -160,15 +172,6 @@ Task<void> Auditd::sign_regularly() {
     const std::uint64_t bytes_min = now < next_snapshot_ ? kNoSnapshot : kSnapshotEveryBytes;
     const auto outcome = co_await sign({.record = record, .snapshot_bytes_min = bytes_min});
     if (!outcome) log::error("audit checkpoints are not signed", {{"error", outcome.error()}});
-  }
-  --ticking_;
-}
-
-// Beside the signing, which hangs with the disk.
-Task<void> Auditd::watch_regularly() {
-  while (!draining_) {
-    co_await loop_.sleep_for(kTick);
-    watch();
   }
   --ticking_;
 }
@@ -197,26 +200,6 @@ std::int64_t Auditd::attested_now_ms() const {
   const std::int64_t now_ms = clock_.now_us() / 1000;
   if (!has_witnesses_) return now_ms;
   return newest_ ? std::min(now_ms, newest_->time_s * 1000) : 0;
-}
-
-// Tells what the writer's thread cannot tell itself.
-void Auditd::watch() {
-  const bool hangs = writer_->busy_for() > kHangs;
-  if (std::exchange(hangs_, hangs) != hangs) intake_->tell_state(hangs);
-  failures_->tell("disk", hangs, "the disk does not answer");
-  failures_->tell("checkpoints", !signing_works_, "checkpoints are not signed");
-  failures_->tell("archive", !archiving_works_, "the log is not archived");
-  const auto since = steady_clock::now() - kQuotaMemory;
-  for (const auto& [control, lasts] : writer_->above_quota(since)) {
-    failures_->tell(control, lasts, "more than the writer's quota");
-  }
-}
-
-std::string_view Auditd::not_ready() const noexcept {
-  if (rolled_back_) return "it was rolled back";
-  if (doubts_break_) return "it tells of a break that is not signed for";
-  if (hangs_) return "the disk does not answer";
-  return writer_->accepting() ? std::string_view() : "the disk takes no entries";
 }
 
 Task<Result<void>> Auditd::record_made(const std::vector<audit::Entry>& entries) {
@@ -266,7 +249,7 @@ Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
     }
   }
   signing_works_ = published.has_value();
-  signing_gauge_.set(signing_works_ ? 1 : 0);
+  if (signing_works_) unsigned_since_.reset();
   signed_.add(count - unsigned_.size());
   if (!published) co_return std::unexpected(published.error());
   co_return count;
@@ -355,24 +338,8 @@ void Auditd::note_witnessed() {
   doubts_break_ = witnessed_.doubts_break();
   newest_ = witnessed_.newest();
   rolled_back_gauge_.set(rolled_back_ ? 1 : 0);
+  tell_history();
   if (newest_) witnessed_gauge_.set(newest_->time_s);
-}
-
-std::string Auditd::unwitnessed() const {
-  if (!has_witnesses_) return "no witness is set";
-  if (!newest_) return fmt::format("unwitnessed since {}", rfc3339(started_us_));
-  const bool is_old = clock_.now_us() / kMicroseconds - newest_->time_s > kUnwitnessedMaxS;
-  if (!is_old || operators_size_ <= newest_->size) return {};
-  return fmt::format("unwitnessed since {}", rfc3339(newest_->time_s * kMicroseconds));
-}
-
-void Auditd::warn_daily() {
-  if (!options_.expects_witness && !has_witnesses_) return;
-  if (steady_clock::now() < next_warning_) return;
-  const std::string why = unwitnessed();
-  if (why.empty()) return;
-  next_warning_ = steady_clock::now() + kWarnEvery;
-  log::warn("nobody could tell if the audit log were rolled back", {{"why", why}});
 }
 
 void Auditd::record_reload(bool all) { async::spawn(writer_->record_reload(all)); }

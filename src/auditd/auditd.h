@@ -67,6 +67,8 @@ struct AuditdOptions {
   // Say so in the log, at the start and once a day, where no witness is set. One that is set and
   // has not answered is always told of.
   bool expects_witness = false;
+  // Entries that have waited longer for a checkpoint are a failure: the signing hangs.
+  std::chrono::milliseconds unsigned_max{30'000};
   // Between two log.checkpoint entries of one log.
   std::chrono::milliseconds record_interval{60'000};
   // The key `audit-archive`; without it nothing is archived.
@@ -90,10 +92,11 @@ class Auditd {
   [[nodiscard]] std::string_view not_ready() const noexcept;
   // Whom the disk has room for.
   [[nodiscard]] Room room() const noexcept { return writer_->room(); }
-  // Whether what is closed is immutable, as far as that was so at the start.
+  // Whether what is closed is immutable: it was at the start, and nothing has failed since.
   [[nodiscard]] bool immutable() const noexcept { return immutable_; }
-  // False when the last attempt to sign failed; the log itself is not held up by that.
-  [[nodiscard]] bool signing() const noexcept { return signing_works_; }
+  // False when the last attempt to sign failed, or takes too long; the log itself is not held up by
+  // that.
+  [[nodiscard]] bool signing() const noexcept { return signing_works_ && !signing_hangs_; }
   // What was signed for and this store lacks; nullopt while nothing tells that it was rolled back.
   // After that the journal takes no entries.
   [[nodiscard]] const std::optional<audit::Checkpoint>& rolled_back() const noexcept {
@@ -136,6 +139,8 @@ class Auditd {
   async::Task<void> sign_regularly();
   async::Task<void> watch_regularly();
   void watch();
+  void watch_signing();
+  void tell_history();
   struct Signing {
     bool record = false;  // the merchants' checkpoints in the operator's log
     std::uint64_t snapshot_bytes_min = kSnapshotEveryBytes;
@@ -156,6 +161,7 @@ class Auditd {
 
   async::Loop& loop_;
   const Clock& clock_;
+  audit::Files& files_;
   const std::string instance_;
   AuditdOptions options_;
   FileLock lock_;
@@ -170,20 +176,25 @@ class Auditd {
   Gauge& signing_gauge_;
   Gauge& witnessed_gauge_;
   Gauge& rolled_back_gauge_;
-  const bool immutable_;
+  Gauge& unsigned_gauge_;
+  Gauge& immutable_gauge_;
+  bool immutable_;
   const bool has_witnesses_;
   const std::int64_t started_us_;
   // Witnessed's, as it was when it was last asked.
   std::optional<audit::Checkpoint> rolled_back_;
   bool doubts_break_;
   std::optional<WitnessedHead> newest_;
-  std::uint64_t operators_size_ = 0;  // of the operator's log, as last signed
-  std::chrono::steady_clock::time_point next_warning_{};
+  std::uint64_t operators_size_ = 0;       // of the operator's log, as last signed
+  std::optional<std::int64_t> warned_us_;  // when warn_daily() last did
+  // Since when there have been entries without a checkpoint, none being signed meanwhile.
+  std::optional<std::chrono::steady_clock::time_point> unsigned_since_;
   std::chrono::steady_clock::time_point next_snapshot_{};
   std::vector<GrownLog> unsigned_;  // taken from the writer, each log once
   bool busy_ = false;
   bool snapshot_kept_ = true;  // the last one; the pool's thread, while busy_
-  bool signing_works_ = true;
+  bool signing_works_ = true;  // the last attempt
+  bool signing_hangs_ = false;
   bool archiving_works_ = true;
   bool draining_ = false;
   bool hangs_ = false;

@@ -124,14 +124,6 @@ class LedgerTest : public AuditdTest {
     ledger.append(std::span(&submission, 1));
     return submission.status;
   }
-  // The entries of auditd's own that say what fails, in the order of the journal.
-  std::vector<audit::Entry> failures() {
-    auto entries = journal();
-    std::erase_if(entries, [](const audit::Entry& entry) {
-      return entry.event_type != audit::EventType::log_failure;
-    });
-    return entries;
-  }
 };
 
 TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {

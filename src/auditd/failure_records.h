@@ -5,10 +5,14 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/id.h"
 
 namespace strongroom::auditd {
+
+// The control that fails while the log is not what was signed for.
+inline constexpr std::string_view kHistory = "history";
 
 struct FailureRecord {
   OperationId id{};   // joins its two entries

@@ -229,6 +229,7 @@ class Ledger {
   void append_own(audit::Entry entry);
   void take_failure(const audit::EntryView& view);
   void end_failures_of_before();
+  void tell_refusal_of_before();
   void release_reserve();
   void tell_reserve_in_use();
   // Gives `entry` its uid and outcome.
@@ -249,6 +250,7 @@ class Ledger {
   std::map<std::string_view, const audit::Log*> unrecorded_;  // by name: see record_checkpoints()
   std::map<std::string, Writer, std::less<>> writers_;
   std::vector<audit::Entry> own_waiting_;
+  bool tells_refusal_ = false;  // one of own_waiting_ is of a Refusal, whose file is still there
   audit::ArchiveRecords archives_;
   std::int64_t segment_month_ = 0;  // in which the last segment was begun
   bool closing_segment_ = false;

@@ -72,6 +72,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
     (*ledger)->record_recovery(*recovery);
   }
   (*ledger)->end_failures_of_before();
+  (*ledger)->tell_refusal_of_before();
   if ((*ledger)->room() != Room::everyone) (*ledger)->tell_reserve_in_use();
   return ledger;
 }

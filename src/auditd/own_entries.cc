@@ -4,6 +4,7 @@
 #include "audit/archive.h"
 #include "audit/entry.h"
 #include "auditd/ledger.h"
+#include "auditd/refusal.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/try.h"
@@ -110,6 +111,10 @@ void Ledger::append_own(audit::Entry entry) {
 void Ledger::write_waiting() {
   if (own_waiting_.empty() || !accepting()) return;
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
+  if (!tells_refusal_ || !own_waiting_.empty()) return;
+  const Result<void> forgotten = forget_refusal(files_, options_.directory);
+  if (!forgotten) log::warn("a refused start stays noted", {{"error", forgotten.error()}});
+  tells_refusal_ = false;
 }
 
 std::string Ledger::own_json(audit::Entry& entry) {
@@ -155,6 +160,21 @@ void Ledger::take_failure(const audit::EntryView& view) {
              found != recorded_failures_.end() && found->second.id == view.operation_id) {
     recorded_failures_.erase(found);
   }
+}
+
+// That this start works is the end of it.
+void Ledger::tell_refusal_of_before() {
+  const auto refusal = noted_refusal(files_, options_.directory);
+  if (!refusal) return;
+  const FailureRecord failure{crypto::new_operation_id(random_, clock_), refusal->cause};
+  audit::Entry end = end_of(kHistory, failure);
+  audit::Entry begin = end;
+  begin.outcome = audit::Outcome::failed;
+  begin.time_us = std::min(refusal->since_us, clock_.now_us());
+  end.time_us = clock_.now_us();
+  own_waiting_.push_back(std::move(begin));
+  own_waiting_.push_back(std::move(end));
+  tells_refusal_ = true;
 }
 
 // What fails still is told anew; but for the reserve, which one knows of.

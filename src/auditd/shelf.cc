@@ -79,8 +79,7 @@ Result<void> Shelf::remove_segment(const audit::SegmentFacts& segment,
       !snapshot.archives.contains(segment.first_sequence)) {
     return fail(kStillNeeded);
   }
-  // Where the system has it; auditd's start says where not.
-  (void)files_.set_immutable(audit::archive_path(directory_, segment.first_sequence), true);
+  files_.close_for_good(audit::archive_path(directory_, segment.first_sequence));
   return remove_durably(directory_, audit::segment_name(segment.first_sequence));
 }
 
@@ -113,7 +112,7 @@ Result<void> Shelf::restore(std::uint64_t first_sequence, const crypto::Sha256Di
                               segment.last_sequence - segment.first_sequence + 1);
   }
   if (!made) SR_CHECK_OK(remove_durably(copies, name));
-  if (made) (void)files_.set_immutable(copies + "/" + name, true);
+  if (made) files_.close_for_good(copies + "/" + name);
   return made;
 }
 

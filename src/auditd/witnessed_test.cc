@@ -264,6 +264,36 @@ TEST_F(WitnessedTest, ARolledBackStoreTakesNoEntriesAnyMore) {
   EXPECT_EQ(journal().size(), entries) << "not even log.start";
 }
 
+TEST_F(WitnessedTest, ARollbackIsAFailureOfTheLoggingUntilItIsSettled) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  auto auditd = start();
+  const std::int64_t before_us = clock_.now_us();
+  EXPECT_TRUE(loop_.run_until_done(auditd->take_size(newest.origin, 99)));
+  stop(auditd);
+  auto told = failures();
+  ASSERT_EQ(told.size(), 1U) << "the last entry that the store takes";
+  EXPECT_EQ(journal().back().uid, told[0].uid);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{"history"});
+  EXPECT_EQ(told[0].operation, "it was rolled back");
+  EXPECT_EQ(told[0].outcome, audit::Outcome::failed);
+  EXPECT_GE(told[0].time_us / 1000, before_us / 1000);
+  testing::internal::CaptureStderr();
+  auditd = start();
+  loop_.run_until_done(loop_.sleep_for(120ms));
+  EXPECT_TRUE(testing::internal::GetCapturedStderr().contains("it was rolled back"));
+  EXPECT_EQ(failures().size(), 1U) << "nothing is taken";
+  EXPECT_TRUE(loop_.run_until_done(auditd->open_new_shards("restored", "uid:7")));
+  stop(auditd);
+  told = failures();
+  ASSERT_EQ(told.size(), 4U) << "it ends with each run, and begins anew";
+  EXPECT_EQ(told[1].operation_id, told[0].operation_id);
+  EXPECT_EQ(told[2].resources, std::vector<std::string>{"history"});
+  EXPECT_EQ(told[2].outcome, audit::Outcome::failed);
+  EXPECT_EQ(told[3].operation_id, told[2].operation_id);
+  EXPECT_EQ(told[3].outcome, audit::Outcome::success);
+  EXPECT_TRUE(verify().ok());
+}
+
 TEST_F(WitnessedTest, TellsWhenNobodyHasSeenTheLog) {
   auto auditd = start();
   EXPECT_TRUE(auditd->unwitnessed().starts_with("unwitnessed since 20"));

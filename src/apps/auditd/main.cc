@@ -118,7 +118,8 @@ class Worker final : public service::Worker {
     if (auditd_->room() != Room::everyone) {
       readiness.warn("audit log's disk is full: only reserve_writers write, as long as it lasts");
     }
-    readiness.add("checkpoints", auditd_->signing(), "the last one could not be signed");
+    readiness.add("checkpoints", auditd_->signing(),
+                  "the last one could not be signed, or takes too long");
     const std::string contradiction = contradicted();
     readiness.add("history", contradiction.empty(), contradiction);
     if (const std::string why = auditd_->unwitnessed(); !why.empty()) readiness.warn(why);

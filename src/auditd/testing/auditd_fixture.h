@@ -99,6 +99,15 @@ class AuditdTest : public testing::Test {
     }
   }
 
+  // The entries of auditd's own that say what fails, in the order of the journal.
+  std::vector<audit::Entry> failures() {
+    auto entries = journal();
+    std::erase_if(entries, [](const audit::Entry& entry) {
+      return entry.event_type != audit::EventType::log_failure;
+    });
+    return entries;
+  }
+
   std::size_t count(const EntryId& uid) {
     const auto entries = journal();
     return static_cast<std::size_t>(std::ranges::count(entries, uid, &audit::Entry::uid));

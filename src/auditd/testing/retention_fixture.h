@@ -12,7 +12,8 @@ namespace strongroom::auditd {
 class SetClock final : public Clock {
  public:
   void set(std::string_view time) { now_us_ = *parse_rfc3339(time); }
-  void add_days(std::int64_t days) { now_us_ += days * kDayMs * 1000; }
+  void add_days(std::int64_t days) { add_ms(days * kDayMs); }
+  void add_ms(std::int64_t ms) { now_us_ += ms * 1000; }
   [[nodiscard]] std::int64_t now_us() const override { return now_us_; }
   [[nodiscard]] std::int64_t now_ms() const { return now_us_ / 1000; }
 
