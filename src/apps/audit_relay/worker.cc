@@ -76,6 +76,7 @@ connected::relay::RouteParts Worker::parts() noexcept {
           .pool = pool_,
           .logs = logs_,
           .watch = watch_,
+          .shares = shares_,
           .index = index_,
           .indexer = indexer_,
           .recorder = audit_.client(),

@@ -74,6 +74,7 @@ class Worker final : public service::Worker {
   async::BlockingPool pool_;
   connected::relay::LogFiles logs_;
   connected::relay::LogWatch watch_;
+  connected::relay::Shares shares_;
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
   std::vector<RunningExport> exports_;

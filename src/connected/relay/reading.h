@@ -18,6 +18,7 @@
 #include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 #include "connected/relay/search_index.h"
+#include "connected/relay/shares.h"
 #include "crypto/random.h"
 #include "http/message.h"
 
@@ -31,6 +32,7 @@ struct RouteParts {
   async::BlockingPool& pool;
   const LogFiles& logs;
   const LogWatch& watch;
+  Shares& shares;
   SearchIndex& index;
   const Indexer& indexer;
   audit::Recorder& recorder;

@@ -1,6 +1,8 @@
 // The tables of routes.
 #include "connected/relay/routes.h"
 
+#include <optional>
+
 #include "connected/relay/entry_routes.h"
 #include "connected/relay/log_routes.h"
 #include "http/route_table.h"
@@ -22,15 +24,27 @@ async::Task<bool> audit_denial(RouteParts parts, const Request& request) {
   co_return response.status != 503;
 }
 
+// `act`, while its merchant's share lasts.
+template <async::Task<Response> (*act)(RouteParts, Request&)>
+async::Task<Response> in_share(RouteParts parts, Request& request) {
+  const std::optional<Shares::Share> share = parts.shares.take(request.ticket()->merchant);
+  if (!share) {
+    co_return problem(
+        request,
+        {ProblemType::overloaded, "too many requests of this merchant are under way", {}, 1});
+  }
+  co_return co_await act(parts, request);
+}
+
 }  // namespace
 
 void add_service_routes(http::Router& router, RouteParts parts) {
   http::RouteTable routes(router, parts, {.identities = {kEdge}, .ticket = true});
-  routes.add(Method::get, "/v1/audit/logs", list_logs);
-  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/checkpoint", show_checkpoint);
-  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/tile*", show_tile);
-  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/proof/{index}", show_proof);
-  routes.add(Method::get, "/v1/audit/entries", search_entries);
+  routes.add(Method::get, "/v1/audit/logs", in_share<list_logs>);
+  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/checkpoint", in_share<show_checkpoint>);
+  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/tile*", in_share<show_tile>);
+  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/proof/{index}", in_share<show_proof>);
+  routes.add(Method::get, "/v1/audit/entries", in_share<search_entries>);
   router.on_denied(
       [parts](const Request& request, const Problem&) { return audit_denial(parts, request); });
 }

@@ -14,7 +14,9 @@ namespace strongroom::connected::relay {
 //   GET /v1/audit/logs/{owner}/{shard}/proof/{index}  a .tlog-proof file to the newest checkpoint,
 //                                                   which is waited for if it is to come
 //   GET /v1/audit/entries                           search (requests.h)
-// Another merchant's logs are 404. Every reading and every denial is audited before it is answered.
+// Who has kRequestsPerMerchantMax (shares.h) under way gets 503 overloaded with a Retry-After for
+// more; another merchant's logs are 404. Every reading and every denial is audited before it is
+// answered.
 void add_service_routes(http::Router& router, RouteParts parts);
 
 // For the admin socket: GET /v1/entries (with ?merchant=), GET /v1/entries/tail?after=, which waits

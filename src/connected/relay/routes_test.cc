@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <deque>
 
 #include "audit/proof_file.h"
 #include "audit/testing/memory_recorder.h"
@@ -39,6 +40,7 @@ class RoutesTest : public testing::RelayTest {
                            .pool = pool_,
                            .logs = logs_,
                            .watch = *watch_,
+                           .shares = shares_,
                            .index = *index_,
                            .indexer = *indexer_,
                            .recorder = recorder_,
@@ -97,6 +99,7 @@ class RoutesTest : public testing::RelayTest {
   http::TicketVerifier verifier_;
   audit::Denials denials_;
   LogFiles logs_{folder_.files(), folder_.directory()};
+  Shares shares_;
   bool serving_ = true;
   bool stopping_ = false;
   http::Router services_;
@@ -170,6 +173,49 @@ TEST_F(RoutesTest, AProofWaitsForTheCheckpointToCome) {
   };
   async::spawn(scenario());
   EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/2").status, 200);
+}
+
+// A request that waits, for a test that goes on meanwhile.
+struct Waiting {
+  std::string ticket;
+  http::Head head;
+  http::Peer peer{.identity = "edged", .source = "127.0.0.1"};
+  std::optional<http::Request> request{};
+  std::optional<http::Response> response{};
+};
+
+async::Task<void> answer(http::Router& router, Waiting& waiting) {
+  waiting.response = co_await router.dispatch(*waiting.request);
+}
+
+TEST_F(RoutesTest, AMerchantHasAShareOfWhatIsUnderWayAndNoMore) {
+  const std::string target = "/v1/audit/logs/mer_1/2026/proof/2";  // not signed for yet
+  std::deque<Waiting> waiting(kRequestsPerMerchantMax);
+  for (Waiting& one : waiting) {
+    one.ticket = ticket("mer_1", {"audit:read"});
+    one.head = head_of(target);
+    one.head.fields = {{"Strongroom-Ticket", one.ticket}, {"Strongroom-Source", "192.0.2.7"}};
+    one.request.emplace(one.head, std::span<std::byte>(), one.peer, "req");
+    async::spawn(answer(services_, one));
+  }
+  const http::Response refused = get(target);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_NE(refused.body.find("urn:strongroom:problem:overloaded"), std::string::npos);
+  EXPECT_TRUE(std::ranges::any_of(refused.headers, [](const auto& header) {
+    return header.first == "Retry-After" && header.second == "1";
+  }));
+  EXPECT_EQ(get("/v1/audit/logs").status, 503) << "whatever it asks for";
+  EXPECT_EQ(get("/v1/audit/logs", "mer_2").status, 200);
+  EXPECT_EQ(get("/v1/audit/logs", "", {"audit:read-all"}).status, 200);
+  EXPECT_EQ(as_operator("/v1/entries").status, 200);
+  EXPECT_TRUE(
+      std::ranges::none_of(waiting, [](const Waiting& one) { return one.response.has_value(); }));
+  stopping_ = true;
+  while (
+      !std::ranges::all_of(waiting, [](const Waiting& one) { return one.response.has_value(); })) {
+    wait(loop_.sleep_for(std::chrono::milliseconds(2)));
+  }
+  EXPECT_EQ(get("/v1/audit/logs").status, 200) << "they have ended";
 }
 
 TEST_F(RoutesTest, AnothersLogIsNotThere) {

@@ -87,7 +87,7 @@ class RelayTest : public ::testing::Test {
 
   AuditFolder folder_;
   async::Loop loop_;
-  async::BlockingPool pool_{1, 16};
+  async::BlockingPool pool_{1, 256};
   SystemClock clock_;
   Registry metrics_;
   std::unique_ptr<storage::Database> database_;
