@@ -1,9 +1,12 @@
 """The page that checks proofs, in a real browser, from a file, with nothing to talk to."""
+import base64
+import json
 import pathlib
 import re
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import deployment as d
 import golden_log as golden
@@ -135,6 +138,68 @@ def test_proof_of_a_real_run_is_shown(opened, deployment, tmp_path):
     opened.find_element("id", "again").click()
     give(opened, proof["proof"], proof["entry"], deployment.dir / "public/audit.vkey")
     assert "not entry 0 of the log" in verdict(opened, "Not proven")
+
+
+LOG_SEED, WITNESS_SEED = bytes(range(32)), bytes(range(32, 64))   # of the golden keys
+
+
+def signature_line(key, signature):
+    return f"\u2014 {key.name} {base64.b64encode(key.id + signature).decode()}\n"
+
+
+def pair(folder, origin, entries, index, cosigned):
+    """Proof file and entry of a log that the golden log's key has signed, and its witness or not."""
+    leaves = [tlog.leaf_hash(entry) for entry in entries]
+    root = base64.b64encode(golden.root_of(leaves)).decode()
+    text = f"{origin}\n{len(entries)}\n{root}\n"
+    key = tlog.Key(origin, golden.KEY.public)
+    signed = Ed25519PrivateKey.from_private_bytes(LOG_SEED).sign(text.encode())
+    note = f"{text}\n{signature_line(key, signed)}"
+    if cosigned:
+        message = f"cosignature/v1\ntime {golden.COSIGNED_AT}\n{text}".encode()
+        line = Ed25519PrivateKey.from_private_bytes(WITNESS_SEED).sign(message)
+        note += signature_line(golden.WITNESS_KEY, golden.COSIGNED_AT.to_bytes(8, "big") + line)
+    name = "-".join(origin.split("/")[-2:])
+    paths = folder / f"{name}-{index}.tlog-proof", folder / f"{name}-{index}.json"
+    paths[0].write_bytes(golden.proof_file(index, leaves, note.encode()))
+    paths[1].write_bytes(entries[index])
+    return paths
+
+
+@pytest.mark.parametrize("cosigned", [True, False])
+def test_witness_that_is_named_must_stand_for_the_log(opened, tmp_path, cosigned):
+    """A merchant's log has no witness but the operator's."""
+    merchant, operator = "v.example/auditd/mer_1/2026", "v.example/auditd/operator/2026"
+    entries = [b"one", b"two", b"three"]
+    record = json.dumps({
+        "resources": [{"uid": merchant}],
+        "unmapped": {"event_type": "log.checkpoint", "tree_size": 3, "tree_root": base64.b64encode(
+            golden.root_of([tlog.leaf_hash(entry) for entry in entries])).decode()}}).encode()
+    keys = tlog.Key(merchant, golden.KEY.public).text, tlog.Key(operator, golden.KEY.public).text
+    own = pair(tmp_path, merchant, entries, 1, cosigned=False)
+    recorded = pair(tmp_path, operator, [b"zero", record], 1, cosigned)
+    give(opened, *own, *recorded)
+    paste(opened, *keys)
+    verdict(opened, "Proven")
+    told = facts(opened)[0]["Cosigned by"]
+    assert "records this checkpoint" in told
+    assert "and no witness whose key was given stands for that log" in told, "none was named"
+
+    opened.find_element("id", "again").click()
+    give(opened, *own, *recorded)
+    paste(opened, *keys, golden.WITNESS)
+    if cosigned:
+        verdict(opened, "Proven")
+        assert "and witness.example/w1, who cosigned that log, so stands for it" in (
+            facts(opened)[0]["Cosigned by"])
+    else:
+        assert "no cosignature of witness.example/w1, whose key was given" in (
+            verdict(opened, "Not proven"))
+
+    opened.find_element("id", "again").click()
+    give(opened, *own)
+    paste(opened, keys[0], golden.WITNESS)
+    assert "no cosignature of witness.example/w1" in verdict(opened, "Not proven")
 
 
 def test_wrong_key_is_not_proof(opened, proof):

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { check, type GivenFile } from "./check";
 import { ENTRIES, KEY, PROOF, WITNESS, bytesOf, keyText, proofText, rootOf } from "./golden";
-import { leafHash, toBase64, type Bytes } from "./tlog";
+import { COSIGNATURE, leafHash, toBase64, type Bytes } from "./tlog";
 
 const file = (name: string, content: string | Bytes): GivenFile =>
   ({ name, bytes: typeof content === "string" ? bytesOf(content) : content });
@@ -68,4 +68,13 @@ test("the operator's entry that records a log's checkpoint stands for it", async
     expect(report.findings[0]!.recordedBy?.file)
       .toBe(stands ? "operator-2026-1.tlog-proof" : undefined);
   }
+});
+
+test("a witness whose key was given must have cosigned", async () => {
+  const key = await keyText("w.example/2", COSIGNATURE);
+  const report = await check([PROOF_FILE, ENTRY_FILE], `${KEY}\n${WITNESS}\n${key}\n`);
+  expect(report.state).toBe("refused");
+  expect(report.findings[0]!.why).toBe(
+    "no cosignature of w.example/2, whose key was given, stands for it");
+  expect(report.findings[0]!.cosigners).toHaveLength(1);
 });

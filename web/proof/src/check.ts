@@ -124,6 +124,18 @@ function linkRecords(findings: Finding[]) {
   }
 }
 
+// Who gives a witness's key asks whether it stands for the log: by its cosignature, or by one on the
+// operator's checkpoint that records this one.
+function demandWitnesses(finding: Finding, witnesses: tlog.Key[]): Finding {
+  const found = [...finding.cosigners, ...(finding.recordedBy?.cosigners ?? [])];
+  const absent = witnesses.filter(({ name, id }) =>
+    !found.some(({ key }) => key.name === name && key.id === id));
+  if (finding.state !== "proven" || absent.length === 0) return finding;
+  const names = absent.map(({ name }) => name).join(", ");
+  return { ...finding, state: "refused",
+    why: `no cosignature of ${names}, whose key was given, stands for it` };
+}
+
 export async function check(files: GivenFile[], keyLines: string): Promise<Report> {
   const ofKind = (kind: Kind) => files.filter((file) => kindOf(file) === kind);
   const lines = [keyLines, ...ofKind("key").map(({ bytes }) => text(bytes))]
@@ -137,13 +149,15 @@ export async function check(files: GivenFile[], keyLines: string): Promise<Repor
   const findings: Finding[] = [];
   for (const finding of opened) findings.push(await withEntry(finding, entries, used));
   linkRecords(findings);
+  const witnesses = keys.filter(({ type }) => type !== tlog.ED25519);
+  const judged = findings.map((finding) => demandWitnesses(finding, witnesses));
   const missing = [
     findings.length === 0 && "a proof file (.tlog-proof)",
     entries.length === 0 && "its entry (.json)",
     !keys.some(({ type }) => type === tlog.ED25519) && "the log's key",
   ].filter((what) => what !== false);
-  const states = findings.map(({ state }) => state);
+  const states = judged.map(({ state }) => state);
   const state = states.includes("refused") ? "refused"
     : missing.length > 0 || states.includes("waiting") ? "waiting" : "proven";
-  return { state, missing, findings };
+  return { state, missing, findings: judged };
 }

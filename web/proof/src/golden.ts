@@ -43,10 +43,10 @@ export async function siblingsOf(index: number, leaves: tlog.Bytes[]): Promise<t
 
 const signer = crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
 
-export async function keyText(origin: string): Promise<string> {
+export async function keyText(origin: string, type = tlog.ED25519): Promise<string> {
   const { publicKey } = await signer as CryptoKeyPair;
   const raw = new Uint8Array(await crypto.subtle.exportKey("raw", publicKey));
-  return tlog.keyText(await tlog.makeKey(origin, tlog.ED25519, raw));
+  return tlog.keyText(await tlog.makeKey(origin, type, raw));
 }
 
 // The proof file of one of a new log's entries.

@@ -32,8 +32,10 @@ function cosignersText({ cosigners, unknownSigners, recordedBy }: Finding): stri
     `${key.name}, an Ed25519 cosignature of ${timeText(time)}, by ${keyText(key)}: verified`);
   if (recordedBy) {
     const { index, checkpoint } = recordedBy.proof!;
+    const names = recordedBy.cosigners.map(({ key }) => key.name).join(", ");
     told.push(`entry ${index} of ${checkpoint.origin} records this checkpoint ` +
-      `(${recordedBy.file}): its witnesses stand for it too`);
+      `(${recordedBy.file}), ` + (names ? `and ${names}, who cosigned that log, so stands for it`
+        : "and no witness whose key was given stands for that log"));
   }
   if (told.length === 0) told.push("none: only the log's own signature stands for this checkpoint");
   if (unknownSigners > 0) {
