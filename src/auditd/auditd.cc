@@ -49,12 +49,13 @@ Result<Store> open_locked(audit::Files& files, const Clock& clock, crypto::Rando
                                                        .reserve_writers = options.reserve_writers,
                                                        .new_logs = options.new_logs},
                                                       checkpoints.last_signed()));
-  SR_TRY(Witnessed witnessed, Witnessed::open(files, {.directory = options.directory,
-                                                      .place = place,
-                                                      .public_key = public_key,
-                                                      .witnesses = options.witnesses,
-                                                      .sizes_at_start = ledger->log_sizes(),
-                                                      .broken_at = ledger->broken_at()}));
+  SR_TRY(Witnessed witnessed, Witnessed::open(files, clock,
+                                              {.directory = options.directory,
+                                               .place = place,
+                                               .public_key = public_key,
+                                               .witnesses = options.witnesses,
+                                               .sizes_at_start = ledger->log_sizes(),
+                                               .broken_at = ledger->broken_at()}));
   if (witnessed.rolled_back()) ledger->refuse();
   if (witnessed.doubts_break()) ledger->refuse_break();
   SR_TRY(const Checkpoints::Mended mended, checkpoints.mend());

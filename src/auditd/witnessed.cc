@@ -2,10 +2,8 @@
 #include "auditd/witnessed.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "audit/checkpoint_files.h"
@@ -13,7 +11,6 @@
 #include "audit/logs.h"
 #include "audit/proof.h"
 #include "base/encoding.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -23,7 +20,7 @@ using audit::Checkpoint;
 
 namespace {
 
-constexpr mode_t kReadableByGroup = 0640;
+constexpr std::int64_t kMicroseconds = 1'000'000;
 constexpr Error kDamagedTree{ErrorCode::corrupt, "files of the audit trees are damaged"};
 constexpr Error kNotCosigned{ErrorCode::permission_denied, "no configured witness has cosigned it"};
 
@@ -47,8 +44,8 @@ Checkpoint last_of(std::string_view origin, std::span<const Checkpoint> last_sig
 }
 
 // nullopt also for what is no note: what is kept can be fetched again.
-std::optional<audit::Note> read_note(const std::string& path) {
-  const auto text = read_file(path, audit::kNoteBytesMax);
+std::optional<audit::Note> read_note(audit::Files& files, const std::string& path) {
+  const auto text = audit::read_text(files, path, audit::kNoteBytesMax);
   if (!text) return std::nullopt;
   auto note = audit::parse_note(*text);
   if (!note) return std::nullopt;
@@ -87,18 +84,22 @@ std::string_view to_string(Testimony testimony) noexcept {
   return "rolled_back";
 }
 
-Witnessed::Witnessed(audit::Files& files, WitnessedOptions options,
+Witnessed::Witnessed(audit::Files& files, const Clock& clock, WitnessedOptions options,
                      std::vector<audit::CosignatureVerifier> witnesses)
-    : files_(&files), options_(std::move(options)), witnesses_(std::move(witnesses)) {}
+    : files_(&files),
+      clock_(&clock),
+      options_(std::move(options)),
+      witnesses_(std::move(witnesses)) {}
 
-Result<Witnessed> Witnessed::open(audit::Files& files, WitnessedOptions options) {
+Result<Witnessed> Witnessed::open(audit::Files& files, const Clock& clock,
+                                  WitnessedOptions options) {
   std::vector<audit::CosignatureVerifier> witnesses;
   witnesses.reserve(options.witnesses.size());
   for (const audit::NoteKey& key : options.witnesses) {
     SR_TRY(audit::CosignatureVerifier verifier, audit::CosignatureVerifier::create(key));
     witnesses.push_back(std::move(verifier));
   }
-  Witnessed witnessed(files, std::move(options), std::move(witnesses));
+  Witnessed witnessed(files, clock, std::move(options), std::move(witnesses));
   const std::string& broken_at = witnessed.options_.broken_at;
   if (!broken_at.empty()) {
     witnessed.doubts_break_ = !witnessed.is_signed_for(broken_at);
@@ -139,7 +140,7 @@ bool Witnessed::is_settled(std::string_view origin) const {
 
 // Whatever stands in the file, it stands there because a proof was found.
 Result<void> Witnessed::recall() {
-  const auto kept = read_file(evidence_path(), audit::kNoteBytesMax);
+  const auto kept = audit::read_text(*files_, evidence_path(), audit::kNoteBytesMax);
   if (!kept && kept.error().code() == ErrorCode::not_found) return {};
   Checkpoint seen;
   if (kept) {
@@ -164,13 +165,15 @@ Result<Testimony> Witnessed::take_note(std::string_view text,
   if (is_settled(theirs.origin)) return Testimony::settled;
   SR_TRY(const bool ours, has(log_name, theirs, last_of(theirs.origin, last_signed)));
   if (!ours) return refuse(theirs, text);
-  SR_TRY(const std::int64_t time_s, newest_cosignature_s(note));
+  SR_TRY(const Lines lines, check_lines(note));
   if (!audit::is_operators(log_name)) return Testimony::consistent;
-  SR_CHECK_OK(keep(log_name, theirs, note));
+  SR_CHECK_OK(keep(log_name, theirs, note, lines));
   const auto before = options_.sizes_at_start.find(log_name);
   if (before != options_.sizes_at_start.end() && theirs.size <= before->second) {
     return Testimony::consistent;
   }
+  std::int64_t time_s = 0;
+  for (const Line& line : lines) time_s = std::max(time_s, line.time_s);
   if (!newest_ || newest_->time_s <= time_s) newest_ = {theirs.origin, theirs.size, time_s};
   return Testimony::witnessed;
 }
@@ -203,35 +206,47 @@ Result<Testimony> Witnessed::refuse(const Checkpoint& theirs, std::string_view e
   rolled_back_ = theirs;
   log::error("the audit log was rolled back",
              {{"origin", theirs.origin}, {"size_seen", theirs.size}});
-  SR_CHECK_OK(write_file_durable(evidence_path(), as_bytes(evidence), kReadableByGroup));
+  SR_CHECK_OK(files_->replace(evidence_path(), as_bytes(evidence)));
   return Testimony::rolled_back;
 }
 
-// The time of the newest cosignature of a configured witness; all of theirs are checked.
-Result<std::int64_t> Witnessed::newest_cosignature_s(const audit::Note& note) const {
-  std::int64_t newest_s = 0;
-  for (const audit::CosignatureVerifier& witness : witnesses_) {
+// The cosignatures of configured witnesses, of which all are checked.
+Result<Witnessed::Lines> Witnessed::check_lines(const audit::Note& note) const {
+  const std::int64_t now_s = clock_->now_us() / kMicroseconds;
+  Lines lines(witnesses_.size());
+  bool taken = false;
+  for (std::size_t i = 0; i < witnesses_.size(); ++i) {
+    const audit::CosignatureVerifier& witness = witnesses_[i];
     SR_TRY(const auto time_s, witness.newest_s(note));
-    newest_s = std::max(newest_s, time_s.value_or(0));
+    if (!time_s) continue;
+    if (*time_s > now_s + kClocksDifferMaxS) {
+      log::warn("a witness's clock is ahead of this host's: its cosignature is not taken",
+                {{"witness", witness.key().name}, {"seconds_ahead", *time_s - now_s}});
+      continue;
+    }
+    lines[i] = {*time_s, line_of(witness.key(), note)};
+    taken = true;
   }
-  if (newest_s == 0) return fail(kNotCosigned);
-  return newest_s;
+  if (!taken) return fail(kNotCosigned);
+  return lines;
 }
 
 // Replaces what is kept by something newer; lines of other witnesses for the same checkpoint stay.
 Result<void> Witnessed::keep(const std::string& log_name, const Checkpoint& checkpoint,
-                             const audit::Note& note) {
+                             const audit::Note& note, const Lines& lines) {
   const std::string path = audit::cosigned_path(options_.directory, log_name);
-  const std::optional<audit::Note> kept = read_note(path);
+  const std::optional<audit::Note> kept = read_note(*files_, path);
   if (kept && size_of(*kept) > checkpoint.size) return {};
   const audit::NoteKey own{.name = checkpoint.origin, .public_key = options_.public_key};
   std::string text = note.text + "\n" + line_of(own, note);
-  for (const audit::CosignatureVerifier& witness : witnesses_) {
-    std::string line = line_of(witness.key(), note);
-    if (line.empty() && kept && kept->text == note.text) line = line_of(witness.key(), *kept);
+  for (std::size_t i = 0; i < witnesses_.size(); ++i) {
+    std::string line = lines[i].text;
+    if (line.empty() && kept && kept->text == note.text) {
+      line = line_of(witnesses_[i].key(), *kept);
+    }
     text += line;
   }
-  return write_file_durable(path, as_bytes(text), kReadableByGroup);
+  return files_->replace(path, as_bytes(text));
 }
 
 Result<void> Witnessed::settle(std::string broken_at) {
@@ -242,11 +257,9 @@ Result<void> Witnessed::settle(std::string broken_at) {
 }
 
 Result<void> Witnessed::forget() {
-  const std::string path = evidence_path();
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return fail(Error{ErrorCode::unavailable, "proof of a rollback cannot be removed"}.with_detail(
-        static_cast<std::uint32_t>(errno)));
-  }
+  const auto removed = files_->remove(evidence_path());
+  if (!removed && removed.error().code() != ErrorCode::not_found) return removed;
+  SR_CHECK_OK(files_->sync_directory(options_.directory));
   rolled_back_.reset();
   newest_.reset();
   return {};

@@ -15,11 +15,15 @@
 #include "audit/cosignature.h"
 #include "audit/files.h"
 #include "audit/note.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace strongroom::auditd {
 
 inline constexpr std::string_view kRolledBackName = "rolled-back";
+// So much later than this host's clock a cosignature may be dated: two clocks that are kept in time
+// do not differ by more.
+inline constexpr std::int64_t kClocksDifferMaxS = 300;
 
 struct WitnessedOptions {
   std::string directory;                  // DIR/audit
@@ -52,14 +56,16 @@ struct WitnessedHead {
 class Witnessed {
  public:
   // Reads what is kept of an earlier proof, and the checkpoint that proves the last break. `files`
-  // outlives it. invalid_argument: a witness's key; unavailable.
-  [[nodiscard]] static Result<Witnessed> open(audit::Files& files, WitnessedOptions options);
+  // and `clock` outlive it. invalid_argument: a witness's key; unavailable.
+  [[nodiscard]] static Result<Witnessed> open(audit::Files& files, const Clock& clock,
+                                              WitnessedOptions options);
 
   // Judges a checkpoint of one of this auditd's logs that somebody else brought. One that a witness
   // has cosigned is kept as the log's cosigned checkpoint, together with other witnesses' lines for
-  // the same. invalid_argument: no checkpoint of a log of this place; permission_denied: not signed
-  // by this auditd, or neither evidence nor cosigned by a configured witness; corrupt, unavailable:
-  // not judged.
+  // the same; a line that is dated later than now, beyond kClocksDifferMaxS, is none: it would
+  // count as news until then. invalid_argument: no checkpoint of a log of this place;
+  // permission_denied: not signed by this auditd, or neither evidence nor cosigned by a configured
+  // witness; corrupt, unavailable: not judged.
   [[nodiscard]] Result<Testimony> take_note(std::string_view note,
                                             std::span<const audit::Checkpoint> last_signed);
   // Judges the size that a witness says it has cosigned, where nobody has the checkpoint itself.
@@ -83,7 +89,7 @@ class Witnessed {
   [[nodiscard]] const std::optional<WitnessedHead>& newest() const noexcept { return newest_; }
 
  private:
-  Witnessed(audit::Files& files, WitnessedOptions options,
+  Witnessed(audit::Files& files, const Clock& clock, WitnessedOptions options,
             std::vector<audit::CosignatureVerifier> witnesses);
   bool is_signed_for(const std::string& broken_at);
   [[nodiscard]] bool is_settled(std::string_view origin) const;
@@ -92,12 +98,19 @@ class Witnessed {
   Result<bool> has(const std::string& log_name, const audit::Checkpoint& theirs,
                    const audit::Checkpoint& last);
   Result<Testimony> refuse(const audit::Checkpoint& theirs, std::string_view evidence);
-  [[nodiscard]] Result<std::int64_t> newest_cosignature_s(const audit::Note& note) const;
+  // A witness's cosignature, which was checked.
+  struct Line {
+    std::int64_t time_s = 0;
+    std::string text;
+  };
+  using Lines = std::vector<Line>;  // one per witness, without text where he has none
+  [[nodiscard]] Result<Lines> check_lines(const audit::Note& note) const;
   Result<void> keep(const std::string& log_name, const audit::Checkpoint& checkpoint,
-                    const audit::Note& note);
+                    const audit::Note& note, const Lines& lines);
   [[nodiscard]] std::string evidence_path() const;
 
   audit::Files* files_;
+  const Clock* clock_;
   WitnessedOptions options_;
   std::vector<audit::CosignatureVerifier> witnesses_;
   std::string broken_at_;  // of the last break that was signed for

@@ -72,13 +72,15 @@ class WitnessedTest : public AuditdTest {
     return audit::read_last_signed(files_, folder_ + "/audit").value();
   }
   Result<Witnessed> open_witnessed(std::uint64_t size_at_start = 0) {
-    return Witnessed::open(files_, {.directory = folder_ + "/audit",
-                                    .place = std::string(kPlace),
-                                    .public_key = test_signer().public_key(),
-                                    .witnesses = witnesses_,
-                                    .sizes_at_start = {{log_, size_at_start}},
-                                    .broken_at = {}});
+    return Witnessed::open(files_, clock_,
+                           {.directory = folder_ + "/audit",
+                            .place = std::string(kPlace),
+                            .public_key = test_signer().public_key(),
+                            .witnesses = witnesses_,
+                            .sizes_at_start = {{log_, size_at_start}},
+                            .broken_at = {}});
   }
+  std::int64_t now_s() const { return clock_.now_us() / 1'000'000; }
   std::string kept() const {
     return read_file(audit::cosigned_path(folder_ + "/audit", log_), audit::kNoteBytesMax)
         .value_or("");
@@ -106,7 +108,7 @@ TEST_F(WitnessedTest, KeepsWhatAWitnessHasSeenSinceTheStart) {
 TEST_F(WitnessedTest, WhatWasThereBeforeTheStartIsNoNews) {
   auto witnessed = open_witnessed(checkpoint_of(notes_[1]).size).value();
   for (const std::string& note : {notes_[0], notes_[1]}) {
-    EXPECT_EQ(witnessed.take_note(cosigned(note, 9'000'000'000), last_signed()).value(),
+    EXPECT_EQ(witnessed.take_note(cosigned(note, now_s()), last_signed()).value(),
               Testimony::consistent);
   }
   EXPECT_FALSE(witnessed.newest());
@@ -128,6 +130,26 @@ TEST_F(WitnessedTest, JoinsTheLinesOfWitnessesForTheSameCheckpoint) {
   EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], 1'200, 2), last_signed()));
   EXPECT_EQ(kept(), cosigned(cosigned(notes_[2], 1'100, 1), 1'200, 2));
   EXPECT_EQ(witnessed.newest()->time_s, 1'200);
+}
+
+TEST_F(WitnessedTest, ACosignatureOfLaterThanNowIsNone) {
+  auto witnessed = open_witnessed().value();
+  const std::int64_t latest = now_s() + kClocksDifferMaxS;
+  const std::string from_the_future = cosigned(notes_[2], latest + 60, 1);
+  EXPECT_EQ(witnessed.take_note(from_the_future, last_signed()).error().code(),
+            ErrorCode::permission_denied);
+  EXPECT_FALSE(witnessed.newest());
+  EXPECT_EQ(kept(), "");
+  EXPECT_EQ(witnessed.take_note(cosigned(from_the_future, 1'000, 2), last_signed()).value(),
+            Testimony::witnessed);
+  EXPECT_EQ(kept(), cosigned(notes_[2], 1'000, 2)) << "another's is taken, that one is not";
+  EXPECT_EQ(witnessed.newest()->time_s, 1'000);
+  EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], latest - 60, 1), last_signed()));
+  EXPECT_EQ(witnessed.newest()->time_s, latest - 60) << "clocks differ a little";
+  EXPECT_EQ(
+      witnessed.take_note(signed_note(99, checkpoint_of(notes_[2]).root), last_signed()).value(),
+      Testimony::rolled_back)
+      << "what contradicts needs no time";
 }
 
 TEST_F(WitnessedTest, KeepsNoLineThatItDidNotCheck) {

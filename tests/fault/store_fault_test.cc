@@ -1,7 +1,7 @@
-// All that auditd keeps (journal, trees, checkpoints, snapshot) under every fault: for every n, the
-// n-th call that changes a file fails, alone or with those after it, or is the last one before the
-// power goes. Nothing acknowledged is lost, a start always succeeds, and no checkpoint, signed
-// before or after, contradicts another.
+// All that auditd keeps (journal, trees, checkpoints, cosignatures, snapshot, the proof of a
+// rollback) under every fault: for every n, the n-th call that changes a file fails, alone or with
+// those after it, or is the last one before the power goes. Nothing acknowledged is lost, a start
+// always succeeds, and no checkpoint, signed before or after, contradicts another.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -13,10 +13,13 @@
 #include "audit/log_reader.h"
 #include "audit/proof.h"
 #include "audit/segment.h"
+#include "audit/submission.h"
+#include "audit/testing/golden.h"
 #include "audit/verify.h"
 #include "auditd/checkpoints.h"
 #include "auditd/closed_files.h"
 #include "auditd/ledger.h"
+#include "auditd/witnessed.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "fault_files.h"
@@ -58,6 +61,22 @@ crypto::Ed25519Signer signer() {
   return *crypto::Ed25519Signer::from_seed(*SecretBytes::copy_of(seed));
 }
 
+audit::NoteKey witness_key() {
+  return {"w.example/1", audit::testing::witness_signer().public_key(),
+          audit::NoteKeyType::cosignature};
+}
+
+Result<Witnessed> open_witnessed(audit::Files& files, const Clock& clock,
+                                 std::map<std::string, std::uint64_t> sizes_at_start = {}) {
+  return Witnessed::open(files, clock,
+                         {.directory = std::string(kFolder),
+                          .place = std::string(kPlace),
+                          .public_key = signer().public_key(),
+                          .witnesses = {witness_key()},
+                          .sizes_at_start = std::move(sizes_at_start),
+                          .broken_at = {}});
+}
+
 // One machine, its disk and what was acknowledged or signed on it.
 class Machine {
  public:
@@ -78,6 +97,8 @@ class Machine {
              .public_key = signer().public_key(),
              .journal = {.directory = {}, .segment_bytes_max = 8'192, .zero_ahead_bytes = 1'500}},
             checkpoints_->last_signed()));
+    SR_TRY(Witnessed witnessed, open_witnessed(files_, clock_, ledger_->log_sizes()));
+    witnessed_.emplace(std::move(witnessed));
     SR_TRY(const Checkpoints::Mended mended, checkpoints_->mend());
     for (const audit::Recovery& recovery : mended.recoveries) ledger_->record_recovery(recovery);
     unsigned_ = ledger_->unsigned_logs(mended.published);
@@ -95,10 +116,12 @@ class Machine {
       const bool record = group % 3 == 2;
       if (record) ledger_->record_checkpoints();
       publish(group % 2 == 1);
+      be_witnessed();
     }
   }
 
   void lose_power(std::uint32_t seed) {
+    witnessed_.reset();
     ledger_.reset();
     checkpoints_.reset();
     files_.lose_power(seed);
@@ -124,6 +147,7 @@ class Machine {
                               << report->bad->offset_bytes;
     expect_entries_kept();
     expect_heads_agree();
+    expect_cosignatures_kept();
   }
 
   [[nodiscard]] std::size_t calls() const { return files_.calls(); }
@@ -198,11 +222,43 @@ class Machine {
     }
   }
 
+  // The witness cosigns the operator's newest checkpoint, and auditd is told.
+  void be_witnessed() {
+    const auto log = audit::newest_operators_log(files_, std::string(kFolder));
+    if (!log) return;
+    auto reader = audit::LogReader::open(files_, std::string(kFolder), *log);
+    const auto note = reader ? reader->newest_note() : std::unexpected(reader.error());
+    const auto parsed = note ? audit::parse_note(*note) : std::unexpected(note.error());
+    if (!parsed) return;
+    const std::string line = audit::cosign(parsed->text, clock_.now_us() / 1'000'000,
+                                           witness_key().name, audit::testing::witness_signer());
+    if (!witnessed_->take_note(*note + line, checkpoints_->last_signed())) return;
+    cosigned_sizes_[*log] = audit::parse_checkpoint_text(parsed->text)->size;
+  }
+
+  void expect_cosignatures_kept() {
+    ASSERT_FALSE(cosigned_sizes_.empty());
+    const auto witness = audit::CosignatureVerifier::create(witness_key()).value();
+    for (const auto& [name, size] : cosigned_sizes_) {
+      auto log = audit::LogReader::open(files_, std::string(kFolder), name);
+      ASSERT_TRUE(log) << name;
+      const auto note = log->cosigned_note();
+      ASSERT_TRUE(note) << name;
+      const auto parsed = audit::parse_note(*note);
+      ASSERT_TRUE(parsed) << *note;
+      ASSERT_GE(audit::parse_checkpoint_text(parsed->text)->size, size);
+      ASSERT_TRUE(witness.newest_s(*parsed).value());
+    }
+    ASSERT_FALSE(witnessed_->rolled_back());
+  }
+
   FaultFiles files_;
   TestClock clock_;
   SeededRandom random_;
   std::optional<Checkpoints> checkpoints_;
   std::unique_ptr<Ledger> ledger_;
+  std::optional<Witnessed> witnessed_;
+  std::map<std::string, std::uint64_t> cosigned_sizes_;  // acknowledged to the witness
   bool immutable_ = false;
   std::vector<GrownLog> unsigned_;
   std::vector<EntryId> acknowledged_;
@@ -247,6 +303,40 @@ TEST(StoreFaultTest, KeepsAllWhenThePowerGoesAtAnyCall) {
   for (std::size_t number = 0; number < calls; ++number) {
     for (std::uint32_t seed = 0; seed < 3; ++seed) run({number, kForEver}, seed);
   }
+}
+
+// What was acknowledged of: a proof of a rollback, and a break that settled it.
+TEST(StoreFaultTest, KeepsTheProofOfARollbackUntilItIsSettled) {
+  const std::string origin = std::string(kPlace) + "/operator/2026";
+  const TestClock clock;
+  std::size_t calls = 1;
+  for (std::size_t number = 0; number < calls; ++number) {
+    for (std::uint32_t seed = 0; seed < 8; ++seed) {
+      SCOPED_TRACE(fmt::format("call {}, seed {}", number, seed));
+      FaultFiles files(FaultFiles::Plan{number, kForEver});
+      auto witnessed = open_witnessed(files, clock);
+      ASSERT_TRUE(witnessed);
+      const bool proven = witnessed->take_size(origin, 9, {}).has_value();
+      ASSERT_TRUE(witnessed->rolled_back()) << "also where the disk takes no proof";
+      const bool settled = proven && witnessed->settle("20270101T000000Z");
+      ASSERT_EQ(witnessed->rolled_back().has_value(), !settled);
+      calls = std::max(calls, files.calls() + (settled ? 0 : 1));
+      files.lose_power(seed);
+      witnessed = open_witnessed(files, clock);
+      ASSERT_TRUE(witnessed);
+      if (settled) {
+        ASSERT_FALSE(witnessed->rolled_back());
+      } else if (proven && number > 1) {
+        continue;  // the power went between its removal and the sync: it may be there or not
+      } else if (proven) {
+        ASSERT_TRUE(witnessed->rolled_back());
+      }
+      ASSERT_EQ(witnessed->take_size(origin, 9, {}).value(), Testimony::rolled_back);
+      ASSERT_TRUE(witnessed->settle("20270101T000000Z"));
+      ASSERT_FALSE(open_witnessed(files, clock)->rolled_back());
+    }
+  }
+  EXPECT_GT(calls, 2U);
 }
 
 }  // namespace

@@ -148,7 +148,7 @@ def signature_line(key, signature):
 
 
 def pair(folder, origin, entries, index, cosigned):
-    """Proof file and entry of a log that the golden log's key has signed, and its witness or not."""
+    """Proof file and entry of a log that the golden log's key has signed; its witness, or not."""
     leaves = [tlog.leaf_hash(entry) for entry in entries]
     root = base64.b64encode(golden.root_of(leaves)).decode()
     text = f"{origin}\n{len(entries)}\n{root}\n"
@@ -171,10 +171,11 @@ def test_witness_that_is_named_must_stand_for_the_log(opened, tmp_path, cosigned
     """A merchant's log has no witness but the operator's."""
     merchant, operator = "v.example/auditd/mer_1/2026", "v.example/auditd/operator/2026"
     entries = [b"one", b"two", b"three"]
+    root = golden.root_of([tlog.leaf_hash(entry) for entry in entries])
     record = json.dumps({
         "resources": [{"uid": merchant}],
-        "unmapped": {"event_type": "log.checkpoint", "tree_size": 3, "tree_root": base64.b64encode(
-            golden.root_of([tlog.leaf_hash(entry) for entry in entries])).decode()}}).encode()
+        "unmapped": {"event_type": "log.checkpoint", "tree_size": 3,
+                     "tree_root": base64.b64encode(root).decode()}}).encode()
     keys = tlog.Key(merchant, golden.KEY.public).text, tlog.Key(operator, golden.KEY.public).text
     own = pair(tmp_path, merchant, entries, 1, cosigned=False)
     recorded = pair(tmp_path, operator, [b"zero", record], 1, cosigned)

@@ -124,8 +124,8 @@ function linkRecords(findings: Finding[]) {
   }
 }
 
-// Who gives a witness's key asks whether it stands for the log: by its cosignature, or by one on the
-// operator's checkpoint that records this one.
+// Who gives a witness's key asks whether it stands for the log: by its cosignature, or by one on
+// the operator's checkpoint that records this one.
 function demandWitnesses(finding: Finding, witnesses: tlog.Key[]): Finding {
   const found = [...finding.cosigners, ...(finding.recordedBy?.cosigners ?? [])];
   const absent = witnesses.filter(({ name, id }) =>
