@@ -58,17 +58,18 @@ class ResolveTest : public VaultTest {
     return look_up(token)->usage_count;
   }
   // Lets all of them resolve at once, each for a payment of its own; gives how many were served.
-  int resolve_at_once(const std::vector<std::pair<PublicToken, wire::ProcessorTokenRequest>>& all) {
+  int resolve_at_once(const std::vector<std::pair<PublicToken, wire::ProcessorTokenRequest>>& all,
+                      const std::string& merchant = "mer_a") {
     int left = 0, served = 0;
-    auto one = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, int& open,
-                  int& done) -> async::Task<> {
-      const auto resolved = co_await vault.resolve(which, std::move(what), "t", caller());
+    auto one = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what, Caller who,
+                  int& open, int& done) -> async::Task<> {
+      const auto resolved = co_await vault.resolve(which, std::move(what), "t", std::move(who));
       if (resolved) ++done;
       --open;
     };
     for (const auto& [token, what] : all) {
       ++left;
-      async::spawn(one(*vault_, token, what, left, served));
+      async::spawn(one(*vault_, token, what, caller(merchant), left, served));
     }
     run_until([&left] { return left == 0; });
     return served;
