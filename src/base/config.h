@@ -81,6 +81,8 @@ struct ConfigNode {
 class ConfigSection {
  public:
   [[nodiscard]] bool has(std::string_view key) const;
+  // What stands in it, for tables whose keys are names.
+  [[nodiscard]] std::vector<std::string> keys() const;
 
   [[nodiscard]] std::string text(std::string_view key);  // not empty
   [[nodiscard]] std::string text_or(std::string_view key, std::string_view fallback);

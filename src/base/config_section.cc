@@ -194,6 +194,12 @@ std::map<std::string, std::string> ConfigSection::table(std::string_view key) {
   return texts;
 }
 
+std::vector<std::string> ConfigSection::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [name, node] : std::get<ConfigNode::Table>(node_->value)) names.push_back(name);
+  return names;
+}
+
 ConfigSection ConfigSection::subsection(std::string_view key) {
   const bool present = find_as<ConfigNode::Table>(key, kNotTable) != nullptr;
   const std::string prefix = name_.empty() ? "" : name_ + ".";

@@ -64,6 +64,7 @@ slots = 2
   EXPECT_EQ(pin.kind, SecretReference::Kind::file);
   EXPECT_EQ(pin.where, "/etc/strongroom/secrets/pin");
   ConfigSection pkcs11 = section.subsection("pkcs11");
+  EXPECT_EQ(pkcs11.keys(), std::vector<std::string>{"slots"});
   EXPECT_EQ(pkcs11.integer("slots", 0, 9, 1), 2);
   EXPECT_TRUE(pkcs11.finish());
   EXPECT_TRUE(section.finish());
@@ -79,6 +80,7 @@ TEST(ConfigTest, GivesDefaultsForAbsentKeys) {
   EXPECT_EQ(section.path_or_empty("p"), "");
   EXPECT_TRUE(section.text_list("l").empty());
   EXPECT_TRUE(section.table("t").empty());
+  EXPECT_TRUE(section.subsection("s").keys().empty());
   EXPECT_TRUE(section.subsection("s").finish());
   EXPECT_FALSE(section.has("a"));
   EXPECT_TRUE(section.finish());

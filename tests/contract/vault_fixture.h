@@ -173,9 +173,9 @@ class VaultTest : public ::testing::Test {
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(
-        VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_,
-                   *keys_, codes_, budgets_, recorder_, random_, clock_, metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(VaultParts{
+        loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_, *keys_, codes_,
+        budgets_, retention_, recorder_, random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -248,6 +248,7 @@ class VaultTest : public ::testing::Test {
   VaultMetrics metrics_{registry_};
   CvcHolder codes_;
   Budgets budgets_{kBudgets};
+  Retention retention_;
   std::unique_ptr<storage::Database> database_;
   std::unique_ptr<LossyDatabase> lossy_;
   std::unique_ptr<CardStore> cards_;

@@ -9,6 +9,9 @@ namespace strongroom::vaultd {
 namespace {
 
 constexpr std::int64_t kNewCardsMax = 60'000;  // alike; each of them is counted for each
+constexpr std::int64_t kCardDaysMax = 36'500;
+constexpr std::string_view kOtherMerchants = "others";
+constexpr std::string_view kMerchantPrefix = "mer_";
 constexpr std::int64_t kPurgeAfterHoursMax = 24 * 366;
 
 constexpr Error kSoftwareInProduction{
@@ -25,6 +28,22 @@ std::array<cde::Budget, cde::kActs> read_budgets(ConfigSection& section) {
   return {{{tokenizes, section.integer("tokenizes_per_minute_key", 1, kBudgetMax, tokenizes)},
            {resolves, section.integer("resolves_per_minute_key", 1, kBudgetMax, resolves)},
            {deletes, section.integer("deletes_per_minute_key", 1, kBudgetMax, deletes)}}};
+}
+
+ConfigResult<cde::Retention> read_retention(ConfigSection section) {
+  cde::Retention retention;
+  for (const std::string& name : section.keys()) {
+    const std::chrono::days days(section.integer(name, 1, kCardDaysMax));
+    if (name == kOtherMerchants) {
+      retention.of_others = days;
+    } else if (name.starts_with(kMerchantPrefix)) {
+      retention.of_merchant.emplace(name, days);
+    } else {
+      section.refuse(name, {ErrorCode::invalid_argument, "is no merchant's id, nor `others`"});
+    }
+  }
+  SR_CHECK_OK(section.finish());
+  return retention;
 }
 
 ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
@@ -67,6 +86,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.budgets = read_budgets(section);
   config.purge_after =
       std::chrono::hours(section.integer("purge_expired_after_hours", 0, kPurgeAfterHoursMax, 24));
+  SR_TRY(config.retention, read_retention(section.subsection("card_days_max")));
   SR_CHECK_OK(section.finish());
   SR_TRY(config.hsm, read_hsm(deployment));
   return config;

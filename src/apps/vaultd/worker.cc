@@ -62,6 +62,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .keys = keys_,
               .codes = shared.codes,
               .budgets = shared.budgets,
+              .retention = shared.config.retention,
               .recorder = audit_.client(),
               .random = shared.random,
               .clock = shared.clock,
@@ -81,6 +82,13 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .random = shared.random,
               .clock = shared.clock,
               .after = shared.config.purge_after}),
+      retention_({.loop = loop,
+                  .cards = cards_,
+                  .keys = keys_,
+                  .recorder = audit_.client(),
+                  .random = shared.random,
+                  .clock = shared.clock,
+                  .retention = shared.config.retention}),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {
@@ -100,6 +108,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(forget_new_cards());
     async::spawn(removals_.run());
     async::spawn(purge_.run());
+    async::spawn(retention_.run());
   }
   async::spawn(watch_hsm());
   async::spawn(uses_.run());
@@ -146,9 +155,11 @@ async::Task<void> Worker::drain() {
   vault_.stop();
   removals_.stop();
   purge_.stop();
+  retention_.stop();
   uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || uses_.busy()) {
+  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || retention_.busy() ||
+         uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());

@@ -17,6 +17,7 @@
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/purge_job.h"
 #include "cde/vault/removal_job.h"
+#include "cde/vault/retention.h"
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/usage_tally.h"
 #include "cde/vault/vault.h"
@@ -78,6 +79,7 @@ class Worker final : public service::Worker {
   cde::Vault vault_;
   cde::RemovalJob removals_;
   cde::PurgeJob purge_;
+  cde::RetentionJob retention_;
   service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop

@@ -129,6 +129,16 @@ constexpr auto kSelectExpired = storage::join(
     " FROM cards WHERE expires_at IS NOT NULL AND deleted_at IS NULL AND expires_at <= $1"
     " AND (expires_at, token_id) > ($2, $3) ORDER BY expires_at, token_id LIMIT $4");
 
+constexpr std::string_view kSelectLives =
+    "SELECT token_id, merchant_index, created_at, expires_at FROM cards"
+    " WHERE token_id > $1 AND deleted_at IS NULL ORDER BY token_id LIMIT $2";
+constexpr std::array kEndColumns{Column{"id", ColumnType::bytes},
+                                 Column{"end_at", ColumnType::integer}};
+constexpr storage::ManySql kShorten{
+    "UPDATE cards SET expires_at = given.end_at FROM {given} WHERE token_id = given.id"
+    " AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > given.end_at)",
+    kEndColumns};
+
 constexpr std::string_view kReleaseExpired =
     "UPDATE cards SET fingerprint_odd = NULL, fingerprint_even = NULL"
     " WHERE token_id = $1 AND expires_at <= $2";
@@ -356,6 +366,35 @@ async::Task<Result<std::vector<CardRow>>> CardStore::expired(std::int64_t until_
     cards.push_back(*std::move(found.card));
   }
   co_return cards;
+}
+
+async::Task<Result<std::vector<CardStore::Life>>> CardStore::lives(TokenId mark,
+                                                                   std::int64_t count_max) {
+  Statement statement{kSelectLives, {Value::id(mark), Value::integer(count_max)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(statement)));
+  std::vector<Life> page;
+  page.reserve(rows.size());
+  for (const Row& row : rows) {
+    SR_CO_TRY(const TokenId token_id, row[0].id<TokenIdTag>());
+    SR_CO_TRY(const auto merchant, row[1].digest<32>());
+    SR_CO_TRY(const std::int64_t created_at, row[2].integer());
+    Life life{token_id, merchant, created_at, std::nullopt};
+    if (!row[3].is_null()) {
+      SR_CO_TRY(life.expires_at_us, row[3].integer());
+    }
+    page.push_back(life);
+  }
+  co_return page;
+}
+
+async::Task<Result<void>> CardStore::shorten(std::vector<Life> cards) {
+  std::vector<Row> rows;
+  rows.reserve(cards.size());
+  for (const Life& card : cards) {
+    rows.push_back({Value::id(card.token_id), optional_integer(card.expires_at_us)});
+  }
+  SR_CO_CHECK_OK(co_await storage::write_rows(database_, kShorten, std::move(rows)));
+  co_return Result<void>{};
 }
 
 async::Task<Result<bool>> CardStore::release_expired(TokenId token, std::int64_t now_us) {

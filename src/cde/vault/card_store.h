@@ -111,6 +111,18 @@ class CardStore final {
                                                                   ExpiryMark mark,
                                                                   std::int64_t count_max);
 
+  struct Life {
+    TokenId token_id;
+    BlindIndex merchant;
+    std::int64_t created_at_us;
+    std::optional<std::int64_t> expires_at_us;
+  };
+  // Up to `count_max` cards that are not erased, in the order of their ids, after `mark`.
+  [[nodiscard]] async::Task<Result<std::vector<Life>>> lives(TokenId mark, std::int64_t count_max);
+  // Gives each of `cards`, which are in that order, the end that it has here, unless its own is
+  // earlier by now.
+  [[nodiscard]] async::Task<Result<void>> shorten(std::vector<Life> cards);
+
   // Takes the fingerprint from a row whose time is over, so that the card can be added anew.
   // True when it did (or somebody else just has).
   [[nodiscard]] async::Task<Result<bool>> release_expired(TokenId token, std::int64_t now_us);

@@ -137,6 +137,8 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
   if (!sealer) co_return refuse(problem_of_hsm(sealer.error()));
   Result<SealedCard> sealed = sealer->seal(parts_.random, card, details, token);
   if (!sealed) co_return refuse(problem_of_hsm(sealed.error()));
+  const std::int64_t now_us = parts_.clock.now_us();
+  const auto end = parts_.retention.end_of(merchant, now_us, request.expires_at_us);
   co_return NewCard{CardRow{.token_id = id,
                             .token_hash = token.hash(),
                             .merchant_index = *index,
@@ -145,8 +147,8 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                             .fingerprint_version = protected_card->fingerprint_version,
                             .wrapped_dek = std::move(protected_card->wrapped_dek),
                             .sealed = *std::move(sealed),
-                            .created_at_us = parts_.clock.now_us(),
-                            .expires_at_us = request.expires_at_us,
+                            .created_at_us = now_us,
+                            .expires_at_us = end,
                             .usage_limit = request.usage_limit,
                             .operation = operation},
                     token, *likeness};

@@ -27,6 +27,7 @@
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/public_token.h"
+#include "cde/vault/retention.h"
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/usage_tally.h"
 #include "cde/vault/vault_metrics.h"
@@ -80,6 +81,7 @@ struct VaultParts {
   KeyRing& keys;
   CvcHolder& codes;
   Budgets& budgets;
+  const Retention& retention;
   audit::Recorder& recorder;
   crypto::Random& random;
   const Clock& clock;

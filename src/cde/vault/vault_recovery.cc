@@ -23,6 +23,8 @@ constexpr std::chrono::milliseconds kWaitStep{50};
 // update left. A processor token is kept when the account's row names the operation, or a later one
 // that put another in its place.
 async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& intent) {
+  // Of many tokens at once; what was not done, the job does again.
+  if (intent.operation == kRetentionOperation) co_return Outcome::unknown;
   const Result<PublicToken> token = PublicToken::parse(intent.gateway_token);
   if (!token) co_return Outcome::not_done;
   SR_CO_TRY(const CardStore::Found found, co_await parts_.cards.find_by_token(token->hash()));
