@@ -32,7 +32,7 @@ struct Denial {
 // Belongs to one Loop. Everything borrowed outlives it; close() is awaited before it goes.
 class Denials {
  public:
-  Denials(async::Loop& loop, Recorder& recorder, crypto::Random& random, const Clock& clock)
+  Denials(async::Loop& loop, EntryLog& recorder, crypto::Random& random, const Clock& clock)
       : loop_(loop), recorder_(recorder), random_(random), clock_(clock) {}
   Denials(const Denials&) = delete;
   Denials& operator=(const Denials&) = delete;
@@ -59,7 +59,7 @@ class Denials {
   async::Task<void> write_counted(bool all);
 
   async::Loop& loop_;
-  Recorder& recorder_;
+  EntryLog& recorder_;
   crypto::Random& random_;
   const Clock& clock_;
   std::map<std::string, Window, std::less<>> windows_;  // one more for all others

@@ -13,16 +13,21 @@ namespace strongroom::audit {
 // An intent whose outcome the log does not hold yet, as it was recorded.
 using OpenIntent = Entry;
 
-// A Recorder belongs to one Loop. No audit, no act: whoever gets an error from record() does
-// nothing.
-class Recorder {
+// What takes single entries. Belongs to one Loop. No audit, no act: whoever gets an error from
+// record() does nothing.
+class EntryLog {
  public:
-  virtual ~Recorder() = default;
+  virtual ~EntryLog() = default;
   // Durable in the journal when it returns. After any error nothing may be done: unavailable (no
   // auditd, no disk, or no answer in time), exhausted (too much waits), invalid_argument (a bug:
   // not an entry). If the intent did reach the journal, it is closed there as not_done by itself.
   // `entry` is read before record() returns its task.
   [[nodiscard]] virtual async::Task<Result<void>> record(const Entry& entry) = 0;
+};
+
+// The same for effects, which have an intent and an outcome.
+class Recorder : public EntryLog {
+ public:
   // An outcome: not awaited; rides in the next group, is kept and repeated until it is
   // acknowledged.
   virtual void send(const Entry& entry) = 0;

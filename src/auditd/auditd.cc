@@ -135,7 +135,10 @@ Result<std::unique_ptr<Auditd>> Auditd::start(async::Loop& loop, Store store, Re
                                             if (self.intake_) self.intake_->tell_state(self.hangs_);
                                           });
   self.failures_ = std::make_unique<Failures>(*self.writer_, self.clock_);
-  auto intake = Intake::listen(loop, *self.writer_, self.options_.socket_path, self.options_.users);
+  self.own_log_ = std::make_unique<OwnLog>(*self.writer_, self.instance_);
+  self.denials_ = std::make_unique<audit::Denials>(loop, *self.own_log_, random, self.clock_);
+  auto intake = Intake::listen(loop, *self.writer_, *self.denials_, self.options_.socket_path,
+                               self.options_.users);
   if (!intake) {
     self.writer_->end();
     return std::unexpected(intake.error());
@@ -347,6 +350,7 @@ void Auditd::record_reload(bool all) { async::spawn(writer_->record_reload(all))
 
 Task<void> Auditd::drain() {
   co_await intake_->close();
+  co_await denials_->close();
   draining_ = true;
   if (archivist_) archivist_->stop();
   while (archivist_ && archivist_->busy()) co_await loop_.sleep_for(kPoll);

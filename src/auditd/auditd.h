@@ -17,6 +17,7 @@
 #include "auditd/checkpoints.h"
 #include "auditd/failures.h"
 #include "auditd/intake.h"
+#include "auditd/own_log.h"
 #include "auditd/witnessed.h"
 #include "auditd/writer.h"
 #include "base/file.h"
@@ -169,6 +170,8 @@ class Auditd {
   Witnessed witnessed_;      // the same
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Failures> failures_;
+  std::unique_ptr<OwnLog> own_log_;
+  std::unique_ptr<audit::Denials> denials_;
   std::unique_ptr<Intake> intake_;
   std::optional<Archivist> archivist_;
   std::unique_ptr<async::BlockingPool> pool_;

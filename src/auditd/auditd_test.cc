@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "audit/protocol.h"
 #include "auditd/admin_routes.h"
@@ -229,6 +230,38 @@ TEST_F(AuditdTest, RefusesAnotherUserAndAnUnknownInstance) {
   EXPECT_EQ(record(*permitted, entry()).error().code(), ErrorCode::unavailable);
   stop(*permitted);
   stop(auditd);
+}
+
+TEST_F(AuditdTest, WhatTheIntakeRefusesIsInTheLogAndAFloodOfItIsACount) {
+  constexpr std::size_t kFlood = 30;
+  auto auditd = start({{"vaultd", ::geteuid() + 1}, {"authd", ::geteuid()}});
+  for (const std::string instance : {"vaultd", "gatewayd"}) {
+    auto stranger = client(instance);
+    EXPECT_FALSE(loop_.run_until_done(stranger->connected(15ms))) << instance;
+    stop(*stranger);
+  }
+  auto writer = connected_client("authd");
+  audit::Entry unfit = entry();
+  unfit.outcome = audit::Outcome::none;
+  for (std::size_t i = 0; i < kFlood; ++i) {
+    EXPECT_EQ(record(*writer, unfit).error().code(), ErrorCode::invalid_argument);
+  }
+  stop(*writer);
+  stop(auditd);
+  std::map<std::pair<std::string, std::string>, std::vector<std::uint64_t>> denied;
+  for (const audit::Entry& told : journal()) {
+    if (told.event_type != audit::EventType::access_denied) continue;
+    EXPECT_EQ(told.outcome, audit::Outcome::denied);
+    EXPECT_EQ(told.instance, "auditd");
+    denied[{told.user, told.operation}].push_back(told.count.value_or(1));
+  }
+  const std::string stranger = "uid:" + std::to_string(::geteuid());
+  EXPECT_GE((denied[{stranger, "intake as vaultd"}].size()), 1U);
+  EXPECT_GE((denied[{stranger, "intake as nobody known"}].size()), 1U);
+  const auto& flood = denied[{"authd", "intake: refused entry"}];
+  ASSERT_EQ(flood.size(), audit::kDenialsOfUserMax + 1) << "the first ones, and a count";
+  EXPECT_EQ(std::accumulate(flood.begin(), flood.end(), std::uint64_t{0}), kFlood);
+  EXPECT_EQ(denied.size(), 3U);
 }
 
 TEST_F(AuditdTest, AFloodOfConnectionsIsAFewLinesOfLog) {

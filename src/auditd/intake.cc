@@ -1,6 +1,8 @@
 // Intake.
 #include "auditd/intake.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -31,18 +33,24 @@ struct Intake::Connection {
   bool writing = false;
 };
 
-Intake::Intake(async::Loop& loop, Writer& writer, std::unique_ptr<async::LocalListener> listener,
-               std::vector<WriterUser> users)
-    : loop_(loop), writer_(writer), listener_(std::move(listener)), users_(std::move(users)) {}
+Intake::Intake(async::Loop& loop, Writer& writer, audit::Denials& denials,
+               std::unique_ptr<async::LocalListener> listener, std::vector<WriterUser> users)
+    : loop_(loop),
+      writer_(writer),
+      denials_(denials),
+      listener_(std::move(listener)),
+      users_(std::move(users)) {}
 
 Intake::~Intake() { SR_CHECK(!accepting_connections_ && connections_.empty()); }
 
 Result<std::unique_ptr<Intake>> Intake::listen(async::Loop& loop, Writer& writer,
+                                               audit::Denials& denials,
                                                const std::string& socket_path,
                                                std::vector<WriterUser> users) {
   SR_TRY(auto listener, async::LocalListener::listen(loop, socket_path,
                                                      {.frame_bytes_max = audit::kMessageBytesMax}));
-  std::unique_ptr<Intake> intake(new Intake(loop, writer, std::move(listener), std::move(users)));
+  std::unique_ptr<Intake> intake(
+      new Intake(loop, writer, denials, std::move(listener), std::move(users)));
   async::spawn(intake->accept_all());
   return intake;
 }
@@ -83,6 +91,12 @@ Task<bool> Intake::greet(Connection& connection) {
   if (!permits(hello->instance, connection.socket->peer_uid())) {
     welcome = audit::Welcome::not_permitted;
     not_permitted_.warn({{"instance", hello->instance}, {"uid", connection.socket->peer_uid()}});
+    // The claimed name is the stranger's text: only one that is a writer's goes into the log.
+    const bool known =
+        std::ranges::find(users_, hello->instance, &WriterUser::instance) != users_.end();
+    std::string operation = fmt::format("intake as {}", known ? hello->instance : "nobody known");
+    std::string user = fmt::format("uid:{}", connection.socket->peer_uid());
+    co_await deny(std::move(user), std::move(operation), 1);
   }
   const bool accepting = !hangs_ && writer_.accepts(hello->instance);
   send(connection, audit::welcome_message(welcome, accepting));
@@ -107,6 +121,21 @@ Task<void> Intake::read_messages(Connection& connection) {
     }
   }
   broken_.warn({{"instance", connection.instance}});
+  std::string user = connection.instance;
+  std::string operation = "intake: message of no known form";
+  co_await deny(std::move(user), std::move(operation), 1);
+}
+
+// Returns once the first are durable, or the journal takes none; the rest of a flood is counted.
+Task<void> Intake::deny(std::string user, std::string operation, std::size_t count) {
+  ++denying_;
+  for (; count > 0; --count) {
+    audit::Denial denial{
+        .source_ip = {}, .user = user, .merchant_id = {}, .operation = operation, .request_id = {}};
+    const Result<void> written = co_await denials_.record(std::move(denial));
+    if (!written) break;  // it is told of as the journal's failure
+  }
+  --denying_;
 }
 
 // The writer ends jobs in the order in which they came, so answers keep the order of the appends.
@@ -115,8 +144,13 @@ Task<void> Intake::answer_append(Connection& connection, [[maybe_unused]] Messag
                                  std::vector<std::string_view> entries) {
   ++connection.in_flight;
   const auto statuses = co_await writer_.append(connection.instance, entries);
+  const auto refused = std::ranges::count(statuses, audit::EntryStatus::refused);
+  std::string instance = connection.instance;  // for the connection may end with its answer
   ++connection.answers;
   send(connection, audit::acknowledgement_message(statuses));
+  if (refused == 0) co_return;
+  std::string operation = "intake: refused entry";
+  co_await deny(std::move(instance), std::move(operation), static_cast<std::size_t>(refused));
 }
 
 // The answer may be as large as all intents that an instance may have open, so an instance gets one
@@ -193,7 +227,9 @@ void Intake::tell_state(bool hangs) {
 Task<void> Intake::close() {
   listener_->close();
   for (Connection& connection : connections_) connection.socket->close();
-  while (accepting_connections_ || !connections_.empty()) co_await loop_.sleep_for(kPoll);
+  while (accepting_connections_ || !connections_.empty() || denying_ > 0) {
+    co_await loop_.sleep_for(kPoll);
+  }
 }
 
 }  // namespace strongroom::auditd

@@ -11,6 +11,7 @@
 
 #include "async/local_socket.h"
 #include "async/loop.h"
+#include "audit/denials.h"
 #include "auditd/writer.h"
 #include "base/log_recurring.h"
 
@@ -31,8 +32,11 @@ inline constexpr std::size_t kAppendsInFlightMax = 4;
 // Belongs to one Loop's thread.
 class Intake {
  public:
-  // conflict: another process serves `socket_path`; unavailable. `loop` and `writer` outlive it.
+  // What it refuses is written as `denials` (PCI DSS 10.2.1.4): users who may not write, entries
+  // and messages that are none. conflict: another process serves `socket_path`; unavailable. All
+  // that is borrowed outlives it.
   [[nodiscard]] static Result<std::unique_ptr<Intake>> listen(async::Loop& loop, Writer& writer,
+                                                              audit::Denials& denials,
                                                               const std::string& socket_path,
                                                               std::vector<WriterUser> users);
   ~Intake();  // REQUIRES: close() has ended
@@ -48,8 +52,8 @@ class Intake {
 
  private:
   struct Connection;
-  Intake(async::Loop& loop, Writer& writer, std::unique_ptr<async::LocalListener> listener,
-         std::vector<WriterUser> users);
+  Intake(async::Loop& loop, Writer& writer, audit::Denials& denials,
+         std::unique_ptr<async::LocalListener> listener, std::vector<WriterUser> users);
   async::Task<void> accept_all();
   async::Task<void> serve(std::list<Connection>::iterator connection);
   async::Task<bool> greet(Connection& connection);
@@ -59,17 +63,20 @@ class Intake {
   async::Task<void> answer_intents(Connection& connection);
   void send(Connection& connection, audit::Message message);
   async::Task<void> write_out(Connection& connection);
+  async::Task<void> deny(std::string user, std::string operation, std::size_t count);
   [[nodiscard]] bool permits(std::string_view instance, uid_t uid) const;
   [[nodiscard]] bool has_room(uid_t uid) const;
   [[nodiscard]] bool asks_already(std::string_view instance) const;
 
   async::Loop& loop_;
   Writer& writer_;
+  audit::Denials& denials_;
   std::unique_ptr<async::LocalListener> listener_;
   std::vector<WriterUser> users_;
   std::list<Connection> connections_;
   bool accepting_connections_ = true;
-  bool hangs_ = false;  // as tell_state() was told last
+  std::size_t denying_ = 0;  // tasks that close() waits for
+  bool hangs_ = false;       // as tell_state() was told last
   // Whoever may reach the socket can cause these at will.
   log::Recurring too_many_{"audit intake has too many connections of a user"};
   log::Recurring not_permitted_{"audit intake refuses a writer"};
