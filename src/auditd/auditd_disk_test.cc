@@ -400,6 +400,8 @@ TEST_F(LedgerTest, WriterAboveItsQuotaIsTurnedAwayAndNoOther) {
   const auto told = failures();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].resources, std::vector<std::string>{"quota of vaultd"});
+  EXPECT_EQ(told[0].operation, "more than quota_mib_per_minute");
+  EXPECT_EQ(metrics_.counter("strongroom_audit_new_logs_refused_total", "").value(), 0U);
 }
 
 TEST_F(LedgerTest, WriterThatBeginsTooManyLogsIsTurnedAwayAndToldOf) {
@@ -420,12 +422,14 @@ TEST_F(LedgerTest, WriterThatBeginsTooManyLogsIsTurnedAwayAndToldOf) {
   EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
   EXPECT_TRUE(record(*writer, entry()));
   EXPECT_EQ(metrics_.counter("strongroom_audit_above_quota_total", "").value(), 1U);
+  EXPECT_EQ(metrics_.counter("strongroom_audit_new_logs_refused_total", "").value(), 1U);
   stop(*writer);
   while (failures().empty()) loop_.run_until_done(loop_.sleep_for(10ms));
   stop(auditd);
   const auto told = failures();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].resources, std::vector<std::string>{"new logs of vaultd"});
+  EXPECT_EQ(told[0].operation, "more new logs than 10,000 at once and then ten a second");
   EXPECT_FALSE(fs::exists(folder_ + "/audit/trees/mer_2-2026"));
 }
 

@@ -47,8 +47,8 @@ void Auditd::watch() {
     failures_->tell("immutable", true, "a closed file could not be made immutable");
   }
   const auto since = steady_clock::now() - kQuotaMemory;
-  for (const auto& [control, lasts] : writer_->above_quota(since)) {
-    failures_->tell(control, lasts, "more than the writer's quota");
+  for (const Writer::AboveQuota& above : writer_->above_quota(since)) {
+    failures_->tell(above.control, above.lasts, above.cause);
   }
 }
 

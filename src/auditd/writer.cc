@@ -27,6 +27,9 @@ Writer::Metrics::Metrics(Registry& registry)
                                    "Entries that the journal did not take.")),
       above_quota(registry.counter("strongroom_audit_above_quota_total",
                                    "Entries that a writer had above a quota.")),
+      new_logs_refused(registry.counter(
+          "strongroom_audit_new_logs_refused_total",
+          "Of those above a quota, entries that would have begun more logs than a writer may.")),
       group_entries(registry.histogram("strongroom_audit_group_entries", "Entries per fdatasync.",
                                        batch_buckets())),
       group_duration(registry.histogram("strongroom_audit_group_seconds",
@@ -208,15 +211,16 @@ Task<void> Writer::record_failure(std::string control, std::string_view cause,
   co_await Enqueued{*this, job};
 }
 
-std::map<std::string, bool> Writer::above_quota(Quotas::Time since) {
-  std::map<std::string, bool> controls;
+std::vector<Writer::AboveQuota> Writer::above_quota(Quotas::Time since) {
+  std::vector<AboveQuota> above;
   for (const auto& [instance, lasts] : quotas_.turned_away(since)) {
-    controls.emplace("quota of " + instance, lasts);
+    above.push_back({"quota of " + instance, "more than quota_mib_per_minute", lasts});
   }
   for (const auto& [instance, lasts] : ledger_->new_logs().turned_away(since)) {
-    controls.emplace("new logs of " + instance, lasts);
+    above.push_back({"new logs of " + instance,
+                     "more new logs than 10,000 at once and then ten a second", lasts});
   }
-  return controls;
+  return above;
 }
 
 bool Writer::is_full(std::string_view instance, std::size_t more) {
@@ -329,7 +333,9 @@ void Writer::count(std::span<const Submission> group, steady_clock::duration too
         metrics_.unavailable.add();
         break;
     }
-    if (submission.above_quota) metrics_.above_quota.add();
+    if (!submission.above_quota) continue;
+    metrics_.above_quota.add();
+    metrics_.new_logs_refused.add();
   }
   metrics_.entries.add(durable);
   metrics_.group_entries.observe(static_cast<std::int64_t>(group.size()));

@@ -80,7 +80,12 @@ class Writer {
   }
   // What writers have above a quota ("quota of vaultd", "new logs of vaultd"), and whether they had
   // more since `since`; once they had not, no longer.
-  [[nodiscard]] std::map<std::string, bool> above_quota(Quotas::Time since);
+  struct AboveQuota {
+    std::string control;
+    std::string_view cause;  // a literal
+    bool lasts = false;
+  };
+  [[nodiscard]] std::vector<AboveQuota> above_quota(Quotas::Time since);
   // Waits until the thread has worked off what waits, and has ended. Nothing is submitted after.
   void end();
 
@@ -112,6 +117,7 @@ class Writer {
     Counter& refused;
     Counter& unavailable;
     Counter& above_quota;
+    Counter& new_logs_refused;
     Histogram& group_entries;
     Histogram& group_duration;
     Gauge& accepting;
