@@ -36,14 +36,19 @@ def export(deployment, out):
     return Exported(out, done.stderr)
 
 
-def verify(deployment, exported, witness_vkey, tmp_path):
+def verify(deployment, exported, witness_vkey, tmp_path, *more):
     """Exit status of `tlog.py export`, and what it says."""
     key = tmp_path / "witness.vkey"
     key.write_text(witness_vkey + "\n")
     done = subprocess.run([sys.executable, ROOT / "tests/support/tlog.py", "export",
                            exported.folder, deployment.dir / "public/audit.vkey",
-                           "--witness", key], capture_output=True, text=True)
+                           "--witness", key, *more], capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+
+def audit_tool(deployment, *arguments):
+    return subprocess.run([BIN / "strongroom", "audit", *arguments, "--dir", deployment.dir],
+                          capture_output=True).returncode
 
 
 def use(deployment):
@@ -109,6 +114,37 @@ def test_witness_stands_for_no_log_without_the_operators(watched, tmp_path):
     deployment.strongroom("audit", "export", "--log", f"{merchant.id}-{year}", "--out", out)
     status, said = verify(deployment, Exported(out, ""), witness.vkey, tmp_path)
     assert (status, "the only ones that witnesses cosign" in said) == (NOT_INTACT, True), said
+
+
+def test_export_must_continue_what_somebody_kept(watched, tmp_path):
+    deployment, witness = watched
+    exported = export(deployment, tmp_path / "out")
+    kept = tmp_path / "kept"
+    shard = exported.checkpoint.parent.name
+
+    def continues(origin):
+        _, _, note = witness.checkpoint(origin)
+        kept.write_text(note)
+        return verify(deployment, exported, witness.vkey, tmp_path, "--continues", kept)
+
+    origin = exported.checkpoint.read_text().split("\n")[0]
+    status, said = continues(origin)
+    assert status == INTACT and "is the operator's newest log here" in said, said
+    use(deployment)
+    assert deployment.admin("auditd", "POST", "/v1/checkpoints")[0] == 200
+    size = int(exported.checkpoint.read_text().split("\n")[1])
+    wait_until(lambda: witness.logs()[origin] > size, "the witness has seen more")
+    status, said = continues(origin)
+    assert (status, "has only" in said) == (NOT_INTACT, True), said
+
+    assert audit_tool(deployment, "open-shard", "--reason", "a lawful restore") == 0
+    wait_until(lambda: len(witness.logs()) == 2, "it has cosigned the new shard")
+    status, said = continues(max(witness.logs()))
+    assert (status, "is missing, though a checkpoint" in said) == (NOT_INTACT, True), said
+    exported = export(deployment, tmp_path / "out")
+    status, said = continues(max(witness.logs()))
+    assert status == INTACT, said
+    assert f"operator/{shard}b" in said
 
 
 def test_export_while_the_witness_is_away_ends_where_it_stood(watched, tmp_path):

@@ -3,12 +3,14 @@
 tlog-checkpoint, tlog-tiles, tlog-cosignature and tlog-proof, RFC 6962, RFC 9162): it shares
 nothing with the product that it checks, and needs Python 3 and its package cryptography only.
 
-    tlog.py export FOLDER VKEY [--witness WVKEY]...
+    tlog.py export FOLDER VKEY [--witness WVKEY]... [--continues CHECKPOINT]...
     tlog.py proof PROOF ENTRY VKEY [--witness WVKEY]...
 
 VKEY and WVKEY are files with one verifier key each. A witness that is named must have cosigned:
 the checkpoint of a proof, and of an export the newest of the operator's logs, through which it
-stands for the others. Exits 0 when all is as it was signed, 1 when something is not, and names it.
+stands for the others. A CHECKPOINT is one that you have from before or from somebody else, such as
+a witness: the export must hold that log, grown from it. Exits 0 when all is as it was signed, 1
+when something is not, and names it.
 """
 import argparse
 import base64
@@ -16,6 +18,7 @@ import dataclasses
 import json
 import pathlib
 import sys
+import time
 
 from tlog_note import (COSIGNATURE, ED25519, Checkpoint, Key, Refused, decimal, open_checkpoint,
                        parse_hash, parse_note, parse_vkey, require, unbase64)
@@ -126,6 +129,17 @@ class Export:
         require(tree.root_at(recorded.size) == recorded.root,
                 f"{recorded.origin}: holds other entries, {told} with another root")
 
+    def require_continues(self, note):
+        """That the export has the log of this checkpoint, as it was and perhaps more."""
+        origin = parse_note(note).text.split("\n")[0]
+        require(origin.rsplit("/", 2)[0] == self.place, f"'{origin}' is no log of {self.place}")
+        kept, _ = open_checkpoint(note, Key(origin, self.key.public))
+        told = f"though a checkpoint of {kept.size} entries was given"
+        tree = self.trees.get(origin)
+        require(tree, f"{origin}: is missing, {told}")
+        require(kept.size <= tree.size, f"{origin}: has only {tree.size} entries, {told}")
+        require(tree.root_at(kept.size) == kept.root, f"{origin}: holds other entries, {told}")
+
     def follow_witnesses(self):
         """From the newest operator's log, which they cosigned, to what its entries tell of, and so
         on: an entry counts when it is itself among those that the witnesses have seen the root of.
@@ -188,7 +202,8 @@ def say(checkpoint, times):
     print(f"  {checkpoint.origin}: {checkpoint.size} entries,"
           f" root {base64.b64encode(checkpoint.root).decode()}")
     for name, seconds in times.items():
-        print(f"    cosigned by {name} at {seconds} seconds since 1970")
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+        print(f"    cosigned by {name} at {when}")
 
 
 def read_key(path, kind=ED25519):
@@ -201,13 +216,19 @@ def run(arguments):
     if arguments.what == "export":
         export = Export(pathlib.Path(arguments.folder), key, witnesses)
         export.verify()
+        for path in arguments.continues:
+            export.require_continues(pathlib.Path(path).read_bytes())
         print("intact")
         for checkpoint, times in export.checkpoints:
             say(checkpoint, times)
             seen = export.witnessed.get(checkpoint.origin, checkpoint.size)
             if seen < checkpoint.size:
                 print(f"    no witness stands for the last {checkpoint.size - seen} of them")
-        if not export.complete:
+        if export.complete:
+            print(f"  {checkpoint.origin} is the operator's newest log here; that there is none"
+                  " after it,\n  and no more of it, only a checkpoint from elsewhere shows"
+                  " (--continues)")
+        else:
             print("  logs of one merchant: without the operator's, nothing shows that none is"
                   " missing")
         return
@@ -224,6 +245,7 @@ def main():
     kinds = parser.add_subparsers(dest="what", required=True)
     export = kinds.add_parser("export", help="a folder of logs as static files")
     export.add_argument("folder")
+    export.add_argument("--continues", action="append", default=[], metavar="CHECKPOINT")
     proof = kinds.add_parser("proof", help="one entry and its proof file")
     proof.add_argument("proof")
     proof.add_argument("entry")

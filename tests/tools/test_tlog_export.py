@@ -148,3 +148,66 @@ def test_logs_of_one_merchant_may_stand_for_themselves(folder):
 def test_root_of_any_smaller_tree_comes_from_the_tiles(folder, size):
     tree = tlog.Tree(folder.path / "mer_1/2026", len(LONG))
     assert tree.root_at(size) == root_of([tlog.leaf_hash(entry) for entry in LONG[:size]])
+
+
+WITNESS_PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))
+WITNESS = tlog.Key("w.example/1", WITNESS_PRIVATE.public_key().public_bytes(
+    serialization.Encoding.Raw, serialization.PublicFormat.Raw), tlog.COSIGNATURE)
+
+
+def cosign(folder, log):
+    path = folder.path / log / "checkpoint"
+    note = path.read_text()
+    text = note.partition("\n\n")[0] + "\n"
+    signature = WITNESS_PRIVATE.sign(f"cosignature/v1\ntime 1700000000\n{text}".encode())
+    blob = WITNESS.id + (1_700_000_000).to_bytes(8, "big") + signature
+    path.write_text(f"{note}\u2014 {WITNESS.name} {base64.b64encode(blob).decode()}\n")
+
+
+def witnessed(folder):
+    """Per log of how many entries the witness has seen the root."""
+    export = tlog.Export(folder.path, key_of("operator/2026"), [WITNESS])
+    export.verify()
+    return {origin.removeprefix(f"{PLACE}/"): size for origin, size in export.witnessed.items()}
+
+
+def test_witness_of_the_newest_log_stands_for_what_it_tells_of(folder):
+    """Of last year's log it has seen three entries; the fourth tells of what it has not seen."""
+    folder.write("operator/2027", [told("operator/2026", OPERATORS[:3]), b"c"])
+    with pytest.raises(tlog.Refused, match="operator/2027/no cosignature by w.example/1"):
+        witnessed(folder)
+    cosign(folder, "operator/2026")
+    with pytest.raises(tlog.Refused, match="operator/2027/no cosignature by w.example/1"):
+        witnessed(folder)
+    cosign(folder, "operator/2027")
+    assert witnessed(folder) == {"mer_1/2026": 257, "mer_2/2026": 1, "operator/2026": 3,
+                                 "operator/2027": 2}
+
+
+def test_operators_log_that_no_witness_stands_for_is_named(folder):
+    folder.write("operator/2027", [b"c"])
+    cosign(folder, "operator/2027")
+    with pytest.raises(tlog.Refused, match="operator/2026: no witness stands for it"):
+        witnessed(folder)
+
+
+def test_log_is_held_against_one_that_is_verified_later(folder):
+    """Late entries of a past year, after a break: that shard's name sorts before the other's."""
+    earlier, later = "mer_1/2025b20261122T150000Z", "mer_1/2026b20261122T150000Z"
+    folder.write(earlier, [told(later, [b"c"])])
+    folder.write(later, [b"c", b"d"])
+    folder.verify()
+    folder.write(later, [b"d", b"c"])
+    assert folder.refused().startswith(f"{later}: holds other entries, though {earlier}, entry 0,")
+
+
+@pytest.mark.parametrize("log, entries, why", [
+    ("operator/2027", [b"c"], "operator/2027: is missing, though a checkpoint of 1 "),
+    ("operator/2026", [*OPERATORS, b"c"], "operator/2026: has only 4 entries, though "),
+    ("operator/2026", [b"c"], "operator/2026: holds other entries, though ")])
+def test_export_continues_the_checkpoint_that_was_kept(folder, log, entries, why):
+    export = folder.verify()
+    export.require_continues(signed("operator/2026", OPERATORS[:3]).encode())
+    with pytest.raises(tlog.Refused) as refused:
+        export.require_continues(signed(log, entries).encode())
+    assert str(refused.value).removeprefix(f"{PLACE}/").startswith(why)
