@@ -37,7 +37,7 @@ def test_each_command_that_reads_the_files_is_told_once(deployment, token, tmp_p
     log = f"{merchant}-{facts['timestamp'][:4]}"
     wait_until(lambda: deployment.strongroom("audit", "search", "--merchant", merchant),
                "audit-relay knows the merchant's log")
-    commands = [(["verify"], None, []),
+    commands = [(["verify"], None, ["all logs"]),
                 (["report", "--from", "2026-01-01", "--to", "2026-01-31", "--merchant", merchant],
                  merchant, ["2026-01-01 to 2026-01-31"]),
                 (["prove", "--token", token], None, [token]),

@@ -66,11 +66,12 @@ async::Task<Result<void>> record_reading(RouteParts parts, const Request& reques
   entry.operation = reading.operation;
   entry.resources = std::move(reading.resources);
   const bool is_own = request.ticket() != nullptr && request.ticket()->merchant == reading.owner;
-  if (is_own ? audit::names_a_log(reading.owner)
-             : has_a_log(parts.watch.state().signed_sizes, reading.owner)) {
-    entry.merchant_id = std::move(reading.owner);
-  } else if (!reading.owner.empty()) {
-    entry.resources.push_back(std::move(reading.owner));
+  const bool goes_there = is_own ? audit::names_a_log(reading.owner)
+                                 : has_a_log(parts.watch.state().signed_sizes, reading.owner);
+  if (goes_there) entry.merchant_id = reading.owner;
+  if (!goes_there && !reading.owner.empty()) entry.resources.push_back(reading.owner);
+  if (entry.resources.empty()) {
+    entry.resources.push_back(reading.owner.empty() ? "all logs" : std::move(reading.owner));
   }
   entry.request_id = request.request_id();
   co_return co_await parts.recorder.record(entry);

@@ -62,8 +62,9 @@ struct Reading {
   audit::EventType type = audit::EventType::log_read;
 };
 // Writes the entry of its type, into the log of the owner that was read, so that a merchant sees
-// who did; into the operator's, with the owner as a resource, where that has none. Durable on
-// return. unavailable: nothing may be answered (PCI DSS 10.2.1.3).
+// who did; into the operator's, with the owner as a resource, where that has none. One that was not
+// narrowed down has the owner as its resource, or "all logs". Durable on return. unavailable:
+// nothing may be answered (PCI DSS 10.2.1.3).
 [[nodiscard]] async::Task<Result<void>> record_reading(RouteParts parts,
                                                        const http::Request& request,
                                                        Reading reading, bool success);

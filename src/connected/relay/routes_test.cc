@@ -243,7 +243,9 @@ TEST_F(RoutesTest, EveryReadingIsRecordedInTheLogThatWasRead) {
   get("/v1/audit/logs/mer_1/2026/checkpoint");
   get("/v1/audit/logs/mer_2/2026/tile/0/000.p/1", "", {"audit:read-all"});
   get("/v1/audit/entries?token=tok_a");
-  ASSERT_EQ(recorder_.entries.size(), 3);
+  get("/v1/audit/entries");
+  as_operator("/v1/entries");
+  ASSERT_EQ(recorder_.entries.size(), 5);
   const audit::Entry& own = recorder_.entries[0];
   EXPECT_EQ(own.event_type, EventType::log_read);
   EXPECT_EQ(own.outcome, Outcome::success);
@@ -255,6 +257,10 @@ TEST_F(RoutesTest, EveryReadingIsRecordedInTheLogThatWasRead) {
   EXPECT_EQ(recorder_.entries[1].merchant_id, "mer_2");  // which sees who read
   EXPECT_EQ(recorder_.entries[2].operation, "GET /v1/audit/entries");
   EXPECT_EQ(recorder_.entries[2].resources, std::vector<std::string>{"tok_a"});
+  EXPECT_EQ(recorder_.entries[3].merchant_id, "mer_1");
+  EXPECT_EQ(recorder_.entries[3].resources, std::vector<std::string>{"mer_1"});
+  EXPECT_EQ(recorder_.entries[4].merchant_id, "");
+  EXPECT_EQ(recorder_.entries[4].resources, std::vector<std::string>{"all logs"});
 }
 
 TEST_F(RoutesTest, ReadingBeginsNoLog) {
@@ -351,7 +357,7 @@ TEST_F(RoutesTest, AReadingOfTheFilesIsRecordedInTheLogThatIsRead) {
   EXPECT_EQ(proved.resources, std::vector<std::string>{"mer_2-2026 17"});
   EXPECT_EQ(recorder_.entries[1].operation, "strongroom audit verify");
   EXPECT_EQ(recorder_.entries[1].merchant_id, "");
-  EXPECT_TRUE(recorder_.entries[1].resources.empty());
+  EXPECT_EQ(recorder_.entries[1].resources, std::vector<std::string>{"all logs"});
   EXPECT_EQ(as_operator("/v1/readings/forge", http::Method::post).status, 404);
   recorder_.available = false;
   EXPECT_EQ(as_operator("/v1/readings/report", http::Method::post).status, 503);
