@@ -71,8 +71,7 @@ void Ledger::commit(std::vector<Staged>& staged) {
 void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
   if (!accepting()) return;  // the status says unavailable
   const auto view = audit::read_entry(submission.entry);
-  if (!view || view->instance != submission.instance ||
-      view->time_ms > clock_.now_us() / 1000 + kClockSkewMaxMs ||
+  if (!view || view->instance != submission.instance || !is_of_now(*view) ||
       (audit::auditd_alone_writes(view->event_type) && view->instance != options_.instance)) {
     submission.status = EntryStatus::refused;
     return;
@@ -95,6 +94,16 @@ void Ledger::stage(Submission& submission, std::vector<Staged>& staged) {
   submission.status = twice ? EntryStatus::repeated : EntryStatus::durable;
   staged.push_back({&submission, *view, &writer, &log});
   if (writer.staged.add(view->uid)) journal_->stage(submission.entry);
+}
+
+// Keys and schemas are made while no auditd runs, and auditd's own entries wait as long as they
+// must.
+bool Ledger::is_of_now(const EntryView& view) const {
+  const std::int64_t now_ms = clock_.now_us() / 1000;
+  if (view.time_ms > now_ms + kClockSkewMaxMs) return false;
+  return view.time_ms >= now_ms - kEntryAgeMaxMs || view.instance == options_.instance ||
+         view.event_type == audit::EventType::key_generate ||
+         view.event_type == audit::EventType::schema_migrate;
 }
 
 // A known owner's log of this year is no new one, so that a year can begin for all at once; those

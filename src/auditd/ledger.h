@@ -36,6 +36,9 @@ namespace strongroom::auditd {
 
 inline constexpr std::int64_t kClockSkewMaxMs =
     300'000;  // an entry further in the future is refused
+// And one that is older, so that a writer in the wrong hands dates back nothing by more. A week is
+// longer than any entry waits in its writer's memory for an auditd that is being repaired.
+inline constexpr std::int64_t kEntryAgeMaxMs = std::int64_t{7} * 86'400'000;
 inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more are not taken
 
 // Entries whose part of the trees is in memory only; with more the journal takes none.
@@ -207,6 +210,8 @@ class Ledger {
                                                   const LedgerOptions& options,
                                                   std::span<const audit::Checkpoint> last_signed);
   bool tells_truth(const audit::EntryView& view);
+  // Whether the entry is of a time that its writer may tell of now.
+  [[nodiscard]] bool is_of_now(const audit::EntryView& view) const;
   // Whether `view` may begin the log that it belongs to.
   [[nodiscard]] bool may_begin_log(const audit::EntryView& view);
   void stage(Submission& submission, std::vector<Staged>& staged);

@@ -127,16 +127,19 @@ TEST_F(ShardsTest, RecordsSoManyLogsAtATimeUntilNoneIsLeft) {
 
 TEST_F(ShardsTest, AWriterBeginsNoMoreLogsThanItsQuota) {
   limit_ = {.at_once = 2, .per_minute = 0};
+  set_clock_.set("2026-01-02T00:00:00.000Z");
   open();
-  constexpr std::string_view kTime = "2026-12-31T23:59:58.000Z";
+  constexpr std::string_view kTime = "2026-01-01T23:59:58.000Z";
   EXPECT_EQ(append(kTime, ""), audit::EntryStatus::durable) << "the operator's";
   EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable);
   EXPECT_EQ(append(kTime, "mer_2"), audit::EntryStatus::unavailable);
   EXPECT_EQ(append("2025-12-31T23:59:58.000Z", "mer_1"), audit::EntryStatus::unavailable)
       << "a year that is over";
   EXPECT_EQ(append(kTime, "mer_1"), audit::EntryStatus::durable);
+  set_clock_.set("2027-01-01T00:00:00.000Z");
   EXPECT_EQ(append("2027-01-01T00:00:00.000Z", "mer_1"), audit::EntryStatus::durable)
       << "a year begins for all";
+  set_clock_.set("2026-01-02T00:00:00.000Z");
   const std::string of_authd = json(kTime, "mer_2", "authd");
   Submission other{"authd", of_authd};
   ledger().append(std::span(&other, 1));
@@ -203,7 +206,9 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
       << "the clock was set back";
   set_clock_.set("2026-12-31T23:59:58.000Z");
   EXPECT_EQ(append("2026-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
+  set_clock_.set("2026-01-01T00:00:00.000Z");  // set back, or else the year before is too long ago
   EXPECT_EQ(append("2025-12-31T23:59:57.000Z"), audit::EntryStatus::durable);
+  set_clock_.set("2026-12-31T23:59:58.000Z");
   EXPECT_EQ(append("2027-01-01T00:00:00.000Z"), audit::EntryStatus::durable);
   publish();
   open();
@@ -246,6 +251,24 @@ TEST_F(ShardsTest, AMerchantWhoseOriginWouldBeMaskedHasNoLog) {
   publish();
   const auto report = verify();
   EXPECT_TRUE(report.ok()) << report.bad->what;
+}
+
+TEST_F(ShardsTest, NothingIsDatedBackByMoreThanAWeek) {
+  open();
+  set_clock_.set("2026-12-31T00:00:00.000Z");
+  EXPECT_EQ(append("2026-12-24T00:00:00.000Z"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2026-12-23T23:59:59.999Z"), audit::EntryStatus::refused);
+  EXPECT_EQ(append("2026-12-31T00:05:00.000Z"), audit::EntryStatus::durable);
+  EXPECT_EQ(append("2026-12-31T00:05:00.001Z"), audit::EntryStatus::refused);
+  for (const auto type : {audit::EventType::key_generate, audit::EventType::schema_migrate}) {
+    audit::Entry made = entry();
+    made.event_type = type;
+    made.time_us = *parse_rfc3339("2026-06-01T00:00:00.000Z");
+    const std::string text = audit::to_json(made, "vaultd");
+    Submission submission{"vaultd", text};
+    ledger().append(std::span(&submission, 1));
+    EXPECT_EQ(submission.status, audit::EntryStatus::durable) << "made before auditd ran";
+  }
 }
 
 TEST_F(ShardsTest, WhatIsAuditdsToSayIsRefusedFromOthers) {
