@@ -165,7 +165,7 @@ class VaultTest : public ::testing::Test {
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
     lossy_ = std::make_unique<LossyDatabase>(*database_);
     cards_ = std::make_unique<CardStore>(loop_, *lossy_, kNewCardsMax);
-    processor_tokens_ = std::make_unique<ProcessorTokenStore>(*lossy_);
+    processor_tokens_ = std::make_unique<ProcessorTokenStore>(loop_, *lossy_);
     payable_cards_ = std::make_unique<PayableCards>(loop_, *lossy_);
     uses_ = std::make_unique<UsageTally>(loop_, *lossy_);
     keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},

@@ -116,11 +116,30 @@ TEST_F(ResolveTest, UsesThatCouldNotBeWrittenAreWrittenLater) {
   EXPECT_EQ(uses(token), 2);
 }
 
-TEST_F(ResolveTest, TwoPaymentsAtOnceDoNotPassALimitOfOne) {
-  const PublicToken token = add("", R"(,"usage_limit":1)");
-  EXPECT_EQ(resolve_at_once({{token, ask("pay_1")}, {token, ask("pay_2")}}), 1);
-  EXPECT_EQ(uses(token), 1);
-  expect_balanced();
+TEST_F(ResolveTest, UsesOfLimitsAtOnceShareAWrite) {
+  std::vector<std::pair<PublicToken, wire::ProcessorTokenRequest>> all;
+  for (const std::string& number : alike(12)) {
+    const auto view = tokenize(request("", R"(,"usage_limit":2)", number));
+    ASSERT_TRUE(view);
+    ASSERT_TRUE(resolve(view->token, ask("pay_0")));
+    all.emplace_back(view->token, ask("pay_1"));
+  }
+  lossy_->writes = 0;
+  EXPECT_EQ(resolve_at_once(all), 12);
+  EXPECT_LE(lossy_->writes, 4);
+  for (const auto& [token, what] : all) EXPECT_EQ(look_up(token)->usage_count, 2);
+  EXPECT_EQ(resolve_at_once(all), 12);  // the same payments again
+  for (auto& [token, what] : all) what = ask("pay_2");
+  EXPECT_EQ(resolve_at_once(all), 0);
+  for (const auto& [token, what] : all) EXPECT_EQ(look_up(token)->usage_count, 2);
+}
+
+TEST_F(ResolveTest, OnePaymentAtOnceIsOneUse) {
+  const PublicToken token = add("", R"(,"usage_limit":2)");
+  ASSERT_TRUE(resolve(token, ask("pay_0")));
+  EXPECT_EQ(resolve_at_once({{token, ask("pay_1")}, {token, ask("pay_1")}, {token, ask("pay_1")}}),
+            3);
+  EXPECT_EQ(look_up(token)->usage_count, 2);
 }
 
 TEST_F(ResolveTest, ACodeGoesAlongOnceAndTheOldTokenIsRemoved) {

@@ -56,10 +56,14 @@ constexpr std::array<std::string_view, 2> kVersion5{
     " likeness bigint NOT NULL,"
     " created_at bigint NOT NULL)",
     "CREATE INDEX new_cards_by_likeness ON new_cards (likeness, created_at)"};
-constexpr std::array kMigrations{storage::Migration{1, kVersion1}, storage::Migration{2, kVersion2},
+// The payment that was counted last, by which its row is known to be due.
+constexpr std::array<std::string_view, 1> kVersion6{"ALTER TABLE cards ADD COLUMN last_use bytea"};
+constexpr std::array kMigrations{storage::Migration{1, kVersion1},
+                                 storage::Migration{2, kVersion2},
                                  storage::Migration{3, kCreateProcessorTokens},
                                  storage::Migration{4, kVersion4},
-                                 storage::Migration{5, kVersion5}};
+                                 storage::Migration{5, kVersion5},
+                                 storage::Migration{6, kVersion6}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -148,7 +152,7 @@ constexpr std::string_view kReplace =
 constexpr char kEraseAllButExpiry[] =
     "UPDATE cards SET wrapped_dek = NULL, kek_version = NULL, fingerprint_odd = NULL,"
     " fingerprint_even = NULL, card_sealed = NULL, token_sealed = NULL, merchant_sealed = NULL,"
-    " details_sealed = NULL, usage_limit = NULL, usage_count = 0, deleted_at = $2,"
+    " details_sealed = NULL, usage_limit = NULL, usage_count = 0, last_use = NULL, deleted_at = $2,"
     " operation_id = $3";
 constexpr auto kErase = storage::join(
     kEraseAllButExpiry, ", expires_at = NULL WHERE token_id = $1 AND deleted_at IS NULL");

@@ -2,6 +2,8 @@
 // comes first where a card must not be deleted meanwhile.
 #include "cde/vault/processor_token_store.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/encoding.h"
@@ -42,8 +44,28 @@ constexpr std::string_view kUse =
     "INSERT INTO token_uses (token_id, payment_key, used_at) VALUES ($1, $2, $3)"
     " ON CONFLICT (token_id, payment_key) DO NOTHING";
 constexpr std::string_view kCount =
-    "UPDATE cards SET usage_count = usage_count + 1 WHERE token_id = $1 AND deleted_at IS NULL"
+    "UPDATE cards SET usage_count = usage_count + 1, last_use = $2"
+    " WHERE token_id = $1 AND deleted_at IS NULL"
     " AND (usage_limit IS NULL OR usage_count < usage_limit)";
+constexpr std::array kCountColumns{storage::Column{"token", storage::ColumnType::bytes},
+                                   storage::Column{"payment", storage::ColumnType::bytes}};
+constexpr storage::ManySql kCountMany{
+    "UPDATE cards SET usage_count = usage_count + 1, last_use = given.payment FROM {given}"
+    " WHERE token_id = given.token AND deleted_at IS NULL"
+    " AND (usage_limit IS NULL OR usage_count < usage_limit)"
+    " AND NOT EXISTS (SELECT 1 FROM token_uses WHERE token_uses.token_id = given.token"
+    " AND token_uses.payment_key = given.payment) RETURNING token_id",
+    kCountColumns};
+constexpr std::array kUseColumns{storage::Column{"token", storage::ColumnType::bytes},
+                                 storage::Column{"payment", storage::ColumnType::bytes},
+                                 storage::Column{"at", storage::ColumnType::integer}};
+// Of those that were counted. A row that is there already is a conflict, which undoes the count.
+constexpr storage::ManySql kUseMany{
+    "INSERT INTO token_uses (token_id, payment_key, used_at)"
+    " SELECT given.token, given.payment, given.at FROM {given}"
+    " JOIN cards ON cards.token_id = given.token AND cards.last_use = given.payment",
+    kUseColumns};
+constexpr async::BatcherLimits kUseLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
 constexpr std::string_view kQueue =
     "INSERT INTO removals"
     " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
@@ -102,6 +124,11 @@ AccountKey account_key(TokenId token, std::string_view account_id) {
 PaymentKey payment_key(TokenId token, std::string_view payment) {
   return key_of("strongroom/payment-key/1", token, payment);
 }
+
+ProcessorTokenStore::ProcessorTokenStore(async::Loop& loop, storage::Database& database)
+    : database_(database), uses_(loop, kUseLimits, [this](std::vector<Use> uses) {
+        return count_batch(std::move(uses));
+      }) {}
 
 std::vector<Statement> statements_to_remove(TokenId token, std::span<const Removal> removals) {
   std::vector<Statement> statements;
@@ -165,13 +192,75 @@ async::Task<Result<bool>> ProcessorTokenStore::has_used(TokenId token, PaymentKe
   co_return !rows.empty();
 }
 
-// The row of the use first: who comes second for the same payment waits for it, and finds it.
 async::Task<Result<bool>> ProcessorTokenStore::count_use(TokenId token, PaymentKey payment,
                                                          std::int64_t now_us) {
-  std::vector<Value> use{Value::id(token), Value::digest(payment), Value::integer(now_us)};
+  return uses_.submit(Use{token, payment, now_us});
+}
+
+// Round by round, each with one use of a token at most: what one of them may do depends on the ones
+// before.
+async::Task<std::vector<Result<bool>>> ProcessorTokenStore::count_batch(std::vector<Use> uses) {
+  std::vector<Result<bool>> fates(uses.size(), Result<bool>(false));
+  // In the order of tokens, so that two batches never wait for each other's rows crosswise.
+  std::vector<std::size_t> left(uses.size());
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] = i;
+  std::ranges::stable_sort(left, {}, [&](std::size_t i) { return uses[i].token; });
+  while (!left.empty()) {
+    std::vector<std::size_t> later, now;
+    std::vector<Use> round;
+    for (const std::size_t i : left) {
+      const bool there = !round.empty() && round.back().token == uses[i].token;
+      if (!there) round.push_back(uses[i]);
+      (there ? later : now).push_back(i);
+    }
+    const std::vector<Result<bool>> counted = co_await count_together(round);
+    for (std::size_t i = 0; i < now.size(); ++i) fates[now[i]] = counted[i];
+    left = std::move(later);
+  }
+  co_return fates;
+}
+
+// Of tokens that differ. Two payments of one name at once: the second finds no room for its row,
+// and each is counted alone.
+async::Task<std::vector<Result<bool>>> ProcessorTokenStore::count_together(
+    std::span<const Use> uses) {
+  std::vector<Row> counts, rows;
+  for (const Use& use : uses) {
+    counts.push_back({Value::id(use.token), Value::digest(use.payment)});
+    rows.push_back({Value::id(use.token), Value::digest(use.payment), Value::integer(use.at_us)});
+  }
+  std::vector<storage::ManyStatement> statements;
+  statements.push_back({kCountMany, std::move(counts)});
+  statements.push_back({kUseMany, std::move(rows)});
+  const auto written = co_await database_.write_many(std::move(statements));
+  std::vector<Result<bool>> fates;
+  if (!written && written.error().code() != ErrorCode::conflict) {
+    fates.assign(uses.size(), Result<bool>(fail(written.error())));
+    co_return fates;
+  }
+  std::set<TokenId> counted;
+  for (const Row& row : written ? written->front() : Rows{}) {
+    if (const auto id = row[0].id<TokenIdTag>()) counted.insert(*id);
+  }
+  for (const Use& use : uses) {
+    if (!written) {
+      fates.push_back(co_await count_alone(use));
+    } else if (counted.contains(use.token)) {
+      fates.emplace_back(true);
+    } else {
+      fates.push_back(co_await has_used(use.token, use.payment));
+    }
+  }
+  co_return fates;
+}
+
+// The row of the use first: who comes second for the same payment waits for it, and finds it.
+async::Task<Result<bool>> ProcessorTokenStore::count_alone(Use use) {
+  std::vector<Value> row{Value::id(use.token), Value::digest(use.payment),
+                         Value::integer(use.at_us)};
   std::vector<Statement> statements;
-  statements.push_back({kUse, std::move(use), 1});
-  statements.push_back({kCount, {Value::id(token)}, 1});
+  statements.push_back({kUse, std::move(row), 1});
+  statements.push_back({kCount, {Value::id(use.token), Value::digest(use.payment)}, 1});
   const Result<std::vector<Rows>> counted = co_await database_.write(std::move(statements));
   if (counted) co_return true;
   if (counted.error().code() != ErrorCode::conflict) co_return fail(counted.error());

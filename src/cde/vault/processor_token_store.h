@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "async/batcher.h"
+#include "async/loop.h"
 #include "async/task.h"
 #include "base/id.h"
 #include "base/result.h"
@@ -82,7 +84,7 @@ struct Removal {
 // Belongs to one Loop. Errors of every call are those of storage::Database.
 class ProcessorTokenStore final {
  public:
-  explicit ProcessorTokenStore(storage::Database& database) : database_(database) {}
+  ProcessorTokenStore(async::Loop& loop, storage::Database& database);
 
   [[nodiscard]] async::Task<Result<std::optional<ProcessorTokenRow>>> find(TokenId token,
                                                                            AccountKey account);
@@ -108,7 +110,7 @@ class ProcessorTokenStore final {
 
   [[nodiscard]] async::Task<Result<bool>> has_used(TokenId token, PaymentKey payment);
   // Counts one use of the token for the payment, unless that is counted already. False: the token
-  // has been used as often as it may, or was deleted.
+  // has been used as often as it may, or was deleted. Batched with what arrives meanwhile.
   [[nodiscard]] async::Task<Result<bool>> count_use(TokenId token, PaymentKey payment,
                                                     std::int64_t now_us);
 
@@ -121,7 +123,17 @@ class ProcessorTokenStore final {
   [[nodiscard]] async::Task<Result<void>> postpone(RemovalId id, std::int64_t until_us);
 
  private:
+  struct Use {
+    TokenId token;
+    PaymentKey payment;
+    std::int64_t at_us;
+  };
+  async::Task<std::vector<Result<bool>>> count_batch(std::vector<Use> uses);
+  async::Task<std::vector<Result<bool>>> count_together(std::span<const Use> uses);
+  async::Task<Result<bool>> count_alone(Use use);
+
   storage::Database& database_;
+  async::Batcher<Use, bool> uses_;
 };
 
 }  // namespace strongroom::cde
