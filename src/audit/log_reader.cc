@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "audit/archive.h"
 #include "audit/checkpoint_files.h"
 #include "audit/entry_bundle.h"
 #include "audit/frame.h"
@@ -21,6 +20,8 @@ namespace {
 
 constexpr std::size_t kFrameBytesUsual = 2'048;  // read at once; most frames are whole in it
 constexpr Error kNotThere{ErrorCode::not_found, "the log does not have this (yet)"};
+constexpr Error kArchived{
+    ErrorCode::gone, "the entry is in an archive: bring it back with strongroom audit restore"};
 constexpr Error kDamaged{ErrorCode::corrupt, "the journal does not hold the entry of the tree"};
 
 // No file holds more; so no offset overflows.
@@ -43,19 +44,18 @@ Result<void> read_all(File& file, std::uint64_t offset, std::span<std::byte> out
   return got == out.size() ? Result<void>{} : fail(kNotThere);
 }
 
-// In the journal, or where a copy of it was restored to.
+// In the journal, or where a copy of it was restored to. What is older than the journal's oldest
+// segment has been archived, whatever has become of the archive.
 Result<std::unique_ptr<File>> open_segment(Files& files, const std::string& directory,
                                            std::uint64_t first_sequence) {
-  constexpr Error kArchived{
-      ErrorCode::gone, "the entry is in an archive: bring it back with strongroom audit restore"};
   const std::string name = segment_name(first_sequence);
   for (const std::string& path : {fmt::format("{}/{}", directory, name),
                                   fmt::format("{}/{}/{}", directory, kRestoredFolder, name)}) {
     auto file = files.open(path, OpenMode::read);
     if (file || file.error().code() != ErrorCode::not_found) return file;
   }
-  const auto archive = files.open(archive_path(directory, first_sequence), OpenMode::read);
-  return archive ? fail(kArchived) : fail(kNotThere);
+  SR_TRY(const auto at_hand, list_segments(files, directory));
+  return !at_hand.empty() && name < at_hand.front() ? fail(kArchived) : fail(kNotThere);
 }
 
 // The text that is signed, which both the log's and a cosigned note begin with.
@@ -152,11 +152,13 @@ Result<std::span<const std::byte>> LogReader::entry_at(const FramePlace& place, 
 }
 
 Result<File*> LogReader::segment(std::uint64_t first_sequence) {
-  if (!segment_ || segment_first_sequence_ != first_sequence) {
-    SR_TRY(segment_, open_segment(*files_, directory_, first_sequence));
+  if (segment_first_sequence_ != first_sequence) {
+    auto opened = open_segment(*files_, directory_, first_sequence);
+    if (!opened && opened.error().code() != ErrorCode::gone) return std::unexpected(opened.error());
+    segment_ = opened ? *std::move(opened) : nullptr;
     segment_first_sequence_ = first_sequence;
   }
-  return segment_.get();
+  return segment_ ? Result<File*>(segment_.get()) : fail(kArchived);
 }
 
 }  // namespace strongroom::audit

@@ -39,8 +39,9 @@ class LogReader final : public HashReader {
   // Where in the journal the entry stands.
   [[nodiscard]] Result<FramePlace> place(std::uint64_t index);
   // The entry's bytes from the journal, or from a restored segment. corrupt: its frame is damaged
-  // or is not what the tree holds the hash of. gone: its segment is in the archive (archive.h) that
-  // is named after the first sequence in place(), and must be restored first.
+  // or is not what the tree holds the hash of. gone: its segment has left the journal for the
+  // archive (archive.h) that is named after the first sequence in place(), and must be restored
+  // first; what was found gone once stays so for this reader.
   [[nodiscard]] Result<std::vector<std::byte>> entry(std::uint64_t index);
   // The bytes of the bundle (entry_bundle.h) of the entries that `tile`, of level 0, holds the
   // hashes of. Errors: as entry().
@@ -57,8 +58,8 @@ class LogReader final : public HashReader {
   std::string log_name_;
   std::array<std::unique_ptr<File>, kTreeLevels> levels_;
   std::unique_ptr<File> places_;
-  std::unique_ptr<File> segment_;
-  std::uint64_t segment_first_sequence_ = 0;  // of segment_
+  std::unique_ptr<File> segment_;             // null: gone, or none was read yet
+  std::uint64_t segment_first_sequence_ = 0;  // of segment_; 0: none was read yet
   std::vector<std::byte> frame_;
 };
 

@@ -184,6 +184,27 @@ TEST_F(LogReaderTest, GivesNoEntryThatIsNotTheTrees) {
   EXPECT_EQ(reader().entry(3).error().code(), ErrorCode::not_found);
 }
 
+TEST_F(LogReaderTest, WhatIsOlderThanTheJournalIsGoneUnlessItWasRestored) {
+  std::vector<std::string> entries(2'000, std::string(900, 'x'));  // more than a segment
+  append(entries);
+  ASSERT_TRUE(fs::exists(path(segment_name(1))));
+  const auto segments = *list_segments(files_, folder_);
+  ASSERT_GE(segments.size(), 2U);
+  fs::create_directory(path("restored"));
+  fs::rename(path(segments[0]), path("restored/" + segments[0]));
+  LogReader log = reader();
+  EXPECT_TRUE(log.entry(0));
+  fs::remove(path("restored/" + segments[0]));
+  EXPECT_TRUE(log.entry(0)) << "it is open";
+  log = reader();
+  EXPECT_EQ(log.entry(0).error().code(), ErrorCode::gone);
+  EXPECT_EQ(log.bundle({.index = 0}).error().code(), ErrorCode::gone);
+  EXPECT_TRUE(log.entry(1'999));
+  EXPECT_EQ(log.entry(0).error().code(), ErrorCode::gone) << "between entries at hand";
+  fs::remove(path(segments.back()));
+  EXPECT_EQ(reader().entry(1'999).error().code(), ErrorCode::not_found) << "it never left";
+}
+
 TEST_F(LogReaderTest, FilesTakeTheSameTwiceButNoHole) {
   append(numbered(300));
   const std::string level = level_path(folder_, kLog, 0);

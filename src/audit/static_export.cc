@@ -5,14 +5,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <utility>
 
 #include "audit/entry_names.h"
 #include "audit/entry_view.h"
 #include "audit/logs.h"
-#include "audit/static_tree.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -110,9 +108,10 @@ class ExportCheck {
     SR_CHECK_OK(compared);
     check_vkey(fmt::format("{}/{}", log, kStaticVkey), key.name);
     if (!result_.bad) result_.bad = std::move(told_);
-    for (const std::string& path : static_tree_paths(tree.checkpoint.size)) {
+    for (const std::string& path : static_tree_paths(tree.checkpoint.size, tree.gaps)) {
       known_.insert(fmt::format("{}/{}", log, path));
     }
+    if (!tree.gaps.empty()) result_.gaps.emplace(log, std::move(tree.gaps));
     sizes_.emplace(log, tree.checkpoint.size);
     result_.checkpoints.push_back(std::move(tree.checkpoint));
     return {};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "audit/checkpoint.h"
 #include "audit/files.h"
 #include "audit/note.h"
+#include "audit/static_tree.h"
 #include "base/result.h"
 
 namespace strongroom::audit {
@@ -30,6 +32,9 @@ struct BadExport {
 
 struct StaticExport {
   std::vector<Checkpoint> checkpoints;  // merchants' logs first, ascending
+  // By <owner>/<shard>; only logs that have gaps. What an absent entry says of a log is not held
+  // against that.
+  std::map<std::string, StaticGaps> gaps;
   // False for logs of one merchant alone: then nothing shows that none of them is missing.
   bool complete = false;
   std::optional<BadExport> bad;

@@ -99,7 +99,7 @@ def test_a_restart_needs_no_archive(archives, log):
     assert archives.deployment.stop_one("auditd") == 0
     archives.deployment.start_one("auditd")
     assert archives.list() == before
-    assert archives.audit("report")[0] == 0, "of what is at hand"
+    assert archives.audit("report")[0] == 0, "with the restored copy"
 
 
 def test_an_archive_is_locked_longer_but_not_shorter_and_then_stays(archives, log):

@@ -9,8 +9,9 @@ nothing with the product that it checks, and needs Python 3 and its package cryp
 VKEY and WVKEY are files with one verifier key each. A witness that is named must have cosigned:
 the checkpoint of a proof, and of an export the newest of the operator's logs, through which it
 stands for the others. A CHECKPOINT is one that you have from before or from somebody else, such as
-a witness: the export must hold that log, grown from it. Exits 0 when all is as it was signed, 1
-when something is not, and names it.
+a witness: the export must hold that log, grown from it. Exits 0 when all is as it was signed; 1
+when something is not, and names it; 4 when all that is there is as it was signed, but an export's
+file `gaps` says that entries are absent, and names them.
 """
 import argparse
 import base64
@@ -34,6 +35,7 @@ def verify_log(folder, key, witnesses=(), take=lambda index, entry: None):
     with the index and the bytes of each entry."""
     checkpoint, times = open_checkpoint((folder / "checkpoint").read_bytes(), key, witnesses)
     tree = Tree(folder, checkpoint.size)
+    tree.read_gaps()
     require(tree.root(take) == checkpoint.root, "checkpoint: another root than the entries give")
     return checkpoint, times, tree
 
@@ -75,6 +77,7 @@ class Export:
         self.told = {}          # by origin: (index, checkpoint) of each entry that tells of a log
         self.checkpoints = []   # and the times of their cosignatures
         self.witnessed = {}     # by origin: of how many entries the witnesses have seen the root
+        self.gaps = []          # log, begin, end, archive: what entries there tell was not seen
         self.known = {"audit.vkey"}
         names = {str(found.parent.relative_to(folder)) for found in folder.glob("*/*/checkpoint")}
         # The operator's last; a shard's name sorts by time, so the newest of theirs is last of all.
@@ -115,6 +118,7 @@ class Export:
             raise Refused(f"{name}/{error}") from error
         self.told[key.name] = told
         self.trees[key.name] = tree
+        self.gaps += [(name, *gap) for gap in tree.gaps]
         self.checkpoints.append((checkpoint, times))
         self.known |= {f"{name}/{file}" for file in tree.files | {"checkpoint", "vkey"}}
 
@@ -148,7 +152,8 @@ class Export:
         origins = [f"{self.place}/{name}" for name in self.names if name.startswith("operator/")]
         self.witnessed[origins[-1]] = self.trees[origins[-1]].size
         for origin in reversed(origins):
-            require(self.witnessed[origin], f"{origin}: no witness stands for it")
+            # What tells of it may be in a gap: then it is said that no witness is seen to.
+            require(self.witnessed[origin] or self.gaps, f"{origin}: no witness stands for it")
             for index, recorded in self.told[origin]:
                 if index < self.witnessed[origin]:
                     self.witnessed[recorded.origin] = max(self.witnessed[recorded.origin],
@@ -198,6 +203,9 @@ def verify_proof(data, entry, key, witnesses=()):
 
 # --- the command --------------------------------------------------------------------------------
 
+INTACT, NOT_INTACT, GAPS = 0, 1, 4
+
+
 def say(checkpoint, times):
     print(f"  {checkpoint.origin}: {checkpoint.size} entries,"
           f" root {base64.b64encode(checkpoint.root).decode()}")
@@ -218,7 +226,7 @@ def run(arguments):
         export.verify()
         for path in arguments.continues:
             export.require_continues(pathlib.Path(path).read_bytes())
-        print("intact")
+        print("intact as far as it goes" if export.gaps else "intact")
         for checkpoint, times in export.checkpoints:
             say(checkpoint, times)
             seen = export.witnessed.get(checkpoint.origin, checkpoint.size)
@@ -231,12 +239,15 @@ def run(arguments):
         else:
             print("  logs of one merchant: without the operator's, nothing shows that none is"
                   " missing")
-        return
+        for name, begin, end, archive in export.gaps:
+            print(f"  not in it: entries {begin} to {end - 1} of {name}, said to be in {archive}")
+        return GAPS if export.gaps else INTACT
     entry = pathlib.Path(arguments.entry).read_bytes()
     data = pathlib.Path(arguments.proof).read_bytes()
     proof, checkpoint, times = verify_proof(data, entry, key, witnesses)
     print(f"entry {proof.index} is in the log, signed by {key.text}")
     say(checkpoint, times)
+    return INTACT
 
 
 def main():
@@ -253,11 +264,10 @@ def main():
         kind.add_argument("vkey")
         kind.add_argument("--witness", action="append", default=[], metavar="WVKEY")
     try:
-        run(parser.parse_args())
+        return run(parser.parse_args())
     except Refused as error:
         print(f"NOT INTACT: {error}")
-        return 1
-    return 0
+        return NOT_INTACT
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Merkle trees, their proofs, and their tiles: RFC 6962, RFC 9162 and C2SP tlog-tiles."""
 import hashlib
+import re
 
 from tlog_note import HASH_BYTES, Refused, require
 
@@ -103,12 +104,31 @@ def parse_bundle(data, width):
     return entries
 
 
+GAP = re.compile(r"(0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) (journal-[0-9]{20}\.archive)")
+
+
+def parse_gaps(text, size):
+    """(begin, end, archive) of each stretch of entries that the file `gaps` says are absent."""
+    gaps, at = [], 0
+    require(text.endswith("\n"), "gaps: its last line is not whole")
+    for line in text[:-1].split("\n"):
+        match = GAP.fullmatch(line)
+        require(match, f"gaps: '{line}' names no entries")
+        begin, end = int(match[1]), int(match[2])
+        require(at <= begin < end <= size, f"gaps: '{line}' names no entries")
+        gaps.append((begin, end, match[3]))
+        at = end
+    return gaps
+
+
 class Tree:
-    """The static tree of files of one log, read once and derived anew from its bundles."""
+    """The static tree of files of one log, read once and derived anew from its bundles; where
+    `gaps` says that entries are absent, from their hashes in the tiles of level 0."""
 
     def __init__(self, folder, size):
         self.folder = folder
         self.size = size
+        self.gaps = []
         self.levels = []   # per level the index of its next tile, and the hashes of that so far
         self.files = set()   # what has been read and compared
 
@@ -118,6 +138,10 @@ class Tree:
             return (self.folder / path).read_bytes()
         except OSError as error:
             raise Refused(f"{path}: {error.strerror}") from error
+
+    def read_gaps(self):
+        if (self.folder / "gaps").exists():
+            self.gaps = parse_gaps(self.read("gaps").decode("ascii", "replace"), self.size)
 
     def compare(self, level):
         """The tile at the end of `level` with what the bundles give."""
@@ -135,20 +159,41 @@ class Tree:
             self.levels[level] = (index + 1, [])
             self.append(level + 1, complete_parts(hashes)[0])
 
-    def entries(self):
-        for index in range(0, self.size, TILE_WIDTH):
-            width = min(TILE_WIDTH, self.size - index)
-            path = tile_path("entries", index // TILE_WIDTH, width)
-            try:
-                yield from parse_bundle(self.read(path), width)
-            except Refused as error:
-                raise Refused(f"{path}: {error}") from error
+    def bundle(self, path, width):
+        try:
+            return parse_bundle(self.read(path), width)
+        except Refused as error:
+            raise Refused(f"{path}: {error}") from error
+
+    def leaves(self, begin, width):
+        """The index, the bytes and the hash of each entry of a bundle; no bytes in a gap."""
+        cut = [gap for gap in self.gaps if gap[0] < begin + width and gap[1] > begin]
+        if not cut:
+            path = tile_path("entries", begin // TILE_WIDTH, width)
+            for index, entry in enumerate(self.bundle(path, width), begin):
+                yield index, entry, leaf_hash(entry)
+            return
+        hashes = self.read(tile_path(0, begin // TILE_WIDTH, width))
+        require(len(hashes) == width * HASH_BYTES, f"tile of entries {begin} on: another length")
+        at = begin
+        for gap_begin, gap_end, _ in [*cut, (begin + width, begin + width, "")]:
+            if at < gap_begin:
+                entries = self.bundle(f"at-hand/{at}-{gap_begin}", gap_begin - at)
+                for index, entry in enumerate(entries, at):
+                    yield index, entry, leaf_hash(entry)
+            for index in range(max(at, gap_begin), min(gap_end, begin + width)):
+                offset = (index - begin) * HASH_BYTES
+                yield index, None, hashes[offset:offset + HASH_BYTES]
+            at = max(at, gap_end)
 
     def root(self, take=lambda index, entry: None):
-        """The root over all entries; every tile was compared on the way. Calls `take` with each."""
-        for index, entry in enumerate(self.entries()):
-            self.append(0, leaf_hash(entry))
-            take(index, entry)
+        """The root over all entries; every tile was compared on the way. Calls `take` with each
+        that is not in a gap."""
+        for begin in range(0, self.size, TILE_WIDTH):
+            for index, entry, hash in self.leaves(begin, min(TILE_WIDTH, self.size - begin)):
+                self.append(0, hash)
+                if entry is not None:
+                    take(index, entry)
         parts = []
         for level, (_, hashes) in enumerate(self.levels):
             if hashes:

@@ -2,6 +2,8 @@
 import base64
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -211,3 +213,78 @@ def test_export_continues_the_checkpoint_that_was_kept(folder, log, entries, why
     with pytest.raises(tlog.Refused) as refused:
         export.require_continues(signed(log, entries).encode())
     assert str(refused.value).removeprefix(f"{PLACE}/").startswith(why)
+
+
+ARCHIVE = "journal-00000000000000000001.archive"
+
+
+class CutFolder(Folder):
+    """Of mer_1's log the entries 0, 1 and from 10 to 258 are in an archive."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.log = path / "mer_1/2026"
+        (self.log / "at-hand").mkdir()
+        (self.log / "tile/entries/000").unlink()
+        (self.log / "tile/entries/001.p/44").unlink()
+        for begin, end in ((2, 10), (258, 300)):
+            self.run(begin, end).write_bytes(b"".join(
+                len(entry).to_bytes(2, "big") + entry for entry in LONG[begin:end]))
+        self.write_gaps(f"0 2 {ARCHIVE}\n10 258 {ARCHIVE}\n")
+
+    def run(self, begin, end):
+        return self.log / f"at-hand/{begin}-{end}"
+
+    def write_gaps(self, text):
+        (self.log / "gaps").write_text(text)
+
+
+@pytest.fixture
+def cut(tmp_path):
+    return CutFolder(tmp_path)
+
+
+def run_tool(folder):
+    return subprocess.run([sys.executable, tlog.__file__, "export", folder.path,
+                           folder.path / "audit.vkey"], capture_output=True, text=True)
+
+
+def test_entries_in_gaps_are_named_and_the_others_verified(cut):
+    assert cut.verify().gaps == [("mer_1/2026", 0, 2, ARCHIVE), ("mer_1/2026", 10, 258, ARCHIVE)]
+    done = run_tool(cut)
+    assert done.returncode == 4
+    assert f"not in it: entries 10 to 257 of mer_1/2026, said to be in {ARCHIVE}" in done.stdout
+
+
+def test_a_whole_export_is_told_from_one_with_gaps(folder):
+    done = run_tool(folder)
+    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "intact")
+
+
+@pytest.mark.parametrize("text", ["", "0 2\n", f"0 2 {ARCHIVE}", f"2 2 {ARCHIVE}\n",
+                                  f"0 301 {ARCHIVE}\n", f"5 9 {ARCHIVE}\n0 2 {ARCHIVE}\n",
+                                  "0 2 elsewhere\n", f"0 02 {ARCHIVE}\n"])
+def test_gaps_in_another_form_are_refused(cut, text):
+    cut.write_gaps(text)
+    assert cut.refused().startswith("mer_1/2026/gaps: ")
+
+
+def test_what_gaps_leave_is_compared(cut):
+    bytes = cut.run(2, 10).read_bytes()
+    cut.run(2, 10).write_bytes(bytes[:-1] + b"x")
+    assert cut.refused() == "mer_1/2026/tile/0/000: is not what the entries give"
+    cut.run(2, 10).unlink()
+    assert cut.refused().startswith("mer_1/2026/at-hand/2-10: ")
+
+
+def test_hash_of_an_absent_entry_is_bound_by_the_root(cut):
+    tile = cut.log / "tile/0/000"
+    hashes = bytearray(tile.read_bytes())
+    hashes[32 * 20] ^= 1
+    tile.write_bytes(hashes)
+    assert cut.refused().startswith("mer_1/2026/")
+
+
+def test_entry_that_gaps_leave_out_without_a_word_is_missed(cut):
+    cut.write_gaps(f"0 2 {ARCHIVE}\n10 257 {ARCHIVE}\n")
+    assert cut.refused().startswith("mer_1/2026/at-hand/257-300: ")

@@ -12,6 +12,8 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -24,7 +26,9 @@
 #include "apps/strongroom/checkpoint_list.h"
 #include "apps/strongroom/progress_bar.h"
 #include "apps/strongroom/signed_checkpoint.h"
+#include "audit/archive.h"
 #include "audit/checkpoint.h"
+#include "audit/entry_bundle.h"
 #include "audit/log_reader.h"
 #include "audit/logs.h"
 #include "audit/proof.h"
@@ -85,6 +89,13 @@ bool holds(audit::Files& files, const fs::path& path, std::span<const std::byte>
   return found && *found == as_text(bytes);
 }
 
+// A log as it stands in the folder now.
+struct Exported {
+  std::string path{};  // <owner>/<shard>
+  SignedCheckpoint last{};
+  audit::StaticGaps gaps{};
+};
+
 class Export {
  public:
   Export(audit::Files& files, std::string directory, LogKey key, Witnesses witnesses, fs::path out)
@@ -111,37 +122,47 @@ class Export {
   }
 
   // not_found: nobody has signed for the log yet. conflict: the folder holds another history.
-  Result<SignedCheckpoint> write(const std::string& log) {
+  Result<Exported> write(const std::string& log) {
     SR_TRY(const audit::NoteVerifier verifier, key_.verifier(origin(log)));
     SR_TRY(audit::LogReader reader, audit::LogReader::open(files_, directory_, log));
-    const fs::path folder = out_ / origin(log).substr(key_.place().size() + 1);
-    SR_TRY(const std::uint64_t earlier_size, check_earlier(folder, reader, verifier));
-    SR_TRY(SignedCheckpoint found, last_checkpoint(reader, verifier, earlier_size));
-    SR_CHECK_OK(write_tiles(folder, reader, found.checkpoint.size, log));
+    Exported exported{.path = origin(log).substr(key_.place().size() + 1)};
+    const fs::path folder = out_ / exported.path;
+    SR_TRY(const Earlier earlier, check_earlier(folder, reader, verifier));
+    SR_TRY(exported.last, last_checkpoint(reader, verifier, earlier.size));
+    SR_CHECK_OK(write_tiles(folder, reader, earlier, exported));
+    SR_CHECK_OK(write_gaps(folder, exported.gaps));
     SR_CHECK_OK(write_whole(folder / audit::kStaticVkey, as_bytes(vkey_line(key_, origin(log)))));
     SR_CHECK_OK(sync_all(folder));
     const std::string path = folder / audit::kStaticCheckpoint;
-    SR_CHECK_OK(write_file_durable(path, as_bytes(found.note), kFileMode));
-    remove_others(folder, found.checkpoint.size);
-    return found;
+    SR_CHECK_OK(write_file_durable(path, as_bytes(exported.last.note), kFileMode));
+    remove_others(folder, exported);
+    return exported;
   }
 
  private:
+  // What an earlier export has of the log.
+  struct Earlier {
+    std::uint64_t size = 0;
+    audit::StaticGaps gaps;
+  };
+
   std::string origin(std::string_view log) const { return audit::log_origin(key_.place(), log); }
 
-  // What an earlier export has of the log, which continues it; 0: nothing.
-  Result<std::uint64_t> check_earlier(const fs::path& folder, audit::LogReader& reader,
-                                      const audit::NoteVerifier& verifier) {
+  // The log continues what an earlier export has of it.
+  Result<Earlier> check_earlier(const fs::path& folder, audit::LogReader& reader,
+                                const audit::NoteVerifier& verifier) {
     const std::string path = folder / audit::kStaticCheckpoint;
     const auto note = audit::read_text(files_, path, audit::kNoteBytesMax);
-    if (!note && note.error().code() == ErrorCode::not_found) return 0;
+    if (!note && note.error().code() == ErrorCode::not_found) return Earlier{};
     if (!note) return std::unexpected(note.error());
     const auto earlier = audit::open_checkpoint(*note, verifier);
     SR_TRY(const SignedCheckpoint newest, newest_signed(reader, verifier, {}));
     if (!earlier || earlier->size > newest.checkpoint.size) return fail(kOtherHistory);
     SR_TRY(const audit::Hash root, audit::tree_hash(reader, earlier->size));
     if (root != earlier->root) return fail(kOtherHistory);
-    return earlier->size;
+    // A damaged file of gaps, or an interrupted export's, at worst costs what was there before.
+    auto gaps = audit::read_gaps(files_, folder.string(), newest.checkpoint.size);
+    return Earlier{earlier->size, gaps ? *std::move(gaps) : audit::StaticGaps()};
   }
 
   // The one that the export ends with: of the operator's log that grows now the newest that a
@@ -177,37 +198,118 @@ class Export {
     }
   }
 
-  Result<void> write_tiles(const fs::path& folder, audit::LogReader& reader, std::uint64_t size,
-                           const std::string& log) {
-    ProgressBar bar(log);
+  Result<void> write_tiles(const fs::path& folder, audit::LogReader& reader, const Earlier& earlier,
+                           Exported& exported) {
+    const std::uint64_t size = exported.last.checkpoint.size;
+    ProgressBar bar(reader.log_name());
     for (const audit::TileId& tile : audit::new_tiles(0, size)) {
       SR_TRY(const auto hashes, reader.tile(tile));
       SR_CHECK_OK(write_unless_there(folder / audit::tile_path(tile), hashes));
       if (tile.level != 0) continue;
-      SR_TRY(const auto bundle, reader.bundle(tile));
-      SR_CHECK_OK(write_unless_there(folder / audit::bundle_path(tile), bundle));
+      auto bundle = reader.bundle(tile);
+      if (bundle) {
+        SR_CHECK_OK(write_unless_there(folder / audit::bundle_path(tile), *bundle));
+      } else if (bundle.error().code() == ErrorCode::gone) {
+        SR_CHECK_OK(write_at_hand(folder, reader, tile, earlier, exported.gaps));
+      } else {
+        return fail(bundle.error());
+      }
       bar.show(tile.index * audit::kTileWidth + tile.width, size);
     }
     return {};
+  }
+
+  // What there is of a bundle of which entries are in an archive.
+  Result<void> write_at_hand(const fs::path& folder, audit::LogReader& reader,
+                             const audit::TileId& tile, const Earlier& earlier,
+                             audit::StaticGaps& gaps) {
+    const std::uint64_t begin = tile.index * audit::kTileWidth;
+    SR_TRY(const auto kept, kept_entries(folder, reader, tile, earlier));
+    std::vector<std::vector<std::byte>> entries(tile.width);
+    for (std::uint64_t i = 0; i < tile.width; ++i) {
+      auto entry = reader.entry(begin + i);
+      if (!entry && entry.error().code() != ErrorCode::gone) return fail(entry.error());
+      if (!entry && !kept[i]) {
+        SR_TRY(const audit::FramePlace place, reader.place(begin + i));
+        add_to_gaps(gaps, begin + i, audit::archive_name(place.segment_first_sequence));
+        continue;
+      }
+      entries[i] = entry ? *std::move(entry) : *kept[i];
+    }
+    for (const audit::StaticRun& run : audit::runs_of_bundle(tile, gaps)) {
+      std::vector<std::byte> bytes;
+      for (std::uint64_t i = run.begin; i < run.end; ++i) {
+        audit::append_to_bundle(bytes, entries[i - begin]);
+      }
+      SR_CHECK_OK(write_unless_there(folder / run.path, bytes));
+    }
+    return {};
+  }
+
+  static void add_to_gaps(audit::StaticGaps& gaps, std::uint64_t index, std::string archive) {
+    if (!gaps.empty() && gaps.back().end == index && gaps.back().archive == archive) {
+      ++gaps.back().end;
+    } else {
+      gaps.push_back({index, index + 1, std::move(archive)});
+    }
+  }
+
+  // The entries of the bundle that an earlier export, or an interrupted one, has left in the folder
+  // and that have the tree's hashes.
+  Result<std::vector<std::optional<std::vector<std::byte>>>> kept_entries(const fs::path& folder,
+                                                                          audit::LogReader& reader,
+                                                                          const audit::TileId& tile,
+                                                                          const Earlier& earlier) {
+    const std::uint64_t begin = tile.index * audit::kTileWidth;
+    std::vector<audit::Hash> leaves(tile.width);
+    SR_CHECK_OK(reader.read(0, begin, leaves));
+    std::vector<std::optional<std::vector<std::byte>>> kept(tile.width);
+    const auto take = [&](unsigned width, const audit::StaticGaps& gaps) {
+      const auto found =
+          audit::read_static_entries(files_, folder.string(), {0, tile.index, width}, gaps);
+      for (std::size_t i = 0; found && i < width; ++i) {
+        const auto& entry = found->entries[i];
+        if (entry && audit::leaf_hash(*entry) == leaves[i]) {
+          kept[i].emplace(entry->begin(), entry->end());
+        }
+      }
+    };
+    take(tile.width, {});
+    if (earlier.size > begin) {
+      const std::uint64_t width = std::min<std::uint64_t>(tile.width, earlier.size - begin);
+      take(static_cast<unsigned>(width), earlier.gaps);
+    }
+    return kept;
+  }
+
+  Result<void> write_gaps(const fs::path& folder, const audit::StaticGaps& gaps) {
+    const fs::path path = folder / audit::kStaticGaps;
+    if (!gaps.empty()) return write_whole(path, as_bytes(audit::gaps_text(gaps)));
+    std::error_code error;
+    fs::remove(path, error);
+    return error ? fail(kUnavailable) : Result<void>{};
   }
 
   Result<void> write_unless_there(const fs::path& path, std::span<const std::byte> bytes) {
     return holds(files_, path, bytes) ? Result<void>{} : write_whole(path, bytes);
   }
 
-  // Partial tiles of smaller trees, and what an interrupted export has left.
-  static void remove_others(const fs::path& folder, std::uint64_t size) {
-    const auto paths = audit::static_tree_paths(size);
+  // Partial tiles of smaller trees, parts of bundles that are whole by now, and what an interrupted
+  // export has left.
+  static void remove_others(const fs::path& folder, const Exported& exported) {
+    const auto paths = audit::static_tree_paths(exported.last.checkpoint.size, exported.gaps);
     const std::set<std::string> known(paths.begin(), paths.end());
     std::error_code error;
     std::vector<fs::path> others;
-    for (const auto& each : fs::recursive_directory_iterator(folder / "tile", error)) {
-      const std::string path = fs::relative(each.path(), folder, error).string();
-      if (each.is_regular_file(error) && !known.contains(path)) others.push_back(each.path());
+    for (const std::string_view part : {"tile", "at-hand"}) {
+      for (const auto& each : fs::recursive_directory_iterator(folder / part, error)) {
+        const std::string path = fs::relative(each.path(), folder, error).string();
+        if (each.is_regular_file(error) && !known.contains(path)) others.push_back(each.path());
+      }
     }
     for (const fs::path& path : others) {
       fs::remove(path, error);
-      fs::remove(path.parent_path(), error);  // a folder <N>.p that is empty now
+      fs::remove(path.parent_path(), error);  // a folder <N>.p or at-hand that is empty now
     }
   }
 
@@ -291,7 +393,7 @@ int record_exports(const Context& context, Export& to, const std::vector<std::st
 
 // Adds what was exported to `done`; or gives the exit status.
 int write_logs(Export& to, const Chosen& chosen, const std::vector<std::string>& logs,
-               std::vector<SignedCheckpoint>& done) {
+               std::vector<Exported>& done) {
   for (const std::string& log : logs) {
     auto written = to.write(log);
     if (!written && chosen.may_leave_out(written.error())) {
@@ -304,15 +406,15 @@ int write_logs(Export& to, const Chosen& chosen, const std::vector<std::string>&
   return kOk;
 }
 
-void print(const Context& context, const std::string& out,
-           const std::vector<SignedCheckpoint>& done) {
+void print(const Context& context, const std::string& out, const std::vector<Exported>& done,
+           const std::map<std::string, audit::StaticGaps>& gaps) {
   if (!context.json) fmt::print("exported to {}\n", out);
   boost::json::array logs;
-  for (const SignedCheckpoint& log : done) {
-    boost::json::object object = to_json(log.checkpoint);
+  for (const Exported& log : done) {
+    boost::json::object object = to_json(log.last.checkpoint);
     boost::json::array cosigners;
-    if (!context.json) print_checkpoint(log.checkpoint);
-    for (const auto& [witness, time_s] : log.cosignatures) {
+    if (!context.json) print_checkpoint(log.last.checkpoint);
+    for (const auto& [witness, time_s] : log.last.cosignatures) {
       const std::string time = rfc3339(time_s * kMicrosecondsPerSecond);
       cosigners.push_back({{"witness", witness}, {"at", time}});
       if (!context.json) fmt::print("    cosigned by {} at {}\n", witness, time);
@@ -320,8 +422,12 @@ void print(const Context& context, const std::string& out,
     object["cosigned"] = std::move(cosigners);
     logs.push_back(std::move(object));
   }
-  if (!context.json) return;
-  const boost::json::object report{{"ok", true}, {"logs", std::move(logs)}};
+  if (!context.json) {
+    print_gaps(gaps);
+    return;
+  }
+  const boost::json::object report{
+      {"ok", true}, {"logs", std::move(logs)}, {"gaps", gaps_json(gaps)}};
   fmt::print("{}\n", boost::json::serialize(report));
 }
 
@@ -339,7 +445,7 @@ int export_logs(const Context& context, const ExportOptions& options) {
   Export to(files, paths->directory, *key, *std::move(witnesses), options.out);
   Chosen chosen(files, paths->directory, options.log);
   std::set<std::string> recorded;
-  std::vector<SignedCheckpoint> done;
+  std::vector<Exported> done;
   ask_for_checkpoints(context);
   // The operator's logs first: what they tell of the others is then no more than those have.
   for (const bool operators : {true, false}) {
@@ -361,8 +467,12 @@ int export_logs(const Context& context, const ExportOptions& options) {
   const auto vkey = write_whole(fs::path(options.out) / audit::kExportVkey,
                                 as_bytes(vkey_line(*key, key->origin())));
   if (!vkey) return not_exported(audit::kExportVkey, vkey.error());
-  print(context, options.out, done);
-  return kOk;
+  std::map<std::string, audit::StaticGaps> gaps;
+  for (Exported& log : done) {
+    if (!log.gaps.empty()) gaps.emplace(log.path, std::move(log.gaps));
+  }
+  print(context, options.out, done, gaps);
+  return gaps.empty() ? kOk : kArchived;
 }
 
 }  // namespace strongroom::tool

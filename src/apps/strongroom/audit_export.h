@@ -20,6 +20,8 @@ struct ExportOptions {
 // there is checked and kept, so that an interrupted one goes on, and a later one adds what is new;
 // kCheckFailed, with all left as it is, when that is another history. Needs no daemon; where
 // they run, audit-relay first records log.export in each log, and auditd signs for that, too.
+// kArchived: entries that are in archives, and that no earlier export has left there, are not in
+// it; `gaps` beside the checkpoint says which (audit/static_tree.h).
 int export_logs(const Context& context, const ExportOptions& options);
 
 }  // namespace strongroom::tool

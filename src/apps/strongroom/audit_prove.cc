@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <ranges>
 #include <span>
@@ -17,9 +19,12 @@
 #include <utility>
 #include <vector>
 
+#include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/archived.h"
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/audit_proof.h"
 #include "apps/strongroom/progress_bar.h"
+#include "audit/archive.h"
 #include "audit/checkpoint_files.h"
 #include "audit/entry_bundle.h"
 #include "audit/entry_view.h"
@@ -38,6 +43,7 @@ constexpr mode_t kFileMode = 0640;
 struct EntryPlace {
   std::string log;
   std::uint64_t index = 0;
+  bool operator==(const EntryPlace&) const = default;
 };
 
 // A signed checkpoint: its note, and what that says once it was verified.
@@ -52,11 +58,20 @@ struct Record {
   Signed recorded;
 };
 
-// The pair of files that was written.
+// Entries of a log that are in archives.
+struct Away {
+  std::map<std::uint64_t, std::uint64_t> segments;  // how many, by their first sequence
+  std::uint64_t end = 0;                            // index behind the last one
+};
+
+// The pair of files that was written; or the segment, by its first sequence, that had to be at hand
+// for them.
 struct Written {
   EntryPlace entry;
   std::optional<EntryPlace> record;
   std::uint64_t tree_size = 0;
+  std::optional<std::uint64_t> away{};
+  bool record_may_be_away = false;  // no record was found among the entries at hand
 };
 
 class Prover {
@@ -64,10 +79,14 @@ class Prover {
   Prover(audit::Files& files, AuditPaths paths, LogKey key, std::string out)
       : files_(files), paths_(std::move(paths)), key_(std::move(key)), out_(std::move(out)) {}
 
-  // The signed entries about `token`, by log and index.
-  Result<std::vector<EntryPlace>> find(std::string_view token) {
+  // The signed entries about `token` that are at hand, by log and index, and what else there is.
+  struct Found {
+    std::vector<EntryPlace> places;
+    std::map<std::string, Away> away;  // by log
+  };
+  Result<Found> find(std::string_view token) {
     SR_TRY(const auto logs, audit::list_logs(files_, paths_.directory));
-    std::vector<EntryPlace> found;
+    Found found;
     for (const std::string& log : logs) SR_CHECK_OK(find_in(log, token, found));
     return found;
   }
@@ -79,12 +98,15 @@ class Prover {
       return fail({ErrorCode::not_found, "no checkpoint covers such an entry (yet)"});
     }
     Written written{.entry = place, .record = {}, .tree_size = 0};
+    SR_TRY(written.away, away_segment(place));
+    if (written.away) return written;
     if (!audit::is_operators(place.log)) {
       SR_TRY(const Record* record, record_of(place));
       if (record != nullptr) {
         checkpoint = record->recorded;
         written.record = record->place;
       }
+      written.record_may_be_away = record == nullptr && passed_over_records_;
     }
     written.tree_size = checkpoint.checkpoint.size;
     SR_CHECK_OK(write(place, checkpoint));
@@ -125,13 +147,39 @@ class Prover {
     return newest(place.log);
   }
 
-  // Calls `take` with index and bytes of the entries of a bundle.
-  static Result<void> each_entry(audit::LogReader& reader, const audit::TileId& tile,
+  // The archived segment that the entry is in; nullopt: it is at hand.
+  Result<std::optional<std::uint64_t>> away_segment(const EntryPlace& place) {
+    SR_TRY(audit::LogReader reader, open(place.log));
+    const auto entry = reader.entry(place.index);
+    if (entry) return std::nullopt;
+    if (entry.error().code() != ErrorCode::gone) return std::unexpected(entry.error());
+    SR_TRY(const audit::FramePlace at, reader.place(place.index));
+    return at.segment_first_sequence;
+  }
+
+  // Calls `take` with index and bytes of the entries of a bundle that are at hand; counts the
+  // others in `away`.
+  static Result<void> each_entry(audit::LogReader& reader, const audit::TileId& tile, Away& away,
                                  const std::function<void(std::uint64_t, std::string_view)>& take) {
-    SR_TRY(const auto bundle, reader.bundle(tile));
-    SR_TRY(const auto entries, audit::parse_bundle(bundle, tile.width));
     std::uint64_t index = tile.index * audit::kTileWidth;
-    for (const auto& entry : entries) take(index++, as_text(entry));
+    const auto bundle = reader.bundle(tile);
+    if (bundle) {
+      SR_TRY(const auto entries, audit::parse_bundle(*bundle, tile.width));
+      for (const auto& entry : entries) take(index++, as_text(entry));
+      return {};
+    }
+    if (bundle.error().code() != ErrorCode::gone) return std::unexpected(bundle.error());
+    for (const std::uint64_t end = index + tile.width; index < end; ++index) {
+      const auto entry = reader.entry(index);
+      if (entry) {
+        take(index, as_text(*entry));
+        continue;
+      }
+      if (entry.error().code() != ErrorCode::gone) return std::unexpected(entry.error());
+      SR_TRY(const audit::FramePlace place, reader.place(index));
+      ++away.segments[place.segment_first_sequence];
+      away.end = index + 1;
+    }
     return {};
   }
 
@@ -141,21 +189,23 @@ class Prover {
     return tiles;
   }
 
-  Result<void> find_in(const std::string& log, std::string_view token,
-                       std::vector<EntryPlace>& found) {
+  Result<void> find_in(const std::string& log, std::string_view token, Found& found) {
     auto signed_for = newest(log);
     if (!signed_for && signed_for.error().code() == ErrorCode::not_found) return {};
     if (!signed_for) return std::unexpected(signed_for.error());
     SR_TRY(audit::LogReader reader, open(log));
+    Away away;
     ProgressBar bar(log);
     const std::uint64_t size = signed_for->checkpoint.size;
     for (const audit::TileId& tile : bundles(size)) {
-      SR_CHECK_OK(each_entry(reader, tile, [&](std::uint64_t index, std::string_view json) {
+      const auto take = [&](std::uint64_t index, std::string_view json) {
         const auto entry = audit::read_entry(json);
-        if (entry && entry->gateway_token == token) found.push_back({log, index});
-      }));
+        if (entry && entry->gateway_token == token) found.places.push_back({log, index});
+      };
+      SR_CHECK_OK(each_entry(reader, tile, away, take));
       bar.show(tile.index * audit::kTileWidth + tile.width, size);
     }
+    if (away.end > 0) found.away.emplace(log, std::move(away));
     return {};
   }
 
@@ -193,11 +243,14 @@ class Prover {
     const std::string wanted = origin(log);
     for (const audit::TileId& tile : bundles(size) | std::views::reverse) {
       std::vector<std::pair<std::uint64_t, audit::Checkpoint>> found;
-      SR_CHECK_OK(each_entry(reader, tile, [&](std::uint64_t index, std::string_view json) {
+      const auto take = [&](std::uint64_t index, std::string_view json) {
         if (!json.contains("log.checkpoint")) return;
         auto checkpoint = recorded_checkpoint(json);
         if (checkpoint && checkpoint->origin == wanted) found.emplace_back(index, *checkpoint);
-      }));
+      };
+      Away away;
+      SR_CHECK_OK(each_entry(reader, tile, away, take));
+      passed_over_records_ = passed_over_records_ || away.end > 0;
       for (const auto& [index, checkpoint] : found | std::views::reverse) {
         SR_TRY(auto note, note_of(log, checkpoint));
         if (note) return Record{{operators, index}, {*std::move(note), checkpoint}};
@@ -246,6 +299,7 @@ class Prover {
   LogKey key_;
   std::string out_;
   std::map<std::pair<std::string, bool>, std::optional<Record>> records_;  // by log, witnessed
+  bool passed_over_records_ = false;  // some of the operator's entries were in archives
 };
 
 int not_proven(const Error& error) {
@@ -258,20 +312,32 @@ std::string file_of(const EntryPlace& place) {
   return fmt::format("{}-{}", place.log, place.index);
 }
 
+std::string_view standing_of(const Written& written) {
+  if (audit::is_operators(written.entry.log)) return "the operator's own log";
+  return written.record_may_be_away
+             ? "what records it in the operator's log is in an archive, so no witness stands for it"
+             : "not yet recorded in the operator's log, so no witness stands for it";
+}
+
 void print(const Context& context, const std::vector<Written>& all, const std::string& out) {
   if (!context.json) {
     for (const Written& written : all) {
+      if (written.away) continue;
       fmt::print("{}/{}.tlog-proof, to a tree of {} entries; {}\n", out, file_of(written.entry),
                  written.tree_size,
                  written.record ? fmt::format("recorded by {}", file_of(*written.record))
-                 : audit::is_operators(written.entry.log)
-                     ? "the operator's own log"
-                     : "not yet recorded in the operator's log, so no witness stands for it");
+                                : standing_of(written));
     }
     return;
   }
   boost::json::array array;
   for (const Written& written : all) {
+    if (written.away) {
+      array.push_back(boost::json::object{{"log", written.entry.log},
+                                          {"index", written.entry.index},
+                                          {"archive", audit::archive_name(*written.away)}});
+      continue;
+    }
     boost::json::object object{
         {"log", written.entry.log},
         {"index", written.entry.index},
@@ -289,6 +355,101 @@ void print(const Context& context, const std::vector<Written>& all, const std::s
     array.push_back(std::move(object));
   }
   fmt::print("{}\n", boost::json::serialize(array));
+}
+
+// What audit-relay answers; nullopt where it does not run, or not well.
+std::optional<boost::json::object> ask_relay(const Context& context, const std::string& target) {
+  const auto response = call_admin(context.directory, "audit-relay", http::Method::get, target);
+  if (!response || response->status != 200) return std::nullopt;
+  boost::system::error_code error;
+  boost::json::value answer = boost::json::parse(response->body, error);
+  if (error || !answer.is_object()) return std::nullopt;
+  return std::move(answer.as_object());
+}
+
+// Whether its index knows what each of the entries that are away says.
+bool index_knows(const Context& context, const std::map<std::string, Away>& away) {
+  const auto answer = ask_relay(context, "/v1/index");
+  if (!answer) return false;
+  std::map<std::string, std::uint64_t> known;
+  for (const boost::json::value& value : answer->at("data").as_array()) {
+    const boost::json::object& log = value.as_object();
+    const bool all_read = log.at("unread").to_number<std::uint64_t>() == 0;
+    known[member(log, "log")] = all_read ? log.at("entries").to_number<std::uint64_t>() : 0;
+  }
+  return std::ranges::all_of(away,
+                             [&](const auto& one) { return known[one.first] >= one.second.end; });
+}
+
+// The archived entries that it finds.
+std::optional<std::vector<EntryPlace>> archived_by_index(const Context& context,
+                                                         std::string_view query) {
+  constexpr std::size_t kPagesMax = 2'000;
+  std::vector<EntryPlace> archived;
+  std::string after;
+  for (std::size_t page = 0; page < kPagesMax; ++page) {
+    const auto answer = ask_relay(context, fmt::format("/v1/entries?{}&limit=50{}", query, after));
+    if (!answer) return std::nullopt;
+    for (const boost::json::value& value : answer->at("data").as_array()) {
+      const boost::json::object& found = value.as_object();
+      if (!found.at("entry").is_null()) continue;
+      archived.push_back({member(found, "owner") + "-" + member(found, "shard"),
+                          found.at("index").to_number<std::uint64_t>()});
+    }
+    if (answer->at("next").is_null()) return archived;
+    after = "&after=" + member(*answer, "next");
+  }
+  return std::nullopt;
+}
+
+// The same for the entries about `token`: what was done to it, not who looked for that.
+std::optional<std::vector<EntryPlace>> archived_about(const Context& context,
+                                                      const std::string& token) {
+  const std::string query = "token=" + percent_encoded(token);
+  auto archived = archived_by_index(context, query);
+  const auto readings = archived_by_index(context, query + "&type=log.read");
+  if (!archived || !readings) return std::nullopt;
+  std::erase_if(*archived, [&](const EntryPlace& place) {
+    return std::ranges::find(*readings, place) != readings->end();
+  });
+  return archived;
+}
+
+void say_not_looked_at(const std::map<std::string, Away>& away) {
+  std::map<std::uint64_t, std::uint64_t> segments;
+  std::uint64_t entries = 0;
+  for (const auto& [log, of_log] : away) {
+    for (const auto& [segment, count] : of_log.segments) segments[segment] += count;
+  }
+  for (const auto& [segment, count] : segments) entries += count;
+  fmt::print(stderr,
+             "strongroom: not looked at: {} in {} from {} to {}; audit-relay's index would tell "
+             "which are about the token, but it is not there, or has not read them\n",
+             entries_text(entries), segments.size() == 1 ? "an archive" : "archives",
+             audit::archive_name(segments.begin()->first),
+             audit::archive_name(segments.rbegin()->first));
+}
+
+// The entries about the token: those at hand, as the log has them, and those of which audit-relay's
+// index says that they are in archives.
+struct Places {
+  std::vector<EntryPlace> places;
+  bool all_looked_at = true;
+};
+std::expected<Places, int> places_about(const Context& context, Prover& prover,
+                                        const std::string& token) {
+  auto found = prover.find(token);
+  if (!found) return std::unexpected(not_proven(found.error()));
+  Places about{.places = std::move(found->places)};
+  if (found->away.empty()) return about;
+  auto archived = index_knows(context, found->away) ? archived_about(context, token) : std::nullopt;
+  about.all_looked_at = archived.has_value();
+  if (!archived) {
+    say_not_looked_at(found->away);
+    return about;
+  }
+  std::ranges::move(*archived, std::back_inserter(about.places));
+  return about;
 }
 
 }  // namespace
@@ -309,15 +470,20 @@ int prove_entries(const Context& context, const ProveOptions& options) {
   std::filesystem::create_directories(options.out, error);
   if (error) return failed(kUsage, fmt::format("{}: {}", options.out, error.message()));
   audit::PosixFiles files;
+  const std::string directory = paths->directory;
   Prover prover(files, *std::move(paths), *std::move(key), options.out);
+  int status = kOk;
   std::vector<EntryPlace> places;
   if (options.token.empty()) {
     places.push_back({options.log, *options.index});
   } else {
-    auto found = prover.find(options.token);
-    if (!found) return not_proven(found.error());
-    if (found->empty()) return failed(kCheckFailed, "no signed entry is about this token (yet)");
-    places = *std::move(found);
+    auto found = places_about(context, prover, options.token);
+    if (!found) return found.error();
+    if (found->places.empty() && found->all_looked_at) {
+      return failed(kCheckFailed, "no signed entry is about this token (yet)");
+    }
+    places = std::move(found->places);
+    if (!found->all_looked_at) status = kArchived;
   }
   std::vector<Written> written;
   for (const EntryPlace& place : places) {
@@ -327,10 +493,14 @@ int prove_entries(const Context& context, const ProveOptions& options) {
       if (!record) return not_proven(record.error());
     }
     if (!one) return not_proven(one.error());
+    if (one->away) {
+      status = failed(kArchived, fmt::format("entry {} of {} is in {}", place.index, place.log,
+                                             where_archived(files, directory, *one->away)));
+    }
     written.push_back(*std::move(one));
   }
   print(context, written, options.out);
-  return kOk;
+  return status;
 }
 
 }  // namespace strongroom::tool

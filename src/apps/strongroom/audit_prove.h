@@ -20,7 +20,9 @@ struct ProveOptions {
 // An entry of a merchant's log is proven to the newest checkpoint that the operator's log records,
 // whose own pair of files is written too; where none covers it yet, to its log's newest. What was
 // written is read and verified before it is said. kCheckFailed: no such entry, or nobody has signed
-// for it yet. Needs no daemon; asks auditd to sign first where it runs.
+// for it yet. kArchived: an entry is in an archive, which is named with the command that brings it
+// back; or there are archived entries of which nobody can tell whether they are about the token:
+// audit-relay's index can. Needs no daemon; asks auditd to sign first where it runs.
 int prove_entries(const Context& context, const ProveOptions& options);
 
 }  // namespace strongroom::tool

@@ -15,8 +15,9 @@ struct ReportOptions {
 };
 
 // Counts the entries about cards per day, actor, token, operation and outcome, from the journal
-// itself. An intent whose outcome is not told stands as `open`. Needs no daemon; audit-relay
-// records the reading where it runs.
+// itself and from restored copies of it. An intent whose outcome is not told stands as `open`.
+// kArchived: part of these days is in archives, which are named, and is not counted. Needs no
+// daemon; audit-relay records the reading where it runs.
 int report_touches(const Context& context, const ReportOptions& options);
 
 }  // namespace strongroom::tool

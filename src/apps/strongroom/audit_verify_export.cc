@@ -31,7 +31,8 @@ boost::json::object to_json(const audit::StaticExport& result) {
   if (!result.bad) {
     return {{"ok", true},
             {"complete", result.complete},
-            {"logs", checkpoints_json(result.checkpoints)}};
+            {"logs", checkpoints_json(result.checkpoints)},
+            {"gaps", gaps_json(result.gaps)}};
   }
   const audit::BadExport& bad = *result.bad;
   boost::json::object named{{"file", bad.path}, {"what", bad.what}};
@@ -44,8 +45,9 @@ boost::json::object to_json(const audit::StaticExport& result) {
 
 void print(const audit::StaticExport& result) {
   if (!result.bad) {
-    fmt::print("intact\n");
+    fmt::print("intact{}\n", result.gaps.empty() ? "" : " as far as it goes");
     print_checkpoints(result.checkpoints);
+    print_gaps(result.gaps);
     if (!result.complete) {
       fmt::print(
           "  logs of one merchant: without the operator's, nothing shows that none is missing\n");
@@ -79,7 +81,8 @@ int verify_export(const Context& context, const std::string& folder, const std::
   } else {
     print(*result);
   }
-  return result->bad ? kCheckFailed : kOk;
+  if (result->bad) return kCheckFailed;
+  return result->gaps.empty() ? kOk : kArchived;
 }
 
 }  // namespace strongroom::tool

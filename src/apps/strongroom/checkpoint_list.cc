@@ -28,4 +28,25 @@ void print_checkpoints(const std::vector<audit::Checkpoint>& checkpoints) {
   for (const audit::Checkpoint& checkpoint : checkpoints) print_checkpoint(checkpoint);
 }
 
+boost::json::array gaps_json(const std::map<std::string, audit::StaticGaps>& gaps) {
+  boost::json::array all;
+  for (const auto& [log, of_log] : gaps) {
+    for (const audit::StaticGap& gap : of_log) {
+      all.push_back(boost::json::object{
+          {"log", log}, {"begin", gap.begin}, {"end", gap.end}, {"archive", gap.archive}});
+    }
+  }
+  return all;
+}
+
+void print_gaps(const std::map<std::string, audit::StaticGaps>& gaps) {
+  if (gaps.empty()) return;
+  fmt::print("not in it, for they are in archives; their hashes are:\n");
+  for (const auto& [log, of_log] : gaps) {
+    for (const audit::StaticGap& gap : of_log) {
+      fmt::print("  {}, entries {} to {}: {}\n", log, gap.begin, gap.end - 1, gap.archive);
+    }
+  }
+}
+
 }  // namespace strongroom::tool

@@ -38,6 +38,7 @@ class Touches {
   [[nodiscard]] bool add(const audit::EntryView& entry);
   // What was added, with the intents that are open.
   [[nodiscard]] std::map<Touch, std::uint64_t> counts() const;
+  [[nodiscard]] bool has_open() const noexcept { return !open_.empty(); }
 
  private:
   TouchFilter filter_;

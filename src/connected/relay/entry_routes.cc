@@ -140,4 +140,18 @@ async::Task<Response> tail_entries(RouteParts parts, Request& request) {
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
 }
 
+// Says how far the index is, and nothing of what is in the logs: no reading.
+async::Task<Response> show_index(RouteParts parts, Request&) {
+  const LogSizes unread = parts.index.unread();
+  std::string data;
+  for (const auto& [log, size] : parts.index.sizes()) {
+    const auto found = unread.find(log);
+    fmt::format_to(std::back_inserter(data),
+                   R"({}{{"object":"indexed_log","log":"{}","entries":{},"unread":{}}})",
+                   data.empty() ? "" : ",", log, size, found == unread.end() ? 0 : found->second);
+  }
+  co_return http::json_response(
+      200, fmt::format(R"({{"object":"list","data":[{}],"next":null}})", data));
+}
+
 }  // namespace strongroom::connected::relay

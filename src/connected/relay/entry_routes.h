@@ -14,4 +14,7 @@ namespace strongroom::connected::relay {
 // himself.
 [[nodiscard]] async::Task<http::Response> tail_entries(RouteParts parts, http::Request& request);
 
+// Per log how many entries the search index has, and of how many it does not know what they say.
+[[nodiscard]] async::Task<http::Response> show_index(RouteParts parts, http::Request& request);
+
 }  // namespace strongroom::connected::relay

@@ -250,6 +250,28 @@ TEST_F(ExportTest, StopsAtADamagedEntryAndNamesIt) {
   EXPECT_EQ(place().at("mer_2-2026"), 1);
 }
 
+TEST_F(ExportTest, StopsAtAnArchivedEntryNamesItsArchiveAndGoesOnOnceItIsBack) {
+  append(3);  // of which the first is mer_1's
+  folder_.append({folder_.entry("mer_1")}, true);
+  append(3);
+  folder_.archive();
+  FakeSink sink;
+  const auto late = exporter(sink);
+  std::string trouble;
+  run_with(*late, [&]() -> async::Task<void> {
+    co_await until([&] { return late->cause() == "an entry is in an archive"; });
+    trouble = late->trouble();
+    folder_.restore();
+    co_await until([&] { return lag(*late) == 0; });
+  });
+  EXPECT_EQ(trouble,
+            "an entry is in an archive: 0 of mer_1-2026; "
+            "strongroom audit restore journal-00000000000000000001.archive");
+  EXPECT_EQ(late->cause(), "");
+  EXPECT_TRUE(has_all(sink.records));
+  EXPECT_EQ(sink.records.size(), 7);
+}
+
 TEST_F(ExportTest, ALaterRunGoesOnWhereTheSinkSurelyWas) {
   append(10);
   FakeSink sink;

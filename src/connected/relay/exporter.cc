@@ -25,7 +25,7 @@ constexpr mode_t kMode = 0600;
 struct Batch {
   std::vector<std::string> records;
   LogSizes sizes;
-  std::vector<EntryPlace> unreadable;
+  std::vector<UnreadableEntry> unreadable;
 };
 
 }  // namespace
@@ -91,11 +91,13 @@ void Exporter::take(const Result<bool>& done) {
 }
 
 // An alarm for each place; the copies of the other logs go on.
-void Exporter::meet(const std::vector<EntryPlace>& unreadable) {
+void Exporter::meet(const std::vector<UnreadableEntry>& unreadable) {
   const auto met = unreadable.empty() ? std::nullopt : std::optional(unreadable.front());
   if (std::exchange(unreadable_, met) == met || !met) return;
-  log::error("export stops at an entry that cannot be read",
-             {{"exporter", parts_.name}, {"log", met->log}, {"index", met->index}});
+  log::error("export stops at an entry that cannot be read", {{"exporter", parts_.name},
+                                                              {"log", met->place.log},
+                                                              {"index", met->place.index},
+                                                              {"archive", met->archive}});
 }
 
 std::chrono::milliseconds Exporter::busy_for() const noexcept {
@@ -106,7 +108,8 @@ std::chrono::milliseconds Exporter::busy_for() const noexcept {
 std::string_view Exporter::cause() const noexcept {
   if (busy_for() > parts_.slow) return "its sink does not answer";
   if (failures_ > 0) return "its sink takes nothing";
-  return unreadable_ ? "an entry cannot be read" : "";
+  if (!unreadable_) return "";
+  return unreadable_->archive.empty() ? "an entry cannot be read" : "an entry is in an archive";
 }
 
 std::string Exporter::trouble() const {
@@ -115,7 +118,10 @@ std::string Exporter::trouble() const {
     return fmt::format("{}: delivering since {} s", cause(), seconds.count());
   }
   if (failures_ > 0 || !unreadable_) return std::string(cause());
-  return fmt::format("{}: {} of {}", cause(), unreadable_->index, unreadable_->log);
+  const auto& [place, archive] = *unreadable_;
+  if (archive.empty()) return fmt::format("{}: {} of {}", cause(), place.index, place.log);
+  return fmt::format("{}: {} of {}; strongroom audit restore {}", cause(), place.index, place.log,
+                     archive);
 }
 
 void Exporter::look() {

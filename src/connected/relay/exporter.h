@@ -86,17 +86,18 @@ class Exporter {
   async::Task<Result<void>> settle();
   async::Task<void> pause(std::chrono::milliseconds duration);
   void take(const Result<bool>& done);
-  void meet(const std::vector<EntryPlace>& unreadable);
+  void meet(const std::vector<UnreadableEntry>& unreadable);
   [[nodiscard]] std::chrono::milliseconds busy_for() const noexcept;
 
   Parts parts_;
-  LogTurns turns_{parts_.files, parts_.directory};  // the pool's, while export_batch() waits
+  // The pool's, while export_batch() waits.
+  LogTurns turns_{parts_.files, parts_.directory, AtArchived::stop};
   bool begun_ = false;
   LogSizes settled_;                                   // what the sink surely has; in the file
   LogSizes sent_;                                      // with what was handed on
   std::deque<Delivered> in_doubt_;                     // oldest first
   unsigned failures_ = 0;                              // in a row
-  std::optional<EntryPlace> unreadable_;               // where the copy of a log stops
+  std::optional<UnreadableEntry> unreadable_;          // where the copy of a log stops
   std::optional<SteadyClock::time_point> busy_since_;  // with a batch
   bool stopping_ = false;
 };

@@ -15,13 +15,13 @@ constexpr std::chrono::milliseconds kPause{100};
 
 struct Prepared {
   std::vector<IndexedEntry> entries;
-  std::vector<EntryPlace> unreadable;
+  std::vector<UnreadableEntry> unreadable;
 };
 
 IndexedEntry index_entry(FollowedEntry entry) {
   const auto view = audit::read_entry(entry.bytes);
   if (view) return indexed(std::move(entry.place), *view);
-  return {.place = std::move(entry.place)};  // of a later version: found by nothing, but counted
+  return {.place = std::move(entry.place)};  // archived, or of a later version: found by nothing
 }
 
 // Puts entries of several logs into the order of their times, so that who follows the index sees
@@ -86,8 +86,8 @@ async::Task<Result<bool>> Indexer::add_batch() {
   Result<Prepared> prepared = co_await parts_.pool.run(parts_.loop, std::move(work));
   if (!prepared) co_return fail(prepared.error());
   met_damage_ = !prepared->unreadable.empty();
-  for (const EntryPlace& place : prepared->unreadable) {
-    unreadable_.warn({{"log", place.log}, {"index", place.index}});
+  for (const UnreadableEntry& entry : prepared->unreadable) {
+    unreadable_.warn({{"log", entry.place.log}, {"index", entry.place.index}});
   }
   if (prepared->entries.empty()) co_return false;
   SR_CO_CHECK_OK(co_await parts_.index.add(std::move(prepared->entries)));

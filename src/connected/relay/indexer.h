@@ -44,7 +44,8 @@ class Indexer {
   async::Task<Result<bool>> add_batch();
 
   Parts parts_;
-  LogTurns turns_{parts_.files, parts_.directory};  // the pool's, while add_batch() waits
+  // The pool's, while add_batch() waits.
+  LogTurns turns_{parts_.files, parts_.directory, AtArchived::pass_over};
   bool loaded_ = false;
   bool keeps_up_ = true;
   bool met_damage_ = false;

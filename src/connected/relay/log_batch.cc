@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "audit/log_reader.h"
+#include "audit/archive.h"
 #include "base/encoding.h"
 
 namespace strongroom::connected::relay {
@@ -34,7 +34,7 @@ LogBatch LogTurns::next(const LogSizes& from, const LogSizes& to, std::size_t en
       read(log, begin, std::min(size, begin + entries_max - batch.entries.size()), batch);
     }
   }
-  for (const auto& [log, index] : unreadable_) batch.unreadable.push_back({log, index});
+  for (const auto& [log, entry] : unreadable_) batch.unreadable.push_back(entry);
   return batch;
 }
 
@@ -48,15 +48,28 @@ void LogTurns::read(const std::string& log, std::uint64_t begin, std::uint64_t e
   auto reader = audit::LogReader::open(files_, directory_, log);
   Result<void> read = reader ? Result<void>{} : fail(reader.error());
   std::uint64_t index = begin;
-  for (; read && index < end; ++index) {
-    const auto bytes = reader->entry(index);
-    if (!bytes) {
-      read = fail(bytes.error());
-      break;
-    }
-    batch.entries.push_back({{.log = log, .index = index}, std::string(as_text(*bytes))});
+  while (read && index < end) {
+    read = read_entry(*reader, index, batch);
+    if (read) ++index;
   }
-  if (!read && !passes(read.error())) unreadable_.emplace(log, index);
+  if (read || passes(read.error())) return;
+  UnreadableEntry unreadable{.place = {.log = log, .index = index}};
+  if (read.error().code() == ErrorCode::gone) {
+    const auto place = reader->place(index);
+    if (place) unreadable.archive = audit::archive_name(place->segment_first_sequence);
+  }
+  unreadable_.emplace(log, std::move(unreadable));
+}
+
+Result<void> LogTurns::read_entry(audit::LogReader& reader, std::uint64_t index,
+                                  LogBatch& batch) const {
+  const auto bytes = reader.entry(index);
+  const bool passes_over =
+      !bytes && bytes.error().code() == ErrorCode::gone && at_archived_ == AtArchived::pass_over;
+  if (!bytes && !passes_over) return fail(bytes.error());
+  batch.entries.push_back({{.log = reader.log_name(), .index = index},
+                           bytes ? std::string(as_text(*bytes)) : std::string()});
+  return {};
 }
 
 }  // namespace strongroom::connected::relay

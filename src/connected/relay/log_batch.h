@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "audit/files.h"
+#include "audit/log_reader.h"
 #include "base/result.h"
 #include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
@@ -16,13 +19,23 @@ namespace strongroom::connected::relay {
 
 struct FollowedEntry {
   EntryPlace place;
-  std::string bytes;
+  std::string bytes;  // empty: it is in an archive, and was passed over
+};
+
+// Where a log stops, for its entry is damaged or in an archive.
+struct UnreadableEntry {
+  EntryPlace place;
+  std::string archive{};  // its name; empty: the entry is damaged
+  bool operator==(const UnreadableEntry&) const = default;
 };
 
 struct LogBatch {
-  std::vector<FollowedEntry> entries;  // log by log, each without gaps
-  std::vector<EntryPlace> unreadable;  // damaged or gone, as last seen: one of a log
+  std::vector<FollowedEntry> entries;       // log by log, each without gaps
+  std::vector<UnreadableEntry> unreadable;  // as last seen: one of a log
 };
+
+// What to do about entries that are in archives.
+enum class AtArchived : std::uint8_t { stop, pass_over };
 
 // How many entries `to` has that `from` lacks.
 [[nodiscard]] std::uint64_t entries_between(const LogSizes& from, const LogSizes& to);
@@ -31,8 +44,8 @@ struct LogBatch {
 class LogTurns {
  public:
   // `files` outlives it; `directory` is DIR/audit.
-  LogTurns(audit::Files& files, std::string directory)
-      : files_(files), directory_(std::move(directory)) {}
+  LogTurns(audit::Files& files, std::string directory, AtArchived at_archived)
+      : files_(files), directory_(std::move(directory)), at_archived_(at_archived) {}
 
   // At most `entries_max` of what `to` has and `from` lacks, from the log on whose turn it is: the
   // one behind that which was read last. A log goes up to an entry that cannot be read; what is not
@@ -40,13 +53,15 @@ class LogTurns {
   [[nodiscard]] LogBatch next(const LogSizes& from, const LogSizes& to, std::size_t entries_max);
 
  private:
-  // Adds entries [begin, end) of `log`, up to one that is damaged or gone.
+  // Adds entries [begin, end) of `log`, up to one that cannot be read.
   void read(const std::string& log, std::uint64_t begin, std::uint64_t end, LogBatch& batch);
+  Result<void> read_entry(audit::LogReader& reader, std::uint64_t index, LogBatch& batch) const;
 
   audit::Files& files_;
   std::string directory_;
-  std::string last_log_;  // that was read
-  LogSizes unreadable_;   // the place in each log that has one
+  AtArchived at_archived_;
+  std::string last_log_;                               // that was read
+  std::map<std::string, UnreadableEntry> unreadable_;  // by log
 };
 
 }  // namespace strongroom::connected::relay

@@ -34,8 +34,8 @@ class LogBatchTest : public ::testing::Test {
 
   testing::AuditFolder folder_;
   LogSizes sizes_, followed_;
-  std::vector<EntryPlace> unreadable_;
-  LogTurns turns_{folder_.files(), folder_.directory()};
+  std::vector<UnreadableEntry> unreadable_;
+  LogTurns turns_{folder_.files(), folder_.directory(), AtArchived::stop};
 };
 
 TEST_F(LogBatchTest, ABusyLogKeepsNoOtherWaiting) {
@@ -75,7 +75,7 @@ TEST_F(LogBatchTest, DamageIsToldAlsoInTheTurnsOfOthers) {
   folder_.damage(bad[0]);
   EXPECT_EQ(follow(4), std::vector<std::string>{"mer_a-2026"});
   EXPECT_TRUE(unreadable_.empty()) << "it was not looked at";
-  const std::vector<EntryPlace> met{{"mer_b-2026", 0}};
+  const std::vector<UnreadableEntry> met{{.place = {"mer_b-2026", 0}}};
   EXPECT_EQ(follow(4), std::vector<std::string>{"mer_a-2026"});
   EXPECT_EQ(unreadable_, met);
   append("mer_a", 8);

@@ -53,6 +53,7 @@ void add_operator_routes(http::Router& router, RouteParts parts) {
   http::RouteTable routes(router, parts, {.identities = {http::kLocal}});
   routes.add(Method::get, "/v1/entries", search_entries);
   routes.add(Method::get, "/v1/entries/tail", tail_entries);
+  routes.add(Method::get, "/v1/index", show_index);
   routes.add(Method::post, "/v1/readings/{command}", record_file_reading);
   routes.add(Method::post, "/v1/exports/{owner}/{shard}", record_export);
 }

@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <deque>
 
 #include "audit/proof_file.h"
@@ -114,6 +115,14 @@ TEST_F(RoutesTest, AMerchantSeesItsOwnLogsAndThePlatformAll) {
   EXPECT_EQ(own[0].as_object().at("shard").as_string(), "2026");
   EXPECT_EQ(own[0].as_object().at("size").as_int64(), 2);
   EXPECT_EQ(data_of(get("/v1/audit/logs", "", {"audit:read-all"})).size(), 3);
+}
+
+TEST_F(RoutesTest, OperatorsSeeHowFarTheIndexIs) {
+  const auto logs = data_of(as_operator("/v1/index"));
+  ASSERT_EQ(logs.size(), 3);
+  EXPECT_EQ(json::serialize(logs[0]),
+            R"({"object":"indexed_log","log":"mer_1-2026","entries":2,"unread":0})");
+  EXPECT_EQ(get("/v1/index").status, 404);
 }
 
 TEST_F(RoutesTest, WhoeverHasNoMerchantSeesAllByItsOwnScopeAlone) {

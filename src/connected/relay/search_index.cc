@@ -159,13 +159,24 @@ async::Task<Result<void>> SearchIndex::load() {
   if (!newest) co_return fail(newest.error());
   SR_CO_TRY(last_entry_, newest->front()[0].integer());
   last_deed_ = last_entry_;
+  Statement unread_of{.sql = "SELECT log, COUNT(*) FROM entries WHERE time = 0 GROUP BY log"};
+  const auto unread = co_await database_.read(std::move(unread_of));
+  if (!unread) co_return fail(unread.error());
+  std::map<std::int64_t, std::uint64_t> unread_by_log;
+  for (const Row& row : *unread) {
+    SR_CO_TRY(const std::int64_t id, row[0].integer());
+    SR_CO_TRY(const std::int64_t count, row[1].integer());
+    unread_by_log[id] = static_cast<std::uint64_t>(count);
+  }
   logs_.clear();
   for (const Row& row : *logs) {
     SR_CO_TRY(const std::int64_t id, row[0].integer());
     SR_CO_TRY(const std::string_view name, row[1].text());
     SR_CO_TRY(const std::int64_t size, row[2].integer());
     last_log_ = std::max(last_log_, id);
-    logs_.emplace(name, KnownLog{.id = id, .size = static_cast<std::uint64_t>(size)});
+    logs_.emplace(
+        name,
+        KnownLog{.id = id, .size = static_cast<std::uint64_t>(size), .unread = unread_by_log[id]});
   }
   co_return Result<void>{};
 }
@@ -188,6 +199,7 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
     }
     SR_CHECK(entry.place.index == log.size);
     ++log.size;
+    log.unread += entry.time_ms == 0;
     entry_rows.push_back({Value::integer(id), Value::integer(log.id), number(entry.place.index),
                           Value::integer(entry.time_ms)});
     for (const std::string& term : entry.terms) {
@@ -218,6 +230,14 @@ LogSizes SearchIndex::sizes() const {
   LogSizes sizes;
   for (const auto& [name, log] : logs_) sizes.emplace(name, log.size);
   return sizes;
+}
+
+LogSizes SearchIndex::unread() const {
+  LogSizes unread;
+  for (const auto& [name, log] : logs_) {
+    if (log.unread > 0) unread.emplace(name, log.unread);
+  }
+  return unread;
 }
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery query) {

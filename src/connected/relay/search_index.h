@@ -26,7 +26,7 @@ namespace strongroom::connected::relay {
 // What the index takes in of one entry.
 struct IndexedEntry {
   EntryPlace place;
-  std::int64_t time_ms = 0;
+  std::int64_t time_ms = 0;          // 0: nobody knows what the entry says
   std::vector<std::string> terms{};  // what it is found by
   bool tells_of_reading = false;     // a log.read, which every look at the log adds
 };
@@ -73,6 +73,9 @@ class SearchIndex {
   [[nodiscard]] async::Task<Result<void>> add(std::vector<IndexedEntry> entries);
   // How many entries of each log it has.
   [[nodiscard]] LogSizes sizes() const;
+  // Of how many of them it does not know what they say, for they were in archives when it came to
+  // them; only logs that have such.
+  [[nodiscard]] LogSizes unread() const;
 
   // Newest first.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
@@ -86,6 +89,7 @@ class SearchIndex {
   struct KnownLog {
     std::int64_t id = 0;
     std::uint64_t size = 0;
+    std::uint64_t unread = 0;
   };
   using KnownLogs = std::map<std::string, KnownLog, std::less<>>;
 

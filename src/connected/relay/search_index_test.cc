@@ -53,6 +53,26 @@ TEST_F(SearchIndexTest, FindsByEachKeyAndByAllOfThem) {
   EXPECT_TRUE(found({.resource = "tok_a", .actor = "key_2", .request_id = "r1"}).empty());
 }
 
+TEST_F(SearchIndexTest, PassesOverWhatIsArchivedAndCountsIt) {
+  auto first = folder_.entry("mer_1");
+  auto second = folder_.entry("mer_1");
+  first.gateway_token = second.gateway_token = "tok_a";
+  folder_.append({first, folder_.entry("")});
+  folder_.append({second, folder_.entry("mer_2")}, true);
+  folder_.archive();
+  follow();
+  EXPECT_EQ(found({.resource = "tok_a"}), std::vector{mine(1)});
+  const LogSizes unread{{"mer_1-2026", 1}, {"operator-2026", 1}};
+  EXPECT_EQ(index_->unread(), unread);
+  close();
+  open();
+  folder_.append({folder_.entry("mer_1")});
+  follow();
+  EXPECT_EQ(index_->unread(), unread);
+  EXPECT_EQ(index_->sizes(),
+            (LogSizes{{"mer_1-2026", 3}, {"mer_2-2026", 1}, {"operator-2026", 1}}));
+}
+
 TEST_F(SearchIndexTest, OwnersSeeTheirOwnAlone) {
   auto first = folder_.entry("mer_1");
   auto second = folder_.entry("mer_2");

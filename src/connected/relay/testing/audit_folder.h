@@ -15,6 +15,7 @@
 #include "audit/entry_view.h"
 #include "audit/journal.h"
 #include "audit/logs.h"
+#include "audit/segment.h"
 #include "audit/testing/golden.h"
 #include "audit/tree_files.h"
 #include "base/try.h"
@@ -49,12 +50,13 @@ class AuditFolder {
             .merchant_id = std::move(merchant)};
   }
   // Writes entries as one group; their bytes as they stand in the journal.
-  std::vector<std::string> append(const std::vector<audit::Entry>& entries) {
+  std::vector<std::string> append(const std::vector<audit::Entry>& entries,
+                                  bool in_new_segment = false) {
     std::vector<std::string> texts;
     texts.reserve(entries.size());
     for (const audit::Entry& entry : entries) texts.push_back(audit::to_json(entry));
     for (const std::string& text : texts) journal_->stage(text);
-    SR_CHECK(journal_->commit().has_value());
+    SR_CHECK(journal_->commit(in_new_segment).has_value());
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto view = audit::read_entry(texts[i]);
       SR_CHECK(view.has_value());
@@ -80,6 +82,16 @@ class AuditFolder {
     std::ranges::sort(all, {}, &audit::Checkpoint::origin);
     std::ofstream(directory() + "/last-signed") << audit::last_signed_text(all);
   }
+  // The first segment leaves the journal, as when it is archived; and comes back as a copy.
+  // REQUIRES: another one has begun.
+  void archive() {
+    std::filesystem::create_directories(directory() + "/" + std::string(audit::kRestoredFolder));
+    std::filesystem::rename(directory() + "/" + audit::segment_name(1), away());
+  }
+  void restore() {
+    std::filesystem::rename(away(), directory() + "/" + std::string(audit::kRestoredFolder) + "/" +
+                                        audit::segment_name(1));
+  }
   // Changes a byte of an entry in the journal.
   void damage(std::string_view text) {
     const std::string path = directory() + "/" + audit::segment_name(1);
@@ -92,6 +104,8 @@ class AuditFolder {
   }
 
  private:
+  [[nodiscard]] std::string away() const { return (folder_.path() / "away").string(); }
+
   test::TemporaryDirectory folder_;
   audit::PosixFiles files_;
   SystemClock clock_;
