@@ -5,6 +5,7 @@
 #include "audit/checkpoint_files.h"
 #include "audit/log_reader.h"
 #include "audit/proof.h"
+#include "audit/snapshot.h"
 #include "audit/snapshot_signature.h"
 #include "base/encoding.h"
 #include "base/try.h"
@@ -13,8 +14,6 @@ namespace strongroom::audit {
 namespace {
 
 constexpr std::string_view kCosignedSuffix = ".cosigned";
-constexpr std::string_view kSnapshotName = "snapshot";
-constexpr std::size_t kSnapshotBytesMax = std::size_t{4} << 30;
 
 // A line that is half a known key's was another once: the signer of neither can be told.
 bool is_nearly(const NoteSignature& signature, const NoteKey& key) {
@@ -77,14 +76,20 @@ Result<std::optional<BadPlace>> check_cosigned(Files& files, const std::string& 
   return root == checkpoint->root ? std::nullopt : std::optional(std::move(bad));
 }
 
-Result<std::optional<BadPlace>> check_snapshot(Files& files, const std::string& directory,
-                                               const crypto::Ed25519PublicKey& key) {
+Result<CheckedSnapshot> check_snapshot(Files& files, const std::string& directory,
+                                       const crypto::Ed25519PublicKey& key) {
   const std::string name(kSnapshotName);
   const auto text = read_text(files, directory + "/" + name, kSnapshotBytesMax);
-  if (!text && text.error().code() == ErrorCode::not_found) return std::nullopt;
+  if (!text && text.error().code() == ErrorCode::not_found) return CheckedSnapshot();
   if (!text) return std::unexpected(text.error());
-  if (snapshot_is_signed(as_bytes(*text), key)) return std::nullopt;
-  return BadPlace{.what = "snapshot is not as the log's key signed it", .file = name};
+  if (!snapshot_is_signed(as_bytes(*text), key)) {
+    return CheckedSnapshot{
+        .bad = BadPlace{.what = "snapshot is not as the log's key signed it", .file = name}};
+  }
+  auto snapshot = parse_snapshot(as_bytes(*text));
+  // One of another version: a start does not use it either.
+  if (!snapshot) return CheckedSnapshot();
+  return CheckedSnapshot{.snapshot = *std::move(snapshot)};
 }
 
 }  // namespace strongroom::audit

@@ -10,6 +10,7 @@
 #include "audit/cosignature.h"
 #include "audit/files.h"
 #include "audit/note.h"
+#include "audit/snapshot.h"
 #include "audit/verify.h"
 #include "base/result.h"
 
@@ -29,9 +30,12 @@ struct CosignedNote {
     Files& files, const std::string& directory, const CosignedNote& note, const NoteVerifier& key,
     std::span<const CosignatureVerifier> witnesses, std::uint64_t size);
 
-// Whether the snapshot that auditd starts from, where there is one, is as `key` has signed it.
-[[nodiscard]] Result<std::optional<BadPlace>> check_snapshot(Files& files,
-                                                             const std::string& directory,
-                                                             const crypto::Ed25519PublicKey& key);
+// The snapshot that auditd starts from, as `key` has signed it; neither where there is none.
+struct CheckedSnapshot {
+  std::optional<Snapshot> snapshot{};
+  std::optional<BadPlace> bad{};
+};
+[[nodiscard]] Result<CheckedSnapshot> check_snapshot(Files& files, const std::string& directory,
+                                                     const crypto::Ed25519PublicKey& key);
 
 }  // namespace strongroom::audit

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "audit/archive.h"
@@ -13,6 +14,7 @@
 #include "audit/entry_names.h"
 #include "audit/entry_view.h"
 #include "audit/hashed_frames.h"
+#include "audit/holdings.h"
 #include "audit/log_check.h"
 #include "audit/logs.h"
 #include "audit/side_files.h"
@@ -69,6 +71,8 @@ class Verification {
     for (const std::string& name : names) SR_CHECK_OK(log_named(name));
     // Read before the journal, which thus holds what they are of.
     SR_TRY(cosigned_, read_cosigned(files_, directory_));
+    SR_TRY(snapshot_, check_snapshot(files_, directory_, keys_.key.public_key));
+    if (snapshot_.snapshot) archives_since_ = snapshot_.snapshot->archives;
     return {};
   }
 
@@ -97,6 +101,7 @@ class Verification {
 
   Result<void> read_journal(const VerifyCallback& progress) {
     SR_TRY(const auto frames, HashedFrames::open(files_, directory_));
+    oldest_at_hand_ = frames->first_sequence();
     SR_CHECK_OK(take_unread(frames->first_sequence()));
     for (bool more = true; more && !report_.bad;) {
       SR_TRY(const FrameBatch batch, frames->next());
@@ -165,7 +170,7 @@ class Verification {
       SR_TRY(log_, log_named(name));
     }
     names_.took(*view);
-    take_archive_entry(archives_, *view);
+    note_archive(frame, *view);
     SR_CHECK_OK(log_->append(frame.leaf, {frame.place, frame.sequence, view->time_ms}));
     blame(*log_);
     return ++uncompared_ < kUncomparedMax ? Result<void>{} : compare_files();
@@ -229,27 +234,72 @@ class Verification {
       SR_TRY(report_.bad, check_cosigned(files_, directory_, note, log->verifier(), keys_.witnesses,
                                          log->tree().size()));
     }
-    if (!report_.bad) {
-      SR_TRY(report_.bad, check_snapshot(files_, directory_, keys_.key.public_key));
-    }
+    if (!report_.bad) report_.bad = snapshot_.bad;
     return {};
   }
 
-  // Those that the entries read tell of, while they are locked.
+  // What the log's key signed for in the snapshot counts for what the entries at hand no longer
+  // tell of: when its last entry stands in the journal, all that it lacks is at hand, too.
+  void note_archive(const HashedFrame& frame, const EntryView& view) {
+    take_archive_entry(archives_, view);
+    if (!snapshot_.snapshot) return;
+    const Snapshot& snapshot = *snapshot_.snapshot;
+    if (frame.sequence > snapshot.last_sequence) take_archive_entry(archives_since_, view);
+    if (frame.sequence == snapshot.last_sequence) snapshot_fits_ = frame.leaf == snapshot.last_leaf;
+  }
+
   Result<void> check_archives() {
-    for (const auto& [first_sequence, record] : archives_) {
-      if (record.disposed || record.locked_until_ms <= now_ms_) continue;
-      const auto held = hash_file(files_, archive_path(directory_, first_sequence));
-      if (!held && held.error().code() != ErrorCode::not_found) return fail(held.error());
-      if (held == record.sha256) continue;
-      report_.bad =
-          BadPlace{.what = held ? "an archive is not the one that the log names"
-                                : "a locked archive is gone",
-                   .file = fmt::format("{}/{}", kArchiveFolder, archive_name(first_sequence)),
-                   .sequence = first_sequence};
+    const ArchiveRecords& records = snapshot_fits_ ? archives_since_ : archives_;
+    SR_TRY(const auto listed, list_archives(files_, directory_));
+    const std::set<std::uint64_t> there(listed.begin(), listed.end());
+    for (const auto& [first_sequence, record] : records) {
+      SR_CHECK_OK(check_archive(first_sequence, record, there.contains(first_sequence)));
+      if (report_.bad) return {};
+    }
+    for (const std::uint64_t first_sequence : listed) {
+      // auditd records an archive before it removes the segment.
+      if (first_sequence < oldest_at_hand_ && !records.contains(first_sequence)) {
+        report_.unvouched_archives.push_back(first_sequence);
+      }
+    }
+    SR_TRY(const Holdings holdings, list_holdings(files_, directory_));
+    note_unaccounted(records, holdings.away);
+    return {};
+  }
+
+  // It is there while it is locked, and as long as it is there it is the one that the log names.
+  Result<void> check_archive(std::uint64_t first_sequence, const ArchiveRecord& record,
+                             bool is_there) {
+    if (record.disposed || (!is_there && record.locked_until_ms <= now_ms_)) return {};
+    const auto held = hash_file(files_, archive_path(directory_, first_sequence));
+    if (!held && held.error().code() != ErrorCode::not_found) return fail(held.error());
+    if (held == record.sha256) {
+      ++report_.archives;
       return {};
     }
+    report_.bad = BadPlace{
+        .what = held ? "an archive is not the one that the log names" : "a locked archive is gone",
+        .file = fmt::format("{}/{}", kArchiveFolder, archive_name(first_sequence)),
+        .sequence = first_sequence};
     return {};
+  }
+
+  // A record names the first sequence of each segment that it is of.
+  void note_unaccounted(const ArchiveRecords& records, const std::vector<AwaySegment>& away) {
+    for (const AwaySegment& segment : away) {
+      if (segment.archive) continue;
+      for (std::uint64_t first = segment.first_sequence; first <= segment.last_sequence;) {
+        const auto behind = records.upper_bound(first);
+        const std::uint64_t end = behind == records.end()
+                                      ? segment.last_sequence + 1
+                                      : std::min(behind->first, segment.last_sequence + 1);
+        const auto record = records.find(first);
+        if (record == records.end() || !record->second.disposed) {
+          report_.unaccounted.push_back({first, end - 1});
+        }
+        first = end;
+      }
+    }
   }
 
   void note_intent(const EntryView& view, std::uint64_t sequence) {
@@ -291,7 +341,11 @@ class Verification {
   Files& files_;
   std::string directory_;
   Keys keys_;
-  ArchiveRecords archives_;
+  CheckedSnapshot snapshot_;
+  bool snapshot_fits_ = false;
+  std::uint64_t oldest_at_hand_ = 1;  // sequence
+  ArchiveRecords archives_;           // as the entries read tell
+  ArchiveRecords archives_since_;     // as the snapshot tells, and the entries behind it
   const std::int64_t now_ms_;
   const std::int64_t signed_before_ms_;
   std::unordered_map<std::string, LogCheck, Logs::TextHash, std::equal_to<>> logs_;

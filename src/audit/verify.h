@@ -13,6 +13,7 @@
 #include "audit/entry.h"
 #include "audit/files.h"
 #include "audit/note.h"
+#include "audit/segment.h"
 #include "base/result.h"
 
 namespace strongroom::audit {
@@ -49,6 +50,14 @@ struct VerifyReport {
   std::uint64_t unsigned_entries = 0;  // newer than their log's last checkpoint
   std::uint64_t open_intent_count = 0;
   std::vector<OpenIntentPlace> open_intents;  // the first kOpenIntentsListedMax, by sequence
+  // Archives that are what the log says, and still locked or not disposed of.
+  std::uint64_t archives = 0;
+  // Files of archives that nothing here vouches for, by first sequence: neither an entry that was
+  // read nor a snapshot that fits tells of them.
+  std::vector<std::uint64_t> unvouched_archives;
+  // Parts of the journal that left it, of which neither an archive nor a restored copy is here, nor
+  // does the log, as far as it is known, say that they were disposed of.
+  std::vector<ClosedSegment> unaccounted;
   std::optional<BadPlace> bad;
   [[nodiscard]] bool ok() const noexcept { return !bad.has_value(); }
 };
@@ -68,12 +77,12 @@ inline constexpr std::int64_t kUnsignedAgeMaxUs = 300'000'000;
 // Checks every frame (CRC, sequence), every entry's form, every checkpoint's signature and the root
 // of its log at its size, the record of the last signed ones, the files of the trees, cosigned
 // checkpoints, the snapshot's signature, and that all entries older at `now_us` than
-// kUnsignedAgeMaxUs are signed for, and that the archives which the entries read tell of are there
-// while they are locked; lists the intents without outcome. Where the oldest segments are gone,
-// their entries' hashes come from the trees. `vkey` is the operator log's key of any year: it names
-// the place and holds the one public key. Cosignatures of others than `witnesses` are not judged.
-// Stops at the first bad place. May run beside auditd. invalid_argument: `vkey` or a witness's key
-// is none; unavailable.
+// kUnsignedAgeMaxUs are signed for, and that the archives which the entries read, and before them
+// the snapshot, tell of are there while they are locked; lists the intents without outcome. Where
+// the oldest segments are gone, their entries' hashes come from the trees. `vkey` is the operator
+// log's key of any year: it names the place and holds the one public key. Cosignatures of others
+// than `witnesses` are not judged. Stops at the first bad place. May run beside auditd.
+// invalid_argument: `vkey` or a witness's key is none; unavailable.
 [[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
                                                 std::string_view vkey, std::int64_t now_us,
                                                 const VerifyCallback& progress = {},

@@ -260,7 +260,7 @@ Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
 }
 
 // A start without a snapshot takes longer, and that is all.
-Result<void> Auditd::publish(const std::optional<Snapshot>& snapshot) {
+Result<void> Auditd::publish(const std::optional<audit::Snapshot>& snapshot) {
   snapshot_kept_ = !snapshot;
   if (!unsigned_.empty()) SR_CHECK_OK(checkpoints_.publish(unsigned_));
   const Result<void> kept = snapshot ? checkpoints_.keep(*snapshot) : Result<void>{};

@@ -156,7 +156,7 @@ class Auditd {
   async::Task<void> archive_regularly();
   async::Task<Result<void>> keep_snapshot();
   void warn_daily();
-  Result<void> publish(const std::optional<Snapshot>& snapshot);  // on the pool's thread
+  Result<void> publish(const std::optional<audit::Snapshot>& snapshot);  // on the pool's thread
   [[nodiscard]] std::size_t unwritten_entries() const;
   void keep(std::vector<GrownLog> grown);
 

@@ -70,7 +70,7 @@ void Auditd::watch_signing() {
 // Told before the journal refuses entries, so that the one which says so is its last; of a start on
 // such a log it waits for the break.
 void Auditd::tell_history() {
-  failures_->tell(std::string(kHistory), rolled_back_ || doubts_break_,
+  failures_->tell(std::string(audit::kHistory), rolled_back_ || doubts_break_,
                   rolled_back_ ? kRolledBack : kDoubtsBreak);
 }
 

@@ -109,14 +109,14 @@ Result<void> Checkpoints::sync() {
   return synced;
 }
 
-Result<void> Checkpoints::keep(const Snapshot& snapshot) {
+Result<void> Checkpoints::keep(const audit::Snapshot& snapshot) {
   SR_CHECK_OK(sync());
   std::string ends;
   for (const auto& [log, end] : ends_)
     fmt::format_to(std::back_inserter(ends), "{} {}\n", end, log);
   SR_CHECK_OK(files_->replace(synced_path(directory_), as_bytes(ends)));
-  return files_->replace(fmt::format("{}/{}", directory_, kSnapshotName),
-                         encode_snapshot(snapshot, signer_));
+  return files_->replace(fmt::format("{}/{}", directory_, audit::kSnapshotName),
+                         audit::encode_snapshot(snapshot, signer_));
 }
 
 // A checkpoint is not synced: what a power loss takes is signed again, for the log has not become

@@ -12,9 +12,9 @@
 #include "audit/checkpoint_files.h"
 #include "audit/files.h"
 #include "audit/journal.h"
+#include "audit/snapshot.h"
 #include "audit/tree_files.h"
 #include "auditd/grown_log.h"
-#include "auditd/snapshot.h"
 #include "base/result.h"
 #include "crypto/signer.h"
 
@@ -48,7 +48,7 @@ class Checkpoints {
   // the trees and checkpoints before it. unavailable, and from then on always: after a sync that
   // failed no later one tells whether the files are on the disk, but a start writes anew what the
   // last snapshot lacks.
-  [[nodiscard]] Result<void> keep(const Snapshot& snapshot);
+  [[nodiscard]] Result<void> keep(const audit::Snapshot& snapshot);
 
  private:
   Checkpoints(audit::Files& files, std::string directory, std::string place,

@@ -17,15 +17,15 @@
 
 #include "audit/archive_records.h"
 #include "audit/checkpoint.h"
+#include "audit/failure_records.h"
 #include "audit/journal.h"
 #include "audit/logs.h"
 #include "audit/protocol.h"
+#include "audit/snapshot.h"
 #include "audit/tree_files.h"
-#include "auditd/failure_records.h"
 #include "auditd/grown_log.h"
 #include "auditd/quotas.h"
 #include "auditd/reserve.h"
-#include "auditd/snapshot.h"
 #include "auditd/uid_window.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -169,7 +169,7 @@ class Ledger {
   // What a start may go on from, once all that take_grown() gave up to now is in its files and
   // signed for; nullopt unless that spares it the reading of `bytes_min`. REQUIRES: nothing has
   // grown since take_grown().
-  [[nodiscard]] std::optional<Snapshot> take_snapshot(std::uint64_t bytes_min);
+  [[nodiscard]] std::optional<audit::Snapshot> take_snapshot(std::uint64_t bytes_min);
   // The last one that was taken was not kept: the next one spares as much again.
   void lose_snapshot() noexcept {
     bytes_since_snapshot_ += std::exchange(bytes_before_snapshot_, 0);
@@ -201,8 +201,9 @@ class Ledger {
   // Gives a reader behind what the snapshot holds, which is taken over if it fits; else one of the
   // whole journal.
   Result<audit::JournalReader> resume(std::span<const audit::Checkpoint> last_signed);
-  [[nodiscard]] Result<Snapshot> fitting_snapshot(std::span<const audit::Checkpoint> last_signed);
-  void restore(Snapshot snapshot);
+  [[nodiscard]] Result<audit::Snapshot> fitting_snapshot(
+      std::span<const audit::Checkpoint> last_signed);
+  void restore(audit::Snapshot snapshot);
   Result<void> replay(std::span<const audit::Checkpoint> last_signed);
   // One that has its journal, and no reserve yet.
   static Result<std::unique_ptr<Ledger>> replayed(audit::Files& files, const Clock& clock,
@@ -262,8 +263,8 @@ class Ledger {
   bool refusing_ = false;
   std::optional<Reserve> reserve_;           // since open()
   bool disk_is_full_ = false;                // as the last failed commit said
-  FailureRecords failures_;                  // now
-  FailureRecords recorded_failures_;         // as the journal tells
+  audit::FailureRecords failures_;           // now
+  audit::FailureRecords recorded_failures_;  // as the journal tells
   audit::FramePlace last_frame_;             // of what is taken
   audit::Hash last_leaf_{};                  // the same
   std::uint64_t bytes_since_snapshot_ = 0;   // of the journal

@@ -166,20 +166,20 @@ Result<void> Ledger::check_beginning() {
 }
 
 // What the snapshot says must have been signed for, and be in the files of the trees.
-Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
+Result<audit::Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> last_signed) {
   constexpr Error kUnfit{ErrorCode::conflict, "snapshot is not of what was signed for"};
   constexpr Error kNotSigned{ErrorCode::corrupt, "snapshot is not signed by auditd's key"};
   SR_TRY(const std::string bytes,
-         audit::read_text(files_, fmt::format("{}/{}", options_.directory, kSnapshotName),
-                          kSnapshotBytesMax));
-  SR_TRY(Snapshot snapshot, parse_snapshot(as_bytes(bytes)));
+         audit::read_text(files_, fmt::format("{}/{}", options_.directory, audit::kSnapshotName),
+                          audit::kSnapshotBytesMax));
+  SR_TRY(audit::Snapshot snapshot, audit::parse_snapshot(as_bytes(bytes)));
   if (!audit::snapshot_is_signed(as_bytes(bytes), options_.public_key)) return fail(kNotSigned);
   std::unordered_map<std::string_view, const audit::Checkpoint*> by_origin;
   for (const audit::Checkpoint& checkpoint : last_signed) {
     by_origin.emplace(checkpoint.origin, &checkpoint);
   }
   audit::TreeFiles trees(files_, options_.directory);
-  for (const Snapshot::LogState& log : snapshot.logs) {
+  for (const audit::Snapshot::LogState& log : snapshot.logs) {
     const auto found = by_origin.find(audit::log_origin(options_.place, log.name));
     if (found == by_origin.end() || found->second->size < log.tree.size()) return fail(kUnfit);
     if (found->second->size == log.tree.size() && found->second->root != log.tree.root()) {
@@ -191,13 +191,13 @@ Result<Snapshot> Ledger::fitting_snapshot(std::span<const audit::Checkpoint> las
   return snapshot;
 }
 
-void Ledger::restore(Snapshot snapshot) {
+void Ledger::restore(audit::Snapshot snapshot) {
   last_frame_ = snapshot.last_frame;
   last_leaf_ = snapshot.last_leaf;
   logs_ = audit::Logs(std::move(snapshot.broken_at));
   archives_ = std::move(snapshot.archives);
   recorded_failures_ = std::move(snapshot.failures);
-  for (Snapshot::LogState& log : snapshot.logs) {
+  for (audit::Snapshot::LogState& log : snapshot.logs) {
     logs_.restore({.name = std::move(log.name),
                    .tree = std::move(log.tree),
                    .growth = {},
@@ -206,7 +206,7 @@ void Ledger::restore(Snapshot snapshot) {
   for (const auto& [name, log] : logs_.all()) {
     if (is_unrecorded(log)) unrecorded_.emplace(name, &log);
   }
-  for (Snapshot::WriterState& state : snapshot.writers) {
+  for (audit::Snapshot::WriterState& state : snapshot.writers) {
     Writer& writer = writer_of(state.instance);
     for (const EntryId& uid : state.uids) writer.uids.add(uid);
     for (auto& [operation, json] : state.open_intents) {
@@ -215,18 +215,18 @@ void Ledger::restore(Snapshot snapshot) {
   }
 }
 
-std::optional<Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
+std::optional<audit::Snapshot> Ledger::take_snapshot(std::uint64_t bytes_min) {
   SR_CHECK(grown_entries_ == 0);
   if (bytes_since_snapshot_ < bytes_min) return std::nullopt;
   bytes_before_snapshot_ = std::exchange(bytes_since_snapshot_, 0);
-  Snapshot snapshot{.last_frame = last_frame_,
-                    .last_sequence = journal_->next_sequence() - 1,
-                    .last_leaf = last_leaf_,
-                    .broken_at = logs_.broken_at(),
-                    .logs = {},
-                    .writers = {},
-                    .archives = archives_,
-                    .failures = recorded_failures_};
+  audit::Snapshot snapshot{.last_frame = last_frame_,
+                           .last_sequence = journal_->next_sequence() - 1,
+                           .last_leaf = last_leaf_,
+                           .broken_at = logs_.broken_at(),
+                           .logs = {},
+                           .writers = {},
+                           .archives = archives_,
+                           .failures = recorded_failures_};
   snapshot.logs.reserve(logs_.all().size());
   for (const auto& [name, log] : logs_.all()) {
     if (log.tree.size() > 0) snapshot.logs.push_back({name, log.tree, log.recorded_size});

@@ -18,7 +18,7 @@ constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take th
 constexpr Error kJustBroken{ErrorCode::conflict,
                             "new shards were opened in this second, or the clock was set back"};
 
-audit::Entry end_of(std::string_view control, const FailureRecord& failure) {
+audit::Entry end_of(std::string_view control, const audit::FailureRecord& failure) {
   return {.operation_id = failure.id,
           .event_type = audit::EventType::log_failure,
           .outcome = audit::Outcome::success,
@@ -146,7 +146,7 @@ void Ledger::begin_failure(std::string_view control, std::string_view cause,
 void Ledger::end_failure(std::string_view control) {
   const auto found = failures_.find(control);
   if (found == failures_.end()) return;
-  const FailureRecord failure = std::move(found->second);
+  const audit::FailureRecord failure = std::move(found->second);
   failures_.erase(found);
   append_own(end_of(control, failure));
 }
@@ -155,7 +155,7 @@ void Ledger::take_failure(const audit::EntryView& view) {
   const std::string_view control = view.resources[0];
   if (view.outcome == audit::Outcome::failed) {
     recorded_failures_.insert_or_assign(
-        std::string(control), FailureRecord{view.operation_id, std::string(view.operation)});
+        std::string(control), audit::FailureRecord{view.operation_id, std::string(view.operation)});
   } else if (const auto found = recorded_failures_.find(control);
              found != recorded_failures_.end() && found->second.id == view.operation_id) {
     recorded_failures_.erase(found);
@@ -166,8 +166,8 @@ void Ledger::take_failure(const audit::EntryView& view) {
 void Ledger::tell_refusal_of_before() {
   const auto refusal = noted_refusal(files_, options_.directory);
   if (!refusal) return;
-  const FailureRecord failure{crypto::new_operation_id(random_, clock_), refusal->cause};
-  audit::Entry end = end_of(kHistory, failure);
+  const audit::FailureRecord failure{crypto::new_operation_id(random_, clock_), refusal->cause};
+  audit::Entry end = end_of(audit::kHistory, failure);
   audit::Entry begin = end;
   begin.outcome = audit::Outcome::failed;
   begin.time_us = std::min(refusal->since_us, clock_.now_us());

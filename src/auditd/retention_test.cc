@@ -122,6 +122,50 @@ TEST_F(RetentionTest, WhatWasChangedIsNotRestored) {
   stop(auditd);
 }
 
+// The entries that tell of the first archives are in an archive themselves.
+TEST_F(RetentionTest, VerifyKnowsArchivesWhoseEntriesAreArchived) {
+  auto auditd = serve(fill(13, 20));
+  ASSERT_EQ(run(auditd->archivist()->archive_due("uid:7")), std::size_t{10});
+  set_clock_.add_days(150);
+  ASSERT_TRUE(run(auditd->archivist()->archive_due("uid:7")));  // begins a month, so a segment
+  ASSERT_TRUE(run(auditd->archivist()->archive_due("uid:7")));
+  const auto listed = list(*auditd);
+  ASSERT_EQ(listed.size(), 13U);
+  ASSERT_TRUE(run(auditd->checkpoint_now()));
+  stop(auditd);
+  const std::uint64_t locked = listed[9].first_sequence;
+  const std::string path = audit::archive_path(directory_, locked);
+  const auto verify = [&] {
+    const audit::NoteKey key{"test.example/auditd/operator/2026", test_signer().public_key()};
+    return *audit::verify_audit(files_, directory_, key.text(), set_clock_.now_us());
+  };
+  audit::VerifyReport report = verify();
+  ASSERT_TRUE(report.ok()) << report.bad->what;
+  EXPECT_EQ(report.archives, 13U);
+  EXPECT_TRUE(report.unvouched_archives.empty() && report.unaccounted.empty());
+
+  fs::rename(path, directory_ + "/away");
+  report = verify();
+  ASSERT_TRUE(report.bad);
+  EXPECT_EQ(report.bad->what, "a locked archive is gone");
+  fs::copy_file(audit::archive_path(directory_, listed[1].first_sequence), path);
+  report = verify();
+  ASSERT_TRUE(report.bad);
+  EXPECT_EQ(report.bad->what, "an archive is not the one that the log names");
+  fs::remove(path);
+  fs::rename(directory_ + "/snapshot", directory_ + "/lost");
+  report = verify();
+  ASSERT_TRUE(report.ok()) << "nothing here tells of it";
+  EXPECT_EQ(report.unvouched_archives.size(), 9U);
+  ASSERT_EQ(report.unaccounted.size(), 1U);
+  EXPECT_EQ(report.unaccounted[0].first_sequence, locked);
+  EXPECT_EQ(report.unaccounted[0].last_sequence, listed[10].first_sequence - 1);
+  fs::rename(directory_ + "/lost", directory_ + "/snapshot");
+  fs::rename(directory_ + "/away", path);
+  fs::copy_file(path, audit::archive_path(directory_, 2));
+  EXPECT_EQ(verify().unvouched_archives, std::vector<std::uint64_t>{2});
+}
+
 TEST_F(RetentionTest, ClosesTheLastSegmentWhenAllOfItIsDue) {
   retention_ = {.at_hand_ms = 0, .keep_ms = 0};
   auto auditd = serve(fill(1, 5));

@@ -8,7 +8,7 @@
 
 #include "audit/archive_evidence.h"
 #include "audit/journal_reader.h"
-#include "auditd/snapshot.h"
+#include "audit/snapshot.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -73,8 +73,8 @@ Result<void> Shelf::remove_segment(const audit::SegmentFacts& segment,
   SR_TRY(const bool kept, has(segment.first_sequence, sha256));
   if (!kept) return fail(kOther);
   SR_TRY(const std::string bytes,
-         audit::read_text(files_, folder(kSnapshotName), kSnapshotBytesMax));
-  SR_TRY(const Snapshot snapshot, parse_snapshot(as_bytes(bytes)));
+         audit::read_text(files_, folder(audit::kSnapshotName), audit::kSnapshotBytesMax));
+  SR_TRY(const audit::Snapshot snapshot, audit::parse_snapshot(as_bytes(bytes)));
   if (snapshot.last_frame.segment_first_sequence <= segment.last_sequence ||
       !snapshot.archives.contains(segment.first_sequence)) {
     return fail(kStillNeeded);

@@ -1,6 +1,6 @@
 // A start from a snapshot: the same state as one that reads the whole journal, and the whole
 // journal whenever the snapshot does not fit.
-#include "auditd/snapshot.h"
+#include "audit/snapshot.h"
 
 #include "audit/snapshot_signature.h"
 #include "auditd/testing/auditd_fixture.h"
@@ -146,14 +146,14 @@ TEST_F(SnapshotTest, IsNotUsedOnAJournalThatLacksItsLastEntry) {
   open();
   const std::uint64_t tail = replay_.bytes_read;
   const auto bytes = *audit::read_text(files_, path(), 1 << 20);
-  auto snapshot = *parse_snapshot(as_bytes(bytes));
+  auto snapshot = *audit::parse_snapshot(as_bytes(bytes));
   for (const auto change : {0, 1, 2, 3}) {
-    Snapshot other = snapshot;
+    audit::Snapshot other = snapshot;
     if (change == 0) other.last_frame.offset_bytes += 4'096;
     if (change == 1) other.last_frame.segment_first_sequence = 7;
     if (change == 2) ++other.last_sequence;
     if (change == 3) other.last_leaf[0] ^= std::byte{1};
-    ASSERT_TRUE(files_.replace(path(), encode_snapshot(other, test_signer())));
+    ASSERT_TRUE(files_.replace(path(), audit::encode_snapshot(other, test_signer())));
     open();
     EXPECT_GT(replay_.bytes_read, tail) << change;
     expect_all_known();
@@ -167,10 +167,10 @@ TEST_F(SnapshotTest, IsNotUsedWithoutTheSignatureOfAuditdsKey) {
   const std::uint64_t tail = replay_.bytes_read;
   const std::string whole = *audit::read_text(files_, path(), 1 << 20);
   EXPECT_TRUE(audit::snapshot_is_signed(as_bytes(whole), test_signer().public_key()));
-  auto forged = *parse_snapshot(as_bytes(whole));
+  auto forged = *audit::parse_snapshot(as_bytes(whole));
   for (auto& writer : forged.writers) writer.uids.clear();
   const auto stranger = *crypto::Ed25519Signer::generate(random_);
-  ASSERT_TRUE(files_.replace(path(), encode_snapshot(forged, stranger)));
+  ASSERT_TRUE(files_.replace(path(), audit::encode_snapshot(forged, stranger)));
   open();
   EXPECT_GT(replay_.bytes_read, tail);
   expect_all_known();
@@ -178,7 +178,7 @@ TEST_F(SnapshotTest, IsNotUsedWithoutTheSignatureOfAuditdsKey) {
 
 TEST_F(SnapshotTest, IsSignedForNothingElse) {
   const auto signer = test_signer();
-  const std::vector<std::byte> bytes = encode_snapshot({}, signer);
+  const std::vector<std::byte> bytes = audit::encode_snapshot({}, signer);
   const auto content = std::span(bytes).first(bytes.size() - 64);
   const auto digest = crypto::sha256(content);
   const auto signature = std::span(bytes).last(64);

@@ -54,7 +54,7 @@ class Writer {
   // log that grows meanwhile may be given twice, and is signed for as it then is.
   struct Grown {
     std::vector<GrownLog> logs;
-    std::optional<Snapshot> snapshot;
+    std::optional<audit::Snapshot> snapshot;
   };
   [[nodiscard]] async::Task<Grown> take_grown(std::size_t unwritten_entries,
                                               std::uint64_t snapshot_bytes_min, bool record);

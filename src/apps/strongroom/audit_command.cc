@@ -14,6 +14,7 @@
 
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/progress_bar.h"
+#include "audit/archive.h"
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -38,6 +39,14 @@ boost::json::object to_json(const audit::OpenIntentPlace& intent) {
 boost::json::object to_json(const audit::VerifyReport& report) {
   boost::json::array intents;
   for (const auto& intent : report.open_intents) intents.push_back(to_json(intent));
+  boost::json::array unvouched;
+  for (const std::uint64_t sequence : report.unvouched_archives) {
+    unvouched.emplace_back(audit::archive_name(sequence));
+  }
+  boost::json::array unaccounted;
+  for (const auto& [first, last] : report.unaccounted) {
+    unaccounted.push_back({{"first_sequence", first}, {"last_sequence", last}});
+  }
   boost::json::object object{{"ok", report.ok()},
                              {"entries", report.entries},
                              {"unread_entries", report.unread_entries},
@@ -47,6 +56,9 @@ boost::json::object to_json(const audit::VerifyReport& report) {
                              {"unsigned_entries", report.unsigned_entries},
                              {"open_intent_count", report.open_intent_count},
                              {"open_intents", std::move(intents)},
+                             {"archives", report.archives},
+                             {"unvouched_archives", std::move(unvouched)},
+                             {"unaccounted", std::move(unaccounted)},
                              {"bad", nullptr}};
   if (report.bad) object["bad"] = to_json(*report.bad);
   return object;
@@ -71,6 +83,21 @@ std::string count(std::uint64_t number, std::string_view one, std::string_view m
   return fmt::format("{} {}", number, number == 1 ? one : many);
 }
 
+void print_archives(const audit::VerifyReport& report) {
+  if (report.archives > 0) {
+    fmt::print("  {} as the log names {}\n", count(report.archives, "archive", "archives"),
+               report.archives == 1 ? "it" : "them");
+  }
+  for (const std::uint64_t sequence : report.unvouched_archives) {
+    fmt::print("  {}: not checked, for nothing here says what it must be\n",
+               audit::archive_name(sequence));
+  }
+  for (const auto& [first, last] : report.unaccounted) {
+    fmt::print("  entries {} to {} of the journal: in no archive here, nor disposed of\n", first,
+               last);
+  }
+}
+
 void print(const audit::VerifyReport& report) {
   if (report.bad) {
     print_bad(*report.bad);
@@ -84,6 +111,7 @@ void print(const audit::VerifyReport& report) {
     fmt::print("  {} not read, for their segments are not here; their hashes are as signed\n",
                count(report.unread_entries, "entry", "entries"));
   }
+  print_archives(report);
   fmt::print(
       "  {} newer than their log's last checkpoint{}\n",
       count(report.unsigned_entries, "entry", "entries"),

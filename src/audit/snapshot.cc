@@ -1,5 +1,5 @@
 // Snapshot: writing and reading its bytes.
-#include "auditd/snapshot.h"
+#include "audit/snapshot.h"
 
 #include <algorithm>
 #include <bit>
@@ -9,7 +9,7 @@
 #include "base/try.h"
 #include "crypto/hash.h"
 
-namespace strongroom::auditd {
+namespace strongroom::audit {
 namespace {
 
 constexpr std::string_view kMagic = "SRSNAP04";
@@ -24,7 +24,7 @@ void append_log(std::vector<std::byte>& out, const Snapshot::LogState& log) {
   append_text(out, log.name);
   append_u64be(out, log.tree.size());
   append_u64be(out, log.recorded_size);
-  for (const audit::Hash& hash : log.tree.complete()) append_bytes(out, hash);
+  for (const Hash& hash : log.tree.complete()) append_bytes(out, hash);
 }
 
 void append_writer(std::vector<std::byte>& out, const Snapshot::WriterState& writer) {
@@ -78,7 +78,7 @@ class Input {
 };
 
 void append_archive(std::vector<std::byte>& out, std::uint64_t first_sequence,
-                    const audit::ArchiveRecord& record) {
+                    const ArchiveRecord& record) {
   append_u64be(out, first_sequence);
   append_bytes(out, record.sha256);
   append_u64be(out, static_cast<std::uint64_t>(record.locked_until_ms));
@@ -102,9 +102,9 @@ Snapshot::LogState read_log(Input& in) {
   log.name = in.text();
   const std::uint64_t size = in.u64();
   log.recorded_size = in.u64();
-  std::vector<audit::Hash> complete(in.ok() ? static_cast<std::size_t>(std::popcount(size)) : 0);
-  for (audit::Hash& hash : complete) in.fill(hash);
-  log.tree = audit::MerkleTree(in.ok() ? size : 0, std::move(complete));
+  std::vector<Hash> complete(in.ok() ? static_cast<std::size_t>(std::popcount(size)) : 0);
+  for (Hash& hash : complete) in.fill(hash);
+  log.tree = MerkleTree(in.ok() ? size : 0, std::move(complete));
   return log;
 }
 
@@ -121,8 +121,8 @@ Snapshot::WriterState read_writer(Input& in) {
   return writer;
 }
 
-void read_archive(Input& in, audit::ArchiveRecords& records) {
-  audit::ArchiveRecord& record = records[in.u64()];
+void read_archive(Input& in, ArchiveRecords& records) {
+  ArchiveRecord& record = records[in.u64()];
   in.fill(record.sha256);
   record.locked_until_ms = static_cast<std::int64_t>(in.u64());
   record.restored_until_ms = static_cast<std::int64_t>(in.u64());
@@ -156,12 +156,12 @@ std::vector<std::byte> encode_snapshot(const Snapshot& snapshot,
   append_u32be(out, static_cast<std::uint32_t>(snapshot.failures.size()));
   for (const auto& [control, failure] : snapshot.failures) append_failure(out, control, failure);
   append_bytes(out, crypto::sha256(out));
-  audit::sign_snapshot(out, signer);
+  sign_snapshot(out, signer);
   return out;
 }
 
 Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
-  constexpr std::size_t kEndBytes = kDigestBytes + audit::kSnapshotSignatureBytes;
+  constexpr std::size_t kEndBytes = kDigestBytes + kSnapshotSignatureBytes;
   if (bytes.size() < kEndBytes) return fail(kDamaged);
   const auto content = bytes.first(bytes.size() - kEndBytes);
   const auto digest = bytes.subspan(content.size(), kDigestBytes);
@@ -188,4 +188,4 @@ Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes) {
   return snapshot;
 }
 
-}  // namespace strongroom::auditd
+}  // namespace strongroom::audit

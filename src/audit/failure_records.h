@@ -9,7 +9,7 @@
 
 #include "base/id.h"
 
-namespace strongroom::auditd {
+namespace strongroom::audit {
 
 // The control that fails while the log is not what was signed for.
 inline constexpr std::string_view kHistory = "history";
@@ -20,4 +20,4 @@ struct FailureRecord {
 };
 using FailureRecords = std::map<std::string, FailureRecord, std::less<>>;
 
-}  // namespace strongroom::auditd
+}  // namespace strongroom::audit

@@ -13,13 +13,13 @@
 #include <vector>
 
 #include "audit/archive_records.h"
+#include "audit/failure_records.h"
 #include "audit/logs.h"
-#include "auditd/failure_records.h"
 #include "base/id.h"
 #include "base/result.h"
 #include "crypto/signer.h"
 
-namespace strongroom::auditd {
+namespace strongroom::audit {
 
 inline constexpr std::string_view kSnapshotName = "snapshot";
 inline constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
@@ -27,7 +27,7 @@ inline constexpr std::size_t kSnapshotBytesMax = std::size_t{1} << 30;
 struct Snapshot {
   struct LogState {
     std::string name;
-    audit::MerkleTree tree;
+    MerkleTree tree;
     std::uint64_t recorded_size = 0;
   };
   struct WriterState {
@@ -37,20 +37,20 @@ struct Snapshot {
   };
 
   // The last entry that is taken in, by which the journal is known to be the same.
-  audit::FramePlace last_frame;
+  FramePlace last_frame;
   std::uint64_t last_sequence = 0;
-  audit::Hash last_leaf{};
-  std::string broken_at;  // as audit::LogNames'
+  Hash last_leaf{};
+  std::string broken_at;  // as LogNames'
   std::vector<LogState> logs;
   std::vector<WriterState> writers;
-  audit::ArchiveRecords archives;
+  ArchiveRecords archives;
   FailureRecords failures;
 };
 
 [[nodiscard]] std::vector<std::byte> encode_snapshot(const Snapshot& snapshot,
                                                      const crypto::Ed25519Signer& signer);
 // corrupt: not what encode_snapshot() gives, its digest included. Who has signed it tells
-// audit::snapshot_is_signed().
+// snapshot_is_signed().
 [[nodiscard]] Result<Snapshot> parse_snapshot(std::span<const std::byte> bytes);
 
-}  // namespace strongroom::auditd
+}  // namespace strongroom::audit
