@@ -204,7 +204,7 @@ async::Task<std::vector<Result<bool>>> ProcessorTokenStore::count_batch(std::vec
   // In the order of tokens, so that two batches never wait for each other's rows crosswise.
   std::vector<std::size_t> left(uses.size());
   for (std::size_t i = 0; i < left.size(); ++i) left[i] = i;
-  std::ranges::stable_sort(left, {}, [&](std::size_t i) { return uses[i].token; });
+  std::ranges::sort(left, {}, [&](std::size_t i) { return std::pair(uses[i].token, i); });
   while (!left.empty()) {
     std::vector<std::size_t> later, now;
     std::vector<Use> round;
