@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { check, type GivenFile } from "./check";
-import { ENTRIES, KEY, PROOF, WITNESS, bytesOf, keyText, proofText, rootOf } from "./golden";
+import {
+  ENTRIES, KEY, PROOF, WITNESS, bytesOf, cosignatureLine, keyText, proofText, rootOf,
+} from "./golden";
 import { COSIGNATURE, leafHash, toBase64, type Bytes } from "./tlog";
 
 const file = (name: string, content: string | Bytes): GivenFile =>
@@ -68,6 +70,33 @@ test("the operator's entry that records a log's checkpoint stands for it", async
     expect(report.findings[0]!.recordedBy?.file)
       .toBe(stands ? "operator-2026-1.tlog-proof" : undefined);
   }
+});
+
+test("one record stands, with its witness, for every proof up to its checkpoint", async () => {
+  const entries = ["one", "two", "three"].map(bytesOf);
+  const merchant = "a.example/auditd/mer_1/2026";
+  const operator = "a.example/auditd/operator/2026";
+  const witness = "w.example/1";
+  const root = toBase64(await rootOf(await Promise.all(entries.map(leafHash))));
+  const record = bytesOf(JSON.stringify({
+    resources: [{ uid: merchant }],
+    unmapped: { event_type: "log.checkpoint", tree_size: 3, tree_root: root },
+  }));
+  const proofs = await Promise.all(entries.map(async (entry, i) => [
+    file(`mer_1-2026-${i}.tlog-proof`, await proofText(merchant, entries, i)),
+    file(`mer_1-2026-${i}.json`, entry),
+  ]));
+  const recorded = await proofText(operator, [record], 0);
+  const keys = `${await keyText(merchant)}\n${await keyText(operator)}\n` +
+    `${await keyText(witness, COSIGNATURE)}\n`;
+  const operators = [
+    file("operator-2026-0.tlog-proof", recorded + await cosignatureLine(witness, recorded)),
+    file("operator-2026-0.json", record),
+  ];
+  const report = await check([...proofs.flat(), ...operators], keys);
+  expect(report.findings.map(({ recordedBy }) => recordedBy?.file)).toEqual(
+    [...entries.map(() => "operator-2026-0.tlog-proof"), undefined]);
+  expect(report.state).toBe("proven");
 });
 
 test("a witness whose key was given must have cosigned", async () => {

@@ -117,10 +117,12 @@ function linkRecords(findings: Finding[]) {
   for (const record of records) {
     const place = placeOf(record.proof!.checkpoint.origin);
     const recorded = tlog.recordedCheckpoint(record.entry!);
-    const told = recorded && placeOf(recorded.origin) === place &&
-      findings.find(({ proof, state }) =>
-        state === "proven" && tlog.sameCheckpoint(proof!.checkpoint, recorded));
-    if (told) told.recordedBy = record;
+    if (!recorded || placeOf(recorded.origin) !== place) continue;
+    for (const told of findings) { // of several entries up to one checkpoint each has a proof
+      if (told.state === "proven" && tlog.sameCheckpoint(told.proof!.checkpoint, recorded)) {
+        told.recordedBy = record;
+      }
+    }
   }
 }
 

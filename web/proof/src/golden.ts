@@ -49,6 +49,12 @@ export async function keyText(origin: string, type = tlog.ED25519): Promise<stri
   return tlog.keyText(await tlog.makeKey(origin, type, raw));
 }
 
+async function signatureLine(name: string, type: number, bytes: tlog.Bytes): Promise<string> {
+  const { id } = await tlog.parseKey(await keyText(name, type));
+  const idBytes = id.match(/../g)!.map((pair) => parseInt(pair, 16));
+  return `\u2014 ${name} ${tlog.toBase64(new Uint8Array([...idBytes, ...bytes]))}\n`;
+}
+
 // The proof file of one of a new log's entries.
 export async function proofText(origin: string, entries: tlog.Bytes[],
                                 index: number): Promise<string> {
@@ -56,9 +62,18 @@ export async function proofText(origin: string, entries: tlog.Bytes[],
   const body = `${origin}\n${entries.length}\n${tlog.toBase64(await rootOf(leaves))}\n`;
   const { privateKey } = await signer as CryptoKeyPair;
   const signed = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, bytesOf(body)));
-  const id = (await tlog.parseKey(await keyText(origin))).id;
-  const idBytes = id.match(/../g)!.map((pair) => parseInt(pair, 16));
   const siblings = (await siblingsOf(index, leaves)).map((hash) => `${tlog.toBase64(hash)}\n`);
   return `c2sp.org/tlog-proof@v1\nindex ${index}\n${siblings.join("")}\n${body}\n` +
-    `\u2014 ${origin} ${tlog.toBase64(new Uint8Array([...idBytes, ...signed]))}\n`;
+    await signatureLine(origin, tlog.ED25519, signed);
+}
+
+// A line that cosigns the checkpoint in a proof file.
+export async function cosignatureLine(witness: string, proof: string): Promise<string> {
+  const body = proof.split("\n\n")[1]! + "\n";
+  const time = new Uint8Array(8);
+  new DataView(time.buffer).setBigUint64(0, BigInt(COSIGNED_AT));
+  const { privateKey } = await signer as CryptoKeyPair;
+  const message = bytesOf(`cosignature/v1\ntime ${COSIGNED_AT}\n${body}`);
+  const signed = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, message));
+  return signatureLine(witness, tlog.COSIGNATURE, new Uint8Array([...time, ...signed]));
 }
