@@ -1,5 +1,6 @@
 // A log and its witness, from one year into the next and over a break: what auditd signs and hands
-// in is what the witness takes, named to it once, and what it answers is what auditd believes.
+// in is what the witness takes, named to it once, and what it answers is what auditd believes. And
+// what audit-relay asks the witness for is what tells auditd that the year before was cut back.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -11,7 +12,12 @@
 #include "audit/logs.h"
 #include "audit/submission.h"
 #include "audit/testing/golden.h"
+#include "auditd/admin_routes.h"
 #include "auditd/testing/auditd_fixture.h"
+#include "connected/relay/log_watch.h"
+#include "connected/relay/witness_client.h"
+#include "http/server.h"
+#include "witness/routes.h"
 #include "witness/witness.h"
 
 namespace strongroom::auditd {
@@ -104,6 +110,157 @@ TEST_F(WitnessContractTest, ABreakBeginsLogsThatTheWitnessTakes) {
   EXPECT_EQ(testimony_->value(), Testimony::witnessed);
   EXPECT_EQ(store_->witnessed.newest()->origin,
             "test.example/auditd/operator/2026b20261122T160000Z");
+}
+
+constexpr std::string_view kOldYear = "test.example/auditd/operator/2026";
+constexpr std::string_view kNewYear = "test.example/auditd/operator/2027";
+
+class WitnessRelayTest : public WitnessContractTest {
+ protected:
+  ~WitnessRelayTest() override {
+    if (auditd_) stop(auditd_);
+  }
+
+  // From a copy of DIR/audit, where one is named.
+  void start_auditd(std::string_view time, const std::string& copy = {}) {
+    if (auditd_) stop(auditd_);
+    store_.reset();
+    if (!copy.empty()) {
+      fs::remove_all(directory());
+      fs::copy(folder_ + "/" + copy, directory(), fs::copy_options::recursive);
+    }
+    set_clock_.set(time);
+    auto store = Store::open(files_, set_clock_, random_, store_options(), test_signer());
+    SR_CHECK(store.has_value());
+    auto started =
+        Auditd::start(loop_, *std::move(store), metrics_, {.socket_path = socket_, .users = {}});
+    SR_CHECK(started.has_value());
+    auditd_ = *std::move(started);
+    SR_CHECK(loop_.run_until_done(auditd_->checkpoint_now()).has_value());
+  }
+  void copy_to(const std::string& name) {
+    fs::copy(directory(), folder_ + "/" + name, fs::copy_options::recursive);
+  }
+
+  std::unique_ptr<http::Server> serve(const std::string& path, http::Router& router) {
+    auto listener = http::UnixListener::open(path);
+    SR_CHECK(listener.has_value());
+    return http::Server::serve_unix(loop_, *std::move(listener), {::geteuid()}, router, {});
+  }
+  // audit-relay's client, from its start until auditd knows where it stands, and a little longer.
+  void relay() {
+    const std::string of_witness = folder_ + "/of-witness";
+    const std::string of_auditd = folder_ + "/of-auditd";
+    http::Router witness_routes;
+    http::Router auditd_routes;
+    witness::add_routes(witness_routes, *witness_);
+    add_witness_route(auditd_routes, [this] { return auditd_.get(); });
+    const auto witness_serves = serve(of_witness, witness_routes);
+    const auto auditd_serves = serve(of_auditd, auditd_routes);
+    Registry metrics;
+    async::BlockingPool pool{1, 16};
+    connected::relay::LogWatch watch({.loop = loop_,
+                                      .pool = pool,
+                                      .files = files_,
+                                      .clock = set_clock_,
+                                      .directory = directory(),
+                                      .metrics = {.checkpoint_age_seconds = metrics.gauge("a", "-"),
+                                                  .bytes_free = metrics.gauge("b", "-")},
+                                      .pause = 5ms});
+    connected::relay::WitnessClient client({.loop = loop_,
+                                            .pool = pool,
+                                            .files = files_,
+                                            .directory = directory(),
+                                            .place = "test.example/auditd",
+                                            .watch = watch,
+                                            .failing = metrics.gauge("c", "-"),
+                                            .name = "w1",
+                                            .witness = {.host = "w1", .unix_path = of_witness},
+                                            .auditd = {.host = "auditd", .unix_path = of_auditd},
+                                            .pause = 5ms});
+    int running = 2;
+    const auto run = [&running](auto& part) -> Task<void> {
+      co_await part.run();
+      --running;
+    };
+    const auto scenario = [&]() -> Task<void> {
+      async::spawn(run(watch));
+      async::spawn(run(client));
+      while (!auditd_->rolled_back() && !auditd_->unwitnessed().empty()) {
+        co_await loop_.sleep_for(5ms);
+      }
+      const auto grown = co_await auditd_->checkpoint_now();
+      EXPECT_TRUE(grown);
+      co_await loop_.sleep_for(500ms);
+      client.stop();
+      watch.stop();
+      while (running > 0) co_await loop_.sleep_for(5ms);
+      co_await witness_serves->drain(1s);
+      co_await auditd_serves->drain(1s);
+    };
+    loop_.run_until_done(scenario());
+  }
+  bool has_seen(std::string_view origin) const {
+    return witness_->checkpoint(witness::origin_hash(origin)).has_value();
+  }
+
+  std::unique_ptr<Auditd> auditd_;
+};
+
+// The copy's log goes on in a shard of its own, which a witness takes from its beginning.
+TEST_F(WitnessRelayTest, ANewYearDoesNotHideThatTheOldOneWasCutBack) {
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  copy_to("older");
+  grow("2026-12-31T00:00:00.000Z");
+  ASSERT_EQ(hand_in(1), 200);
+  copy_to("newer");
+
+  start_auditd("2027-01-01T00:00:01.000Z", "older");
+  ASSERT_EQ(audit::newest_operators_log(files_, directory()).value(), "operator-2027");
+  relay();
+  ASSERT_TRUE(auditd_->rolled_back());
+  EXPECT_EQ(auditd_->rolled_back()->origin, kOldYear);
+  EXPECT_EQ(auditd_->rolled_back()->size, 2U);
+  EXPECT_FALSE(has_seen(kNewYear)) << "a true copy begins that log otherwise";
+
+  start_auditd("2027-01-01T00:00:05.000Z", "newer");
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_TRUE(has_seen(kNewYear));
+}
+
+TEST_F(WitnessRelayTest, ABreakSettlesWhatTheOldYearLacks) {
+  grow("2026-12-30T00:00:00.000Z");
+  copy_to("older");
+  grow("2026-12-31T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  start_auditd("2027-01-01T00:00:01.000Z", "older");
+  relay();
+  ASSERT_TRUE(auditd_->rolled_back());
+  ASSERT_TRUE(loop_.run_until_done(auditd_->open_new_shards("copy put back", "uid:0")));
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_TRUE(has_seen("test.example/auditd/operator/2027b20270101T000001Z"));
+}
+
+TEST_F(WitnessRelayTest, AWholeStoreGoesIntoTheNextYear) {
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  grow("2026-12-31T00:00:00.000Z");  // more than the witness saw
+  start_auditd("2027-01-01T00:00:01.000Z");
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_TRUE(has_seen(kNewYear));
+}
+
+TEST_F(WitnessRelayTest, AWitnessThatHasNotSeenTheOldYearTakesTheNewOne) {
+  grow("2026-12-31T00:00:00.000Z");
+  start_auditd("2027-01-01T00:00:01.000Z");
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_FALSE(has_seen(kOldYear));
+  EXPECT_TRUE(has_seen(kNewYear));
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ void Worker::add_witnesses() {
             .pool = pool_,
             .files = files_,
             .directory = shared_.config.directory,
+            .place = shared_.host.deployment.trust_domain + "/auditd",
             .watch = watch_,
             .failing = shared_.host.metrics.gauge("strongroom_audit_witness_failing",
                                                   "1 while the witness does not cosign.",

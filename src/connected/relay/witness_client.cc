@@ -32,15 +32,23 @@ constexpr Error kUnknownKey{ErrorCode::permission_denied,
 constexpr Error kUnknown{ErrorCode::permission_denied, "witness does not know the log"};
 constexpr Error kRefused{ErrorCode::permission_denied, "witness refuses the checkpoint"};
 constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of the protocol"};
+constexpr Error kNotShown{ErrorCode::not_found, "witness shows no checkpoint of the log"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
 
-// The operator's log that grows now, and its size; empty while none is signed.
-std::pair<std::string, std::uint64_t> operators(const LogSizes& sizes) {
-  std::pair<std::string, std::uint64_t> newest;
-  for (const auto& [name, size] : sizes) {
-    if (audit::is_operators(name)) newest = {name, size};  // ascending: by time
+struct Operators {
+  std::string newest;  // the log that grows now; empty while none is signed
+  std::uint64_t size = 0;
+  LogSizes others;
+};
+Operators operators(const LogSizes& sizes) {
+  Operators logs;
+  for (const auto& [name, size] : sizes) {  // ascending: by time
+    if (!audit::is_operators(name)) continue;
+    if (!logs.newest.empty()) logs.others.emplace(std::move(logs.newest), logs.size);
+    logs.newest = name;
+    logs.size = size;
   }
-  return newest;
+  return logs;
 }
 
 std::string json(const boost::json::object& object) { return boost::json::serialize(object); }
@@ -53,8 +61,8 @@ WitnessClient::WitnessClient(Parts parts)
       auditd_(parts_.loop, parts_.auditd) {}
 
 bool WitnessClient::has_news() const {
-  const auto [name, size] = operators(parts_.watch.state().signed_sizes);
-  return size > 0 && (name != log_ || size != told_size_);
+  const Operators logs = operators(parts_.watch.state().signed_sizes);
+  return logs.size > 0 && (logs.newest != log_ || logs.size != told_size_);
 }
 
 Task<void> WitnessClient::run() {
@@ -81,11 +89,20 @@ Task<void> WitnessClient::run() {
 
 Task<Result<void>> WitnessClient::hand_in() {
   again_ = false;
-  const std::string name = operators(parts_.watch.state().signed_sizes).first;
-  if (name != log_) {
-    log_ = name;
-    old_size_ = audit::cosigned_size(parts_.directory, name);
+  Operators logs = operators(parts_.watch.state().signed_sizes);
+  if (logs.newest != log_) {
+    log_ = logs.newest;
+    old_size_ = audit::cosigned_size(parts_.directory, log_);
     told_size_ = 0;
+  }
+  if (logs.others != asked_for_) {
+    SR_CO_TRY(const bool rolled_back, co_await ask_for(logs.others));
+    if (rolled_back) {  // the newest log is of another history: no witness is to know it
+      asked_for_.clear();
+      told_size_ = logs.size;
+      co_return Result<void>{};
+    }
+    asked_for_ = std::move(logs.others);
   }
   auto work = [this]() -> Result<audit::Submission> {
     SR_TRY(audit::LogReader log, audit::LogReader::open(parts_.files, parts_.directory, log_));
@@ -104,6 +121,18 @@ Task<Result<void>> WitnessClient::hand_in() {
   const auto response = co_await witness_.send(request);
   if (!response) co_return fail(response.error());
   co_return co_await answer(*submission, *response);
+}
+
+// What was cut back to an earlier year's copy goes on with a log that the witness takes from its
+// beginning: only what it saw of the ones before tells.
+Task<Result<bool>> WitnessClient::ask_for(const LogSizes& others) {
+  for (const auto& [name, size] : others) {
+    const std::string origin = audit::log_origin(parts_.place, name);
+    const Result<bool> rolled_back = co_await bring_newest(origin);
+    if (!rolled_back && rolled_back.error().code() == ErrorCode::not_found) continue;
+    if (!rolled_back || *rolled_back) co_return rolled_back;
+  }
+  co_return false;
 }
 
 Task<Result<void>> WitnessClient::answer(const audit::Submission& submission,
@@ -131,14 +160,7 @@ Task<Result<void>> WitnessClient::answer(const audit::Submission& submission,
 Task<Result<void>> WitnessClient::contradicted(const audit::Submission& submission,
                                                std::uint64_t size) {
   const std::string& origin = submission.checkpoint.origin;
-  const std::string target = fmt::format("/{}/checkpoint", hex(crypto::sha256(as_bytes(origin))));
-  const http::ClientRequest request{.method = http::Method::get, .target = target};
-  const auto newest = co_await witness_.send(request);
-  Result<bool> told = fail(kRefused);
-  if (newest && newest->status == kCosigned) {
-    std::string note = json({{"note", newest->body}});
-    told = co_await tell_auditd(std::move(note));
-  }
+  Result<bool> told = co_await bring_newest(origin);
   if (!told && size > 0) {
     std::string claim = json({{"origin", origin}, {"size", size}});
     told = co_await tell_auditd(std::move(claim));
@@ -151,6 +173,17 @@ Task<Result<void>> WitnessClient::contradicted(const audit::Submission& submissi
     old_size_ = size;
   }
   co_return Result<void>{};
+}
+
+Task<Result<bool>> WitnessClient::bring_newest(const std::string& origin) {
+  const std::string target = fmt::format("/{}/checkpoint", hex(crypto::sha256(as_bytes(origin))));
+  const http::ClientRequest request{.method = http::Method::get, .target = target};
+  const auto newest = co_await witness_.send(request);
+  if (!newest) co_return fail(newest.error());
+  if (newest->status == kUnknownLog) co_return fail(kNotShown);
+  if (newest->status != kCosigned) co_return fail(kNoAnswer);
+  std::string note = json({{"note", newest->body}});
+  co_return co_await tell_auditd(std::move(note));
 }
 
 Task<Result<bool>> WitnessClient::tell_auditd(std::string body) {

@@ -1,5 +1,6 @@
 // WitnessClient: has one witness (C2SP tlog-witness v1.0.0) cosign what the operator's log grows
-// to, and brings auditd what it says. It judges nothing itself: auditd believes signatures only.
+// to, and brings auditd what it says, also of the operator's logs before. It judges nothing itself:
+// auditd believes signatures only.
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,7 @@ class WitnessClient {
     async::BlockingPool& pool;  // for the files, which may be slow
     audit::Files& files;
     std::string directory;  // DIR/audit
+    std::string place;      // the beginning of every origin
     const LogWatch& watch;
     Gauge& failing;                          // 1 while it does not cosign
     std::string name;                        // in the configuration
@@ -37,7 +39,9 @@ class WitnessClient {
   };
   explicit WitnessClient(Parts parts);
 
-  // Hands in the newest checkpoint at once and then whenever the log has grown, until stop().
+  // Hands in the newest checkpoint at once and then whenever the log has grown, until stop(). First
+  // brings auditd the witness's newest of each other log of the operator: at the start, and again
+  // when one of them is not as large as it was, as a new log, or a copy that was put back, has it.
   [[nodiscard]] async::Task<void> run();
   void stop() noexcept { stopping_ = true; }
 
@@ -54,7 +58,10 @@ class WitnessClient {
   async::Task<Result<void>> answer(const audit::Submission& submission,
                                    const http::ClientResponse& response);
   async::Task<Result<void>> contradicted(const audit::Submission& submission, std::uint64_t size);
-  // True when auditd finds that the store was rolled back.
+  // These are true when auditd finds that the store was rolled back.
+  async::Task<Result<bool>> ask_for(const LogSizes& others);  // passes over what it has not seen
+  // Brings auditd what the witness has cosigned last of that log; not_found: nothing.
+  async::Task<Result<bool>> bring_newest(const std::string& origin);
   async::Task<Result<bool>> tell_auditd(std::string body);
 
   Parts parts_;
@@ -63,6 +70,7 @@ class WitnessClient {
   std::string log_;              // the operator's that old_size_ and told_size_ are of
   std::uint64_t old_size_ = 0;   // that the witness has cosigned, as far as is known
   std::uint64_t told_size_ = 0;  // that auditd was told of
+  LogSizes asked_for_;           // the operator's other logs, as they were at that
   bool again_ = false;           // at once: the witness has told where to begin
   bool stopping_ = false;
   std::string_view cause_;
