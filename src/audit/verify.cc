@@ -250,6 +250,8 @@ class Verification {
 
   Result<void> check_archives() {
     const ArchiveRecords& records = snapshot_fits_ ? archives_since_ : archives_;
+    // auditd removes no segment before a snapshot behind it is durable.
+    report_.archives_known = snapshot_fits_ || oldest_at_hand_ <= 1;
     SR_TRY(const auto listed, list_archives(files_, directory_));
     const std::set<std::uint64_t> there(listed.begin(), listed.end());
     for (const auto& [first_sequence, record] : records) {

@@ -52,6 +52,9 @@ struct VerifyReport {
   std::vector<OpenIntentPlace> open_intents;  // the first kOpenIntentsListedMax, by sequence
   // Archives that are what the log says, and still locked or not disposed of.
   std::uint64_t archives = 0;
+  // Whether all is known that the log says of its archives: the journal is here from its first
+  // entry on, or a snapshot that fits tells what the rest said.
+  bool archives_known = true;
   // Files of archives that nothing here vouches for, by first sequence: neither an entry that was
   // read nor a snapshot that fits tells of them.
   std::vector<std::uint64_t> unvouched_archives;
@@ -60,6 +63,10 @@ struct VerifyReport {
   std::vector<ClosedSegment> unaccounted;
   std::optional<BadPlace> bad;
   [[nodiscard]] bool ok() const noexcept { return !bad.has_value(); }
+  // Whether nothing is bad, and nothing that must be here may be missing either.
+  [[nodiscard]] bool complete() const noexcept {
+    return ok() && archives_known && unvouched_archives.empty() && unaccounted.empty();
+  }
 };
 
 struct VerifyProgress {

@@ -79,6 +79,9 @@ TEST_F(RetentionTest, AnArchiveLeavesWhenItsLockIsOverAndNotBefore) {
   EXPECT_EQ(acts(), (std::vector<std::string>{"begin uid:7", "seal ", "seal ", "hold uid:7",
                                               "dispose uid:7"}));
   stop(auditd);
+  const audit::VerifyReport report = verify();
+  EXPECT_TRUE(report.complete()) << "lawfully gone";
+  EXPECT_EQ(report.archives, 1U);
 }
 
 TEST_F(RetentionTest, ArchivesBesideItsCallerAndTellsHowItGoes) {
@@ -126,6 +129,8 @@ TEST_F(RetentionTest, WhatWasChangedIsNotRestored) {
 TEST_F(RetentionTest, VerifyKnowsArchivesWhoseEntriesAreArchived) {
   auto auditd = serve(fill(13, 20));
   ASSERT_EQ(run(auditd->archivist()->archive_due("uid:7")), std::size_t{10});
+  const std::string snapshot = directory_ + "/snapshot";
+  fs::copy_file(snapshot, folder_ + "/older");
   set_clock_.add_days(150);
   ASSERT_TRUE(run(auditd->archivist()->archive_due("uid:7")));  // begins a month, so a segment
   ASSERT_TRUE(run(auditd->archivist()->archive_due("uid:7")));
@@ -135,14 +140,10 @@ TEST_F(RetentionTest, VerifyKnowsArchivesWhoseEntriesAreArchived) {
   stop(auditd);
   const std::uint64_t locked = listed[9].first_sequence;
   const std::string path = audit::archive_path(directory_, locked);
-  const auto verify = [&] {
-    const audit::NoteKey key{"test.example/auditd/operator/2026", test_signer().public_key()};
-    return *audit::verify_audit(files_, directory_, key.text(), set_clock_.now_us());
-  };
   audit::VerifyReport report = verify();
   ASSERT_TRUE(report.ok()) << report.bad->what;
+  EXPECT_TRUE(report.complete());
   EXPECT_EQ(report.archives, 13U);
-  EXPECT_TRUE(report.unvouched_archives.empty() && report.unaccounted.empty());
 
   fs::rename(path, directory_ + "/away");
   report = verify();
@@ -153,17 +154,38 @@ TEST_F(RetentionTest, VerifyKnowsArchivesWhoseEntriesAreArchived) {
   ASSERT_TRUE(report.bad);
   EXPECT_EQ(report.bad->what, "an archive is not the one that the log names");
   fs::remove(path);
-  fs::rename(directory_ + "/snapshot", directory_ + "/lost");
-  report = verify();
-  ASSERT_TRUE(report.ok()) << "nothing here tells of it";
-  EXPECT_EQ(report.unvouched_archives.size(), 9U);
-  ASSERT_EQ(report.unaccounted.size(), 1U);
-  EXPECT_EQ(report.unaccounted[0].first_sequence, locked);
-  EXPECT_EQ(report.unaccounted[0].last_sequence, listed[10].first_sequence - 1);
-  fs::rename(directory_ + "/lost", directory_ + "/snapshot");
+  fs::rename(snapshot, directory_ + "/lost");
+  for (const bool older : {false, true}) {
+    if (older) fs::rename(folder_ + "/older", snapshot);  // genuine in its day
+    report = verify();
+    ASSERT_TRUE(report.ok()) << "nothing here tells of it";
+    EXPECT_FALSE(report.complete() || report.archives_known);
+    EXPECT_EQ(report.unvouched_archives.size(), 9U);
+    ASSERT_EQ(report.unaccounted.size(), 1U);
+    EXPECT_EQ(report.unaccounted[0].first_sequence, locked);
+    EXPECT_EQ(report.unaccounted[0].last_sequence, listed[10].first_sequence - 1);
+  }
   fs::rename(directory_ + "/away", path);
+  EXPECT_FALSE(verify().complete()) << "all is here, and nothing says so";
+  fs::rename(directory_ + "/lost", snapshot);
+  EXPECT_TRUE(verify().complete());
   fs::copy_file(path, audit::archive_path(directory_, 2));
-  EXPECT_EQ(verify().unvouched_archives, std::vector<std::uint64_t>{2});
+  report = verify();
+  EXPECT_EQ(report.unvouched_archives, std::vector<std::uint64_t>{2});
+  EXPECT_TRUE(report.archives_known && !report.complete());
+}
+
+TEST_F(RetentionTest, VerifyMissesTheSnapshotOfAJournalWithoutBeginning) {
+  auto auditd = serve(fill(13, 20));
+  ASSERT_EQ(run(auditd->archivist()->archive_due("uid:7")), std::size_t{10});
+  stop(auditd);
+  ASSERT_TRUE(verify().complete());
+  fs::remove(directory_ + "/snapshot");
+  const audit::VerifyReport report = verify();
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report.archives, 10U) << "the entries at hand tell of all of them, ...";
+  EXPECT_TRUE(report.unvouched_archives.empty() && report.unaccounted.empty());
+  EXPECT_FALSE(report.complete()) << "... but not that these are all";
 }
 
 TEST_F(RetentionTest, ClosesTheLastSegmentWhenAllOfItIsDue) {

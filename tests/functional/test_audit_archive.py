@@ -123,8 +123,26 @@ def test_a_locked_archive_that_is_gone_or_another_is_named(archives, log):
         damage()
         status, report, _ = archives.audit("verify")
         assert status == 1 and report["bad"]["file"] == f"archive/{archive['name']}", report
+        assert not report["complete"]
     file.write_bytes(whole)
     assert archives.audit("verify")[0] == 0
+
+
+def test_a_lost_snapshot_is_not_intact(archives, log):
+    snapshot = archives.dir / "audit/snapshot"
+    kept = snapshot.read_bytes()
+    snapshot.unlink()
+    try:
+        status, report, _ = archives.audit("verify")
+        text = subprocess.run([BIN / "strongroom", "audit", "verify", "--dir", archives.dir],
+                              capture_output=True, text=True)
+    finally:
+        snapshot.write_bytes(kept)
+    assert status == text.returncode == 4
+    assert report["ok"] and not report["complete"] and not report["archives_known"]
+    assert text.stdout.startswith("INCOMPLETE") and "no snapshot" in text.stdout
+    status, report, _ = archives.audit("verify")
+    assert status == 0 and report["complete"]
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ boost::json::object to_json(const audit::VerifyReport& report) {
     unaccounted.push_back({{"first_sequence", first}, {"last_sequence", last}});
   }
   boost::json::object object{{"ok", report.ok()},
+                             {"complete", report.complete()},
                              {"entries", report.entries},
                              {"unread_entries", report.unread_entries},
                              {"segments", report.segments},
@@ -57,6 +58,7 @@ boost::json::object to_json(const audit::VerifyReport& report) {
                              {"open_intent_count", report.open_intent_count},
                              {"open_intents", std::move(intents)},
                              {"archives", report.archives},
+                             {"archives_known", report.archives_known},
                              {"unvouched_archives", std::move(unvouched)},
                              {"unaccounted", std::move(unaccounted)},
                              {"bad", nullptr}};
@@ -88,6 +90,9 @@ void print_archives(const audit::VerifyReport& report) {
     fmt::print("  {} as the log names {}\n", count(report.archives, "archive", "archives"),
                report.archives == 1 ? "it" : "them");
   }
+  if (!report.archives_known) {
+    fmt::print("  no snapshot that fits: what archives there must be is not known\n");
+  }
   for (const std::uint64_t sequence : report.unvouched_archives) {
     fmt::print("  {}: not checked, for nothing here says what it must be\n",
                audit::archive_name(sequence));
@@ -102,7 +107,7 @@ void print(const audit::VerifyReport& report) {
   if (report.bad) {
     print_bad(*report.bad);
   } else {
-    fmt::print("intact\n");
+    fmt::print("{}\n", report.complete() ? "intact" : "INCOMPLETE: intact as far as it goes");
   }
   fmt::print("  {} in {}, {}, {} verified\n", count(report.entries, "entry", "entries"),
              count(report.segments, "segment", "segments"), count(report.logs, "log", "logs"),
@@ -161,7 +166,8 @@ int verify_audit_log(const Context& context, const std::string& vkey_path) {
   } else {
     print(*report);
   }
-  return report->ok() ? kOk : kCheckFailed;
+  if (!report->ok()) return kCheckFailed;
+  return report->complete() ? kOk : kArchived;
 }
 
 }  // namespace strongroom::tool

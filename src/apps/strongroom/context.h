@@ -11,7 +11,8 @@ inline constexpr int kOk = 0;
 inline constexpr int kCheckFailed = 1;   // an answer was given, and it is no
 inline constexpr int kUsage = 2;         // usage, configuration, or a refused request
 inline constexpr int kNotReachable = 3;  // a daemon does not answer
-inline constexpr int kArchived = 4;      // done as far as it goes: the rest is in archives, named
+// Done as far as it goes: the rest is in archives, or in none that is known. Which is named.
+inline constexpr int kArchived = 4;
 
 struct Context {
   std::string directory;  // DIR of the deployment

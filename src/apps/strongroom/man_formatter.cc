@@ -15,7 +15,8 @@ EXIT STATUS
     1    an answer was given, and it is no: the log is not intact, a daemon is not ready
     2    usage, configuration, or a refused request; the reason is on standard error
     3    a daemon, or what it needs, is not reachable
-    4    done as far as it goes: part of the log is in archives, which are named
+    4    done as far as it goes: part of the log is in archives, which are named, or (audit verify)
+         archives are missing, or nothing tells which there must be
 
 ENVIRONMENT
     STRONGROOM_DIR    the deployment's folder where --dir is not given; ./sandbox where neither is

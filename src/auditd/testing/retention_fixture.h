@@ -77,6 +77,10 @@ class RetentionTest : public AuditdTest {
   T run(Task<T> task) {
     return loop_.run_until_done(std::move(task));
   }
+  audit::VerifyReport verify() {
+    const audit::NoteKey key{"test.example/auditd/operator/2026", test_signer().public_key()};
+    return *audit::verify_audit(files_, directory_, key.text(), set_clock_.now_us());
+  }
   std::vector<Archivist::Listed> list(Auditd& auditd) { return *run(auditd.archivist()->list()); }
   // What the log.archive entries at hand say: act and user.
   std::vector<std::string> acts() {
