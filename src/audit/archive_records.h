@@ -16,9 +16,10 @@ enum class ArchiveAct : std::uint8_t { begin, seal, hold, restore, dispose };
 [[nodiscard]] std::string_view to_string(ArchiveAct act) noexcept;
 
 struct ArchiveRecord {
-  crypto::Sha256Digest sha256{};       // of the archive's file
-  std::int64_t locked_until_ms = 0;    // Unix time
-  std::int64_t restored_until_ms = 0;  // the segment's copy is kept until then; 0: there was none
+  crypto::Sha256Digest sha256{};     // of the archive's file
+  std::int64_t locked_until_ms = 0;  // Unix time
+  // The segment's copy, where there is one, is kept until then; 0: there was none.
+  std::int64_t restored_until_ms = 0;
   bool disposed = false;
   bool operator==(const ArchiveRecord&) const = default;
 };

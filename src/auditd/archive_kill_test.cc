@@ -75,12 +75,19 @@ TEST_F(ArchiveKillTest, Archiving) {
 
 TEST_F(ArchiveKillTest, Restoring) {
   retention_ = {.at_hand_ms = 0};
-  kill_at_each_change([&](Archivist& archivist) { ASSERT_TRUE(archive(archivist)); },
-                      [&](Archivist& archivist) { return restore(archivist); },
+  const std::string copy = directory_ + "/restored/" + audit::segment_name(1);
+  const auto made = [&](Archivist& archivist) {
+    return restore(archivist) && immutable_.contains(copy);  // which is the last, and no error
+  };
+  kill_at_each_change([&](Archivist& archivist) { ASSERT_TRUE(archive(archivist)); }, made,
                       [&](Archivist& archivist, bool died) {
+                        const auto told = acts();
+                        EXPECT_TRUE(!fs::exists(copy) || told.back() == "restore uid:7")
+                            << "a copy that the log does not tell of";
                         EXPECT_TRUE(!log().entry(0) || proves(0)) << "half of a copy";
                         ASSERT_TRUE(archive(archivist)) << "what is regularly done";
                         EXPECT_TRUE(died || proves(0));
+                        if (fs::exists(copy)) expect_all_prove();
                         ASSERT_TRUE(restore(archivist));
                         expect_all_prove();
                       });

@@ -143,11 +143,15 @@ Task<Result<std::int64_t>> Archivist::restore(std::uint64_t first_sequence, std:
                                  .sha256 = record.sha256,
                                  .until_ms = until_ms,
                                  .user = std::move(user)};
+  auto look = [this, first_sequence, &record] {
+    return shelf_.can_restore(first_sequence, record.sha256);
+  };
+  SR_CO_CHECK_OK(co_await pool_.run(loop_, std::move(look)));
+  SR_CO_CHECK_OK(co_await writer_.record_archive(note, false));
   auto copy = [this, first_sequence, &record] {
     return shelf_.restore(first_sequence, record.sha256);
   };
   SR_CO_CHECK_OK(co_await pool_.run(loop_, std::move(copy)));
-  SR_CO_CHECK_OK(co_await writer_.record_archive(note, false));
   co_return until_ms;
 }
 

@@ -1,5 +1,6 @@
 // Archivist: moves what has been at hand long enough from the journal into archives, and does with
-// these what operators ask for. Each step is in the log before the next one removes anything.
+// these what operators ask for. What removes anything, or shows again what was sealed, is in the
+// log before it is done.
 #pragma once
 
 #include <cstdint>

@@ -122,6 +122,7 @@ TEST_F(RetentionTest, WhatWasChangedIsNotRestored) {
   EXPECT_EQ(run(auditd->archivist()->restore(listed[0].first_sequence, "uid:7")).error().code(),
             ErrorCode::corrupt);
   EXPECT_EQ(log().entry(0).error().code(), ErrorCode::gone);
+  EXPECT_EQ(acts().back(), "seal ") << "nothing was brought back";
   stop(auditd);
 }
 

@@ -92,13 +92,17 @@ Result<Shelf::Item> Shelf::item(std::uint64_t first_sequence) {
   return item;
 }
 
-Result<void> Shelf::restore(std::uint64_t first_sequence, const crypto::Sha256Digest& sha256) {
-  const std::string name = audit::segment_name(first_sequence);
-  if (files_.open(folder(name), audit::OpenMode::read)) {
+Result<void> Shelf::can_restore(std::uint64_t first_sequence, const crypto::Sha256Digest& sha256) {
+  if (files_.open(folder(audit::segment_name(first_sequence)), audit::OpenMode::read)) {
     return fail({ErrorCode::conflict, "the segment is at hand"});
   }
   SR_TRY(const bool named, has(first_sequence, sha256));
-  if (!named) return fail(kOther);
+  return named ? Result<void>{} : fail(kOther);
+}
+
+Result<void> Shelf::restore(std::uint64_t first_sequence, const crypto::Sha256Digest& sha256) {
+  SR_CHECK_OK(can_restore(first_sequence, sha256));
+  const std::string name = audit::segment_name(first_sequence);
   SR_TRY(auto archive,
          audit::ArchiveReader::open(files_, audit::archive_path(directory_, first_sequence), key_));
   const std::string copies = folder(audit::kRestoredFolder);
@@ -126,6 +130,17 @@ Result<void> Shelf::write_copy(audit::ArchiveReader& archive, const std::string&
   }
 }
 
+// An archive that cannot be read tells nothing of its copy.
+Result<bool> Shelf::is_cut(std::uint64_t first_sequence) {
+  const auto whole = item(first_sequence);
+  if (!whole) return false;
+  const std::string name = audit::segment_name(first_sequence);
+  SR_TRY(const auto copy,
+         files_.open(folder(audit::kRestoredFolder) + "/" + name, audit::OpenMode::read));
+  SR_TRY(const std::uint64_t size_bytes, copy->size());
+  return size_bytes != whole->header.segment.size_bytes;
+}
+
 Result<void> Shelf::remove_leftovers(const audit::ArchiveRecords& records, std::int64_t now_ms) {
   for (const auto& [first_sequence, record] : records) {
     if (record.disposed) SR_CHECK_OK(remove(first_sequence));
@@ -137,7 +152,11 @@ Result<void> Shelf::remove_leftovers(const audit::ArchiveRecords& records, std::
   for (const std::string& name : names) {
     const auto known = std::ranges::find_if(
         records, [&](const auto& record) { return audit::segment_name(record.first) == name; });
-    const bool wanted = known != records.end() && known->second.restored_until_ms > now_ms;
+    bool wanted = known != records.end() && known->second.restored_until_ms > now_ms;
+    if (wanted) {
+      SR_TRY(const bool cut, is_cut(known->first));
+      wanted = !cut;
+    }
     if (!wanted) SR_CHECK_OK(remove_durably(copies, name));
   }
   return {};

@@ -43,13 +43,17 @@ class Shelf {
     std::uint64_t size_bytes = 0;
   };
   [[nodiscard]] Result<Item> item(std::uint64_t first_sequence);
+  // Whether restore() would find the archive that the log names, and a segment that is not at hand.
+  // Its errors.
+  [[nodiscard]] Result<void> can_restore(std::uint64_t first_sequence,
+                                         const crypto::Sha256Digest& sha256);
   // Puts a copy of the segment where LogReader finds it, once all of its entries are what the trees
   // say. corrupt: the archive is not the file that the log names, or holds something else;
   // conflict: the segment itself is at hand; unavailable.
   [[nodiscard]] Result<void> restore(std::uint64_t first_sequence,
                                      const crypto::Sha256Digest& sha256);
-  // Removes the copies whose time is over at `now_ms`, those that the log does not know, and what a
-  // crash has left of archives that were disposed of.
+  // Removes the copies whose time is over at `now_ms`, those that the log does not know or that a
+  // crash has cut, and what it has left of archives that were disposed of.
   [[nodiscard]] Result<void> remove_leftovers(const audit::ArchiveRecords& records,
                                               std::int64_t now_ms);
   // Removes the archive and its copy; neither need be there.
@@ -58,6 +62,7 @@ class Shelf {
  private:
   std::string folder(std::string_view name) const;
   Result<void> write_copy(audit::ArchiveReader& archive, const std::string& path);
+  Result<bool> is_cut(std::uint64_t first_sequence);  // its copy
   Result<void> remove_durably(const std::string& folder, const std::string& name);
 
   audit::Files& files_;

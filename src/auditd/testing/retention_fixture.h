@@ -85,9 +85,8 @@ class RetentionTest : public AuditdTest {
   // What the log.archive entries at hand say: act and user.
   std::vector<std::string> acts() {
     std::vector<std::string> lines;
-    const auto closed = *audit::closed_segments(files_, directory_);
     auto reader = *audit::JournalReader::open(files_, directory_);
-    const std::uint64_t first = closed.front().first_sequence;
+    const std::uint64_t first = *audit::sequence_of_segment(segments().front());
     SR_CHECK(reader.start_at_segment(first).has_value());
     for (auto frame = *reader.next(); frame; frame = *reader.next()) {
       const audit::Entry made = *audit::parse_entry(as_text(frame->entry));
