@@ -1,5 +1,8 @@
 // Thirteen months of a log: what is old goes into archives, comes back when it is asked for, can be
 // proved then, and leaves only when its lock is over.
+#include "audit/checkpoint_files.h"
+#include "audit/cosignature.h"
+#include "auditd/admin_routes.h"
 #include "auditd/testing/retention_fixture.h"
 
 namespace strongroom::auditd {
@@ -103,12 +106,65 @@ TEST_F(RetentionTest, ArchivesBesideItsCallerAndTellsHowItGoes) {
   stop(auditd);
 }
 
-TEST_F(RetentionTest, AClockThatWasSetForwardUnlocksNothing) {
-  const audit::NoteKey witness{"witness.example/w1", test_signer().public_key(),
-                               audit::NoteKeyType::cosignature};
-  witnesses_ = {witness};
+// The only witness of the log says what time it is, and an operator disposes of archives.
+class WitnessedLockTest : public RetentionTest {
+ protected:
+  WitnessedLockTest() { witnesses_ = {witness_}; }
+  bool witness_says(Auditd& auditd, std::int64_t now_ms) {
+    const auto logs = *audit::list_checkpoint_logs(files_, directory_);
+    auto reader = *audit::LogReader::open(files_, directory_, logs.back());
+    const std::string note = *reader.newest_note();
+    std::string cosigned = note + audit::cosign(audit::parse_note(note)->text, now_ms / 1000,
+                                                witness_.name, test_signer());
+    return run(auditd.take_note(std::move(cosigned))) == Testimony::witnessed;
+  }
+  std::string dispose(Auditd& auditd, std::uint64_t first_sequence) {
+    http::Router router;
+    add_admin_routes(router, [&auditd] { return &auditd; });
+    http::Head head;
+    head.method = http::Method::post;
+    const std::string path = "/v1/archives/" + audit::archive_name(first_sequence) + "/dispose";
+    head.path = path;
+    const http::Peer peer{.identity = {}, .source = "unix", .uid = ::geteuid()};
+    http::Request request(head, {}, peer, "id");
+    const std::string body = run(router.dispatch(request)).body;
+    const bool gone = !fs::exists(audit::archive_path(directory_, first_sequence));
+    EXPECT_EQ(gone, body == R"({"disposed":true})") << body;
+    return body.substr(0, body.find(','));
+  }
+  const std::string kept_ = R"({"disposed":false)";
+  const std::string disposed_ = R"({"disposed":true})";
+  const audit::NoteKey witness_{"witness.example/w1", test_signer().public_key(),
+                                audit::NoteKeyType::cosignature};
+};
+
+TEST_F(WitnessedLockTest, AClockThatWasSetForwardUnlocksNothing) {
   auto auditd = serve(fill(5, 5));
-  EXPECT_EQ(auditd->attested_now_ms(), 0) << "no witness has said what time it is";
+  ASSERT_EQ(run(auditd->archivist()->archive_due("uid:7")), std::size_t{2});
+  ASSERT_TRUE(run(auditd->checkpoint_now()));
+  const auto listed = list(*auditd);
+  const std::uint64_t one = listed[0].first_sequence;
+  const std::uint64_t other = listed[1].first_sequence;
+  const std::int64_t one_ms = listed[0].locked_until_ms();
+  const std::int64_t other_ms = listed[1].locked_until_ms();
+  ASSERT_GT(other_ms, one_ms + 1'000);
+
+  set_clock_.add_ms(one_ms - 1 - set_clock_.now_ms());
+  ASSERT_TRUE(witness_says(*auditd, one_ms + 1'000));
+  EXPECT_EQ(dispose(*auditd, one), kept_) << "nor does a witness's alone";
+  set_clock_.add_days(3'650);
+  EXPECT_EQ(dispose(*auditd, other), kept_) << "the witness says otherwise";
+  EXPECT_EQ(dispose(*auditd, one), disposed_) << "both say so";
+  ASSERT_TRUE(witness_says(*auditd, other_ms - 1'000));
+  EXPECT_EQ(dispose(*auditd, other), kept_);
+  stop(auditd);
+
+  auditd = serve(open(files_));
+  EXPECT_EQ(auditd->attested_now_ms(), 0);
+  EXPECT_EQ(dispose(*auditd, other), kept_) << "no witness has said since what time it is";
+  ASSERT_TRUE(run(auditd->checkpoint_now()));
+  ASSERT_TRUE(witness_says(*auditd, other_ms));
+  EXPECT_EQ(dispose(*auditd, other), disposed_);
   stop(auditd);
 }
 
