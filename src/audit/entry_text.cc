@@ -15,7 +15,19 @@ unsigned byte_at(std::string_view text, std::size_t at) noexcept {
   return static_cast<unsigned char>(text[at]);
 }
 
-bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// What a byte is to plain_run(): looked up, because the bytes of a text follow no pattern that
+// branches could be predicted by.
+enum class ByteKind : std::uint8_t { not_plain, digit, letter, other };
+constexpr std::array<ByteKind, 256> kByteKinds = [] {
+  std::array<ByteKind, 256> kinds{};
+  for (unsigned byte = ' '; byte < kDelete; ++byte) kinds[byte] = ByteKind::other;
+  for (unsigned byte = '0'; byte <= '9'; ++byte) kinds[byte] = ByteKind::digit;
+  for (unsigned byte = 'A'; byte <= 'Z'; ++byte) kinds[byte] = ByteKind::letter;
+  for (unsigned byte = 'a'; byte <= 'z'; ++byte) kinds[byte] = ByteKind::letter;
+  kinds['"'] = ByteKind::not_plain;
+  kinds['\\'] = ByteKind::not_plain;
+  return kinds;
+}();
 
 bool continues(std::string_view text, std::size_t at) noexcept {
   return at < text.size() && (byte_at(text, at) & 0xC0U) == 0x80U;
@@ -26,14 +38,11 @@ bool continues(std::string_view text, std::size_t at) noexcept {
 PlainRun plain_run(std::string_view text) noexcept {
   PlainRun run;
   std::size_t close_digits = 0;
-  for (const char c : text) {
-    if (c < ' ' || c == '"' || c == '\\' || c >= static_cast<char>(kDelete)) break;
-    if (c >= '0' && c <= '9') {
-      run.digits = std::max(run.digits, ++close_digits);
-    } else if (is_letter(c)) {
-      close_digits = 0;
-    }
-    ++run.size;
+  for (; run.size < text.size(); ++run.size) {
+    const ByteKind kind = kByteKinds[byte_at(text, run.size)];
+    if (kind == ByteKind::not_plain) break;
+    close_digits = kind == ByteKind::letter ? 0 : close_digits + (kind == ByteKind::digit ? 1 : 0);
+    run.digits = std::max(run.digits, close_digits);
   }
   return run;
 }

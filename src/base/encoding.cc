@@ -15,12 +15,18 @@ constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";
 
-// The value of a lower-case hex digit; above 15 for any other character.
-unsigned hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  return 16;
-}
+// The value of each lower-case hex digit; above 15 for any other character. A table, because the
+// digits of an id follow no pattern that a branch could be predicted by.
+constexpr std::array<std::uint8_t, 256> kHexDigits = [] {
+  std::array<std::uint8_t, 256> digits;
+  digits.fill(16);
+  for (std::size_t i = 0; i < kHex.size(); ++i) {
+    digits[static_cast<unsigned char>(kHex[i])] = static_cast<std::uint8_t>(i);
+  }
+  return digits;
+}();
+
+unsigned hex_digit(char c) noexcept { return kHexDigits[static_cast<unsigned char>(c)]; }
 
 std::string pack(std::span<const std::byte> bytes, std::string_view alphabet, unsigned bits) {
   std::string text;
