@@ -1,9 +1,11 @@
 // The file of known logs: what it says, what it may not say, and how it grows.
 #include "witness/known_logs.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "audit/testing/golden.h"
+#include "base/clock.h"
 
 namespace strongroom::witness {
 namespace {
@@ -12,6 +14,7 @@ using audit::testing::kOrigin;
 using audit::testing::kVkey;
 using audit::testing::kWitnessVkey;
 
+const std::int64_t kNowUs = *parse_rfc3339("2028-11-22T15:00:00Z");
 const std::string kLine = "log " + std::string(kVkey) + "\n";
 
 TEST(KnownLogsTest, ParsesKeysInTheirOrder) {
@@ -43,7 +46,7 @@ TEST(KnownLogsTest, KnowsLaterShardsOfALogUnderItsKey) {
   const std::vector<audit::NoteKey> known{second, first};
   const auto public_keys = [&](std::string_view origin) {
     std::vector<crypto::Ed25519PublicKey> keys;
-    for (const audit::NoteKey& key : keys_of(known, origin)) {
+    for (const audit::NoteKey& key : keys_of(known, origin, kNowUs)) {
       EXPECT_EQ(key.name, origin);
       keys.push_back(key.public_key);
     }
@@ -66,8 +69,27 @@ TEST(KnownLogsTest, KnowsLaterShardsOfALogUnderItsKey) {
         "v.example/auditd/operator/2026/2027", "v.example/auditd/operator/"}) {
     EXPECT_TRUE(public_keys(origin).empty()) << origin;
   }
-  EXPECT_TRUE(keys_of({{"log.example/2026", first.public_key}}, "log.example/2027").empty())
+  EXPECT_TRUE(keys_of({{"log.example/2026", first.public_key}}, "log.example/2027", kNowUs).empty())
       << "no shard as auditd names them";
+}
+
+TEST(KnownLogsTest, KnowsNoShardOfAYearFarAheadOrOfNoTime) {
+  const audit::NoteKey named{"v.example/auditd/operator/2026",
+                             audit::testing::signer_of(1).public_key()};
+  const auto is_known = [&](std::string_view shard) {
+    const std::string origin = fmt::format("v.example/auditd/operator/{}", shard);
+    return !keys_of({named}, origin, kNowUs).empty();
+  };
+  for (const char* shard : {"2028", "2029", "2028b20291231T235959Z", "2026b20280229T000000Z"}) {
+    EXPECT_TRUE(is_known(shard)) << shard;
+  }
+  for (const char* shard :
+       {"2030", "9999", "2029b20300101T000000Z", "2028b99991231T235959Z", "2028b20271231T235959Z",
+        "2028b20281301T000000Z", "2028b20280230T000000Z", "2028b20280229T240000Z"}) {
+    EXPECT_FALSE(is_known(shard)) << shard;
+  }
+  const audit::NoteKey ahead{"v.example/auditd/operator/2040", named.public_key};
+  EXPECT_EQ(keys_of({ahead}, ahead.name, kNowUs).size(), 1U) << "its keeper has named it";
 }
 
 TEST(KnownLogsTest, GrowsByALineForAKeyThatIsNew) {

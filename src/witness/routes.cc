@@ -22,13 +22,21 @@ Task<http::Response> add_checkpoint(Witness& witness, http::Request& request) {
                            .body = std::move(answer.body)};
 }
 
+http::Response show(Result<std::string> note, const http::Request& request) {
+  if (!note) return http::problem_response(wire::problem_of(note.error()), request.request_id());
+  return {.status = 200,
+          .content_type = "text/plain; charset=utf-8",
+          .headers = {},
+          .body = *std::move(note)};
+}
+
 Task<http::Response> newest_checkpoint(Witness& witness, http::Request& request) {
-  auto note = witness.checkpoint(request.parameter(0));
-  if (!note) co_return http::problem_response(wire::problem_of(note.error()), request.request_id());
-  co_return http::Response{.status = 200,
-                           .content_type = "text/plain; charset=utf-8",
-                           .headers = {},
-                           .body = *std::move(note)};
+  co_return show(witness.checkpoint(request.parameter(0)), request);
+}
+
+Task<http::Response> next_checkpoint(Witness& witness, http::Request& request) {
+  const std::string after = request.query_parameter("after").value_or("");
+  co_return show(witness.checkpoint_after(after), request);
 }
 
 }  // namespace
@@ -45,6 +53,12 @@ void add_routes(http::Router& router, Witness& witness) {
               .identities = {http::kAnyone},
               .handler = [&witness](http::Request& request) {
                 return newest_checkpoint(witness, request);
+              }});
+  router.add({.method = http::Method::get,
+              .pattern = "/next-checkpoint",
+              .identities = {http::kAnyone},
+              .handler = [&witness](http::Request& request) {
+                return next_checkpoint(witness, request);
               }});
 }
 

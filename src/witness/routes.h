@@ -1,5 +1,6 @@
-// The witness's two paths (C2SP tlog-witness v1.0.0): POST /add-checkpoint, and GET
-// /<hex SHA-256(origin)>/checkpoint for monitors. Anyone may call them.
+// The witness's paths: of C2SP tlog-witness v1.0.0 POST /add-checkpoint, and GET
+// /<hex SHA-256(origin)>/checkpoint for monitors; and GET /next-checkpoint?after=ORIGIN, of the log
+// that comes next behind that one (Witness::checkpoint_after). Anyone may call them.
 #pragma once
 
 #include "http/router.h"

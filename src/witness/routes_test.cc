@@ -4,6 +4,7 @@
 #include "async/loop.h"
 #include "audit/lines.h"
 #include "http/head.h"
+#include "http/target.h"
 #include "witness/testing/witness_fixture.h"
 
 namespace strongroom::witness {
@@ -15,10 +16,12 @@ class WitnessRoutesTest : public WitnessTest {
  protected:
   WitnessRoutesTest() : witness_(open().value()) { add_routes(router_, witness_); }
 
-  http::Response ask(Method method, std::string_view path, std::string body = {}) {
+  http::Response ask(Method method, std::string_view path, std::string body = {},
+                     std::string_view query = {}) {
     http::Head head;
     head.method = method;
     head.path = path;
+    head.query = query;
     http::Request request(head, std::as_writable_bytes(std::span(body)), peer_, "id");
     return loop_.run_until_done(router_.dispatch(request));
   }
@@ -39,6 +42,25 @@ TEST_F(WitnessRoutesTest, CosignsAndShowsTheNewest) {
   EXPECT_EQ(newest.status, 200);
   EXPECT_EQ(newest.content_type, "text/plain; charset=utf-8");
   EXPECT_EQ(newest.body, note(4) + cosigned.body);
+}
+
+TEST_F(WitnessRoutesTest, ShowsTheLogThatComesNext) {
+  const std::string stem = "v.example/auditd/operator/";
+  const audit::NoteKey key{stem + "2023", audit::testing::golden_signer().public_key()};
+  write("etc/logs", "log " + key.text() + "\n");
+  const auto next = [&](const std::string& after) {
+    return ask(Method::get, "/next-checkpoint", {}, "after=" + http::percent_encoded(after));
+  };
+  EXPECT_EQ(next(stem).status, 404);
+  const http::Response cosigned = ask(Method::post, "/add-checkpoint", beginning(stem + "2024", 3));
+  EXPECT_EQ(cosigned.status, 200);
+  const http::Response shown = next(stem + "2023");
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(shown.content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(shown.body, witness_.checkpoint(origin_hash(stem + "2024")).value());
+  EXPECT_EQ(next(stem).body, shown.body);
+  EXPECT_EQ(next(stem + "2024").status, 404);
+  EXPECT_EQ(ask(Method::get, "/next-checkpoint").status, 404);
 }
 
 TEST_F(WitnessRoutesTest, TellsTheLastSizeOnAConflict) {

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -27,7 +28,7 @@ constexpr std::string_view kSize = "text/x.tlog.size";
 constexpr mode_t kOwnerOnly = 0600;
 constexpr int kUnavailable = 503;
 constexpr Error kNoRoom{ErrorCode::exhausted,
-                        "the witness keeps the state of as many logs as it can"};
+                        "the witness has cosigned as many of this owner's logs as it will"};
 constexpr Error kNotState{ErrorCode::corrupt, "state of the witness is damaged"};
 
 Answer refusal(WitnessStatus status, std::string_view why) {
@@ -79,7 +80,23 @@ Result<Witness> Witness::open(std::string folder, std::string name, crypto::Ed25
                                              .type = audit::NoteKeyType::cosignature}));
   SR_CHECK_OK(expect_state(folder));
   SR_TRY(FileLock lock, FileLock::acquire(state_lock_path(folder)));
-  return Witness(std::move(folder), std::move(lock), std::move(signer), std::move(verifier), clock);
+  Witness witness(std::move(folder), std::move(lock), std::move(signer), std::move(verifier),
+                  clock);
+  witness.list_shards();
+  return witness;
+}
+
+// A damaged state speaks for itself when its log is asked for, and must not stop the others'.
+void Witness::list_shards() {
+  for (const std::string& file : state_files(folder_)) {
+    const auto text = checkpoint(file);
+    const auto newest = text ? audit::read_checkpoint(*text) : std::unexpected(text.error());
+    if (!newest || origin_hash(newest->origin) != file) {
+      log::error("state of a log is damaged: nobody is told of that log", {{"file", file}});
+    } else if (!stem_of(newest->origin).empty()) {
+      shards_.insert(newest->origin);
+    }
+  }
 }
 
 Answer Witness::add_checkpoint(std::string_view body) {
@@ -127,9 +144,10 @@ Result<Answer> Witness::cosign(const audit::AddCheckpoint& request,
   }
   const std::string path =
       fmt::format("{}/state/{}", folder_, origin_hash(request.checkpoint.origin));
-  if (log.last_cosigned.size == 0 && state_files(folder_).size() >= kStatesMax)
-    return fail(kNoRoom);
+  const bool is_shard = !stem_of(request.checkpoint.origin).empty();
+  if (is_shard && !has_room_for(request.checkpoint.origin)) return fail(kNoRoom);
   SR_CHECK_OK(write_file_durable(path, as_bytes(note), kOwnerOnly));
+  if (is_shard) shards_.insert(request.checkpoint.origin);
   return Answer{
       .status = std::to_underlying(WitnessStatus::cosigned), .content_type = kPlain, .body = line};
 }
@@ -147,11 +165,27 @@ Result<std::string> Witness::checkpoint(std::string_view hash) const {
   return text;
 }
 
+bool Witness::has_room_for(const std::string& origin) const {
+  const std::string_view stem = stem_of(origin);
+  return shards_.contains(origin) || std::ranges::count(shards_, stem, stem_of) < kShardsMax;
+}
+
+Result<std::string> Witness::checkpoint_after(std::string_view after) const {
+  const std::string_view stem = after.substr(0, after.rfind('/'));
+  const auto next = shards_.upper_bound(after);
+  if (stem.empty() || next == shards_.end() || stem_of(*next) != stem) {
+    return fail({ErrorCode::not_found, "no log of this owner comes behind it"});
+  }
+  auto newest = checkpoint(origin_hash(*next));
+  if (!newest && newest.error().code() == ErrorCode::not_found) return fail(kNotState);
+  return newest;
+}
+
 Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
   SR_TRY(const std::string known, read_file(known_logs_path(folder_), kKnownLogsBytesMax));
   SR_TRY(const std::vector<audit::NoteKey> keys, parse_known_logs(known));
   audit::WitnessedLog log;
-  for (audit::NoteKey& key : keys_of(keys, origin)) {
+  for (audit::NoteKey& key : keys_of(keys, origin, clock_->now_us())) {
     SR_TRY(audit::NoteVerifier verifier, audit::NoteVerifier::create(std::move(key)));
     log.keys.push_back(std::move(verifier));
   }

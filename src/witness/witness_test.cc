@@ -1,6 +1,8 @@
 // Every answer of the protocol, and that a witness never forgets what it has cosigned.
 #include "witness/witness.h"
 
+#include <fmt/core.h>
+
 #include "witness/testing/witness_fixture.h"
 
 namespace strongroom::witness {
@@ -97,6 +99,7 @@ TEST_F(WitnessTest, TakesALaterShardOfALogFromItsBeginning) {
   const std::string last_year = "v.example/auditd/operator/2026";
   const std::string this_year = "v.example/auditd/operator/2027";
   write("etc/logs", "log " + audit::NoteKey{last_year, golden_signer().public_key()}.text() + "\n");
+  clock_.set("2026-12-31T23:00:00Z");
   const auto note_of = [&](const std::string& origin, std::uint64_t size) {
     return audit::sign_checkpoint({origin, size, heads_[size].root}, golden_signer());
   };
@@ -116,6 +119,7 @@ TEST_F(WitnessTest, TakesALaterShardOfALogFromItsBeginning) {
   EXPECT_EQ(status(from(0, by_stranger)), 403) << "a known log, another key";
   EXPECT_EQ(status(from(0, note_of("v.example/auditd/operator/2025", 3))), 404);
   EXPECT_EQ(status(from(0, note_of("v.example/auditd/mer_1/2027", 3))), 404);
+  EXPECT_EQ(status(from(0, note_of("v.example/auditd/operator/2028", 3))), 404) << "far ahead";
   EXPECT_EQ(state_files(folder_).size(), 1U) << "what is refused leaves nothing";
   EXPECT_EQ(status(from(0, note_of(this_year, 3))), 200);
   EXPECT_EQ(state_files(folder_).size(), 2U);
@@ -126,13 +130,74 @@ TEST_F(WitnessTest, TakesALaterShardOfALogFromItsBeginning) {
   EXPECT_EQ(status(from(9, note_of(last_year, 10))), 200) << "what came late";
 }
 
-TEST_F(WitnessTest, BeginsNoMoreLogsThanItHasRoomFor) {
+constexpr std::string_view kOperators = "v.example/auditd/operator/";
+constexpr std::string_view kOthers = "w.example/auditd/operator/";
+
+std::string known(std::string_view stem) {
+  const audit::NoteKey key{fmt::format("{}2026", stem), golden_signer().public_key()};
+  return fmt::format("log {}\n", key.text());
+}
+
+TEST_F(WitnessTest, BeginsNoMoreLogsOfAnOwnerThanItHasRoomFor) {
+  clock_.set("2026-11-22T15:00:00Z");
+  write("etc/logs", known(kOperators) + known(kOthers));
   auto witness = open();
-  for (std::size_t i = 0; i < kStatesMax; ++i) write("state/" + origin_hash(std::to_string(i)), "");
-  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 503);
-  fs::remove(folder_ + "/state/" + origin_hash("0"));
-  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200);
-  EXPECT_EQ(witness->add_checkpoint(body(4, 5)).status, 200) << "it is known by now";
+  const auto begin = [&](std::string_view stem, std::ptrdiff_t number) {
+    const std::string origin =
+        fmt::format("{}2026b20261122T15{:02}{:02}Z", stem, number / 60, number % 60);
+    return witness->add_checkpoint(beginning(origin, 3)).status;
+  };
+  for (std::ptrdiff_t i = 0; i < kShardsMax; ++i) ASSERT_EQ(begin(kOperators, i), 200) << i;
+  EXPECT_EQ(begin(kOperators, kShardsMax), 503);
+  EXPECT_EQ(begin(kOperators, 0), 409) << "it is known by now";
+  EXPECT_EQ(begin(kOthers, 0), 200) << "another owner's room is his own";
+  witness = fail({ErrorCode::unavailable, "ended"});
+  witness = open();
+  EXPECT_EQ(begin(kOperators, kShardsMax), 503) << "a restart counts again";
+  EXPECT_EQ(begin(kOthers, 1), 200);
+}
+
+TEST_F(WitnessTest, ShowsTheLogThatComesNext) {
+  clock_.set("2026-11-22T15:00:00Z");
+  write("etc/logs", known(kOperators) + known(kOthers) + known("v.example/auditd/operator-2/") +
+                        known("v.example/auditd/a/") + "log " + std::string(audit::testing::kVkey) +
+                        "\n");
+  auto witness = open();
+  const auto next = [&](std::string_view after) -> std::string {
+    const auto note = witness->checkpoint_after(after);
+    if (!note) return std::string(note.error().code() == ErrorCode::not_found ? "" : "error");
+    return note->substr(0, note->find('\n'));
+  };
+  const auto begin = [&](const std::string& origin) {
+    EXPECT_EQ(witness->add_checkpoint(beginning(origin, 3)).status, 200) << origin;
+  };
+  const std::string before_all(kOperators);
+  EXPECT_EQ(next(before_all), "") << "nothing is cosigned yet";
+  const std::vector<std::string> shards{before_all + "2026", before_all + "2026b20261122T150000Z",
+                                        before_all + "2027"};
+  for (const std::string& origin : shards) begin(origin);
+  for (const char* other : {"w.example/auditd/operator/2026", "v.example/auditd/operator-2/2026",
+                            "v.example/auditd/a/2026"}) {
+    begin(other);
+  }
+  EXPECT_EQ(witness->add_checkpoint(body(0, 4)).status, 200) << "of a log that has no shards";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(next(before_all), shards[0]);
+    EXPECT_EQ(next(shards[0]), shards[1]);
+    EXPECT_EQ(next(before_all + "2026b2"), shards[1]) << "no log has this origin";
+    EXPECT_EQ(next(shards[1]), shards[2]);
+    EXPECT_EQ(next(shards[2]), "") << "nor another owner's";
+    for (const char* stranger : {"", "/", "v.example/auditd/", "v.example/auditd/operator",
+                                 "v.example/auditd/mer_1/", "vault.example/", "x/y/z/"}) {
+      EXPECT_EQ(next(stranger), "") << stranger;
+    }
+    EXPECT_EQ(witness->checkpoint_after(shards[0]).value(),
+              witness->checkpoint(origin_hash(shards[1])).value());
+    witness = fail({ErrorCode::unavailable, "ended"});
+    witness = open();
+  }
+  write("state/" + origin_hash(shards[1]), "x");
+  EXPECT_EQ(next(shards[0]), "error") << "damage is not absence";
 }
 
 TEST_F(WitnessTest, DropsSignaturesThatItDidNotCheck) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -153,7 +154,7 @@ class WitnessRelayTest : public WitnessContractTest {
     const std::string of_auditd = folder_ + "/of-auditd";
     http::Router witness_routes;
     http::Router auditd_routes;
-    witness::add_routes(witness_routes, *witness_);
+    add_witness_routes_(witness_routes);
     add_witness_route(auditd_routes, [this] { return auditd_.get(); });
     const auto witness_serves = serve(of_witness, witness_routes);
     const auto auditd_serves = serve(of_auditd, auditd_routes);
@@ -205,6 +206,9 @@ class WitnessRelayTest : public WitnessContractTest {
   }
 
   std::unique_ptr<Auditd> auditd_;
+  std::function<void(http::Router&)> add_witness_routes_ = [this](http::Router& router) {
+    witness::add_routes(router, *witness_);
+  };
 };
 
 // The copy's log goes on in a shard of its own, which a witness takes from its beginning.
@@ -242,6 +246,104 @@ TEST_F(WitnessRelayTest, ABreakSettlesWhatTheOldYearLacks) {
   relay();
   EXPECT_FALSE(auditd_->rolled_back());
   EXPECT_TRUE(has_seen("test.example/auditd/operator/2027b20270101T000001Z"));
+}
+
+// A store that goes on from a copy of before a log began does not know that log.
+TEST_F(WitnessRelayTest, AYearThatIsMissingWholeIsFound) {
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  copy_to("older");
+  grow("2027-06-01T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  copy_to("newer");
+
+  start_auditd("2028-01-01T00:00:01.000Z", "older");
+  relay();
+  ASSERT_TRUE(auditd_->rolled_back());
+  EXPECT_EQ(auditd_->rolled_back()->origin, kNewYear);
+  EXPECT_FALSE(has_seen("test.example/auditd/operator/2028"));
+
+  start_auditd("2028-01-01T00:00:05.000Z", "newer");
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_TRUE(has_seen("test.example/auditd/operator/2028"));
+}
+
+// Whatever is known here comes after what is not.
+TEST_F(WitnessRelayTest, AStoreThatBeganAnewIsFound) {
+  copy_to("empty");
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  start_auditd("2027-01-01T00:00:01.000Z", "empty");
+  relay();
+  ASSERT_TRUE(auditd_->rolled_back());
+  EXPECT_EQ(auditd_->rolled_back()->origin, kOldYear);
+}
+
+TEST_F(WitnessRelayTest, ABreaksLogThatIsMissingWholeIsFoundAndSettledByTheNextBreak) {
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  copy_to("older");
+  set_clock_.set("2026-12-30T01:00:00.000Z");
+  const auto broken_at = store_->ledger->open_new_shards("restored from a copy", "uid:0");
+  ASSERT_TRUE(broken_at);
+  publish();
+  ASSERT_TRUE(store_->witnessed.settle(*broken_at));
+  ASSERT_EQ(hand_in(0), 200);
+  const std::string lost = "test.example/auditd/operator/2026b20261230T010000Z";
+  ASSERT_TRUE(has_seen(lost));
+
+  start_auditd("2026-12-30T02:00:00.000Z", "older");
+  relay();
+  ASSERT_TRUE(auditd_->rolled_back());
+  EXPECT_EQ(auditd_->rolled_back()->origin, lost);
+  ASSERT_TRUE(loop_.run_until_done(auditd_->open_new_shards("only an older copy left", "uid:0")));
+  for (const char* later : {"2026-12-30T03:00:00.000Z", "2027-01-01T00:00:01.000Z"}) {
+    relay();
+    EXPECT_FALSE(auditd_->rolled_back()) << "a log that was given up stops nothing, " << later;
+    start_auditd(later);
+  }
+  EXPECT_TRUE(has_seen("test.example/auditd/operator/2026b20261230T020000Z"));
+}
+
+// A witness may know logs of the same name that others' keys sign, from before a key was changed.
+TEST_F(WitnessRelayTest, ALogThatAnotherKeySignedIsNotMissed) {
+  const audit::NoteKey other{"test.example/auditd/operator/2025",
+                             audit::testing::signer_of(9).public_key()};
+  std::ofstream(witness::known_logs_path(witness_folder_), std::ios::app)
+      << "log " << other.text() << "\n";
+  const std::string note =
+      audit::sign_checkpoint({other.name, 7, audit::Hash{}}, audit::testing::signer_of(9));
+  ASSERT_EQ(witness_->add_checkpoint(audit::add_checkpoint_body(0, {}, note)).status, 200);
+  grow("2026-12-31T00:00:00.000Z");
+  start_auditd("2027-01-01T00:00:01.000Z");
+  relay();
+  EXPECT_FALSE(auditd_->rolled_back());
+  EXPECT_TRUE(has_seen(kNewYear));
+}
+
+// One that is not ours has no such path.
+TEST_F(WitnessRelayTest, AWitnessThatDoesNotSayWhatComesNextIsOfUse) {
+  grow("2026-12-31T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  start_auditd("2027-01-01T00:00:01.000Z");
+  add_witness_routes_ = [this](http::Router& router) {
+    http::Route add{.method = http::Method::post,
+                    .pattern = "/add-checkpoint",
+                    .identities = {http::kAnyone},
+                    .body_bytes_max = std::size_t{32} << 10,
+                    .handler = [this](http::Request& request) -> Task<http::Response> {
+                      witness::Answer answer = witness_->add_checkpoint(as_text(request.body()));
+                      co_return http::Response{.status = answer.status,
+                                               .content_type = answer.content_type,
+                                               .headers = {},
+                                               .body = std::move(answer.body)};
+                    }};
+    router.add(std::move(add));
+  };
+  relay();
+  EXPECT_TRUE(has_seen(kNewYear));
+  EXPECT_EQ(auditd_->unwitnessed(), "");
 }
 
 TEST_F(WitnessRelayTest, AWholeStoreGoesIntoTheNextYear) {

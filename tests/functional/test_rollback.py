@@ -84,13 +84,18 @@ def test_store_that_was_rolled_back_is_refused_from_then_on(watched, tmp_path):
     assert watched.checks()["history"], "the break is settled at the next start, too"
     assert stop(watched.process) == 0
 
-    # A gap (docs/THREAT_MODEL.md): this copy is older than the break. It does not know the log that
-    # the break began, so nobody asks the witness for it, and what stood there is lost unnoticed.
+    # This copy is older than the break, and does not know the log that the break began.
     watched.put_back(tmp_path / "newer")
     watched.start_auditd()
     assert watched.readyz()[0] == 200
+    watched.export()
+    assert watched.carry() == (OK, CHECK_FAILED)
+    assert not watched.checks()["history"]
+    assert watched.tool("open-shard", "--reason", "only this copy is left").returncode == OK
     watched.be_witnessed()
     assert watched.warnings() == []
+    watched.be_witnessed()
+    assert watched.checks()["history"], "what that break gave up stops nothing"
 
 
 def test_relay_has_each_start_witnessed_and_brings_what_contradicts_it(watched, tmp_path):
@@ -135,6 +140,31 @@ def test_witness_takes_the_shards_of_a_break_without_a_word_to_it(watched, tmp_p
     shutil.rmtree(tmp_path / "out/operator" / plain.rsplit("/", 1)[1])
     with pytest.raises(tlog.Refused, match="is missing, though"):
         tlog.verify_export(tmp_path / "out", key, [witness])
+
+
+def test_relay_brings_a_log_that_is_missing_whole(watched, tmp_path):
+    watched.configure_witness()
+    watched.connect_witness()
+    watched.start_both()
+    wait_until(lambda: watched.warnings() == [], "a witness has seen this run")
+    assert stop(watched.relay) == 0 and stop(watched.process) == 0
+    shutil.copytree(watched.audit, tmp_path / "older")
+    watched.start_both()
+    assert watched.tool("open-shard", "--reason", "disk lost, copy restored").returncode == OK
+    wait_until(lambda: len(watched.witness.logs()) == 2, "it has cosigned the break's log")
+    assert stop(watched.relay) == 0 and stop(watched.process) == 0
+    watched.witness.stop()
+    watched.witness.start()
+
+    watched.put_back(tmp_path / "older")
+    watched.start_both()
+    wait_until(lambda: not watched.checks()["history"], "the store is refused")
+    assert watched.tool("open-shard", "--reason", "only this copy is left").returncode == OK
+    wait_until(lambda: watched.warnings() == [], "the witness has seen the new log")
+    assert stop(watched.relay) == 0 and stop(watched.process) == 0
+    watched.start_both()
+    wait_until(lambda: watched.warnings() == [], "what the break gave up stops nothing")
+    assert watched.checks()["history"] and len(watched.witness.logs()) == 3
 
 
 def test_witness_that_is_away_holds_up_nothing(watched):

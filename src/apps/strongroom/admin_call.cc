@@ -67,20 +67,6 @@ Result<http::ClientResponse> call_admin(const std::string& directory, std::strin
   return loop.run_until_done(send_and_close(client, request));
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
-  std::string out;
-  for (const char c : text) {
-    if (kPlain.contains(c)) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 std::string member(const boost::json::object& object, std::string_view key) {
   const boost::json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_string()) return "-";

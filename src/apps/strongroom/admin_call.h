@@ -27,9 +27,6 @@ namespace strongroom::tool {
                                                                 std::string_view target,
                                                                 std::string_view body = {});
 
-// `text` for a query of `target` (RFC 3986 section 2.1): all but what never needs it is encoded.
-[[nodiscard]] std::string percent_encoded(std::string_view text);
-
 // The text member `key` of an answer, "-" where it has none.
 [[nodiscard]] std::string member(const boost::json::object& object, std::string_view key);
 

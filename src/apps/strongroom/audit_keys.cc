@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/try.h"
+#include "http/target.h"
 
 namespace strongroom::tool {
 namespace {
@@ -46,8 +47,8 @@ void record_reading(const Context& context, std::string_view command, std::strin
   std::error_code error;
   if (!std::filesystem::exists(context.directory + "/run", error)) return;
   std::string target = fmt::format("/v1/readings/{}?", command);
-  if (!merchant.empty()) target += fmt::format("merchant={}&", percent_encoded(merchant));
-  if (!what.empty()) target += fmt::format("what={}", percent_encoded(what));
+  if (!merchant.empty()) target += fmt::format("merchant={}&", http::percent_encoded(merchant));
+  if (!what.empty()) target += fmt::format("what={}", http::percent_encoded(what));
   const auto answer = call_admin(context.directory, "audit-relay", http::Method::post, target);
   if (answer && answer->status == 204) return;
   const std::string why =

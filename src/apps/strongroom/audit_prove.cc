@@ -34,6 +34,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/try.h"
+#include "http/target.h"
 
 namespace strongroom::tool {
 namespace {
@@ -405,7 +406,7 @@ std::optional<std::vector<EntryPlace>> archived_by_index(const Context& context,
 // The same for the entries about `token`: what was done to it, not who looked for that.
 std::optional<std::vector<EntryPlace>> archived_about(const Context& context,
                                                       const std::string& token) {
-  const std::string query = "token=" + percent_encoded(token);
+  const std::string query = "token=" + http::percent_encoded(token);
   auto archived = archived_by_index(context, query);
   const auto readings = archived_by_index(context, query + "&type=log.read");
   if (!archived || !readings) return std::nullopt;

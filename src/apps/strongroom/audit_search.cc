@@ -16,6 +16,7 @@
 #include "apps/strongroom/entry_check.h"
 #include "apps/strongroom/table.h"
 #include "base/result.h"
+#include "http/target.h"
 
 namespace strongroom::tool {
 namespace {
@@ -34,7 +35,7 @@ std::string target_of(const AuditFilter& filter) {
        {"to", filter.to}}};
   std::string target = "/v1/entries?";
   for (const auto& [name, value] : parameters) {
-    if (!value.empty()) target += fmt::format("{}={}&", name, percent_encoded(value));
+    if (!value.empty()) target += fmt::format("{}={}&", name, http::percent_encoded(value));
   }
   return target;
 }

@@ -114,21 +114,33 @@ boost::json::object to_json(const audit::NoteKey& key, const std::vector<LogStat
   return {{"vkey", key.text()}, {"logs", std::move(logs)}};
 }
 
+// What it has seen of the owner's other logs: the store may have lost one of them whole.
+void print_others(const witness::Witness& witness, std::string_view asked) {
+  std::string after(asked.substr(0, asked.rfind('/') + 1));
+  while (const auto note = witness.checkpoint_after(after)) {
+    after = note->substr(0, note->find('\n'));
+    if (after != asked) fmt::print("{}", *note);
+  }
+}
+
 int print_answer(witness::Witness& witness, std::string_view request) {
   const witness::Answer answer = witness.add_checkpoint(request);
   constexpr int kCosigned = 200;
   constexpr int kNotTheLast = 409;
   constexpr int kInconsistent = 422;
   constexpr int kUnavailable = 503;
+  const auto parsed = audit::parse_add_checkpoint(request);
+  const std::string origin = parsed ? parsed->checkpoint.origin : "";
   if (answer.status == kCosigned) {
     fmt::print("{}", answer.body);
+    print_others(witness, origin);
     return kOk;
   }
   std::string_view why = std::string_view(answer.body).substr(0, answer.body.find('\n'));
   if (answer.status == kNotTheLast || answer.status == kInconsistent) {
-    const auto parsed = audit::parse_add_checkpoint(request);
-    const auto newest = witness.checkpoint(witness::origin_hash(parsed->checkpoint.origin));
+    const auto newest = witness.checkpoint(witness::origin_hash(origin));
     if (newest) fmt::print("{}", *newest);
+    print_others(witness, origin);
   }
   if (answer.status == kNotTheLast)
     why = "the request begins at another size than was cosigned last";

@@ -6,9 +6,12 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <string_view>
+#include <vector>
 
 #include "apps/strongroom/admin_call.h"
 #include "apps/strongroom/audit_keys.h"
+#include "audit/checkpoint.h"
+#include "audit/checkpoint_files.h"
 #include "audit/lines.h"
 #include "audit/log_reader.h"
 #include "audit/note.h"
@@ -21,7 +24,7 @@
 namespace strongroom::tool {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
+constexpr std::size_t kFileBytesMax = std::size_t{1} << 20;  // notes of many logs
 constexpr mode_t kReadable = 0644;
 
 Result<audit::Submission> read_submission(const std::string& directory,
@@ -46,6 +49,52 @@ Result<boost::json::object> testimony(std::string_view request, std::string_view
   SR_TRY(const std::string note,
          audit::with_cosignatures(request.substr(request.find("\n\n") + 2), answer));
   return boost::json::object{{"note", note}};
+}
+
+// A witness's answer: what it says to the request, and behind that its newest checkpoints of the
+// owner's other logs.
+struct WitnessAnswer {
+  std::string_view to_request;
+  std::vector<std::string> others;
+};
+WitnessAnswer split(std::string_view text) {
+  constexpr std::string_view kNoText = "\n\n";  // before cosignature lines, to end as a note does
+  const auto first = audit::note_size(std::string(kNoText) + std::string(text), false);
+  std::size_t end = first ? *first - kNoText.size() : text.size();
+  WitnessAnswer answer{text.substr(0, end), {}};
+  while (const auto size = audit::note_size(text.substr(end), false)) {
+    answer.others.emplace_back(text.substr(end, *size));
+    end += *size;
+  }
+  if (end < text.size()) answer.to_request = text;  // no answer then
+  return answer;
+}
+
+// What auditd makes of it, or the exit status after the reason was printed.
+std::expected<boost::json::object, int> tell(const Context& context,
+                                             const boost::json::object& said) {
+  return ask_admin(context, "auditd", http::Method::post, "/v1/witness",
+                   boost::json::serialize(said));
+}
+
+bool is_rolled_back(const boost::json::object& heard) {
+  return member(heard, "testimony") == "rolled_back";
+}
+
+// The last that auditd says, which is the answer to the request unless an earlier one ends it: of a
+// log that another key signs nothing is said, for the witness may know one of the same name.
+std::expected<boost::json::object, int> tell_all(const Context& context, const LogKey& key,
+                                                 const WitnessAnswer& answer,
+                                                 const boost::json::object& to_request) {
+  for (const std::string& note : answer.others) {
+    const auto checkpoint = audit::read_checkpoint(note);
+    const auto own = checkpoint ? key.verifier(checkpoint->origin)
+                                : Result<audit::NoteVerifier>(fail(checkpoint.error()));
+    if (!own || !audit::open_checkpoint(note, *own)) continue;
+    auto heard = tell(context, {{"note", note}});
+    if (!heard || is_rolled_back(*heard)) return heard;
+  }
+  return tell(context, to_request);
 }
 
 }  // namespace
@@ -77,18 +126,21 @@ int import_from_witness(const Context& context, const std::string& request_path,
   if (!request) return failed(kUsage, fmt::format("{}: {}", request_path, request.error().what()));
   const auto answer = read_file(answer_path, kFileBytesMax);
   if (!answer) return failed(kUsage, fmt::format("{}: {}", answer_path, answer.error().what()));
-  const auto said = testimony(*request, *answer);
+  const WitnessAnswer parts = split(*answer);
+  const auto said = testimony(*request, parts.to_request);
   if (!said) return failed(kUsage, said.error().what());
-  const auto heard = ask_admin(context, "auditd", http::Method::post, "/v1/witness",
-                               boost::json::serialize(*said));
+  const auto paths = read_audit_paths(context);
+  if (!paths) return paths.error();
+  const auto key = LogKey::read(paths->vkey);
+  if (!key) return key.error();
+  const auto heard = tell_all(context, *key, parts, *said);
   if (!heard) return heard.error();
-  const std::string result = member(*heard, "testimony");
   if (context.json) {
     fmt::print("{}\n", boost::json::serialize(*heard));
   } else {
-    fmt::print("{}\n", result);
+    fmt::print("{}\n", member(*heard, "testimony"));
   }
-  if (result != "rolled_back") return kOk;
+  if (!is_rolled_back(*heard)) return kOk;
   return failed(kCheckFailed, "the audit log was rolled back; auditd takes no entries any more");
 }
 

@@ -18,8 +18,9 @@ struct WitnessExport {
 // log's vkey. Needs no daemon.
 int export_for_witness(const Context& context, const WitnessExport& options);
 // Brings the answer in the file `answer` to the request in the file `request` to auditd:
-// cosignature lines, the newest checkpoint that a witness has cosigned, or only its size.
-// kCheckFailed: the store was rolled back.
+// cosignature lines, the newest checkpoint that a witness has cosigned, or only its size; and
+// before that the checkpoints of the operator's other logs that stand behind it, whatever this
+// store has of them. kCheckFailed: the store was rolled back.
 int import_from_witness(const Context& context, const std::string& request,
                         const std::string& answer);
 

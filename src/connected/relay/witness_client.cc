@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "audit/checkpoint.h"
 #include "audit/lines.h"
 #include "audit/log_reader.h"
 #include "audit/logs.h"
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/try.h"
 #include "crypto/hash.h"
+#include "http/target.h"
 
 namespace strongroom::connected::relay {
 
@@ -27,12 +29,16 @@ constexpr int kNotSigned = 403;
 constexpr int kUnknownLog = 404;
 constexpr int kNotTheLast = 409;
 constexpr int kInconsistent = 422;
+// More of the operator's logs than there will be, so that a witness cannot keep it asking.
+constexpr std::size_t kLogsMax = 1'024;
 constexpr Error kUnknownKey{ErrorCode::permission_denied,
                             "witness knows the log by another key than signs it"};
 constexpr Error kUnknown{ErrorCode::permission_denied, "witness does not know the log"};
 constexpr Error kRefused{ErrorCode::permission_denied, "witness refuses the checkpoint"};
 constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of the protocol"};
 constexpr Error kNotShown{ErrorCode::not_found, "witness shows no checkpoint of the log"};
+constexpr Error kNoProof{ErrorCode::permission_denied,
+                         "auditd takes what the witness said for no proof"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
 
 struct Operators {
@@ -94,11 +100,16 @@ Task<Result<void>> WitnessClient::hand_in() {
     log_ = logs.newest;
     old_size_ = audit::cosigned_size(parts_.directory, log_);
     told_size_ = 0;
+    asked_for_.reset();
   }
   if (logs.others != asked_for_) {
-    SR_CO_TRY(const bool rolled_back, co_await ask_for(logs.others));
+    SR_CO_TRY(bool rolled_back, co_await ask_for(logs.others));
+    if (!rolled_back) {
+      const LogSizes ours = parts_.watch.state().signed_sizes;
+      SR_CO_TRY(rolled_back, co_await ask_for_unknown(ours));
+    }
     if (rolled_back) {  // the newest log is of another history: no witness is to know it
-      asked_for_.clear();
+      asked_for_.reset();
       told_size_ = logs.size;
       co_return Result<void>{};
     }
@@ -130,6 +141,30 @@ Task<Result<bool>> WitnessClient::ask_for(const LogSizes& others) {
     const std::string origin = audit::log_origin(parts_.place, name);
     const Result<bool> rolled_back = co_await bring_newest(origin);
     if (!rolled_back && rolled_back.error().code() == ErrorCode::not_found) continue;
+    if (!rolled_back || *rolled_back) co_return rolled_back;
+  }
+  co_return false;
+}
+
+// What was put back to a copy from before a log began does not know that there was one. A witness
+// that does not say what comes next, as another's does not, says nothing.
+Task<Result<bool>> WitnessClient::ask_for_unknown(const LogSizes& ours) {
+  std::string origin = audit::log_origin(parts_.place, fmt::format("{}-", audit::kOperator));
+  for (std::size_t asked = 0; asked < kLogsMax; ++asked) {
+    const std::string target =
+        fmt::format("/next-checkpoint?after={}", http::percent_encoded(origin));
+    const http::ClientRequest request{.method = http::Method::get, .target = target};
+    const auto next = co_await witness_.send(request);
+    if (!next) co_return fail(next.error());
+    const auto newest = audit::read_checkpoint(next->body);
+    if (next->status != kCosigned || !newest || newest->origin <= origin) co_return false;
+    origin = newest->origin;
+    const auto name = audit::name_of_origin(parts_.place, origin);
+    if (!name || !audit::is_operators(*name)) co_return false;
+    if (ours.contains(*name)) continue;
+    std::string note = json({{"note", next->body}});
+    const Result<bool> rolled_back = co_await tell_auditd(std::move(note));
+    if (!rolled_back && rolled_back.error().code() == ErrorCode::permission_denied) continue;
     if (!rolled_back || *rolled_back) co_return rolled_back;
   }
   co_return false;
@@ -192,6 +227,7 @@ Task<Result<bool>> WitnessClient::tell_auditd(std::string body) {
   request.headers.emplace_back("Content-Type", "application/json");
   const auto response = co_await auditd_.send(request);
   if (!response) co_return fail(response.error());
+  if (response->status == kNotSigned) co_return fail(kNoProof);
   if (response->status != kCosigned) co_return fail(kNotHeard);
   const bool rolled_back = response->body.find("rolled_back") != std::string::npos;
   if (rolled_back) {

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 class SetClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t now_us() const override { return now_s * 1'000'000; }
+  void set(std::string_view time) { now_s = *parse_rfc3339(time) / 1'000'000; }
   std::int64_t now_s = audit::testing::kWitnessTimeS;
 };
 
@@ -58,6 +59,12 @@ class WitnessTest : public ::testing::Test {
   std::string note(std::uint64_t size) const {
     return audit::sign_checkpoint({std::string(audit::testing::kOrigin), size, heads_[size].root},
                                   audit::testing::golden_signer());
+  }
+  // The request that takes a witness to the first `size` entries as another log, from nothing.
+  std::string beginning(const std::string& origin, std::uint64_t size) const {
+    return audit::add_checkpoint_body(
+        0, {},
+        audit::sign_checkpoint({origin, size, heads_[size].root}, audit::testing::golden_signer()));
   }
   // The request that takes a witness from one size to another.
   std::string body(std::uint64_t old_size, std::uint64_t size) {
