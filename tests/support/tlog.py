@@ -151,9 +151,13 @@ class Export:
         self.witnessed = dict.fromkeys(self.trees, 0)
         origins = [f"{self.place}/{name}" for name in self.names if name.startswith("operator/")]
         self.witnessed[origins[-1]] = self.trees[origins[-1]].size
+        told_in_gap = False
         for origin in reversed(origins):
-            # What tells of it may be in a gap: then it is said that no witness is seen to.
-            require(self.witnessed[origin] or self.gaps, f"{origin}: no witness stands for it")
+            require(self.witnessed[origin] or told_in_gap, f"{origin}: no witness stands for it")
+            # What tells of an earlier one may be in a gap among the entries that the witnesses have
+            # seen: then it is said that no witness is seen to.
+            told_in_gap |= any(f"{self.place}/{name}" == origin and begin < self.witnessed[origin]
+                               for name, begin, *_ in self.gaps)
             for index, recorded in self.told[origin]:
                 if index < self.witnessed[origin]:
                     self.witnessed[recorded.origin] = max(self.witnessed[recorded.origin],

@@ -249,6 +249,22 @@ def run_tool(folder):
                            folder.path / "audit.vkey"], capture_output=True, text=True)
 
 
+def test_gap_excuses_no_log_that_its_entries_cannot_tell_of(cut):
+    cut.write("operator/2027", [b"c"])
+    cosign(cut, "operator/2027")
+    with pytest.raises(tlog.Refused, match="operator/2026: no witness stands for it"):
+        witnessed(cut)
+    cut.write("operator/2027", [told("operator/2026", OPERATORS), b"c"])
+    cosign(cut, "operator/2027")
+    assert witnessed(cut)["operator/2026"] == len(OPERATORS)
+    log = cut.path / "operator/2027"
+    (log / "tile/entries/000.p/2").unlink()
+    (log / "at-hand").mkdir()
+    (log / "at-hand/1-2").write_bytes(b"\0\1c")
+    (log / "gaps").write_text(f"0 1 {ARCHIVE}\n")
+    assert witnessed(cut)["operator/2026"] == 0, "the entry that tells of it is in the gap"
+
+
 def test_entries_in_gaps_are_named_and_the_others_verified(cut):
     assert cut.verify().gaps == [("mer_1/2026", 0, 2, ARCHIVE), ("mer_1/2026", 10, 258, ARCHIVE)]
     done = run_tool(cut)
