@@ -33,10 +33,13 @@ Result<std::string> newest_operators_log(Files& files, const std::string& direct
 }
 
 Result<Submission> make_submission(LogReader& log, std::uint64_t old_size) {
-  Submission submission;
-  SR_TRY(submission.note, log.newest_note());
-  SR_TRY(const Note note, parse_note(submission.note));
-  SR_TRY(submission.checkpoint, parse_checkpoint_text(note.text));
+  SR_TRY(std::string note, log.newest_note());
+  return make_submission(log, old_size, std::move(note));
+}
+
+Result<Submission> make_submission(LogReader& log, std::uint64_t old_size, std::string note) {
+  Submission submission{.checkpoint = {}, .note = std::move(note), .body = {}};
+  SR_TRY(submission.checkpoint, read_checkpoint(submission.note));
   SR_TRY(const std::vector<Hash> proof,
          consistency_proof(log, old_size, submission.checkpoint.size));
   submission.body = add_checkpoint_body(old_size, proof, submission.note);

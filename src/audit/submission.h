@@ -23,6 +23,9 @@ struct Submission {
 // The newest checkpoint of a log for a witness that has cosigned it at `old_size`.
 // invalid_argument: the log is not that large; the errors of LogReader.
 [[nodiscard]] Result<Submission> make_submission(LogReader& log, std::uint64_t old_size);
+// The same of an earlier checkpoint of the log, as signed in `note`.
+[[nodiscard]] Result<Submission> make_submission(LogReader& log, std::uint64_t old_size,
+                                                 std::string note);
 
 // The size at which a witness cosigned `log_name` last, as far as is known here; 0: never.
 [[nodiscard]] std::uint64_t cosigned_size(const std::string& directory, std::string_view log_name);

@@ -16,7 +16,7 @@
 #include "auditd/admin_routes.h"
 #include "auditd/testing/auditd_fixture.h"
 #include "connected/relay/log_watch.h"
-#include "connected/relay/witness_client.h"
+#include "connected/relay/witnesses.h"
 #include "http/server.h"
 #include "witness/routes.h"
 #include "witness/witness.h"
@@ -157,6 +157,10 @@ class WitnessRelayTest : public WitnessContractTest {
     add_witness_routes_(witness_routes);
     add_witness_route(auditd_routes, [this] { return auditd_.get(); });
     const auto witness_serves = serve(of_witness, witness_routes);
+    const std::string of_other = folder_ + "/of-other";
+    http::Router other_routes;
+    if (add_other_witness_) add_other_witness_(other_routes);
+    const auto other_serves = serve(of_other, other_routes);
     const auto auditd_serves = serve(of_auditd, auditd_routes);
     Registry metrics;
     async::BlockingPool pool{1, 16};
@@ -168,17 +172,32 @@ class WitnessRelayTest : public WitnessContractTest {
                                       .metrics = {.checkpoint_age_seconds = metrics.gauge("a", "-"),
                                                   .bytes_free = metrics.gauge("b", "-")},
                                       .pause = 5ms});
-    connected::relay::WitnessClient client({.loop = loop_,
-                                            .pool = pool,
-                                            .files = files_,
-                                            .directory = directory(),
-                                            .place = "test.example/auditd",
-                                            .watch = watch,
-                                            .failing = metrics.gauge("c", "-"),
-                                            .name = "w1",
-                                            .witness = {.host = "w1", .unix_path = of_witness},
-                                            .auditd = {.host = "auditd", .unix_path = of_auditd},
-                                            .pause = 5ms});
+    const http::ClientOptions to_auditd{.host = "auditd", .unix_path = of_auditd};
+    connected::relay::Witnesses::Clients clients;
+    const auto add_client = [&](const std::string& name, const std::string& path) {
+      clients.push_back(std::make_unique<connected::relay::WitnessClient>(
+          connected::relay::WitnessClient::Parts{.loop = loop_,
+                                                 .pool = pool,
+                                                 .files = files_,
+                                                 .directory = directory(),
+                                                 .place = "test.example/auditd",
+                                                 .watch = watch,
+                                                 .failing = metrics.gauge("c", "-", {{"w", name}}),
+                                                 .name = name,
+                                                 .witness = {.host = name, .unix_path = path},
+                                                 .auditd = to_auditd,
+                                                 .pause = 5ms}));
+    };
+    add_client("w1", of_witness);
+    if (add_other_witness_) add_client("w2", of_other);
+    connected::relay::Witnesses witnesses({.loop = loop_,
+                                           .pool = pool,
+                                           .files = files_,
+                                           .directory = directory(),
+                                           .watch = watch,
+                                           .auditd = to_auditd,
+                                           .pause = 5ms},
+                                          std::move(clients));
     int running = 2;
     const auto run = [&running](auto& part) -> Task<void> {
       co_await part.run();
@@ -186,17 +205,18 @@ class WitnessRelayTest : public WitnessContractTest {
     };
     const auto scenario = [&]() -> Task<void> {
       async::spawn(run(watch));
-      async::spawn(run(client));
+      async::spawn(run(witnesses));
       while (!auditd_->rolled_back() && !auditd_->unwitnessed().empty()) {
         co_await loop_.sleep_for(5ms);
       }
       const auto grown = co_await auditd_->checkpoint_now();
       EXPECT_TRUE(grown);
       co_await loop_.sleep_for(500ms);
-      client.stop();
+      witnesses.stop();
       watch.stop();
       while (running > 0) co_await loop_.sleep_for(5ms);
       co_await witness_serves->drain(1s);
+      co_await other_serves->drain(1s);
       co_await auditd_serves->drain(1s);
     };
     loop_.run_until_done(scenario());
@@ -209,6 +229,7 @@ class WitnessRelayTest : public WitnessContractTest {
   std::function<void(http::Router&)> add_witness_routes_ = [this](http::Router& router) {
     witness::add_routes(router, *witness_);
   };
+  std::function<void(http::Router&)> add_other_witness_;  // asked beside the first, where set
 };
 
 // The copy's log goes on in a shard of its own, which a witness takes from its beginning.
@@ -344,6 +365,31 @@ TEST_F(WitnessRelayTest, AWitnessThatDoesNotSayWhatComesNextIsOfUse) {
   relay();
   EXPECT_TRUE(has_seen(kNewYear));
   EXPECT_EQ(auditd_->unwitnessed(), "");
+}
+
+TEST_F(WitnessRelayTest, AWitnessThatAnswersForAnotherDoesNotKeepItUnheard) {
+  int answers = 0;
+  add_other_witness_ = [this, &answers](http::Router& router) {
+    http::Route add{.method = http::Method::post,
+                    .pattern = "/add-checkpoint",
+                    .identities = {http::kAnyone},
+                    .body_bytes_max = std::size_t{32} << 10,
+                    .handler = [this, &answers](http::Request&) -> Task<http::Response> {
+                      ++answers;
+                      const std::vector<std::byte> forged(8 + 64, std::byte{1});
+                      co_return http::Response{
+                          .status = 200,
+                          .content_type = "text/plain",
+                          .headers = {},
+                          .body = audit::signature_line(witnesses_.front(), forged)};
+                    }};
+    router.add(std::move(add));
+  };
+  grow("2026-12-31T00:00:00.000Z");
+  start_auditd("2026-12-31T00:00:01.000Z");
+  relay();
+  EXPECT_EQ(auditd_->unwitnessed(), "");
+  EXPECT_GT(answers, 0);
 }
 
 TEST_F(WitnessRelayTest, AWholeStoreGoesIntoTheNextYear) {

@@ -17,15 +17,18 @@ def configure(deployment, section, line):
     deployment.config.write_text(before + head + after.replace("\n", f"\n{line}\n", 1))
 
 
-def believe(deployment, witness):
-    """auditd takes its cosignatures."""
-    configure(deployment, "auditd", f'witnesses = ["{witness.vkey}"]')
+def believe(deployment, *witnesses):
+    """auditd takes their cosignatures."""
+    vkeys = ", ".join(f'"{witness.vkey}"' for witness in witnesses)
+    configure(deployment, "auditd", f"witnesses = [{vkeys}]")
 
 
-def connect(deployment, witness):
-    """The relay asks it, once it runs."""
-    configure(deployment, "audit-relay", f'witnesses = {{ w1 = "127.0.0.1:{witness.port}" }}\n'
-                                         f'witness_ca = "{witness.ca_cert}"')
+def connect(deployment, *witnesses):
+    """The relay asks them, all of one authority, once it runs."""
+    where = ", ".join(f'w{number} = "127.0.0.1:{witness.port}"'
+                      for number, witness in enumerate(witnesses, 1))
+    configure(deployment, "audit-relay", f'witnesses = {{ {where} }}\n'
+                                         f'witness_ca = "{witnesses[0].ca_cert}"')
 
 
 @contextlib.contextmanager

@@ -27,17 +27,18 @@ def strongroom(*arguments):
 class Witness:
     """`start` and `stop` it as often as you like: it has one port from the first start on."""
 
-    def __init__(self, folder):
-        authority = Authority()
-        self.files = authority.issue(SERVER, folder / "witness-tls")
+    def __init__(self, folder, name=NAME, authority=None):
+        self.name = name
+        self.authority = authority or Authority()
+        self.files = self.authority.issue(SERVER, folder / "witness-tls")
         self.ca_cert = folder / "witness-ca.crt"
-        self.ca_cert.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+        self.ca_cert.write_bytes(self.authority.certificate.public_bytes(serialization.Encoding.PEM))
         self.folder = folder / "witness"
         self.config = self.folder / "etc/witness.toml"
         self.port = free_port()
         self.log = folder / "witness.log"
         self.process = None
-        self.vkey = self.command("init", "--name", NAME, "--listen", f"127.0.0.1:{self.port}",
+        self.vkey = self.command("init", "--name", name, "--listen", f"127.0.0.1:{self.port}",
                                  "--certificate", self.files.certificate, "--key", self.files.key,
                                  "--json")["vkey"]
 
@@ -71,7 +72,7 @@ class Witness:
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
             line = self.process.stdout.readline().decode()
             if line:
-                assert line == f"{NAME}: {self.url}\n"
+                assert line == f"{self.name}: {self.url}\n"
                 return
             self.process.wait()
             taken = self.port

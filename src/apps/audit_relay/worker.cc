@@ -19,6 +19,13 @@ constexpr std::chrono::milliseconds kStopStep{20};
 constexpr std::chrono::milliseconds kSinkPatience{1'000};
 constexpr std::chrono::milliseconds kLook{200};
 
+// auditd's, that takes what witnesses say.
+http::ClientOptions witness_socket(const Shared& shared) {
+  return {.host = "localhost",
+          .unix_path = shared.host.deployment.witness_socket_path(),
+          .unix_users = {shared.auditd_uid}};
+}
+
 }  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Database> database,
@@ -35,6 +42,13 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
               .clock = shared.clock,
               .directory = shared.config.directory,
               .metrics = shared.watch}),
+      witnesses_({.loop = loop,
+                  .pool = pool_,
+                  .files = files_,
+                  .directory = shared.config.directory,
+                  .watch = watch_,
+                  .auditd = witness_socket(shared)},
+                 make_witness_clients()),
       index_(*database_),
       indexer_({.loop = loop,
                 .pool = pool_,
@@ -46,12 +60,12 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
       failures_(audit_.client(), shared.random, shared.clock),
       listener_(loop, std::move(verifier)) {
   add_service_routes(listener_.router(), parts());
-  add_witnesses();
 }
 
-void Worker::add_witnesses() {
+connected::relay::Witnesses::Clients Worker::make_witness_clients() {
+  connected::relay::Witnesses::Clients clients;
   for (const auto& [name, where] : shared_.config.witnesses) {
-    witnesses_.push_back(
+    clients.push_back(
         std::make_unique<connected::relay::WitnessClient>(connected::relay::WitnessClient::Parts{
             .loop = loop_,
             .pool = pool_,
@@ -64,10 +78,9 @@ void Worker::add_witnesses() {
                                                   {{"witness", name}}),
             .name = name,
             .witness = {.host = where.host, .port = where.port, .tls = shared_.witness_tls},
-            .auditd = {.host = "localhost",
-                       .unix_path = shared_.host.deployment.witness_socket_path(),
-                       .unix_users = {shared_.auditd_uid}}}));
+            .auditd = witness_socket(shared_)}));
   }
+  return clients;
 }
 
 connected::relay::RouteParts Worker::parts() noexcept {
@@ -108,7 +121,7 @@ async::Task<Result<void>> Worker::start() {
   SR_CO_CHECK_OK(service::require_free(shared_.config.listen));
   async::spawn(keep_running(watch_, running_));
   async::spawn(keep_running(indexer_, running_));
-  for (const auto& witness : witnesses_) async::spawn(keep_running(*witness, running_));
+  async::spawn(keep_running(witnesses_, running_));
   SR_CO_CHECK_OK(co_await service::repeat_until_done(loop_, stopping_,
                                                      [this] { return audit_.record_start(); }));
   if (stopping_) co_return Result<void>{};
@@ -140,7 +153,7 @@ void Worker::look() {
     one.exporter->look();
     failures_.tell("export:" + one.exporter->name(), one.exporter->cause());
   }
-  for (const auto& witness : witnesses_) {
+  for (const auto& witness : witnesses_.clients()) {
     failures_.tell("witness:" + witness->name(), witness->cause());
   }
 }
@@ -150,7 +163,7 @@ async::Task<void> Worker::drain() {
   watch_.stop();
   indexer_.stop();
   for (RunningExport& one : exports_) one.exporter->stop();
-  for (const auto& witness : witnesses_) witness->stop();
+  witnesses_.stop();
   co_await listener_.drain();
   while (running_ > 0) co_await loop_.sleep_for(kStopStep);
   // A sink that hangs does not keep the stop out of the log.
@@ -179,7 +192,7 @@ void Worker::readiness(service::Readiness& readiness) {
       readiness.warn("export " + one.exporter->name() + ": " + trouble);
     }
   }
-  for (const auto& witness : witnesses_) {
+  for (const auto& witness : witnesses_.clients()) {
     if (!witness->cause().empty()) {
       readiness.warn(fmt::format("witness {}: {}", witness->name(), witness->cause()));
     }

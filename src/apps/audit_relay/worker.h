@@ -19,7 +19,7 @@
 #include "connected/relay/log_watch.h"
 #include "connected/relay/routes.h"
 #include "connected/relay/search_index.h"
-#include "connected/relay/witness_client.h"
+#include "connected/relay/witnesses.h"
 #include "crypto/random.h"
 #include "http/ticket.h"
 #include "service/audit_link.h"
@@ -59,7 +59,7 @@ class Worker final : public service::Worker {
 
  private:
   connected::relay::RouteParts parts() noexcept;
-  void add_witnesses();
+  connected::relay::Witnesses::Clients make_witness_clients();
   // Runs a part that goes on until it is stopped; `running` counts it.
   template <class Part>
   async::Task<void> keep_running(Part& part, int& running);
@@ -75,10 +75,10 @@ class Worker final : public service::Worker {
   connected::relay::LogFiles logs_;
   connected::relay::LogWatch watch_;
   connected::relay::Shares shares_;
+  connected::relay::Witnesses witnesses_;
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
   std::vector<RunningExport> exports_;
-  std::vector<std::unique_ptr<connected::relay::WitnessClient>> witnesses_;
   connected::relay::Failures failures_;
   service::InnerListener listener_;
   bool recorded_ = false;  // the start is in the log

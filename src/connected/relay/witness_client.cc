@@ -41,22 +41,6 @@ constexpr Error kNoProof{ErrorCode::permission_denied,
                          "auditd takes what the witness said for no proof"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
 
-struct Operators {
-  std::string newest;  // the log that grows now; empty while none is signed
-  std::uint64_t size = 0;
-  LogSizes others;
-};
-Operators operators(const LogSizes& sizes) {
-  Operators logs;
-  for (const auto& [name, size] : sizes) {  // ascending: by time
-    if (!audit::is_operators(name)) continue;
-    if (!logs.newest.empty()) logs.others.emplace(std::move(logs.newest), logs.size);
-    logs.newest = name;
-    logs.size = size;
-  }
-  return logs;
-}
-
 std::string json(const boost::json::object& object) { return boost::json::serialize(object); }
 
 }  // namespace
@@ -64,74 +48,98 @@ std::string json(const boost::json::object& object) { return boost::json::serial
 WitnessClient::WitnessClient(Parts parts)
     : parts_(std::move(parts)),
       witness_(parts_.loop, parts_.witness),
-      auditd_(parts_.loop, parts_.auditd) {}
+      auditd_(parts_.loop, parts_.auditd),
+      pause_(parts_.pause) {}
 
-bool WitnessClient::has_news() const {
-  const Operators logs = operators(parts_.watch.state().signed_sizes);
-  return logs.size > 0 && (logs.newest != log_ || logs.size != told_size_);
+bool WitnessClient::is_due(std::string_view log, std::uint64_t size) const {
+  return !is_asked_ && std::chrono::steady_clock::now() >= next_ &&
+         (log != log_ || size != told_size_);
 }
 
-Task<void> WitnessClient::run() {
-  auto pause = parts_.pause;
-  auto next = std::chrono::steady_clock::now();
-  while (!stopping_) {
-    co_await parts_.loop.sleep_for(kStep);
-    if (stopping_ || !has_news() || std::chrono::steady_clock::now() < next) continue;
-    const Result<void> done = co_await hand_in();
-    if (!done && !stopping_) {
-      failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
-    }
-    cause_ = done ? std::string_view() : done.error().what();
-    parts_.failing.set(done ? 0 : 1);
-    pause =
-        done ? parts_.pause
-             : std::min<std::chrono::milliseconds>(2 * pause, std::chrono::milliseconds(kPauseMax));
-    next = std::chrono::steady_clock::now();
-    if (!again_) next += pause;
+Task<std::string> WitnessClient::hand_in(WitnessTarget target) {
+  is_asked_ = true;
+  Result<std::string> lines = co_await cosignature(target);
+  if (lines && !lines->empty()) co_return *std::move(lines);
+  finish(lines ? Result<void>{} : fail(lines.error()));
+  co_return std::string();
+}
+
+void WitnessClient::heard(const audit::Checkpoint& cosigned, const Result<void>& told) {
+  if (told) {
+    old_size_ = cosigned.size;
+    told_size_ = cosigned.size;
   }
+  finish(told);
+}
+
+void WitnessClient::finish(const Result<void>& done) {
+  if (!done && !stopping_) failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
+  cause_ = done ? std::string_view() : done.error().what();
+  parts_.failing.set(done ? 0 : 1);
+  pause_ =
+      done ? parts_.pause
+           : std::min<std::chrono::milliseconds>(2 * pause_, std::chrono::milliseconds(kPauseMax));
+  if (!done) next_ = std::chrono::steady_clock::now() + pause_;
+  is_asked_ = false;
+}
+
+Task<void> WitnessClient::close() {
   co_await witness_.close();
   co_await auditd_.close();
 }
 
-Task<Result<void>> WitnessClient::hand_in() {
-  again_ = false;
-  Operators logs = operators(parts_.watch.state().signed_sizes);
-  if (logs.newest != log_) {
-    log_ = logs.newest;
+Task<Result<std::string>> WitnessClient::cosignature(const WitnessTarget& target) {
+  if (target.log != log_) {
+    log_ = target.log;
     old_size_ = audit::cosigned_size(parts_.directory, log_);
     told_size_ = 0;
     asked_for_.reset();
   }
-  if (logs.others != asked_for_) {
-    SR_CO_TRY(bool rolled_back, co_await ask_for(logs.others));
-    if (!rolled_back) {
-      const LogSizes ours = parts_.watch.state().signed_sizes;
-      SR_CO_TRY(rolled_back, co_await ask_for_unknown(ours));
-    }
-    if (rolled_back) {  // the newest log is of another history: no witness is to know it
-      asked_for_.reset();
-      told_size_ = logs.size;
-      co_return Result<void>{};
-    }
-    asked_for_ = std::move(logs.others);
+  SR_CO_TRY(const bool rolled_back, co_await ask_for_others(target.log));
+  if (rolled_back) {  // the newest log is of another history: no witness is to know it
+    told_size_ = target.checkpoint.size;
+    co_return std::string();
   }
-  auto work = [this]() -> Result<audit::Submission> {
-    SR_TRY(audit::LogReader log, audit::LogReader::open(parts_.files, parts_.directory, log_));
-    return audit::make_submission(log, old_size_);
-  };
-  Result<audit::Submission> submission = co_await parts_.pool.run(parts_.loop, std::move(work));
-  if (!submission && old_size_ > 0) {  // known of another history: the witness will tell
-    old_size_ = 0;
-    co_return fail(submission.error());
+  for (int tries = 0; tries < 2; ++tries) {
+    auto work = [this, &target]() -> Result<std::string> {
+      SR_TRY(audit::LogReader log, audit::LogReader::open(parts_.files, parts_.directory, log_));
+      SR_TRY(audit::Submission made, audit::make_submission(log, old_size_, target.note));
+      return std::move(made.body);
+    };
+    const Result<std::string> body = co_await parts_.pool.run(parts_.loop, std::move(work));
+    if (!body) {
+      old_size_ = 0;  // if it is known of another history, the witness will tell
+      co_return fail(body.error());
+    }
+    http::ClientRequest request{
+        .method = http::Method::post, .target = "/add-checkpoint", .body = as_bytes(*body)};
+    request.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    auto response = co_await witness_.send(request);
+    if (!response) co_return fail(response.error());
+    if (response->status == kCosigned) {
+      SR_CO_CHECK_OK(audit::with_cosignatures(target.note, response->body));
+      co_return std::move(response->body);
+    }
+    SR_CO_TRY(const bool again, co_await refused(target.checkpoint, *response));
+    if (!again) co_return std::string();
   }
-  if (!submission) co_return fail(submission.error());
-  http::ClientRequest request{.method = http::Method::post,
-                              .target = "/add-checkpoint",
-                              .body = as_bytes(submission->body)};
-  request.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
-  const auto response = co_await witness_.send(request);
-  if (!response) co_return fail(response.error());
-  co_return co_await answer(*submission, *response);
+  co_return fail(kRefused);
+}
+
+Task<Result<bool>> WitnessClient::ask_for_others(std::string_view log) {
+  const LogSizes ours = parts_.watch.state().signed_sizes;
+  LogSizes others;
+  for (const auto& [name, size] : ours) {
+    if (audit::is_operators(name) && name != log) others.emplace(name, size);
+  }
+  if (others == asked_for_) co_return false;
+  asked_for_.reset();
+  SR_CO_TRY(bool rolled_back, co_await ask_for(others));
+  if (!rolled_back) {
+    SR_CO_TRY(rolled_back, co_await ask_for_unknown(ours));
+  }
+  if (!rolled_back) asked_for_ = std::move(others);
+  co_return rolled_back;
 }
 
 // What was cut back to an earlier year's copy goes on with a log that the witness takes from its
@@ -162,52 +170,43 @@ Task<Result<bool>> WitnessClient::ask_for_unknown(const LogSizes& ours) {
     const auto name = audit::name_of_origin(parts_.place, origin);
     if (!name || !audit::is_operators(*name)) co_return false;
     if (ours.contains(*name)) continue;
-    std::string note = json({{"note", next->body}});
-    const Result<bool> rolled_back = co_await tell_auditd(std::move(note));
+    std::string said = said_of(next->body);
+    const Result<bool> rolled_back = co_await bring(std::move(said));
     if (!rolled_back && rolled_back.error().code() == ErrorCode::permission_denied) continue;
     if (!rolled_back || *rolled_back) co_return rolled_back;
   }
   co_return false;
 }
 
-Task<Result<void>> WitnessClient::answer(const audit::Submission& submission,
-                                         const http::ClientResponse& response) {
-  if (response.status == kInconsistent) co_return co_await contradicted(submission, 0);
+Task<Result<bool>> WitnessClient::refused(const audit::Checkpoint& target,
+                                          const http::ClientResponse& response) {
+  if (response.status == kInconsistent) co_return co_await contradicted(target, 0);
   if (response.status == kNotTheLast) {
     std::string_view text(response.body);
     const auto size = audit::parse_decimal(audit::take_line(text));
     if (!size) co_return fail(kNoAnswer);
-    co_return co_await contradicted(submission, *size);
+    co_return co_await contradicted(target, *size);
   }
   if (response.status == kUnknownLog) co_return fail(kUnknown);
   if (response.status == kNotSigned) co_return fail(kUnknownKey);
-  if (response.status != kCosigned) co_return fail(kRefused);
-  SR_CO_TRY(const std::string note, audit::with_cosignatures(submission.note, response.body));
-  std::string body = json({{"note", note}});
-  SR_CO_CHECK_OK(co_await tell_auditd(std::move(body)));
-  old_size_ = submission.checkpoint.size;
-  told_size_ = submission.checkpoint.size;
-  co_return Result<void>{};
+  co_return fail(kRefused);
 }
 
 // The witness has cosigned something else last. Its checkpoint, which this log's key has signed,
 // proves more than the size that it says.
-Task<Result<void>> WitnessClient::contradicted(const audit::Submission& submission,
+Task<Result<bool>> WitnessClient::contradicted(const audit::Checkpoint& target,
                                                std::uint64_t size) {
-  const std::string& origin = submission.checkpoint.origin;
-  Result<bool> told = co_await bring_newest(origin);
+  Result<bool> told = co_await bring_newest(target.origin);
   if (!told && size > 0) {
-    std::string claim = json({{"origin", origin}, {"size", size}});
-    told = co_await tell_auditd(std::move(claim));
+    std::string claim = json({{"origin", target.origin}, {"size", size}});
+    told = co_await bring(std::move(claim));
   }
   if (!told) co_return fail(told.error());
-  if (*told || size == 0 || size > submission.checkpoint.size) {
-    told_size_ = submission.checkpoint.size;  // saying it again changes nothing
-  } else {
-    again_ = old_size_ != size;
-    old_size_ = size;
+  if (*told || size == 0 || size > target.size) {
+    told_size_ = target.size;  // saying it again changes nothing
+    co_return false;
   }
-  co_return Result<void>{};
+  co_return std::exchange(old_size_, size) != size;
 }
 
 Task<Result<bool>> WitnessClient::bring_newest(const std::string& origin) {
@@ -217,23 +216,29 @@ Task<Result<bool>> WitnessClient::bring_newest(const std::string& origin) {
   if (!newest) co_return fail(newest.error());
   if (newest->status == kUnknownLog) co_return fail(kNotShown);
   if (newest->status != kCosigned) co_return fail(kNoAnswer);
-  std::string note = json({{"note", newest->body}});
-  co_return co_await tell_auditd(std::move(note));
+  std::string said = said_of(newest->body);
+  co_return co_await bring(std::move(said));
 }
 
-Task<Result<bool>> WitnessClient::tell_auditd(std::string body) {
-  http::ClientRequest request{
-      .method = http::Method::post, .target = "/v1/witness", .body = as_bytes(body)};
-  request.headers.emplace_back("Content-Type", "application/json");
-  const auto response = co_await auditd_.send(request);
-  if (!response) co_return fail(response.error());
-  if (response->status == kNotSigned) co_return fail(kNoProof);
-  if (response->status != kCosigned) co_return fail(kNotHeard);
-  const bool rolled_back = response->body.find("rolled_back") != std::string::npos;
-  if (rolled_back) {
+Task<Result<bool>> WitnessClient::bring(std::string said) {
+  auto rolled_back = co_await tell_auditd(auditd_, std::move(said));
+  if (rolled_back && *rolled_back) {
     log::error("a witness has seen another audit log than is here", {{"witness", parts_.name}});
   }
   co_return rolled_back;
 }
+
+Task<Result<bool>> tell_auditd(http::Client& auditd, std::string said) {
+  http::ClientRequest request{
+      .method = http::Method::post, .target = "/v1/witness", .body = as_bytes(said)};
+  request.headers.emplace_back("Content-Type", "application/json");
+  const auto response = co_await auditd.send(request);
+  if (!response) co_return fail(response.error());
+  if (response->status == kNotSigned) co_return fail(kNoProof);
+  if (response->status != kCosigned) co_return fail(kNotHeard);
+  co_return response->body.find("rolled_back") != std::string::npos;
+}
+
+std::string said_of(std::string_view note) { return json({{"note", note}}); }
 
 }  // namespace strongroom::connected::relay
