@@ -31,6 +31,38 @@ Result<Checkpoint> parse_line(std::string_view line) {
   return checkpoint;
 }
 
+constexpr Error kNoNote{ErrorCode::corrupt, "file of checkpoints holds something else"};
+
+Result<std::string> read_part(File& file, std::uint64_t begin, std::uint64_t end) {
+  std::string part(end - begin, '\0');
+  SR_TRY(const std::size_t got, file.read(begin, std::as_writable_bytes(std::span(part))));
+  part.resize(got);
+  return part;
+}
+
+// A note in a file of checkpoints.
+struct PlacedNote {
+  std::uint64_t begin_bytes = 0;
+  std::uint64_t tree_size = 0;
+};
+// The first note of the log that begins behind `begin` and before `end`; nullopt: none does, or it
+// is being written.
+Result<std::optional<PlacedNote>> first_note(File& file, std::string_view origin,
+                                             std::uint64_t begin, std::uint64_t end) {
+  SR_TRY(const std::string part, read_part(file, begin, begin + 2 * kNoteBytesMax));
+  const std::size_t line_end = part.find(fmt::format("\n{}\n", origin));
+  if (line_end == std::string::npos) {
+    return part.size() < kNoteBytesMax ? Result<std::optional<PlacedNote>>() : fail(kNoNote);
+  }
+  const std::uint64_t place = begin + line_end + 1;
+  const std::string_view rest = std::string_view(part).substr(line_end + 1);
+  const auto size = note_size(rest, false);
+  if (place >= end || !size) return std::nullopt;
+  const auto told = read_checkpoint(rest.substr(0, *size));
+  if (!told) return fail(kNoNote);
+  return PlacedNote{place, told->size};
+}
+
 }  // namespace
 
 std::string last_signed_text(std::span<const Checkpoint> checkpoints) {
@@ -114,6 +146,30 @@ Result<LastNote> last_note(File& file) {
   }
   if (last.end_bytes > 0 || start == 0) return last;
   return fail({ErrorCode::corrupt, "file of checkpoints ends in something else"});
+}
+
+Result<std::optional<std::string>> find_note(File& file, const Checkpoint& checkpoint) {
+  // The note begins at `begin` or behind, and before `end`.
+  std::uint64_t begin = 0;
+  SR_TRY(std::uint64_t end, file.size());
+  while (end - begin > kNoteBytesMax) {
+    const std::uint64_t middle = begin + (end - begin) / 2;
+    SR_TRY(const auto found, first_note(file, checkpoint.origin, middle, end));
+    if (found && found->tree_size <= checkpoint.size) {
+      begin = found->begin_bytes;
+    } else {
+      end = middle + 1;
+    }
+  }
+  SR_TRY(const std::string part, read_part(file, begin, end + kNoteBytesMax));
+  const std::string text = checkpoint_text(checkpoint);
+  for (std::string_view rest = part; !rest.empty();) {
+    const auto size = note_size(rest, false);
+    if (!size) return std::nullopt;
+    if (rest.starts_with(text)) return std::string(rest.substr(0, *size));
+    rest.remove_prefix(*size);
+  }
+  return std::nullopt;
 }
 
 Result<CheckpointReader> CheckpointReader::open(Files& files, const std::string& path,

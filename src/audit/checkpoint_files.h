@@ -44,6 +44,12 @@ struct LastNote {
 };
 [[nodiscard]] Result<LastNote> last_note(File& file);
 
+// The note in `file`, a log's checkpoints, that signs for `checkpoint`; nullopt: none does. Looks
+// at a few places of the file only, for its sizes ascend. corrupt: there is something else than
+// notes of the log; unavailable.
+[[nodiscard]] Result<std::optional<std::string>> find_note(File& file,
+                                                           const Checkpoint& checkpoint);
+
 // CheckpointReader streams the notes of one file. It does not check their signatures.
 class CheckpointReader {
  public:

@@ -29,6 +29,7 @@ constexpr auto kKinds = std::to_array<ProblemKind>({
     {idempotency_in_progress, "idempotency-in-progress", 409,
      "A request with this Idempotency-Key is still under way."},
     {conflict, "conflict", 409, "The object is in another state than the request needs."},
+    {not_witnessed, "not-witnessed", 409, "No witness stands for the audit entry yet."},
     {token_deleted, "token-deleted", 410, "The token was deleted."},
     {token_expired, "token-expired", 410, "The token has expired."},
     {token_used_up, "token-used-up", 410, "The token has been used as often as it may."},

@@ -25,6 +25,7 @@ enum class ProblemType : std::uint8_t {
   payment_state,
   idempotency_in_progress,
   conflict,
+  not_witnessed,
   token_deleted,
   token_expired,
   token_used_up,

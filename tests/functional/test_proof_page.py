@@ -13,6 +13,8 @@ import golden_log as golden
 import tlog
 from browser import chromium
 from running_deployment import wait_until
+from watched import WatchedShop, running_watched
+from witness import NAME
 
 BUILD_SECONDS = 90
 
@@ -211,3 +213,22 @@ def test_wrong_key_is_not_proof(opened, proof):
     opened.find_element("id", "again").click()
     verdict(opened, "Not checked yet")
     assert facts(opened) == []
+
+
+def test_witnessed_proof_of_the_api_is_shown(opened, tmp_path):
+    with running_watched() as (deployment, witness):
+        answer = WatchedShop(deployment).wait_witnessed().body
+        given = tmp_path / "answer.json"
+        given.write_text(json.dumps(answer))
+        give(opened, given, deployment.dir / "public/audit.vkey")
+        paste(opened, witness.vkey)
+        verdict(opened, "Proven")
+        told, record = facts(opened)
+        assert f"and {NAME}, who cosigned that log, so stands for it" in told["Cosigned by"]
+        assert f"{NAME}, an Ed25519 cosignature of" in record["Cosigned by"]
+        opened.find_element("id", "again").click()
+        answer["record"] = None
+        given.write_text(json.dumps(answer))
+        give(opened, given, deployment.dir / "public/audit.vkey")
+        paste(opened, witness.vkey)
+        assert f"no cosignature of {NAME}" in verdict(opened, "Not proven")

@@ -4,14 +4,16 @@ tlog-checkpoint, tlog-tiles, tlog-cosignature and tlog-proof, RFC 6962, RFC 9162
 nothing with the product that it checks, and needs Python 3 and its package cryptography only.
 
     tlog.py export FOLDER VKEY [--witness WVKEY]... [--continues CHECKPOINT]...
-    tlog.py proof PROOF ENTRY VKEY [--witness WVKEY]...
+    tlog.py proof PROOF ENTRY VKEY [--record PROOF ENTRY] [--witness WVKEY]...
 
 VKEY and WVKEY are files with one verifier key each. A witness that is named must have cosigned:
 the checkpoint of a proof, and of an export the newest of the operator's logs, through which it
-stands for the others. A CHECKPOINT is one that you have from before or from somebody else, such as
-a witness: the export must hold that log, grown from it. Exits 0 when all is as it was signed; 1
-when something is not, and names it; 4 when all that is there is as it was signed, but an export's
-file `gaps` says that entries are absent, and names them.
+stands for the others. A --record is the operator's entry that tells of the tree of the proof, and
+its own proof, whose checkpoint then is the one that witnesses cosigned. A CHECKPOINT is one that
+you have from before or from somebody else, such as a witness: the export must hold that log, grown
+from it. Exits 0 when all is as it was signed; 1 when something is not, and names it; 4 when all
+that is there is as it was signed, but an export's file `gaps` says that entries are absent, and
+names them.
 """
 import argparse
 import base64
@@ -205,6 +207,14 @@ def verify_proof(data, entry, key, witnesses=()):
     return proof, checkpoint, times
 
 
+def verify_record(checkpoint, data, entry, key, witnesses=()):
+    """As verify_proof(), of an entry of the operator's log that tells of `checkpoint`."""
+    proof, told_by, times = verify_proof(data, entry, key, witnesses)
+    require(told_by.origin.split("/")[-2] == "operator", f"{told_by.origin}: not the operator's")
+    require(recorded_checkpoint(entry) == checkpoint, "the record tells of another tree")
+    return proof, told_by, times
+
+
 # --- the command --------------------------------------------------------------------------------
 
 INTACT, NOT_INTACT, GAPS = 0, 1, 4
@@ -248,9 +258,14 @@ def run(arguments):
         return GAPS if export.gaps else INTACT
     entry = pathlib.Path(arguments.entry).read_bytes()
     data = pathlib.Path(arguments.proof).read_bytes()
-    proof, checkpoint, times = verify_proof(data, entry, key, witnesses)
+    proof, checkpoint, times = verify_proof(data, entry, key, () if arguments.record else witnesses)
+    record = arguments.record and verify_record(
+        checkpoint, *(pathlib.Path(path).read_bytes() for path in arguments.record), key, witnesses)
     print(f"entry {proof.index} is in the log, signed by {key.text}")
     say(checkpoint, times)
+    if record:
+        print(f"entry {record[0].index} of the operator's log tells of that tree")
+        say(*record[1:])
     return INTACT
 
 
@@ -264,6 +279,7 @@ def main():
     proof = kinds.add_parser("proof", help="one entry and its proof file")
     proof.add_argument("proof")
     proof.add_argument("entry")
+    proof.add_argument("--record", nargs=2, metavar=("PROOF", "ENTRY"))
     for kind in (export, proof):
         kind.add_argument("vkey")
         kind.add_argument("--witness", action="append", default=[], metavar="WVKEY")

@@ -1,8 +1,11 @@
 """A deployment whose audit log a witness watches."""
 import contextlib
+import datetime
 import shutil
 import subprocess
+import time
 
+import leak_scan
 from children import stop
 from deployment import BIN, Deployment
 from immutable import remove_folder
@@ -50,6 +53,35 @@ def running_watched():
 
         with running("sqlite", watched) as deployment:
             yield deployment, witness
+
+
+class WatchedShop:
+    """A merchant with one card, and where the creation of its token stands."""
+
+    def __init__(self, deployment):
+        self.deployment = deployment
+        self.merchant = deployment.new_merchant()
+        self.client = deployment.gateway(self.merchant.api_key)
+        card = {"number": leak_scan.generate_pan(), "exp_month": 12,
+                "exp_year": datetime.date.today().year + 1}
+        self.token = self.client.post("/v1/tokens", {"card": card}).body["id"]
+        found = wait_until(lambda: self.client.get(
+            f"/v1/audit/entries?token={self.token}&type=token.create").body["data"], "its entry")
+        self.entry = found[-1]
+        self.log = f"{self.merchant.id}/{self.entry['shard']}"
+
+    def ask(self, client=None, index=None):
+        index = self.entry["index"] if index is None else index
+        return (client or self.client).get(f"/v1/audit/logs/{self.log}/proof/{index}/witnessed")
+
+    def wait_witnessed(self):
+        """The answer, as soon as there is one; auditd need not wait a minute to record the log."""
+        assert self.deployment.admin("auditd", "POST", "/v1/checkpoints")[0] == 200
+        deadline = time.monotonic() + 90
+        while (answer := self.ask()).status != 200:
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.3)  # every asking is an entry
+        return answer
 
 
 class WatchedDeployment(Deployment):

@@ -263,14 +263,9 @@ class Prover {
   // The note that signs for `checkpoint`.
   Result<std::optional<std::string>> note_of(const std::string& log,
                                              const audit::Checkpoint& checkpoint) {
-    const std::string text = audit::checkpoint_text(checkpoint);
-    SR_TRY(auto reader,
-           audit::CheckpointReader::open(files_, audit::checkpoint_path(paths_.directory, log)));
-    while (true) {
-      SR_TRY(const auto note, reader.next());
-      if (!note) return std::nullopt;
-      if (note->starts_with(text)) return std::string(*note);
-    }
+    SR_TRY(const auto file,
+           files_.open(audit::checkpoint_path(paths_.directory, log), audit::OpenMode::read));
+    return audit::find_note(*file, checkpoint);
   }
 
   std::string path_of(const EntryPlace& place, std::string_view extension) const {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "audit/checkpoint.h"
+#include "audit/checkpoint_files.h"
 #include "audit/note.h"
 #include "audit/proof.h"
 #include "audit/proof_file.h"
@@ -58,13 +58,30 @@ Result<std::string> LogFiles::bundle(std::string_view log, const audit::TileId& 
 }
 
 Result<std::string> LogFiles::proof(std::string_view log, std::uint64_t index) const {
+  SR_TRY(std::string note, checkpoint(log));
+  return proof_to(std::move(note), log, index);
+}
+
+Result<std::string> LogFiles::proof_to(std::string note, std::string_view log,
+                                       std::uint64_t index) const {
   SR_TRY(audit::LogReader reader, open(log));
-  SR_TRY(std::string note, reader.newest_note());
   SR_TRY(const std::uint64_t size, size_of_note(note));
   if (index >= size) return fail(kNotInTheTree);
   SR_TRY(std::vector<audit::Hash> proof, audit::inclusion_proof(reader, index, size));
   return audit::proof_file_text(
       {.index = index, .proof = std::move(proof), .checkpoint = std::move(note)});
+}
+
+Result<std::string> LogFiles::cosigned(std::string_view log) const {
+  SR_TRY(audit::LogReader reader, open(log));
+  return reader.cosigned_note();
+}
+
+Result<std::optional<std::string>> LogFiles::note_of(std::string_view log,
+                                                     const audit::Checkpoint& checkpoint) const {
+  SR_TRY(const auto file,
+         files_.open(audit::checkpoint_path(directory_, log), audit::OpenMode::read));
+  return audit::find_note(*file, checkpoint);
 }
 
 Result<std::vector<std::string>> LogFiles::entries(std::span<const EntryPlace> places) const {

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "audit/checkpoint.h"
 #include "audit/files.h"
 #include "audit/log_reader.h"
 #include "audit/tile.h"
@@ -38,6 +40,14 @@ class LogFiles {
   [[nodiscard]] Result<std::string> bundle(std::string_view log, const audit::TileId& tile) const;
   // The text of a proof file (audit/proof_file.h) to the newest checkpoint.
   [[nodiscard]] Result<std::string> proof(std::string_view log, std::uint64_t index) const;
+  // The same to `note`, a checkpoint of the log as it was signed.
+  [[nodiscard]] Result<std::string> proof_to(std::string note, std::string_view log,
+                                             std::uint64_t index) const;
+  // The newest checkpoint of an operator's log that witnesses have cosigned. not_found: none has.
+  [[nodiscard]] Result<std::string> cosigned(std::string_view log) const;
+  // `checkpoint` of the log as it was signed; nullopt: that is not in its file.
+  [[nodiscard]] Result<std::optional<std::string>> note_of(
+      std::string_view log, const audit::Checkpoint& checkpoint) const;
   // The entries' exact bytes, in the order of `places`; empty for one that is not_found, as what
   // has been archived is.
   [[nodiscard]] Result<std::vector<std::string>> entries(std::span<const EntryPlace> places) const;

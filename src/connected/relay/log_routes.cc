@@ -10,6 +10,7 @@
 
 #include "base/try.h"
 #include "connected/relay/requests.h"
+#include "connected/relay/witnessed_proof.h"
 
 namespace strongroom::connected::relay {
 namespace {
@@ -29,6 +30,7 @@ constexpr std::chrono::milliseconds kProofStep{100};
 constexpr std::uint64_t kProofAheadMax = 4'096;
 
 constexpr Problem kNoSuchLog{ProblemType::not_found, "no such log"};
+constexpr Problem kNoSuchEntry{ProblemType::not_found, "no such entry"};
 constexpr Problem kNotInTheLog{ProblemType::not_found,
                                "not in the tree of the log's newest checkpoint"};
 constexpr Problem kArchived{ProblemType::entry_archived,
@@ -142,7 +144,7 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
   Admitted admitted = co_await admit(parts, request, kOperation);
   if (admitted.refused) co_return *std::move(admitted.refused);
   const auto index = parse_index(request.parameter(2));
-  if (!index) co_return problem(request, {ProblemType::not_found, "no such entry"});
+  if (!index) co_return problem(request, kNoSuchEntry);
   Response response;
   for (auto left = patience_for(parts, admitted.log, *index);; left -= kProofStep) {
     auto read = [&parts, log = admitted.log, index = *index] {
@@ -152,6 +154,20 @@ async::Task<Response> show_proof(RouteParts parts, Request& request) {
     if (response.status != 404 || left.count() <= 0 || parts.stopping) break;
     co_await parts.loop.sleep_for(kProofStep);
   }
+  Reading reading = reading_of(admitted.log, kOperation, fmt::format("entry {}", *index));
+  co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
+}
+
+async::Task<Response> show_witnessed_proof(RouteParts parts, Request& request) {
+  constexpr std::string_view kOperation =
+      "GET /v1/audit/logs/{owner}/{shard}/proof/{index}/witnessed";
+  Admitted admitted = co_await admit(parts, request, kOperation);
+  if (admitted.refused) co_return *std::move(admitted.refused);
+  const auto index = parse_index(request.parameter(2));
+  if (!index) co_return problem(request, kNoSuchEntry);
+  auto proof = co_await witnessed_proof(parts, admitted.log, *index);
+  Response response = proof ? http::json_response(200, *std::move(proof))
+                            : problem(request, proof.error());
   Reading reading = reading_of(admitted.log, kOperation, fmt::format("entry {}", *index));
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
 }

@@ -12,6 +12,8 @@ namespace strongroom::connected::relay {
 [[nodiscard]] async::Task<http::Response> show_checkpoint(RouteParts parts, http::Request& request);
 [[nodiscard]] async::Task<http::Response> show_tile(RouteParts parts, http::Request& request);
 [[nodiscard]] async::Task<http::Response> show_proof(RouteParts parts, http::Request& request);
+[[nodiscard]] async::Task<http::Response> show_witnessed_proof(RouteParts parts,
+                                                               http::Request& request);
 // The operator's tool is about to read the log's files for its command {command}, of the logs of
 // ?merchant= (of several owners without it) what ?what= says: 204 once log.read is in the log.
 [[nodiscard]] async::Task<http::Response> record_file_reading(RouteParts parts,

@@ -44,6 +44,8 @@ void add_service_routes(http::Router& router, RouteParts parts) {
   routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/checkpoint", in_share<show_checkpoint>);
   routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/tile*", in_share<show_tile>);
   routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/proof/{index}", in_share<show_proof>);
+  routes.add(Method::get, "/v1/audit/logs/{owner}/{shard}/proof/{index}/witnessed",
+             in_share<show_witnessed_proof>);
   routes.add(Method::get, "/v1/audit/entries", in_share<search_entries>);
   router.on_denied(
       [parts](const Request& request, const Problem&) { return audit_denial(parts, request); });

@@ -90,6 +90,32 @@ class RoutesTest : public testing::RelayTest {
     http::Request request(head, {}, peer, "req");
     return wait(operators_.dispatch(request));
   }
+  // Appends in one group, and has watch and index take them.
+  std::vector<std::string> append_and_follow(const std::vector<audit::Entry>& entries) {
+    std::vector<std::string> texts;
+    if (!entries.empty()) texts = folder_.append(entries);
+    close();
+    open();
+    follow();
+    return texts;
+  }
+  // "404 not-found"
+  static std::string problem_of(const http::Response& response) {
+    const json::value body = json::parse(response.body);
+    const json::value* const type = body.as_object().if_contains("type");
+    const std::string urn(type == nullptr ? "" : type->as_string());
+    return fmt::format("{} {}", response.status, urn.substr(urn.rfind(':') + 1));
+  }
+  // What a proof file, verified with the entry and the key of the owner's log, shows: "1 of 2".
+  static std::string shown_by(const json::value& proof, std::string_view entry,
+                              std::string_view owner) {
+    const auto file = audit::parse_proof_file(std::string_view(proof.as_string()));
+    const auto key =
+        audit::NoteVerifier::create({.name = fmt::format("test.example/auditd/{}/2026", owner),
+                                     .public_key = audit::testing::golden_signer().public_key()});
+    const auto checkpoint = audit::verify_proof_file(file.value(), as_bytes(entry), key.value());
+    return fmt::format("{} of {}", file->index, checkpoint.value().size);
+  }
   static json::array data_of(const http::Response& response) {
     return json::parse(response.body).as_object().at("data").as_array();
   }
@@ -165,6 +191,68 @@ TEST_F(RoutesTest, AProofIsAProofFile) {
   stopping_ = true;  // nobody waits
   EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/2").status, 404);
   EXPECT_EQ(get("/v1/audit/logs/mer_1/2026/proof/x").status, 404);
+}
+
+TEST_F(RoutesTest, AWitnessedProofHasTheRecordThatTheCosignedLogHolds) {
+  const std::string target = "/v1/audit/logs/mer_1/2026/proof/1/witnessed";
+  const auto refusal = [&](const char* index = "1") {
+    return problem_of(get(fmt::format("/v1/audit/logs/mer_1/2026/proof/{}/witnessed", index)));
+  };
+  EXPECT_EQ(refusal(), "409 not-witnessed") << "nothing is recorded";
+  const std::string record =
+      append_and_follow({folder_.record_of("mer_2-2026"), folder_.record_of("mer_1-2026"),
+                         folder_.record_of("mer_2-2026"), folder_.entry("mer_1")})[1];
+  EXPECT_EQ(refusal(), "409 not-witnessed") << "nothing is cosigned";
+  folder_.cosign();
+  const auto response = get(target);
+  ASSERT_EQ(response.status, 200);
+  const auto answer = json::parse(response.body).as_object();
+  EXPECT_EQ(answer.at("object").as_string(), "witnessed_proof");
+  EXPECT_EQ(answer.at("entry").as_string(), entries_[1]);
+  EXPECT_EQ(shown_by(answer.at("proof"), entries_[1], "mer_1"), "1 of 2");
+  const auto& told = answer.at("record").as_object();
+  EXPECT_EQ(told.at("entry").as_string(), record);
+  EXPECT_EQ(shown_by(told.at("proof"), record, "operator"), "2 of 4");
+  EXPECT_TRUE(told.at("proof").as_string().ends_with(audit::testing::kWitnessLine));
+  EXPECT_FALSE(response.body.contains("mer_2"));
+  EXPECT_EQ(recorder_.entries.back().resources,
+            (std::vector<std::string>{"mer_1-2026", "entry 1"}));
+
+  EXPECT_EQ(refusal("2"), "409 not-witnessed") << "it came after the record";
+  const auto later = append_and_follow({folder_.record_of("mer_1-2026", 2)});
+  EXPECT_EQ(refusal("2"), "409 not-witnessed") << "the record came after the cosignature";
+  EXPECT_EQ(get(target).body, response.body);
+  folder_.cosign();
+  EXPECT_EQ(json::parse(get(target).body).at("record").at("entry").as_string(), later[0]);
+  EXPECT_EQ(refusal("3"), "404 not-found");
+  EXPECT_EQ(refusal("x"), "404 not-found");
+  EXPECT_EQ(problem_of(get(target, "mer_2")), "404 not-found");
+  EXPECT_EQ(problem_of(get("/v1/audit/logs/operator/2026/proof/0/witnessed")), "404 not-found");
+}
+
+TEST_F(RoutesTest, TheOperatorsOwnEntriesAreWitnessedWithoutARecord) {
+  folder_.cosign();
+  const auto answer = json::parse(get("/v1/audit/logs/operator/2026/proof/0/witnessed", "",
+                                      {"audit:read-all"})
+                                      .body)
+                          .as_object();
+  EXPECT_TRUE(answer.at("record").is_null());
+  EXPECT_EQ(shown_by(answer.at("proof"), entries_[3], "operator"), "0 of 1");
+}
+
+TEST_F(RoutesTest, ARecordThatCannotBeFoundIsNotSaidToBeNone) {
+  const std::string target = "/v1/audit/logs/mer_1/2026/proof/0/witnessed";
+  folder_.append({folder_.record_of("mer_1-2026")});
+  folder_.sign();
+  folder_.cosign();
+  EXPECT_EQ(problem_of(get(target)), "503 service-unavailable") << "the index has yet to take it";
+  append_and_follow({});
+  EXPECT_EQ(get(target).status, 200);
+  folder_.append({folder_.entry("")}, true);
+  folder_.archive();
+  EXPECT_EQ(problem_of(get(target)), "410 entry-archived");
+  folder_.restore();
+  EXPECT_EQ(get(target).status, 200);
 }
 
 TEST_F(RoutesTest, NobodyWaitsForAnEntryThatIsNotAboutToCome) {

@@ -77,6 +77,11 @@ constexpr auto kEverybodysByTerm = by_term(kEverybodys);
 constexpr auto kOwnersByTerm = by_term(kOfOwner);
 constexpr std::size_t kTermsMax = 4;
 
+constexpr auto kRecords =
+    join(kSelect,
+         "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
+         "WHERE t.term = $1 AND l.name = $2 AND e.entry_index < $3 AND ",
+         kAnother, "$4) ORDER BY t.time DESC, t.entry DESC LIMIT $5");
 constexpr auto kAddedAfter =
     join(kSelect, "entries e JOIN logs l ON l.id = e.log WHERE e.id > $1 ORDER BY e.id LIMIT $2");
 constexpr auto kNewest =
@@ -252,6 +257,18 @@ async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery que
     terms.resize(kTermsMax);
     for (const std::string& term : terms) statement.parameters.push_back(Value::text(term));
   }
+  const auto rows = co_await database_.read(std::move(statement));
+  co_return read_all(rows);
+}
+
+async::Task<Result<std::vector<FoundEntry>>> SearchIndex::records_of(std::string origin,
+                                                                     EntryPlace end,
+                                                                     std::size_t limit) {
+  Statement statement{
+      .sql = view(kRecords),
+      .parameters = {Value::text(resource_term(origin)), Value::text(end.log), number(end.index),
+                     Value::text(type_term(audit::name(audit::EventType::log_checkpoint))),
+                     number(limit)}};
   const auto rows = co_await database_.read(std::move(statement));
   co_return read_all(rows);
 }

@@ -79,6 +79,11 @@ class SearchIndex {
 
   // Newest first.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
+  // The newest entries log.checkpoint that tell of the log with this origin, among those of
+  // end.log before end.index; newest first.
+  [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> records_of(std::string origin,
+                                                                        EntryPlace end,
+                                                                        std::size_t limit);
   // Those that were added after `id`, in that order; the newest ones when `id` is negative.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> added_after(std::int64_t id,
                                                                          std::size_t limit);

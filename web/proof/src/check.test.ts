@@ -99,6 +99,35 @@ test("one record stands, with its witness, for every proof up to its checkpoint"
   expect(report.state).toBe("proven");
 });
 
+test("a witnessed proof as the API answers it is its four files", async () => {
+  const entries = ["one", "t\u00f6\"\\o", "three"].map(bytesOf);
+  const merchant = "a.example/auditd/mer_1/2026";
+  const operator = "a.example/auditd/operator/2026";
+  const witness = "w.example/1";
+  const root = toBase64(await rootOf(await Promise.all(entries.map(leafHash))));
+  const record = JSON.stringify({
+    resources: [{ uid: merchant }],
+    unmapped: { event_type: "log.checkpoint", tree_size: 3, tree_root: root },
+  });
+  const recorded = await proofText(operator, [bytesOf(record)], 0);
+  const answer = {
+    object: "witnessed_proof",
+    entry: new TextDecoder().decode(entries[1]),
+    proof: await proofText(merchant, entries, 1),
+    record: { entry: record, proof: recorded + await cosignatureLine(witness, recorded) },
+  };
+  const keys = `${await keyText(merchant)}\n${await keyText(witness, COSIGNATURE)}\n`;
+  const given = (changed: object) => check([file("w.json", JSON.stringify(changed))], keys);
+  const report = await given(answer);
+  expect(report.state).toBe("proven");
+  expect(report.findings.map(({ file, entryFile }) => [file, entryFile])).toEqual([
+    ["w.tlog-proof", "w.json"], ["w, record.tlog-proof", "w, record.json"]]);
+  expect(report.findings[0]!.recordedBy?.cosigners).toHaveLength(1);
+  expect((await given({ ...answer, entry: "two" })).state).toBe("refused");
+  expect((await given({ ...answer, entry: null })).state).toBe("waiting");
+  expect((await given({ ...answer, record: null })).state).toBe("refused");
+});
+
 test("a witness whose key was given must have cosigned", async () => {
   const key = await keyText("w.example/2", COSIGNATURE);
   const report = await check([PROOF_FILE, ENTRY_FILE], `${KEY}\n${WITNESS}\n${key}\n`);

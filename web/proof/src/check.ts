@@ -6,7 +6,7 @@ export interface GivenFile {
   bytes: tlog.Bytes;
 }
 
-export type Kind = "proof" | "key" | "entry";
+export type Kind = "answer" | "proof" | "key" | "entry";
 export type State = "proven" | "waiting" | "refused";
 
 // A witness whose cosignature was verified with a key that was given.
@@ -39,7 +39,35 @@ export interface Report {
 const text = (bytes: tlog.Bytes): string => new TextDecoder().decode(bytes);
 const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
 
+interface Pair {
+  entry: string | null;
+  proof: string;
+}
+
+// What `GET .../proof/{index}/witnessed` answers, if it is that.
+function witnessedProof(file: GivenFile): Pair & { record: Pair | null } | undefined {
+  try {
+    const value = JSON.parse(text(file.bytes));
+    return value?.object === "witnessed_proof" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// The files that `audit prove` would have written instead.
+function filesIn(file: GivenFile): GivenFile[] {
+  const answer = witnessedProof(file);
+  if (!answer) return [file];
+  const pair = ({ entry, proof }: Pair, name: string): GivenFile[] =>
+    [[proof, "tlog-proof"], [entry, "json"]].flatMap(([content, extension]) =>
+      typeof content === "string"
+        ? { name: `${name}.${extension}`, bytes: tlog.utf8(content) } : []);
+  const name = stem(file.name);
+  return [...pair(answer, name), ...answer.record ? pair(answer.record, `${name}, record`) : []];
+}
+
 export function kindOf(file: GivenFile): Kind {
+  if (witnessedProof(file)) return "answer";
   if (tlog.isProof(text(file.bytes))) return "proof";
   return /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\s*$/.test(text(file.bytes)) ? "key" : "entry";
 }
@@ -138,7 +166,8 @@ function demandWitnesses(finding: Finding, witnesses: tlog.Key[]): Finding {
     why: `no cosignature of ${names}, whose key was given, stands for it` };
 }
 
-export async function check(files: GivenFile[], keyLines: string): Promise<Report> {
+export async function check(given: GivenFile[], keyLines: string): Promise<Report> {
+  const files = given.flatMap(filesIn);
   const ofKind = (kind: Kind) => files.filter((file) => kindOf(file) === kind);
   const lines = [keyLines, ...ofKind("key").map(({ bytes }) => text(bytes))]
     .flatMap((given) => given.split("\n")).filter((line) => line.trim() !== "");

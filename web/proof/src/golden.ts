@@ -4,7 +4,7 @@ import * as tlog from "./tlog";
 
 globalThis.crypto ??= webcrypto as Crypto; // Node 18 has it under this name only
 
-export const bytesOf = (text: string): tlog.Bytes => new TextEncoder().encode(text) as tlog.Bytes;
+export const bytesOf = tlog.utf8;
 
 export const KEY =
   "vault.example/audit+99f33cb1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";

@@ -6,7 +6,7 @@ import { entriesText, picture } from "./picture";
 import { canVerify, hex, keyText, leafHash, toBase64 } from "./tlog";
 
 const FILE_BYTES_MAX = 64 * 1024;
-const KINDS = { proof: "proof file", key: "key", entry: "entry" };
+const KINDS = { answer: "witnessed proof", proof: "proof file", key: "key", entry: "entry" };
 const VERDICTS: Record<State, string> = {
   proven: "Proven", waiting: "Not checked yet", refused: "Not proven",
 };

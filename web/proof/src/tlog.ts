@@ -56,7 +56,7 @@ function require(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Refused(what);
 }
 
-const utf8 = (text: string): Bytes => new TextEncoder().encode(text) as Bytes;
+export const utf8 = (text: string): Bytes => new TextEncoder().encode(text) as Bytes;
 
 function join(...parts: Uint8Array[]): Bytes {
   const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));

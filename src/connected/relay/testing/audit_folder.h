@@ -82,6 +82,23 @@ class AuditFolder {
     std::ranges::sort(all, {}, &audit::Checkpoint::origin);
     std::ofstream(directory() + "/last-signed") << audit::last_signed_text(all);
   }
+  // The entry of the operator's log that tells how the log stands.
+  audit::Entry record_of(std::string_view log, std::int64_t minute = 1) {
+    const audit::MerkleTree& tree = logs_.find(log)->tree;
+    audit::Entry record = entry("", audit::EventType::log_checkpoint, minute);
+    record.resources = {audit::log_origin("test.example/auditd", log)};
+    record.tree_size = tree.size();
+    record.tree_root = tree.root();
+    return record;
+  }
+  // Keeps the newest checkpoint of the operator's log as one that a witness has cosigned: with its
+  // line, of golden.h, which is not of this checkpoint.
+  void cosign() {
+    const std::string log = "operator-2026";
+    const auto file = files_.open(audit::checkpoint_path(directory(), log), audit::OpenMode::read);
+    std::ofstream(audit::cosigned_path(directory(), log))
+        << audit::last_note(**file)->text << audit::testing::kWitnessLine;
+  }
   // The first segment leaves the journal, as when it is archived; and comes back as a copy.
   // REQUIRES: another one has begun.
   void archive() {
