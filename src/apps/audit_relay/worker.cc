@@ -8,13 +8,15 @@
 
 #include "base/log.h"
 #include "base/try.h"
+#include "http/server.h"
 #include "service/neighbors.h"
 
 namespace strongroom::audit_relay {
 namespace {
 
 constexpr std::size_t kFileThreads = 2;
-constexpr std::size_t kFileWorkMax = 256;  // requests that wait for one of them
+// What waits for one of them: as many requests as the listener takes, and our own work.
+constexpr std::size_t kFileWorkMax = http::ServerLimits{}.requests_in_flight_max + 64;
 constexpr std::chrono::milliseconds kStopStep{20};
 constexpr std::chrono::milliseconds kSinkPatience{1'000};
 constexpr std::chrono::milliseconds kLook{200};
@@ -49,6 +51,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::unique_ptr<storage::Datab
                   .watch = watch_,
                   .auditd = witness_socket(shared)},
                  make_witness_clients()),
+      turns_(loop),
       index_(*database_),
       indexer_({.loop = loop,
                 .pool = pool_,
@@ -91,6 +94,7 @@ connected::relay::RouteParts Worker::parts() noexcept {
           .logs = logs_,
           .watch = watch_,
           .shares = shares_,
+          .turns = turns_,
           .index = index_,
           .indexer = indexer_,
           .recorder = audit_.client(),

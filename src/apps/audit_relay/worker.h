@@ -74,8 +74,9 @@ class Worker final : public service::Worker {
   async::BlockingPool pool_;
   connected::relay::LogFiles logs_;
   connected::relay::LogWatch watch_;
-  connected::relay::Shares shares_;
   connected::relay::Witnesses witnesses_;
+  http::Shares shares_{connected::relay::kRequestsPerMerchantMax};
+  connected::relay::Turns turns_;
   connected::relay::SearchIndex index_;
   connected::relay::Indexer indexer_;
   std::vector<RunningExport> exports_;

@@ -17,7 +17,8 @@ constexpr std::size_t kVaultConnectionsMax = 64;  // card requests wait on the d
 constexpr std::size_t kGatewayConnectionsMax = 256;  // payments wait on processors
 // Above what gatewayd gives a connector: its word on a payment, `unknown` included, comes first.
 constexpr std::chrono::seconds kPaymentTimeout{60};
-constexpr std::size_t kRelayConnectionsMax = 16;
+// Several merchants' shares: what each may have under way takes one each.
+constexpr std::size_t kRelayConnectionsMax = 8 * cde::Edge::kAuditRequestsPerMerchantMax;
 // A bundle of 256 of the longest entries.
 constexpr std::size_t kAuditBytesMax = (std::size_t{4} << 20) + (std::size_t{64} << 10);
 constexpr std::size_t kAuthConnectionsMax = 4;  // a ticket serves a credential for a second

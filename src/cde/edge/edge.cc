@@ -22,6 +22,8 @@ using wire::ProblemType;
 
 constexpr Problem kNoAnswer{ProblemType::service_unavailable, "try again", {}, 1};
 constexpr Problem kOverloaded{ProblemType::overloaded, "try again", {}, 1};
+constexpr Problem kTooManyUnderWay{
+    ProblemType::rate_limited, "too many requests of this merchant are under way", {}, 1};
 constexpr Problem kCardInQuery{ProblemType::looks_like_card_data,
                                "a query must not hold a card number", "query"};
 constexpr Problem kCardInPath{ProblemType::looks_like_card_data,
@@ -127,7 +129,8 @@ std::string_view slug_of(const Response& response) {
 
 }  // namespace
 
-async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request) {
+async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request,
+                                 http::Shares* shares) {
   // Nobody reads the query of a card's route, but the client's own proxies log it: it must hear.
   if (looks_like_pan(request.query())) co_return problem(request, kCardInQuery);
   // Only vaultd is in the CDE: whoever is not must never see a card number, however misplaced.
@@ -139,6 +142,9 @@ async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Req
   TicketDesk::Answer ticket = co_await tickets_.ticket(request.header("authorization"),
                                                        request.peer().source, request.request_id());
   if (!ticket) co_return problem(request, ticket.error());
+  const std::optional<http::Shares::Share> share =
+      shares != nullptr ? shares->take(http::merchant_of(*ticket)) : std::nullopt;
+  if (shares != nullptr && !share) co_return problem(request, kTooManyUnderWay);
   const http::ClientRequest onward = upstream_request(request, target, *std::move(ticket));
   Result<http::ClientResponse> answer = co_await upstream.send(onward);
   if (!answer) {
@@ -211,7 +217,7 @@ void Edge::add_audit_routes(http::Router& router, http::Client& audit_relay) {
               .pattern = "/v1/audit*",
               .identities = {http::kAnyone},
               .handler = [this, &audit_relay](Request& request) {
-                return pass(audit_relay, target_of(request), request);
+                return pass(audit_relay, target_of(request), request, &audit_shares_);
               }});
 }
 

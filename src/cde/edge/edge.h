@@ -12,6 +12,7 @@
 #include "cde/edge/ticket_desk.h"
 #include "http/client.h"
 #include "http/router.h"
+#include "http/shares.h"
 
 namespace strongroom::cde {
 
@@ -19,6 +20,8 @@ namespace strongroom::cde {
 class Edge final {
  public:
   static constexpr std::uint64_t kRefusalsLoggedPerSecond = 10;
+  // So many questions about the audit log, which may take seconds, a merchant may have under way.
+  static constexpr std::size_t kAuditRequestsPerMerchantMax = 8;
 
   Edge(http::Client& authd, http::Client& vaultd)
       : tickets_(authd), authd_(authd), vaultd_(vaultd) {}
@@ -31,17 +34,21 @@ class Edge final {
   // Adds `/v1/payments*` and `/v1/connector-accounts`, passed on to gatewayd, which outlives the
   // router, too.
   void add_payment_routes(http::Router& router, http::Client& gatewayd);
-  // Adds `/v1/audit*`, passed on to audit-relay, which outlives the router, too.
+  // Adds `/v1/audit*`, passed on to audit-relay, which outlives the router, too. For more than
+  // kAuditRequestsPerMerchantMax it is 429 rate_limited, so that no merchant keeps the others from
+  // it.
   void add_audit_routes(http::Router& router, http::Client& audit_relay);
 
  private:
-  // Passes `request` on to `target` at `upstream`, for the merchant of its credential.
+  // Passes `request` on to `target` at `upstream`, for the merchant of its credential and within
+  // its share, where there are `shares`.
   async::Task<http::Response> pass(http::Client& upstream, std::string target,
-                                   http::Request& request);
+                                   http::Request& request, http::Shares* shares = nullptr);
 
   TicketDesk tickets_;
   http::Client& authd_;
   http::Client& vaultd_;
+  http::Shares audit_shares_{kAuditRequestsPerMerchantMax};
   log::Recurring refused_{"request refused", kRefusalsLoggedPerSecond};
 };
 

@@ -51,6 +51,14 @@ async::Task<Result<std::string>> page_text(RouteParts parts, std::vector<FoundEn
   co_return co_await parts.pool.run(parts.loop, std::move(work));
 }
 
+async::Task<Result<std::vector<FoundEntry>>> find(RouteParts parts, const Request& request,
+                                                  SearchQuery query) {
+  std::string merchant;
+  if (request.ticket() != nullptr) merchant = request.ticket()->merchant;
+  const Turns::Turn turn = co_await parts.turns.take(std::move(merchant));
+  co_return co_await parts.index.search(std::move(query));
+}
+
 // How far the index has come: entries that are not in it yet are not found.
 std::string progress_json(const RouteParts& parts, const Sight& sight) {
   std::uint64_t in_index = 0;
@@ -89,7 +97,7 @@ async::Task<Response> search_entries(RouteParts parts, Request& request) {
   }
   const Sight searched{query->owner};
   const std::size_t limit = query->limit++;  // one more tells whether there are more
-  auto found = co_await parts.index.search(*std::move(query));
+  auto found = co_await find(parts, request, *std::move(query));
   if (!found) co_return problem(request, kNoIndex);
   std::string next = "null";
   if (found->size() > limit) {

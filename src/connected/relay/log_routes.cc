@@ -166,8 +166,8 @@ async::Task<Response> show_witnessed_proof(RouteParts parts, Request& request) {
   const auto index = parse_index(request.parameter(2));
   if (!index) co_return problem(request, kNoSuchEntry);
   auto proof = co_await witnessed_proof(parts, admitted.log, *index);
-  Response response = proof ? http::json_response(200, *std::move(proof))
-                            : problem(request, proof.error());
+  Response response =
+      proof ? http::json_response(200, *std::move(proof)) : problem(request, proof.error());
   Reading reading = reading_of(admitted.log, kOperation, fmt::format("entry {}", *index));
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(response));
 }

@@ -18,11 +18,15 @@
 #include "connected/relay/log_files.h"
 #include "connected/relay/log_watch.h"
 #include "connected/relay/search_index.h"
-#include "connected/relay/shares.h"
+#include "connected/relay/turns.h"
 #include "crypto/random.h"
 #include "http/message.h"
+#include "http/shares.h"
 
 namespace strongroom::connected::relay {
+
+// So many requests a merchant may have under way; those of a few dozen fit into the listener.
+inline constexpr std::size_t kRequestsPerMerchantMax = 16;
 
 // What the handlers call; everything outlives the routers.
 struct RouteParts {
@@ -32,7 +36,8 @@ struct RouteParts {
   async::BlockingPool& pool;
   const LogFiles& logs;
   const LogWatch& watch;
-  Shares& shares;
+  http::Shares& shares;
+  Turns& turns;
   SearchIndex& index;
   const Indexer& indexer;
   audit::Recorder& recorder;

@@ -27,11 +27,11 @@ async::Task<bool> audit_denial(RouteParts parts, const Request& request) {
 // `act`, while its merchant's share lasts.
 template <async::Task<Response> (*act)(RouteParts, Request&)>
 async::Task<Response> in_share(RouteParts parts, Request& request) {
-  const std::optional<Shares::Share> share = parts.shares.take(request.ticket()->merchant);
+  const std::optional<http::Shares::Share> share = parts.shares.take(request.ticket()->merchant);
   if (!share) {
     co_return problem(
         request,
-        {ProblemType::overloaded, "too many requests of this merchant are under way", {}, 1});
+        {ProblemType::rate_limited, "too many requests of this merchant are under way", {}, 1});
   }
   co_return co_await act(parts, request);
 }

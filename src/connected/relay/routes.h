@@ -14,10 +14,11 @@ namespace strongroom::connected::relay {
 //   GET /v1/audit/logs/{owner}/{shard}/proof/{index}  a .tlog-proof file to the newest checkpoint,
 //                                                   which is waited for if it is to come
 //   GET /v1/audit/logs/{owner}/{shard}/proof/{index}/witnessed  the same to a tree that the
-//                                                   operator's cosigned log records, and that record
+//                                                   operator's cosigned log records, and that
+//                                                   record
 //   GET /v1/audit/entries                           search (requests.h)
-// Who has kRequestsPerMerchantMax (shares.h) under way gets 503 overloaded with a Retry-After for
-// more; another merchant's logs are 404. Every reading and every denial is audited before it is
+// Who has kRequestsPerMerchantMax (reading.h) under way gets 429 rate_limited with a Retry-After
+// for more; another merchant's logs are 404. Every reading and every denial is audited before it is
 // answered.
 void add_service_routes(http::Router& router, RouteParts parts);
 

@@ -154,6 +154,13 @@ Problem problem_of(const Error& error) {
   return wire::problem_of(error);
 }
 
+async::Task<Result<std::vector<FoundEntry>>> find_records(RouteParts parts, std::string_view log,
+                                                          std::string origin, EntryPlace end) {
+  std::string owner(owner_of(log));
+  const Turns::Turn turn = co_await parts.turns.take(std::move(owner));
+  co_return co_await parts.index.records_of(std::move(origin), std::move(end), kRecordsMax);
+}
+
 // Why no record was found.
 Problem nothing_found(const SearchIndex& index, const Heads& heads) {
   const LogSizes sizes = index.sizes();
@@ -180,12 +187,11 @@ async::Task<Answer<std::string>> witnessed_proof(RouteParts parts, std::string l
   const Result<Heads> heads = co_await parts.pool.run(parts.loop, std::move(look));
   if (!heads) co_return std::unexpected(problem_of(heads.error()));
   for (const Cosigned& cosigned : heads->cosigned) {
-    auto records = co_await parts.index.records_of(heads->origin, cosigned.end, kRecordsMax);
+    auto records = co_await find_records(parts, place.log, heads->origin, cosigned.end);
     if (!records) co_return std::unexpected(kNoIndex);
     auto work = [&] {
-      return cosigned.end.log == place.log
-                 ? prove_cosigned(parts.logs, place, cosigned)
-                 : prove_recorded(parts.logs, place, cosigned, *records);
+      return cosigned.end.log == place.log ? prove_cosigned(parts.logs, place, cosigned)
+                                           : prove_recorded(parts.logs, place, cosigned, *records);
     };
     auto witnessed = co_await parts.pool.run(parts.loop, std::move(work));
     if (!witnessed) co_return std::unexpected(problem_of(witnessed.error()));

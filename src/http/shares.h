@@ -1,5 +1,5 @@
-// Shares: how many requests each merchant has under way, so that one whose requests take long (a
-// proof waits for its checkpoint) leaves the others room.
+// Shares: how many requests each merchant has under way, so that one whose requests take long
+// leaves the others room.
 #pragma once
 
 #include <cstddef>
@@ -10,16 +10,15 @@
 #include <string_view>
 #include <utility>
 
-namespace strongroom::connected::relay {
-
-// A sixteenth of what a listener takes (http::ServerOptions).
-inline constexpr std::size_t kRequestsPerMerchantMax = 64;
+namespace strongroom::http {
 
 // Belongs to one Loop.
 class Shares {
   using UnderWay = std::map<std::string, std::size_t, std::less<>>;
 
  public:
+  explicit Shares(std::size_t requests_max) noexcept : requests_max_(requests_max) {}
+
   // One request, until it goes. The Shares outlive it.
   class Share {
    public:
@@ -36,17 +35,18 @@ class Shares {
     UnderWay::iterator own_;
   };
 
-  // nullopt: the merchant has kRequestsPerMerchantMax under way. Those of the platform, which has
+  // nullopt: the merchant has `requests_max` under way. Those of the platform, which has
   // no merchant id, are one merchant's.
   [[nodiscard]] std::optional<Share> take(std::string_view merchant) {
     auto own = under_way_.find(merchant);
     if (own == under_way_.end()) own = under_way_.emplace(std::string(merchant), 0).first;
-    if (own->second >= kRequestsPerMerchantMax) return std::nullopt;
+    if (own->second >= requests_max_) return std::nullopt;
     return Share(under_way_, own);
   }
 
  private:
+  std::size_t requests_max_;
   UnderWay under_way_;
 };
 
-}  // namespace strongroom::connected::relay
+}  // namespace strongroom::http
