@@ -28,8 +28,15 @@ constexpr std::array<std::string_view, 4> kFirst{
     "log bigint NOT NULL, "
     "PRIMARY KEY (term, time, entry)) WITHOUT ROWID"};
 
-constexpr std::array<storage::Migration, 1> kMigrations{
-    storage::Migration{.version = 1, .statements = kFirst}};
+// An entry of which nobody knows what it says is a count, no row: nothing could find it.
+constexpr std::array<std::string_view, 3> kSecond{
+    "ALTER TABLE logs ADD COLUMN unread bigint NOT NULL DEFAULT 0",
+    "UPDATE logs SET unread = (SELECT COUNT(*) FROM entries WHERE log = logs.id AND time = 0)",
+    "DELETE FROM entries WHERE time = 0"};
+
+constexpr std::array<storage::Migration, 2> kMigrations{
+    storage::Migration{.version = 1, .statements = kFirst},
+    storage::Migration{.version = 2, .statements = kSecond}};
 
 }  // namespace
 

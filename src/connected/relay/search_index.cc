@@ -25,13 +25,15 @@ using storage::Statement;
 using storage::Value;
 using storage::view;
 
-constexpr std::array<Column, 4> kLogColumns{{{"id", ColumnType::integer},
+constexpr std::array<Column, 5> kLogColumns{{{"id", ColumnType::integer},
                                              {"name", ColumnType::text},
                                              {"owner", ColumnType::text},
-                                             {"size", ColumnType::integer}}};
+                                             {"size", ColumnType::integer},
+                                             {"unread", ColumnType::integer}}};
 constexpr ManySql kPutLogs{
-    "INSERT INTO logs (id, name, owner, size) SELECT id, name, owner, size FROM {given} WHERE true "
-    "ON CONFLICT (id) DO UPDATE SET size = excluded.size",
+    "INSERT INTO logs (id, name, owner, size, unread) "
+    "SELECT id, name, owner, size, unread FROM {given} WHERE true "
+    "ON CONFLICT (id) DO UPDATE SET size = excluded.size, unread = excluded.unread",
     kLogColumns};
 
 constexpr std::array<Column, 4> kEntryColumns{{{"id", ColumnType::integer},
@@ -156,7 +158,7 @@ IndexedEntry indexed(EntryPlace place, const audit::EntryView& entry) {
 }
 
 async::Task<Result<void>> SearchIndex::load() {
-  Statement all_logs{.sql = "SELECT id, name, size FROM logs"};
+  Statement all_logs{.sql = "SELECT id, name, size, unread FROM logs"};
   const auto logs = co_await database_.read(std::move(all_logs));
   if (!logs) co_return fail(logs.error());
   Statement last{.sql = "SELECT COALESCE(MAX(id), 0) FROM entries"};
@@ -164,24 +166,16 @@ async::Task<Result<void>> SearchIndex::load() {
   if (!newest) co_return fail(newest.error());
   SR_CO_TRY(last_entry_, newest->front()[0].integer());
   last_deed_ = last_entry_;
-  Statement unread_of{.sql = "SELECT log, COUNT(*) FROM entries WHERE time = 0 GROUP BY log"};
-  const auto unread = co_await database_.read(std::move(unread_of));
-  if (!unread) co_return fail(unread.error());
-  std::map<std::int64_t, std::uint64_t> unread_by_log;
-  for (const Row& row : *unread) {
-    SR_CO_TRY(const std::int64_t id, row[0].integer());
-    SR_CO_TRY(const std::int64_t count, row[1].integer());
-    unread_by_log[id] = static_cast<std::uint64_t>(count);
-  }
   logs_.clear();
   for (const Row& row : *logs) {
     SR_CO_TRY(const std::int64_t id, row[0].integer());
     SR_CO_TRY(const std::string_view name, row[1].text());
     SR_CO_TRY(const std::int64_t size, row[2].integer());
     last_log_ = std::max(last_log_, id);
-    logs_.emplace(
-        name,
-        KnownLog{.id = id, .size = static_cast<std::uint64_t>(size), .unread = unread_by_log[id]});
+    SR_CO_TRY(const std::int64_t unread, row[3].integer());
+    logs_.emplace(name, KnownLog{.id = id,
+                                 .size = static_cast<std::uint64_t>(size),
+                                 .unread = static_cast<std::uint64_t>(unread)});
   }
   co_return Result<void>{};
 }
@@ -194,8 +188,6 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
   std::int64_t id = last_entry_;
   std::int64_t deed = last_deed_;
   for (const IndexedEntry& entry : entries) {
-    ++id;
-    if (!entry.tells_of_reading) deed = id;
     const auto [place, is_new] = changed.try_emplace(entry.place.log);
     KnownLog& log = place->second;
     if (is_new) {
@@ -204,7 +196,12 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
     }
     SR_CHECK(entry.place.index == log.size);
     ++log.size;
-    log.unread += entry.time_ms == 0;
+    if (entry.time_ms == 0) {
+      ++log.unread;
+      continue;
+    }
+    ++id;
+    if (!entry.tells_of_reading) deed = id;
     entry_rows.push_back({Value::integer(id), Value::integer(log.id), number(entry.place.index),
                           Value::integer(entry.time_ms)});
     for (const std::string& term : entry.terms) {
@@ -215,8 +212,8 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
   std::vector<Row> log_rows;
   log_rows.reserve(changed.size());
   for (const auto& [name, log] : changed) {
-    log_rows.push_back(
-        {Value::integer(log.id), Value::text(name), Value::text(owner_of(name)), number(log.size)});
+    log_rows.push_back({Value::integer(log.id), Value::text(name), Value::text(owner_of(name)),
+                        number(log.size), number(log.unread)});
   }
   std::vector<ManyStatement> statements;
   statements.reserve(3);

@@ -74,7 +74,7 @@ class SearchIndex {
   // How many entries of each log it has.
   [[nodiscard]] LogSizes sizes() const;
   // Of how many of them it does not know what they say, for they were in archives when it came to
-  // them; only logs that have such.
+  // them: it keeps that count alone. Only logs that have such.
   [[nodiscard]] LogSizes unread() const;
 
   // Newest first.

@@ -62,6 +62,7 @@ TEST_F(SearchIndexTest, PassesOverWhatIsArchivedAndCountsIt) {
   folder_.archive();
   follow();
   EXPECT_EQ(found({.resource = "tok_a"}), std::vector{mine(1)});
+  EXPECT_EQ(found({}), (std::vector{theirs(0), mine(1)})) << "and keeps nothing else";
   const LogSizes unread{{"mer_1-2026", 1}, {"operator-2026", 1}};
   EXPECT_EQ(index_->unread(), unread);
   close();
@@ -71,6 +72,29 @@ TEST_F(SearchIndexTest, PassesOverWhatIsArchivedAndCountsIt) {
   EXPECT_EQ(index_->unread(), unread);
   EXPECT_EQ(index_->sizes(),
             (LogSizes{{"mer_1-2026", 3}, {"mer_2-2026", 1}, {"operator-2026", 1}}));
+}
+
+TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsCountedOver) {
+  const std::string url = "sqlite:" + folder_.directory() + "/../first.db";
+  ASSERT_TRUE(storage::migrate_at(url, migrations().first(1)));
+  const auto first = *storage::open(loop_, {.url = url});
+  std::vector<storage::Statement> rows(2);
+  rows[0].sql = "INSERT INTO logs (id, name, owner, size) VALUES (1, 'mer_1-2026', 'mer_1', 3)";
+  rows[1].sql =
+      "INSERT INTO entries (id, log, entry_index, time) "
+      "VALUES (1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 2, 7)";
+  ASSERT_TRUE(wait(first->write(std::move(rows))));
+  wait(first->close());
+  ASSERT_TRUE(storage::migrate_at(url, migrations()));
+  const auto second = *storage::open(loop_, {.url = url});
+  SearchIndex index(*second);
+  ASSERT_TRUE(wait(index.load()));
+  EXPECT_EQ(index.sizes(), (LogSizes{{"mer_1-2026", 3}}));
+  EXPECT_EQ(index.unread(), (LogSizes{{"mer_1-2026", 2}}));
+  const auto found = wait(index.search({.limit = 10}));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front().place, mine(2));
+  wait(second->close());
 }
 
 TEST_F(SearchIndexTest, OwnersSeeTheirOwnAlone) {
