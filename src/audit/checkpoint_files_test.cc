@@ -45,7 +45,7 @@ TEST_F(FindNoteTest, EachOfManyIsFoundAndNoneThatIsNotThere) {
     ASSERT_TRUE(found && *found) << i;
     EXPECT_EQ(**found, notes[i - 1]);
   }
-  for (const std::uint64_t size : {0, 2, 3, 22'499, 22'501, 90'001}) {
+  for (const std::uint64_t size : {0U, 2U, 3U, 22'499U, 22'501U, 90'001U}) {
     EXPECT_EQ(find(checkpoint(size)).value(), std::nullopt) << size;
   }
   Checkpoint other = checkpoint(22'500);
