@@ -28,6 +28,10 @@ enum Oids : std::uint32_t {
   kVarchar = 1043,
 };
 
+constexpr std::size_t kArrayHeaderBytes = 20;
+constexpr std::size_t kHasNullAt = 7;
+constexpr std::size_t kUsualElementBytes = 64;  // most columns' with their lengths
+
 struct ArrayType {
   std::uint32_t element;
   std::uint32_t array;
@@ -49,6 +53,25 @@ void append_int(std::string& out, std::uint64_t value, int size_bytes) {
   for (int shift = 8 * (size_bytes - 1); shift >= 0; shift -= 8) {
     out.push_back(static_cast<char>(value >> shift));
   }
+}
+
+// Overwrites the four bytes at `at`.
+void set_int(std::string& out, std::size_t at, std::size_t value) {
+  for (std::size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(value >> (24 - 8 * i));
+}
+
+// The binary form of a value that is not null, behind what `out` holds; its type.
+Oids append_value(std::string& out, const Value& value) {
+  if (const auto number = value.integer()) {
+    append_int(out, static_cast<std::uint64_t>(*number), 8);
+    return kInt8;
+  }
+  if (const auto text = value.text()) {
+    out += *text;
+    return kText;
+  }
+  out += as_text(*value.bytes());
+  return kBytea;
 }
 
 // Two's complement, most significant byte first, of 1 to 8 bytes.
@@ -94,42 +117,35 @@ Row decode_row(const PGresult& result, int row, int columns) {
 
 PostgresParameter encode(const Value& value) {
   if (value.is_null()) return {};
-  if (const auto number = value.integer()) {
-    std::string bytes;
-    append_int(bytes, static_cast<std::uint64_t>(*number), 8);
-    return {kInt8, std::move(bytes)};
-  }
-  if (const auto text = value.text()) return {kText, std::string(*text)};
-  return {kBytea, std::string(as_text(*value.bytes()))};
+  std::string bytes;
+  const Oids type = append_value(bytes, value);
+  return {type, std::move(bytes)};
 }
 
 Result<PostgresParameter> encode_array(ColumnType type, std::span<const Row> rows,
                                        std::size_t index) {
   const auto [element_type, array_oid] = array_type(type);
-  std::string elements;
-  bool has_null = false;
-  for (const Row& row : rows) {
-    if (index >= row.size()) return fail({ErrorCode::invalid_argument, "row is too short"});
-    const PostgresParameter element = encode(row[index]);
-    if (!element.bytes) {
-      has_null = true;
-      append_int(elements, 0xffff'ffff, 4);  // a length of -1
-      continue;
-    }
-    if (element.type != element_type) {
-      return fail({ErrorCode::invalid_argument, "value has another type than its column"});
-    }
-    append_int(elements, element.bytes->size(), 4);
-    elements += *element.bytes;
-  }
   std::string array;
-  array.reserve(20 + elements.size());
+  array.reserve(kArrayHeaderBytes + rows.size() * kUsualElementBytes);
   append_int(array, 1, 4);  // dimensions
-  append_int(array, has_null ? 1 : 0, 4);
+  append_int(array, 0, 4);  // has NULLs
   append_int(array, element_type, 4);
   append_int(array, rows.size(), 4);
   append_int(array, 1, 4);  // index of the first element
-  array += elements;
+  for (const Row& row : rows) {
+    if (index >= row.size()) return fail({ErrorCode::invalid_argument, "row is too short"});
+    if (row[index].is_null()) {
+      array[kHasNullAt] = 1;
+      append_int(array, 0xffff'ffff, 4);  // a length of -1
+      continue;
+    }
+    const std::size_t length_at = array.size();
+    append_int(array, 0, 4);
+    if (append_value(array, row[index]) != element_type) {
+      return fail({ErrorCode::invalid_argument, "value has another type than its column"});
+    }
+    set_int(array, length_at, array.size() - length_at - 4);
+  }
   return PostgresParameter{array_oid, std::move(array)};
 }
 
