@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 
 from test_audit import assert_has_six_fields
 
@@ -107,3 +109,29 @@ def test_a_damaged_note_is_named_and_ends_the_start(deployment):
     finally:
         note.write_text("")
         deployment.start_one("connectord-stripe")
+
+
+# Prints what C_GetMechanismList (PKCS #11 v2.40 section 5.5) says of the first slot.
+MECHANISMS = """
+import ctypes, sys
+module = ctypes.CDLL(sys.argv[1])
+ulong, count = ctypes.c_ulong, ctypes.c_ulong()
+assert module.C_Initialize(None) == 0
+assert module.C_GetSlotList(ctypes.c_ubyte(1), None, ctypes.byref(count)) == 0
+slots = (ulong * count.value)()
+assert module.C_GetSlotList(ctypes.c_ubyte(1), slots, ctypes.byref(count)) == 0
+assert module.C_GetMechanismList(ulong(slots[0]), None, ctypes.byref(count)) == 0
+mechanisms = (ulong * count.value)()
+assert module.C_GetMechanismList(ulong(slots[0]), mechanisms, ctypes.byref(count)) == 0
+print(*sorted(hex(one) for one in mechanisms))
+"""
+
+
+def test_softhsm_gives_no_mechanism_but_those_in_use(deployment):
+    hsm = deployment.settings()["hsm"]
+    conf = str(deployment.dir / hsm["softhsm_conf"])
+    done = subprocess.run([sys.executable, "-c", MECHANISMS, hsm["module"]], text=True, check=True,
+                          capture_output=True, env={**os.environ, "SOFTHSM2_CONF": conf})
+    in_use = {"AES_KEY_GEN": 0x1080, "GENERIC_SECRET_KEY_GEN": 0x350, "AES_GCM": 0x1087,
+              "AES_ECB": 0x1081, "SHA256_HMAC": 0x251}
+    assert set(done.stdout.split()) == set(map(hex, in_use.values()))

@@ -30,7 +30,9 @@ TemporarySoftHsm::TemporarySoftHsm() {
   std::ofstream(configuration()) << "directories.tokendir = " << tokens.string() << "\n"
                                  << "objectstore.backend = file\n"
                                  << "log.level = ERROR\n"
-                                 << "slots.removable = false\n";
+                                 << "slots.removable = false\n"
+                                 << "slots.mechanisms = CKM_AES_KEY_GEN,CKM_GENERIC_SECRET_KEY_GEN,"
+                                    "CKM_AES_GCM,CKM_AES_ECB,CKM_SHA256_HMAC\n";  // as init's
   use();
   auto module = pkcs11::Module::load(module_path());
   SR_CHECK(module);

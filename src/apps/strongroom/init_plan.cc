@@ -133,10 +133,12 @@ ca = "/etc/ssl/certs/ca-certificates.crt"  # who may say that it is there
 
 constexpr std::string_view kTrustDomainCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 
+// No mechanisms but those of pkcs11::Mechanisms: at each use of a key SoftHSM copies their list.
 constexpr std::string_view kSoftHsm = R"(directories.tokendir = {}/hsm/tokens
 objectstore.backend = file
 log.level = ERROR
 slots.removable = false
+slots.mechanisms = CKM_AES_KEY_GEN,CKM_GENERIC_SECRET_KEY_GEN,CKM_AES_GCM,CKM_AES_ECB,CKM_SHA256_HMAC
 )";
 
 constexpr std::uint16_t kPorts = 7;
