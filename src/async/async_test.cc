@@ -156,6 +156,44 @@ TEST(BatcherTest, KeepsItsPace) {
   EXPECT_EQ(tally.good, 2);
 }
 
+TEST(BatcherTest, RefusesWhatWaitsTooLongAndFlushesTheRest) {
+  constexpr std::chrono::milliseconds kHang(200), kWaitMax(50);
+  Loop loop;
+  std::vector<std::size_t> sizes;
+  auto hang = [&](std::vector<int> items) -> Task<std::vector<Result<int>>> {
+    sizes.push_back(items.size());
+    const std::vector<int> kept = std::move(items);
+    co_await loop.sleep_for(sizes.size() == 1 ? kHang : std::chrono::milliseconds(0));
+    std::vector<Result<int>> outcomes;
+    for (const int item : kept) outcomes.emplace_back(item * 2);
+    co_return outcomes;
+  };
+  auto batcher = std::make_unique<Batcher<int, int>>(
+      loop, BatcherLimits{.batch_max = 8, .in_flight_max = 1, .wait_max = kWaitMax}, hang);
+  Tally tally;
+  int left = 4;
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::duration refused_after{};
+  auto later = [&](int item, std::chrono::milliseconds after) -> Task<void> {
+    co_await loop.sleep_for(after);
+    const int full = tally.full;
+    co_await submit_one(*batcher, item, tally, left, loop);
+    if (tally.full > full) refused_after = std::chrono::steady_clock::now() - start;
+  };
+  spawn(submit_one(*batcher, 1, tally, left, loop));  // its flush hangs
+  spawn(later(2, std::chrono::milliseconds(20)));
+  spawn(later(3, std::chrono::milliseconds(21)));
+  spawn(later(4, kHang - kWaitMax / 2));  // in time for the next flush
+  loop.run();
+  EXPECT_EQ(tally.full, 2);
+  EXPECT_EQ(tally.good, 2);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1}));
+  EXPECT_GE(refused_after, kWaitMax);
+  EXPECT_LT(refused_after, kHang) << "they waited for the flush that hangs";
+  batcher.reset();  // its timer may still run
+  loop.run_until_done(loop.sleep_for(2 * kWaitMax));
+}
+
 TEST(BatcherTest, RefusesWhenItsQueueIsFull) {
   Loop loop;
   Recorder recorder{loop, {}};

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct BatcherLimits {
   // Least time from one flush to the next: where a flush costs much and ends soon, batches would
   // else be small under load. What arrives after a rest goes out at once.
   std::chrono::microseconds pace{0};
+  // An item that has waited so long for its flush to begin is refused with `exhausted`; 0: none is.
+  std::chrono::milliseconds wait_max{0};
 };
 
 // A Batcher belongs to its Loop and outlives every submit() under way.
@@ -42,13 +45,15 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Waits until the batch that took `item` is worked off. exhausted: the queue is full.
+  // Waits until the batch that took `item` is worked off. exhausted: no batch took it, for the
+  // queue is full, or it has waited for wait_max.
   [[nodiscard]] Task<Result<Outcome>> submit(Item item) {
     if (waiting_.size() >= limits_.queue_max) {
       co_return fail({ErrorCode::exhausted, "queue is full"});
     }
-    Slot slot{std::move(item), {}, {}};
+    Slot slot{std::move(item), {}, {}, SteadyClock::now() + limits_.wait_max};
     waiting_.push_back(&slot);
+    if (limits_.wait_max.count() > 0) watch();
     co_await Enqueued{*this, slot};
     co_return *std::move(slot.outcome);
   }
@@ -56,10 +61,13 @@ class Batcher {
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
+  using SteadyClock = std::chrono::steady_clock;
+
   struct Slot {
     Item item;
     std::optional<Result<Outcome>> outcome;
     std::coroutine_handle<> waiter;
+    SteadyClock::time_point late_at;
   };
 
   struct Enqueued {
@@ -107,6 +115,10 @@ class Batcher {
   }
 
   Task<void> work_off(std::vector<Slot*> slots) {
+    if (slots.empty()) {  // all were late
+      --in_flight_;
+      co_return;
+    }
     std::vector<Item> items;
     items.reserve(slots.size());
     for (Slot* slot : slots) items.push_back(std::move(slot->item));
@@ -125,7 +137,31 @@ class Batcher {
     for (Slot* slot : slots) slot->waiter.resume();
   }
 
-  using SteadyClock = std::chrono::steady_clock;
+  // Comes back when the oldest item's time is over, while there is one.
+  void watch() {
+    if (watching_ || waiting_.empty()) return;
+    watching_ = true;
+    loop_.post_after(waiting_.front()->late_at - SteadyClock::now(),
+                     [this, lives = std::weak_ptr(lives_)] {
+                       if (lives.expired()) return;
+                       watching_ = false;
+                       refuse_late();
+                     });
+  }
+
+  void refuse_late() {
+    const auto now = SteadyClock::now();
+    std::vector<Slot*> late;
+    while (!waiting_.empty() && waiting_.front()->late_at <= now) {
+      late.push_back(waiting_.front());
+      waiting_.pop_front();
+    }
+    watch();
+    for (Slot* slot : late) {
+      slot->outcome.emplace(fail({ErrorCode::exhausted, "waited too long"}));
+    }
+    for (Slot* slot : late) slot->waiter.resume();
+  }
 
   Loop& loop_;
   BatcherLimits limits_;
@@ -134,6 +170,9 @@ class Batcher {
   std::size_t in_flight_ = 0;
   bool starting_ = false;
   SteadyClock::time_point next_flush_{};
+  bool watching_ = false;
+  // Nobody else holds it: a timer that ends after the Batcher sees so.
+  std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
 };
 
 }  // namespace strongroom::async

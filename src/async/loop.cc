@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 
 #include "async/asio.h"
 
@@ -30,6 +31,15 @@ void Loop::post(std::move_only_function<void()> work) {
 Task<void> Loop::sleep_for(std::chrono::nanoseconds duration) {
   boost::asio::steady_timer timer(impl_->context, duration);
   co_await completion<>([&](auto done) { timer.async_wait(std::move(done)); });
+}
+
+// Shared, for the handler must hold the timer that holds it.
+void Loop::post_after(std::chrono::nanoseconds delay, std::move_only_function<void()> work) {
+  auto timer = std::make_shared<boost::asio::steady_timer>(impl_->context, delay);
+  timer->async_wait(
+      [timer, work = std::move(work)](const boost::system::error_code& error) mutable {
+        if (!error) work();
+      });
 }
 
 }  // namespace strongroom::async

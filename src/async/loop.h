@@ -32,6 +32,8 @@ class Loop {
   void post(std::move_only_function<void()> work);
   // Resumes the caller after `duration`. Loop's thread only.
   [[nodiscard]] Task<void> sleep_for(std::chrono::nanoseconds duration);
+  // Calls `work` once on the loop's thread, `delay` from now; never, where the Loop ends before.
+  void post_after(std::chrono::nanoseconds delay, std::move_only_function<void()> work);
   // Runs the loop until `task` has ended; for tests and command-line tools.
   template <class T>
   T run_until_done(Task<T> task);

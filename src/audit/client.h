@@ -26,8 +26,10 @@ struct ClientOptions {
   std::optional<uid_t> auditd_uid{};
   std::size_t queue_max = 8192;  // entries that wait to be recorded; more are refused
   std::size_t outcomes_max =
-      8192;                     // outcomes not yet acknowledged; while reached, record() refuses
-  std::size_t batch_max = 128;  // entries of one frame
+      8192;  // outcomes not yet acknowledged; while reached, record() refuses
+  // So long record() waits for its frame to go out; more is refused. 0: until then.
+  std::chrono::milliseconds wait_max{0};
+  std::size_t batch_max = 128;                      // entries of one frame
   std::chrono::milliseconds answer_timeout{5'000};  // a slower auditd counts as absent
   std::chrono::milliseconds repeat_for{1'000};      // how long record() waits out a lost connection
   std::chrono::milliseconds reconnect_first{20};    // doubled per attempt up to reconnect_max

@@ -13,14 +13,15 @@ constexpr std::chrono::seconds kPatience{2};
 }  // namespace
 
 AuditLink::AuditLink(async::Loop& loop, Host& host, uid_t auditd_uid, crypto::Random& random,
-                     const Clock& clock)
+                     const Clock& clock, std::chrono::milliseconds wait_max)
     : unrecorded_(host.unrecorded),
       random_(random),
       clock_(clock),
       client_(loop, clock,
               {.socket_path = host.deployment.audit_socket_path(),
                .instance = host.deployment.instance,
-               .auditd_uid = auditd_uid}),
+               .auditd_uid = auditd_uid,
+               .wait_max = wait_max}),
       denials_(loop, client_, random, clock) {}
 
 async::Task<Result<void>> AuditLink::record_start() {

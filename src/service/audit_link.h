@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 
 #include "async/loop.h"
@@ -21,9 +22,9 @@ namespace strongroom::service {
 // Belongs to one Loop. Everything borrowed outlives it; close() is awaited before it goes.
 class AuditLink {
  public:
-  // Whoever answers at the audit socket must be `auditd_uid`.
+  // Whoever answers at the audit socket must be `auditd_uid`. `wait_max`: as in ClientOptions.
   AuditLink(async::Loop& loop, Host& host, uid_t auditd_uid, crypto::Random& random,
-            const Clock& clock);
+            const Clock& clock, std::chrono::milliseconds wait_max = {});
   AuditLink(const AuditLink&) = delete;
   AuditLink& operator=(const AuditLink&) = delete;
 
