@@ -27,6 +27,9 @@ enum class EventType : std::uint8_t {
   token_update,
   token_delete,
   token_expire,
+  delete_hold,  // above the budget, until an operator decides
+  delete_release,
+  delete_refuse,
   processor_token_resolve,
   processor_token_store,
   processor_token_revoke,

@@ -168,14 +168,16 @@ class VaultTest : public ::testing::Test {
     processor_tokens_ = std::make_unique<ProcessorTokenStore>(loop_, *lossy_);
     payable_cards_ = std::make_unique<PayableCards>(loop_, *lossy_);
     uses_ = std::make_unique<UsageTally>(loop_, *lossy_);
+    held_deletes_ = std::make_unique<HeldDeletes>(*lossy_, kDeletes);
     keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
                   random_);
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(VaultParts{
-        loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, stored_cards_, *keys_, codes_,
-        budgets_, retention_, recorder_, random_, clock_, metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_,
+                                                *uses_, *held_deletes_, stored_cards_, *keys_,
+                                                codes_, budgets_, retention_, recorder_, random_,
+                                                clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -199,7 +201,7 @@ class VaultTest : public ::testing::Test {
   Answer<TokenView> look_up(const PublicToken& token, Caller who = caller()) {
     return loop_.run_until_done(vault_->look_up(token, std::move(who)));
   }
-  Answer<void> erase(const PublicToken& token, Caller who = caller()) {
+  Answer<Erasure> erase(const PublicToken& token, Caller who = caller()) {
     return loop_.run_until_done(vault_->erase(token, std::move(who)));
   }
   void wait_until_entries(std::size_t count) {
@@ -226,8 +228,8 @@ class VaultTest : public ::testing::Test {
   }
 
   static constexpr std::int64_t kNewCardsMax = 20;
-  static constexpr std::array<Budget, kActs> kBudgets{Budget{5000, 4000}, Budget{5000, 4000},
-                                                      Budget{5000, 60}};
+  static constexpr std::array<Budget, kActs> kBudgets{Budget{5000, 4000}, Budget{5000, 4000}};
+  static constexpr Budget kDeletes{.merchant = 5000, .identity = 60};
   // Test cards that are alike in their first six and last four digits.
   static std::vector<std::string> alike(std::size_t count) {
     std::vector<std::string> numbers;
@@ -255,6 +257,7 @@ class VaultTest : public ::testing::Test {
   std::unique_ptr<ProcessorTokenStore> processor_tokens_;
   std::unique_ptr<PayableCards> payable_cards_;
   std::unique_ptr<UsageTally> uses_;
+  std::unique_ptr<HeldDeletes> held_deletes_;
   FakeStoredCards stored_cards_{loop_};
   std::optional<HsmKeyRing> keys_;
   std::unique_ptr<Vault> vault_;

@@ -33,7 +33,7 @@ class RetentionTest : public OnEachDatabase<VaultTest> {
     return more;
   }
   RetentionJob job() {
-    return RetentionJob({loop_, *cards_, *keys_, recorder_, random_, clock_, retention_});
+    return RetentionJob({loop_, *cards_, *keys_, recorder_, random_, clock_}, retention_);
   }
   std::size_t added_ = 0;
 };
@@ -86,6 +86,26 @@ TEST_P(RetentionTest, CardsThatAreThereEndEarlierAndNoneLater) {
   RetentionJob longer = job();
   ASSERT_TRUE(run(longer));
   EXPECT_EQ(end_of(endless, "mer_a"), added_at + 90 * kDayUs);
+}
+
+TEST_P(RetentionTest, ATableThatChangesIsAppliedToAllCardsAnew) {
+  const std::int64_t added_at = clock_.now;
+  const PublicToken token = add("mer_a"), other = add("mer_b");
+  RetentionJob shorten = job();  // without a table there is nothing to do
+  loop_.run_until_done(shorten.run());
+  EXPECT_EQ(end_of(token, "mer_a"), std::nullopt);
+  shorten.set({.of_merchant = {{"mer_a", std::chrono::days(9)}}, .of_others = {}});
+  const auto wait_for_end = [&](const PublicToken& of, const std::string& merchant) {
+    for (int i = 0; i < 1000 && !end_of(of, merchant); ++i) {
+      loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(5)));
+    }
+    return end_of(of, merchant);
+  };
+  EXPECT_EQ(wait_for_end(token, "mer_a"), added_at + 9 * kDayUs);
+  EXPECT_EQ(end_of(other, "mer_b"), std::nullopt);
+  shorten.set({.of_merchant = {{"mer_b", std::chrono::days(7)}}, .of_others = {}});
+  EXPECT_EQ(wait_for_end(other, "mer_b"), added_at + 7 * kDayUs);
+  loop_.run_until_done(loop_.sleep_for(2 * RetentionJob::kStep));
 }
 
 TEST_P(RetentionTest, WhatIsOverIsPurged) {

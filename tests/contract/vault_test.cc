@@ -288,35 +288,6 @@ TEST_F(VaultTest, NoSecretMemoryIsKept) {
   EXPECT_EQ(secret_memory_used_bytes(), before);
 }
 
-// A stolen key that destroys what it can: it gets its budget and no more, and the log shows it.
-TEST_F(VaultTest, AKeyDeletesNoMoreThanItsBudget) {
-  const auto view = tokenize(request());
-  ASSERT_TRUE(view);
-  constexpr int kMore = 7;
-  int refused = 0;
-  recorder_.entries.clear();
-  for (std::int64_t i = 0; i < kBudgets[2].identity + kMore; ++i) {
-    const auto gone = erase(PublicToken::generate(random_));
-    if (gone.error().type == ProblemType::rate_limited) ++refused;
-    if (refused == 1) {
-      EXPECT_EQ(recorder_.entries.back().event_type, EventType::access_denied);
-      EXPECT_EQ(recorder_.entries.back().outcome, Outcome::denied);
-      EXPECT_EQ(recorder_.entries.back().user, "key_1");
-      EXPECT_EQ(recorder_.entries.back().count, 1U);
-      EXPECT_EQ(gone.error().retry_after_s, 1U);
-    }
-  }
-  EXPECT_GE(refused, kMore - 1);  // a second that passes gives one back
-  EXPECT_EQ(
-      std::ranges::count(recorder_.entries, EventType::access_denied, &audit::Entry::event_type),
-      1);  // of all refusals
-  EXPECT_EQ(erase(view->token).error().type, ProblemType::rate_limited);
-  EXPECT_TRUE(look_up(view->token));
-  Caller other = caller();
-  other.subject = "key_2";
-  EXPECT_TRUE(erase(view->token, other));
-}
-
 TEST_F(VaultTest, OnlyEdgedMayAskAndLoadgenInTheDemo) {
   const auto signer =
       *http::TicketSigner::create(*SecretBytes::copy_of(std::array<std::byte, 32>{}), "key");

@@ -1,5 +1,6 @@
 """How long a merchant's cards may be kept, as the operator sets it in strongroom.toml."""
 import datetime
+import signal
 import subprocess
 
 import pytest
@@ -22,9 +23,10 @@ def sent(**more):
 
 
 def set_days(deployment, table):
-    text = deployment.config.read_text()
-    line = f"[vaultd]\ncard_days_max = {table}\n"
-    deployment.config.write_text(text.replace("[vaultd]\n", line, 1))
+    lines = deployment.config.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("card_days_max")]
+    kept.insert(kept.index("[vaultd]\n") + 1, f"card_days_max = {table}\n")
+    deployment.config.write_text("".join(kept))
 
 
 def ends_in_time(token):
@@ -50,6 +52,12 @@ def test_cards_that_are_there_and_new_ones_end_in_time(own_deployment):
                    and ends_in_time(client.get(f"/v1/tokens/{token}").body), "its end is set")
     assert ends_in_time(client.post("/v1/tokens", sent()).body)
     assert others.get(f"/v1/tokens/{untouched}").body["expires_at"] is None
+
+    set_days(deployment, f"{{ {merchant.id} = {DAYS}, {other.id} = {DAYS} }}")
+    deployment.processes["vaultd"].send_signal(signal.SIGHUP)
+    wait_until(lambda: others.get(f"/v1/tokens/{untouched}").body["expires_at"], "reloaded")
+    assert ends_in_time(others.get(f"/v1/tokens/{untouched}").body)
+    assert ends_in_time(others.post("/v1/tokens", sent()).body)
 
     told = wait_until(lambda: [
         (entry["unmapped"]["phase"], entry["unmapped"].get("count")) for entry

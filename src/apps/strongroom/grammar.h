@@ -14,6 +14,7 @@
 #include "apps/strongroom/audit_search.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
+#include "apps/strongroom/deletes.h"
 #include "apps/strongroom/init.h"
 #include "apps/strongroom/witness_command.h"
 #include "apps/strongroom/witness_exchange.h"
@@ -27,6 +28,7 @@ struct Invocation {
   std::string merchant, name, id, vkey, file;
   std::string role = "merchant_admin";
   NewAccount account;
+  ChosenDeletes deletes;
   ProveOptions prove;
   CheckProofOptions check;
   ExportOptions export_to;

@@ -13,10 +13,16 @@
 namespace strongroom::tool {
 namespace {
 
+std::string cell(const boost::json::object& object, std::string_view column) {
+  const boost::json::value* value = object.if_contains(column);
+  if (value != nullptr && value->is_int64()) return std::to_string(value->get_int64());
+  return member(object, column);
+}
+
 std::vector<std::string> cells(const boost::json::object& object,
                                std::span<const std::string_view> columns) {
   std::vector<std::string> row;
-  for (const std::string_view column : columns) row.push_back(member(object, column));
+  for (const std::string_view column : columns) row.push_back(cell(object, column));
   return row;
 }
 

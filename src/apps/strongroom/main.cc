@@ -10,6 +10,7 @@
 
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
+#include "apps/strongroom/deletes.h"
 #include "apps/strongroom/directory_commands.h"
 #include "apps/strongroom/grammar.h"
 #include "apps/strongroom/init.h"
@@ -117,6 +118,23 @@ void add_connector_accounts(CLI::App& app, Invocation& in) {
   list->add_option("--merchant", in.merchant, "whose accounts")->type_name("ID")->required();
 }
 
+void add_deletes(CLI::App& app, Invocation& in) {
+  CLI::App* deletes = app.add_subcommand("deletes", "deletes above their budget, which wait");
+  deletes->require_subcommand(1);
+  add_command(*deletes, in, "list", "those that wait, by merchant and API key",
+              [&in] { return list_deletes(in.context); });
+  const auto add_decision = [&](const char* name, const char* description) {
+    CLI::App* decision = add_command(*deletes, in, name, description, [&in, name] {
+      return decide_deletes(in.context, name, in.deletes);
+    });
+    decision->add_option("--merchant", in.deletes.merchant, "whose")->type_name("ID")->required();
+    decision->add_option("--key", in.deletes.key, "only what this API key asked for")
+        ->type_name("ID");
+  };
+  add_decision("release", "carry out those that wait now, in your name");
+  add_decision("refuse", "forget those that wait now: the cards stay");
+}
+
 // A command of a witness, whose folder is no deployment's.
 CLI::App* add_to_witness(CLI::App& witness, Invocation& in, const char* name,
                          const char* description, std::function<int()> run) {
@@ -188,6 +206,7 @@ int run(int argc, char** argv) {
   add_merchants(app, in);
   add_api_keys(app, in);
   add_connector_accounts(app, in);
+  add_deletes(app, in);
   add_audit(app, in);
   add_witness(app, in);
   try {

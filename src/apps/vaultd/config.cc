@@ -20,14 +20,15 @@ constexpr Error kSoftwareInProduction{
     "have every report say so, set hsm_assurance = \"software\" in [hsm] beside"};
 
 // What a key may where nothing is said of it, its merchant may.
-std::array<cde::Budget, cde::kActs> read_budgets(ConfigSection& section) {
+void read_budgets(ConfigSection& section, Config& config) {
   using cde::kBudgetMax;
   const auto tokenizes = section.integer("tokenizes_per_minute", 1, kBudgetMax, 60'000);
   const auto resolves = section.integer("resolves_per_minute", 1, kBudgetMax, 60'000);
   const auto deletes = section.integer("deletes_per_minute", 1, kBudgetMax, 6'000);
-  return {{{tokenizes, section.integer("tokenizes_per_minute_key", 1, kBudgetMax, tokenizes)},
-           {resolves, section.integer("resolves_per_minute_key", 1, kBudgetMax, resolves)},
-           {deletes, section.integer("deletes_per_minute_key", 1, kBudgetMax, deletes)}}};
+  config.budgets = {
+      {{tokenizes, section.integer("tokenizes_per_minute_key", 1, kBudgetMax, tokenizes)},
+       {resolves, section.integer("resolves_per_minute_key", 1, kBudgetMax, resolves)}}};
+  config.deletes = {deletes, section.integer("deletes_per_minute_key", 1, kBudgetMax, deletes)};
 }
 
 ConfigResult<cde::Retention> read_retention(ConfigSection section) {
@@ -83,7 +84,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   config.new_cards_per_truncation_daily =
       section.integer("new_cards_per_truncation_daily", 1, kNewCardsMax, 100);
-  config.budgets = read_budgets(section);
+  read_budgets(section, config);
   config.purge_after =
       std::chrono::hours(section.integer("purge_expired_after_hours", 0, kPurgeAfterHoursMax, 24));
   SR_TRY(config.retention, read_retention(section.subsection("card_days_max")));

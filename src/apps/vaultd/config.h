@@ -38,6 +38,7 @@ struct Config {
   std::size_t workers = 1;
   std::int64_t new_cards_per_truncation_daily = 100;  // of one merchant (cde::CardStore)
   std::array<cde::Budget, cde::kActs> budgets{};
+  cde::Budget deletes{};  // above it they wait for an operator
   cde::Retention retention;
   std::chrono::hours purge_after{24};  // from a card's expiry to its erasure
   HsmConfig hsm;

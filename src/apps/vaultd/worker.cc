@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
 #include "cde/vault/card_routes.h"
+#include "cde/vault/delete_routes.h"
 #include "service/neighbors.h"
 #include "storage/migrations.h"
 
@@ -46,11 +47,13 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       database_(std::move(database)),
-      audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock),
+      audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock, cde::kCardWaitMax),
+      card_days_(shared.config.retention),
       cards_(loop, *database_, shared.config.new_cards_per_truncation_daily),
       processor_tokens_(loop, *database_),
       payable_cards_(loop, *database_),
       uses_(loop, *database_),
+      held_deletes_(*database_, shared.config.deletes),
       stored_cards_(connectors(loop, shared.config, client_tls)),
       keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
       vault_({.loop = loop,
@@ -58,11 +61,12 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .processor_tokens = processor_tokens_,
               .payable_cards = payable_cards_,
               .uses = uses_,
+              .held_deletes = held_deletes_,
               .stored_cards = stored_cards_,
               .keys = keys_,
               .codes = shared.codes,
               .budgets = shared.budgets,
-              .retention = shared.config.retention,
+              .retention = card_days_,
               .recorder = audit_.client(),
               .random = shared.random,
               .clock = shared.clock,
@@ -82,13 +86,23 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .random = shared.random,
               .clock = shared.clock,
               .after = shared.config.purge_after}),
+      releases_({.loop = loop,
+                 .held_deletes = held_deletes_,
+                 .vault = vault_,
+                 .clock = shared.clock,
+                 .metrics = shared.metrics}),
+      delete_desk_({.held_deletes = held_deletes_,
+                    .keys = keys_,
+                    .recorder = audit_.client(),
+                    .random = shared.random,
+                    .clock = shared.clock}),
       retention_({.loop = loop,
                   .cards = cards_,
                   .keys = keys_,
                   .recorder = audit_.client(),
                   .random = shared.random,
-                  .clock = shared.clock,
-                  .retention = shared.config.retention}),
+                  .clock = shared.clock},
+                 card_days_),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {
@@ -108,6 +122,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(forget_new_cards());
     async::spawn(removals_.run());
     async::spawn(purge_.run());
+    async::spawn(releases_.run());
     async::spawn(retention_.run());
   }
   async::spawn(watch_hsm());
@@ -155,11 +170,12 @@ async::Task<void> Worker::drain() {
   vault_.stop();
   removals_.stop();
   purge_.stop();
+  releases_.stop();
   retention_.stop();
   uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || retention_.busy() ||
-         uses_.busy()) {
+  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || releases_.busy() ||
+         retention_.busy() || uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());
@@ -171,6 +187,10 @@ async::Task<void> Worker::drain() {
 bool Worker::reload(const service::Deployment& deployment) {
   const auto config = Config::read(deployment);
   if (!config) log::warn("[vaultd] not taken over", {{"reason", config.error().text()}});
+  if (config && config->retention != card_days_) {
+    card_days_ = config->retention;
+    if (index_ == 0) retention_.set(card_days_);
+  }
   const service::Credentials& credentials = config ? config->tls : shared_.config.tls;
   const auto client_tls = service::load_client_tls(deployment, credentials);
   if (client_tls) stored_cards_.set_tls(*client_tls);  // else the listener says why
@@ -184,7 +204,14 @@ void Worker::readiness(service::Readiness& readiness) {
   readiness.add("hsm", keys_.hsm_answers(), "does not answer");
   if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");
   if (purge_.clock_jumped()) readiness.warn("clock: has jumped, nothing is purged");
+  if (releases_.waiting() > 0) {
+    readiness.warn("deletes: some wait for you, see strongroom deletes list");
+  }
   readiness.add("recovery", recovered_, "open intents are not closed yet");
+}
+
+void Worker::add_admin_routes(http::Router& router) {
+  cde::add_delete_routes(router, {recovered_, delete_desk_});
 }
 
 }  // namespace strongroom::vaultd

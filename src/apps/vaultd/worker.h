@@ -13,9 +13,12 @@
 #include "cde/vault/budgets.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/delete_desk.h"
+#include "cde/vault/held_deletes.h"
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/processor_token_store.h"
 #include "cde/vault/purge_job.h"
+#include "cde/vault/release_job.h"
 #include "cde/vault/removal_job.h"
 #include "cde/vault/retention.h"
 #include "cde/vault/stored_cards.h"
@@ -56,6 +59,7 @@ class Worker final : public service::Worker {
   bool reload(const service::Deployment& deployment) override;
   void record_reload(bool all) override { audit_.record_reload(all); }
   void readiness(service::Readiness& readiness) override;
+  void add_admin_routes(http::Router& router) override;
 
  private:
   // Until it is done, or the daemon stops: schema known, the HSM's keys those of the database, open
@@ -70,15 +74,19 @@ class Worker final : public service::Worker {
   const std::size_t index_;
   std::unique_ptr<storage::Database> database_;
   service::AuditLink audit_;
+  cde::Retention card_days_;  // this worker's, for a reload comes to each by itself
   cde::CardStore cards_;
   cde::ProcessorTokenStore processor_tokens_;
   cde::PayableCards payable_cards_;
   cde::UsageTally uses_;
+  cde::HeldDeletes held_deletes_;
   cde::HttpStoredCards stored_cards_;
   cde::HsmKeyRing keys_;
   cde::Vault vault_;
   cde::RemovalJob removals_;
   cde::PurgeJob purge_;
+  cde::ReleaseJob releases_;
+  cde::DeleteDesk delete_desk_;
   cde::RetentionJob retention_;
   service::InnerListener listener_;
   bool recovered_ = false;

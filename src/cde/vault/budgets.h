@@ -1,5 +1,6 @@
 // Budgets: how often in a minute a merchant, and each identity that acts for it, may do what finds
-// something out by trying or destroys something. A stolen key is worth that much and no more.
+// something out by trying. A stolen key is worth that much and no more. Deletes are counted in the
+// database (held_deletes.h).
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 
 namespace strongroom::cde {
 
-enum class Act : std::uint8_t { tokenize, resolve, erase };
-inline constexpr std::size_t kActs = 3;
+enum class Act : std::uint8_t { tokenize, resolve };
+inline constexpr std::size_t kActs = 2;
 
 // Of one act, per minute; 1..kBudgetMax.
 struct Budget {
@@ -27,7 +28,9 @@ inline constexpr std::int64_t kBudgetMax = 60'000'000;
 
 // One per process, shared by its workers. Thread-safe. A holder's minute is full at first and fills
 // again as time goes (GCRA: ITU-T I.371). A new process begins with full ones, and two processes
-// count for themselves.
+// count for themselves: of n, a key gets n budgets at most. What that finds out is bounded by
+// CardStore's count of like cards, which they share, and by the uses that a token has; a count in
+// the database would be one more write for each card.
 class Budgets final {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

@@ -124,11 +124,14 @@ async::Task<Response> delete_card(Vault& vault, Request& request) {
   if (auto what = check(request, "tokens:delete")) {
     co_return co_await refuse(vault, request, *what, std::move(caller));
   }
-  Answer<PublicToken> token = token_of(request);
+  const Answer<PublicToken> token = token_of(request);
   if (!token) co_return problem(request, token.error());
-  const Answer<void> erased = co_await vault.erase(*std::move(token), std::move(caller));
+  const Answer<Erasure> erased = co_await vault.erase(*token, std::move(caller));
   if (!erased) co_return problem(request, erased.error());
-  co_return Response{.status = 204};
+  if (!erased->held_at_us) co_return Response{.status = 204};
+  co_return http::json_response(
+      202, fmt::format(R"({{"id":"{}","object":"token","deletion":"held","held_at":"{}"}})",
+                       token->text(), rfc3339(*erased->held_at_us)));
 }
 
 async::Task<Response> resolve_card(Vault& vault, Request& request) {

@@ -162,6 +162,18 @@ Result<std::string> CardSealer::open_merchant(const crypto::Sealed& sealed) cons
   return std::string(as_text(plain.reveal()));
 }
 
+Result<crypto::Sealed> CardSealer::seal_subject(crypto::Random& random,
+                                                std::string_view subject) const {
+  return aead_.seal(random, as_bytes(subject),
+                    column_context("strongroom/held-delete/1", token_).bytes());
+}
+
+Result<std::string> CardSealer::open_subject(const crypto::Sealed& sealed) const {
+  SR_TRY(const SecretBytes plain,
+         aead_.open(sealed, column_context("strongroom/held-delete/1", token_).bytes()));
+  return std::string(as_text(plain.reveal()));
+}
+
 Result<crypto::Sealed> CardSealer::seal_at_processor(crypto::Random& random,
                                                      const AccountKey& account,
                                                      const AtProcessor& what) const {

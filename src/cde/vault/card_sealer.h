@@ -52,10 +52,15 @@ class CardSealer final {
                                                          const AccountKey& account,
                                                          const AtProcessor& what) const;
 
+  // Who asked for the card's deletion, which waits.
+  [[nodiscard]] Result<crypto::Sealed> seal_subject(crypto::Random& random,
+                                                    std::string_view subject) const;
+
   [[nodiscard]] Result<Card> open_card(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<CardDetails> open_details(const std::optional<crypto::Sealed>& sealed) const;
   [[nodiscard]] Result<PublicToken> open_token(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<std::string> open_merchant(const crypto::Sealed& sealed) const;
+  [[nodiscard]] Result<std::string> open_subject(const crypto::Sealed& sealed) const;
   [[nodiscard]] Result<AtProcessor> open_at_processor(const ProcessorTokenRow& row) const;
 
  private:

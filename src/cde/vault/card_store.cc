@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
 #include "cde/vault/card_rows.h"
+#include "cde/vault/held_deletes.h"
 #include "storage/sql_literal.h"
 
 namespace strongroom::cde {
@@ -63,7 +64,8 @@ constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{3, kCreateProcessorTokens},
                                  storage::Migration{4, kVersion4},
                                  storage::Migration{5, kVersion5},
-                                 storage::Migration{6, kVersion6}};
+                                 storage::Migration{6, kVersion6},
+                                 storage::Migration{7, kCreateHeldDeletes}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -149,21 +151,9 @@ constexpr std::string_view kReleaseExpired =
 constexpr std::string_view kReplace =
     "UPDATE cards SET card_sealed = $2, details_sealed = $3, operation_id = $4"
     " WHERE token_id = $1 AND deleted_at IS NULL";
-constexpr char kEraseAllButExpiry[] =
-    "UPDATE cards SET wrapped_dek = NULL, kek_version = NULL, fingerprint_odd = NULL,"
-    " fingerprint_even = NULL, card_sealed = NULL, token_sealed = NULL, merchant_sealed = NULL,"
-    " details_sealed = NULL, usage_limit = NULL, usage_count = 0, last_use = NULL, deleted_at = $2,"
-    " operation_id = $3";
-constexpr auto kErase = storage::join(
-    kEraseAllButExpiry, ", expires_at = NULL WHERE token_id = $1 AND deleted_at IS NULL");
-// What is left of an expired card says when that was: so its token still answers "expired".
-constexpr auto kExpire = storage::join(
-    kEraseAllButExpiry, " WHERE token_id = $1 AND deleted_at IS NULL AND expires_at <= $2");
-constexpr std::string_view kForgetUses = "DELETE FROM token_uses WHERE token_id = $1";
-
 // Natural batching (docs/performance.md): two batches under way keep both writer connections busy.
 constexpr async::BatcherLimits kInsertLimits{
-    .batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
+    .batch_max = 64, .queue_max = 4096, .in_flight_max = 2, .wait_max = kCardWaitMax};
 
 constexpr std::int64_t kNewForUs =
     std::chrono::duration_cast<std::chrono::microseconds>(CardStore::kNewFor).count();
@@ -414,16 +404,6 @@ async::Task<Result<bool>> CardStore::replace(TokenId token, const crypto::Sealed
                                 Value::id(operation)};
   return update_one(Statement{kReplace, std::move(parameters)},
                     statements_to_remove(token, removals));
-}
-
-async::Task<Result<bool>> CardStore::erase(TokenId token, Ending ending, std::int64_t now_us,
-                                           OperationId operation,
-                                           std::span<const Removal> removals) {
-  std::vector<Value> parameters{Value::id(token), Value::integer(now_us), Value::id(operation)};
-  const auto* const sql = ending == Ending::expired ? kExpire.data() : kErase.data();
-  std::vector<Statement> rest = statements_to_remove(token, removals);
-  rest.push_back({kForgetUses, {Value::id(token)}});
-  return update_one(Statement{sql, std::move(parameters)}, std::move(rest));
 }
 
 }  // namespace strongroom::cde

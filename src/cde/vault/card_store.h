@@ -26,6 +26,10 @@
 
 namespace strongroom::cde {
 
+// So long a card waits in one queue for its turn; then its request is shed: a card in memory for
+// longer than it takes is a card for whoever reads that memory.
+inline constexpr std::chrono::milliseconds kCardWaitMax{100};
+
 // The vault database's schema.
 [[nodiscard]] std::span<const storage::Migration> vault_migrations() noexcept;
 
@@ -137,9 +141,20 @@ class CardStore final {
                                                   std::span<const Removal> removals);
   // Drops the wrapped DEK, the fingerprints and everything sealed, and leaves the tombstone, in one
   // transaction. False: it was erased already.
-  [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, Ending ending, std::int64_t now_us,
+  [[nodiscard]] async::Task<Result<bool>> erase(TokenId token, std::int64_t now_us,
                                                 OperationId operation,
                                                 std::span<const Removal> removals);
+  struct Erasing {
+    TokenId token;
+    OperationId operation;
+    std::vector<Removal> removals;
+  };
+  // The same of many cards in one transaction; gives those that were erased. A card stays that was
+  // erased already, that has not expired (Ending::expired), or that has other processor tokens by
+  // now.
+  [[nodiscard]] async::Task<Result<std::set<TokenId>>> erase_all(std::vector<Erasing> cards,
+                                                                 Ending ending,
+                                                                 std::int64_t now_us);
 
  private:
   struct NewCard {

@@ -23,6 +23,11 @@ constexpr std::string_view kFind =
     " WHERE token_id = $1 AND account_key = $2";
 constexpr std::string_view kAllOf =
     "SELECT account_key, sealed, operation_id FROM processor_tokens WHERE token_id = $1";
+constexpr std::array kTokenColumns{storage::Column{"id", storage::ColumnType::bytes}};
+constexpr storage::ManySql kAllOfMany{
+    "SELECT account_key, sealed, operation_id, token_id FROM {given}"
+    " JOIN processor_tokens ON token_id = given.id",
+    kTokenColumns};
 constexpr std::string_view kLockUnchanged =
     "UPDATE cards SET usage_count = usage_count"
     " WHERE token_id = $1 AND operation_id = $2 AND deleted_at IS NULL";
@@ -153,6 +158,22 @@ async::Task<Result<std::vector<ProcessorTokenRow>>> ProcessorTokenStore::all_of(
   for (const Row& row : rows) {
     SR_CO_TRY(ProcessorTokenRow one, read_row(row));
     all.push_back(std::move(one));
+  }
+  co_return all;
+}
+
+async::Task<Result<ProcessorTokenStore::OfTokens>> ProcessorTokenStore::all_of(
+    std::vector<TokenId> tokens) {
+  std::vector<Row> given;
+  given.reserve(tokens.size());
+  for (const TokenId& token : tokens) given.push_back({Value::id(token)});
+  storage::ManyStatement statement{kAllOfMany, std::move(given)};
+  SR_CO_TRY(const Rows rows, co_await database_.read_many(std::move(statement)));
+  OfTokens all;
+  for (const Row& row : rows) {
+    SR_CO_TRY(ProcessorTokenRow one, read_row(row));
+    SR_CO_TRY(const TokenId token, row[3].id<TokenIdTag>());
+    all[token].push_back(std::move(one));
   }
   co_return all;
 }

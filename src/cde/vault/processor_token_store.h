@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -89,6 +90,9 @@ class ProcessorTokenStore final {
   [[nodiscard]] async::Task<Result<std::optional<ProcessorTokenRow>>> find(TokenId token,
                                                                            AccountKey account);
   [[nodiscard]] async::Task<Result<std::vector<ProcessorTokenRow>>> all_of(TokenId token);
+  using OfTokens = std::map<TokenId, std::vector<ProcessorTokenRow>>;
+  // The same of many; those without any are not there.
+  [[nodiscard]] async::Task<Result<OfTokens>> all_of(std::vector<TokenId> tokens);
 
   enum class Kept {
     kept,

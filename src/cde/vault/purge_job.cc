@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "async/when_all.h"
 #include "base/log.h"
 
 namespace strongroom::cde {
@@ -62,29 +61,21 @@ async::Task<PurgeJob::Report> PurgeJob::run_once() {
 }
 
 async::Task<void> PurgeJob::erase_batch(std::vector<CardRow> cards, Report& report) {
-  Batch batch{.cards = std::move(cards), .fates = {}};
   std::vector<std::int64_t> expiries;
-  expiries.reserve(batch.cards.size());
-  for (const CardRow& card : batch.cards) expiries.push_back(*card.expires_at_us);
-  batch.fates.resize(batch.cards.size(), Fate::failed);
-  std::vector<async::Task<void>> lanes;
-  lanes.reserve(kAtOnce);
-  for (std::size_t i = 0; i < kAtOnce; ++i) lanes.push_back(erase_some(batch));
-  co_await async::when_all(std::move(lanes));
-  for (std::size_t i = 0; i < expiries.size(); ++i) {
-    if (batch.fates[i] == Fate::failed) ++report.failed;
-    if (batch.fates[i] != Fate::erased) continue;
+  std::vector<Vault::Doomed> doomed;
+  expiries.reserve(cards.size());
+  doomed.reserve(cards.size());
+  for (CardRow& card : cards) {
+    expiries.push_back(*card.expires_at_us);
+    doomed.push_back({.card = std::move(card), .by = {}});
+  }
+  const std::vector<Vault::Fate> fates =
+      co_await parts_.vault.erase_all(std::move(doomed), Ending::expired, "purge");
+  for (std::size_t i = 0; i < fates.size(); ++i) {
+    if (fates[i] == Vault::Fate::failed) ++report.failed;
+    if (fates[i] != Vault::Fate::erased) continue;
     if (report.erased++ == 0) report.first_us = expiries[i];
     report.last_us = expiries[i];
-  }
-}
-
-// One after the other, beside others that do the same.
-async::Task<void> PurgeJob::erase_some(Batch& batch) {
-  while (batch.next < batch.cards.size() && !stopping_) {
-    const std::size_t i = batch.next++;
-    const Answer<bool> erased = co_await parts_.vault.expire(std::move(batch.cards[i]));
-    if (erased) batch.fates[i] = *erased ? Fate::erased : Fate::gone;
   }
 }
 

@@ -17,16 +17,16 @@
 
 namespace strongroom::cde {
 
-// Belongs to one Loop; its parts outlive it. Each card goes as one that is deleted: intent,
-// transaction, outcome, in its merchant's log. So a job that is killed goes on where it was, and
-// two on one database do no harm. A run that erased something ends with an entry in the operator's
-// log: token.expire, how many, and the first and the last time of expiry among them.
+// Belongs to one Loop; its parts outlive it. Each card goes as one that is deleted: an intent and
+// an outcome in its merchant's log, many cards in one transaction. So a job that is killed goes on
+// where it was, and two on one database do no harm. A run that erased something ends with an entry
+// in the operator's log: token.expire, how many, and the first and the last time of expiry among
+// them.
 class PurgeJob final {
  public:
   static constexpr std::chrono::seconds kStep{1};
   static constexpr std::chrono::minutes kRest{1};  // after a run that could not erase all
-  static constexpr std::int64_t kBatch = 64;
-  static constexpr std::size_t kAtOnce = 16;  // erased at once: payments come first
+  static constexpr std::int64_t kBatch = 256;      // in one transaction
   // How far the wall clock may part from the steady one. A clock that jumps further makes cards
   // look old that are not, so nothing is erased until it is back, or vaultd is started anew.
   static constexpr std::chrono::minutes kJumpMax{5};
@@ -63,14 +63,7 @@ class PurgeJob final {
   [[nodiscard]] async::Task<Report> run_once();
 
  private:
-  enum class Fate : std::uint8_t { erased, gone, failed };
-  struct Batch {
-    std::vector<CardRow> cards;
-    std::vector<Fate> fates;
-    std::size_t next = 0;  // nobody has begun with this card and those behind it
-  };
   async::Task<void> erase_batch(std::vector<CardRow> cards, Report& report);
-  async::Task<void> erase_some(Batch& batch);
   async::Task<void> tell(const Report& report);
 
   Parts parts_;

@@ -29,21 +29,36 @@ std::optional<std::int64_t> Retention::end_of(std::string_view merchant, std::in
 }
 
 async::Task<void> RetentionJob::run() {
-  bool more = !parts_.retention.empty();
+  begun_ = true;
+  running_ = true;
+  bool more = true;
   while (more && !stopping_) {
     busy_ = true;
     const Result<bool> done = co_await step();
     busy_ = false;
-    more = !done || *done;
+    more = !done || *done || next_;
     if (more && done) co_await parts_.loop.sleep_for(kStep);
     if (!done) co_await parts_.loop.sleep_for(kRest);
   }
+  running_ = false;
   if (shortened_ > 0) {
     log::info("cards are kept for less", {{"count", static_cast<std::int64_t>(shortened_)}});
   }
 }
 
+void RetentionJob::set(Retention retention) {
+  next_ = std::move(retention);
+  if (begun_ && !running_ && !stopping_) async::spawn(run());
+}
+
 async::Task<Result<bool>> RetentionJob::step() {
+  if (next_) {
+    retention_ = *std::exchange(next_, std::nullopt);
+    of_merchant_.clear();
+    mark_ = {};
+    shortened_ = 0;
+  }
+  if (retention_.empty()) co_return false;
   SR_CO_CHECK_OK(co_await learn_merchants());
   SR_CO_TRY(const std::vector<CardStore::Life> page, co_await parts_.cards.lives(mark_, kPage));
   if (page.empty()) co_return false;
@@ -56,8 +71,8 @@ async::Task<Result<bool>> RetentionJob::step() {
 }
 
 async::Task<Result<void>> RetentionJob::learn_merchants() {
-  if (of_merchant_.size() == parts_.retention.of_merchant.size()) co_return Result<void>{};
-  for (const auto& [merchant, days] : parts_.retention.of_merchant) {
+  if (of_merchant_.size() == retention_.of_merchant.size()) co_return Result<void>{};
+  for (const auto& [merchant, days] : retention_.of_merchant) {
     SR_CO_TRY(const BlindIndex index, co_await parts_.keys.blind_index(merchant));
     of_merchant_[index] = days;
   }
@@ -70,7 +85,7 @@ std::vector<CardStore::Life> RetentionJob::too_long(
   std::vector<CardStore::Life> cards;
   for (CardStore::Life life : page) {
     const auto own = of_merchant_.find(life.merchant);
-    const auto days = own == of_merchant_.end() ? parts_.retention.of_others : own->second;
+    const auto days = own == of_merchant_.end() ? retention_.of_others : own->second;
     if (!days) continue;
     const std::int64_t end = end_after(life.created_at_us, *days);
     if (life.expires_at_us && *life.expires_at_us <= end) continue;

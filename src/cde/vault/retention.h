@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "async/loop.h"
@@ -31,6 +32,7 @@ struct Retention {
   std::optional<std::chrono::days> of_others;  // absent: without end
 
   [[nodiscard]] bool empty() const noexcept { return of_merchant.empty() && !of_others; }
+  bool operator==(const Retention&) const = default;
   // When a card's time is over that is added at `created_at_us` and asked for until `asked_us`: the
   // earlier of both ends, in whole milliseconds.
   [[nodiscard]] std::optional<std::int64_t> end_of(std::string_view merchant,
@@ -38,9 +40,9 @@ struct Retention {
                                                    std::optional<std::int64_t> asked_us) const;
 };
 
-// Belongs to one Loop; its parts outlive it. Goes through all cards once, page by page; two on one
-// database do no harm. A page that has cards to shorten is an intent and an outcome `token.update`
-// in the operator's log, with their count.
+// Belongs to one Loop; its parts outlive it. Goes through all cards once at the start and once
+// whenever the table changes, page by page; two on one database do no harm. A page that has cards
+// to shorten is an intent and an outcome `token.update` in the operator's log, with their count.
 class RetentionJob final {
  public:
   static constexpr std::int64_t kPage = 1000;
@@ -54,12 +56,14 @@ class RetentionJob final {
     audit::Recorder& recorder;
     crypto::Random& random;
     const Clock& clock;
-    const Retention& retention;
   };
-  explicit RetentionJob(Parts parts) : parts_(parts) {}
+  RetentionJob(Parts parts, Retention retention)
+      : parts_(parts), retention_(std::move(retention)) {}
 
   // Until it is through, or stop() was called.
   [[nodiscard]] async::Task<void> run();
+  // Goes through all cards anew, under `retention`; what run() has begun stands.
+  void set(Retention retention);
   void stop() noexcept { stopping_ = true; }
   // True while run() is at the database, not in its pauses.
   [[nodiscard]] bool busy() const noexcept { return busy_; }
@@ -76,9 +80,13 @@ class RetentionJob final {
   async::Task<Result<void>> shorten(std::vector<CardStore::Life> cards);
 
   Parts parts_;
+  Retention retention_;
+  std::optional<Retention> next_;  // takes the place of that with the next step
   std::map<BlindIndex, std::chrono::days> of_merchant_;
   TokenId mark_{};
   std::uint64_t shortened_ = 0;
+  bool begun_ = false;
+  bool running_ = false;
   bool stopping_ = false;
   bool busy_ = false;
 };

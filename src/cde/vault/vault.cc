@@ -17,7 +17,7 @@ using audit::Phase;
 
 constexpr int kInsertAttemptsMax = 3;
 constexpr std::int64_t kSecondUs = 1'000'000;
-constexpr std::size_t kMerchantIndexesMax = 4096;
+constexpr std::size_t kBlindIndexesMax = 4096;
 
 }  // namespace
 
@@ -60,7 +60,7 @@ async::Task<Answer<void>> Vault::note(EventType event, Outcome outcome, const Pu
   single.phase = Phase::single;
   single.outcome = outcome;
   const Result<void> recorded = co_await parts_.recorder.record(single);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   co_return Answer<void>{};
 }
 
@@ -72,7 +72,7 @@ async::Task<Answer<void>> Vault::record_denied(audit::Entry single) {
   single.phase = Phase::single;
   single.outcome = Outcome::denied;
   const Result<void> recorded = co_await parts_.recorder.record(single);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   co_return Answer<void>{};
 }
 
@@ -106,14 +106,14 @@ async::Task<wire::Problem> Vault::refuse_guess(const NewCard& card, const audit:
                           static_cast<unsigned>((wait_us + kSecondUs - 1) / kSecondUs)};
 }
 
-async::Task<Answer<BlindIndex>> Vault::merchant_index(const std::string& merchant) {
-  if (const auto known = merchant_indexes_.find(merchant); known != merchant_indexes_.end()) {
+async::Task<Answer<BlindIndex>> Vault::blind_index(const std::string& id) {
+  if (const auto known = blind_indexes_.find(id); known != blind_indexes_.end()) {
     co_return known->second;
   }
-  const Result<BlindIndex> index = co_await parts_.keys.blind_index(merchant);
+  const Result<BlindIndex> index = co_await parts_.keys.blind_index(id);
   if (!index) co_return refuse(problem_of_hsm(index.error()));
-  if (merchant_indexes_.size() >= kMerchantIndexesMax) merchant_indexes_.clear();
-  merchant_indexes_.emplace(merchant, *index);
+  if (blind_indexes_.size() >= kBlindIndexesMax) blind_indexes_.clear();
+  blind_indexes_.emplace(id, *index);
   co_return *index;
 }
 
@@ -122,7 +122,7 @@ async::Task<Answer<Vault::NewCard>> Vault::seal_new(const TokenRequest& request,
                                                     const CardDetails& details, const Card& card,
                                                     const std::string& merchant,
                                                     OperationId operation) {
-  const Answer<BlindIndex> index = co_await merchant_index(merchant);
+  const Answer<BlindIndex> index = co_await blind_index(merchant);
   if (!index) co_return refuse(index.error());
   const Result<Likeness> likeness = co_await likenesses_.of(merchant, card.pan);
   if (!likeness) co_return refuse(problem_of_hsm(likeness.error()));
@@ -213,6 +213,14 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const NewCard& card,
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
   const auto begun = std::chrono::steady_clock::now();
+  Answer<TokenView> view = co_await tokenize_now(std::move(request), std::move(caller), begun);
+  const bool shed = !view && view.error().type == wire::ProblemType::overloaded;
+  parts_.metrics.count_card(std::chrono::steady_clock::now() - begun, shed);
+  co_return view;
+}
+
+async::Task<Answer<TokenView>> Vault::tokenize_now(TokenRequest request, Caller caller,
+                                                   CvcHolder::TimePoint begun) {
   const auto spent = co_await over_budget(Act::tokenize, caller);
   if (spent) co_return refuse(*spent);
   const OperationId operation = crypto::new_operation_id(parts_.random, parts_.clock);
@@ -221,6 +229,8 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   const Answer<NewCard> made =
       co_await seal_new(request, details, card, caller.merchant, operation);
   if (!made) co_return refuse(made.error());
+  const bool late = std::chrono::steady_clock::now() - begun > kCardWaitMax;
+  if (late) co_return refuse(kOverloaded);  // the HSM's threads are behind
 
   audit::Entry intent = entry(EventType::token_create, made->token, caller);
   intent.operation_id = operation;
@@ -228,7 +238,7 @@ async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller call
   intent.bin = card.pan.bin();
   intent.last4 = card.pan.last4();
   const Result<void> recorded = co_await parts_.recorder.record(intent);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
 
   Answer<std::optional<CardRow>> existing = co_await insert(*made, intent, caller);
   if (!existing) co_return refuse(existing.error());

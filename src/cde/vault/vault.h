@@ -23,6 +23,7 @@
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/cvc_holder.h"
+#include "cde/vault/held_deletes.h"
 #include "cde/vault/likeness.h"
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/processor_token_store.h"
@@ -70,6 +71,11 @@ struct TokenView {
 // A processor token for a payment, or why the processor did not take the card.
 using Resolved = std::variant<wire::ProcessorTokenAnswer, StoreRefusal>;
 
+// What became of a delete.
+struct Erasure {
+  std::optional<std::int64_t> held_at_us{};  // it waits for an operator; else the card is gone
+};
+
 // What a Vault works with; all of it outlives the Vault.
 struct VaultParts {
   async::Loop& loop;
@@ -77,6 +83,7 @@ struct VaultParts {
   ProcessorTokenStore& processor_tokens;
   PayableCards& payable_cards;
   UsageTally& uses;
+  HeldDeletes& held_deletes;
   StoredCards& stored_cards;
   KeyRing& keys;
   CvcHolder& codes;
@@ -99,16 +106,29 @@ class Vault final {
 
   // The token of the card in `request`: a new one, or the merchant's earlier one. Durable on
   // return. Idempotent by the fingerprint. rate_limited: the merchant has added too many cards with
-  // the same first and last digits, so that nothing is said of one more. PCI DSS 3.5.1.
+  // the same first and last digits, so that nothing is said of one more. overloaded: also when it
+  // waited for kCardWaitMax. PCI DSS 3.5.1.
   [[nodiscard]] async::Task<Answer<TokenView>> tokenize(TokenRequest request, Caller caller);
   // What is known of a token. not_found (also another merchant's), token_deleted, token_expired.
   [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
-  // Erases the card; doing it again changes nothing. not_found.
-  [[nodiscard]] async::Task<Answer<void>> erase(PublicToken token, Caller caller);
+  // Erases the card, or holds its deletion where the budget of HeldDeletes is spent; doing it again
+  // changes nothing. not_found.
+  [[nodiscard]] async::Task<Answer<Erasure>> erase(PublicToken token, Caller caller);
 
-  // Erases a card whose time is over, in the name of nobody: what is sealed in the row says whose
-  // it is. False: it is gone already.
-  [[nodiscard]] async::Task<Answer<bool>> expire(CardRow row);
+  struct Doomed {
+    CardRow card;
+    std::string by;  // the operator who released its deletion; empty: nobody, its time is over
+  };
+  enum class Fate : std::uint8_t {
+    erased,
+    stayed,  // it is gone already, or was changed this moment
+    failed,  // what it takes is not there, or the Vault was stopped
+  };
+  // Erases cards as erase() does, in one transaction: what is sealed in each row says whose it is.
+  // `operation` stands in their entries. Gives the fates in their order.
+  static constexpr std::size_t kErasedAtOnce = 16;  // intents under way: payments come first
+  [[nodiscard]] async::Task<std::vector<Fate>> erase_all(std::vector<Doomed> cards, Ending ending,
+                                                         std::string operation);
 
   // The processor token of a card at an account, for one payment, which counts one use of the
   // token: of one with a limit exactly one, however often it asks. It is the one of the last time,
@@ -134,7 +154,8 @@ class Vault final {
     PublicToken token;
     Likeness likeness;
   };
-  async::Task<Answer<BlindIndex>> merchant_index(const std::string& merchant);
+  // Of a merchant or a subject.
+  async::Task<Answer<BlindIndex>> blind_index(const std::string& id);
   async::Task<Answer<NewCard>> seal_new(const TokenRequest& request, const CardDetails& details,
                                         const Card& card, const std::string& merchant,
                                         OperationId operation);
@@ -154,8 +175,19 @@ class Vault final {
                                        const CardDetails& details, const Caller& caller);
   async::Task<Answer<CardSealer>> open_sealer(const CardRow& row, const std::string& merchant);
   async::Task<Answer<CardStore::Found>> find(const PublicToken& token, const Caller& caller);
-  async::Task<Answer<bool>> erase_row(const CardRow& row, const PublicToken& token, Ending ending,
+  async::Task<Answer<TokenView>> tokenize_now(TokenRequest request, Caller caller,
+                                              CvcHolder::TimePoint begun);
+  async::Task<Answer<Erasure>> erase_or_hold(const CardRow& row, const PublicToken& token,
+                                             const Caller& caller);
+  async::Task<Answer<Erasure>> hold(const CardRow& row, const BlindIndex& key,
+                                    const PublicToken& token, const Caller& caller);
+  async::Task<Answer<bool>> erase_row(const CardRow& row, const PublicToken& token,
                                       const Caller& caller);
+  struct Batch;
+  struct BatchCard;
+  async::Task<void> prepare_some(Batch& batch);
+  async::Task<std::optional<audit::Entry>> prepare(const Batch& batch, BatchCard& one);
+  async::Task<void> erase_prepared(Batch& batch);
   async::Task<Answer<std::vector<Removal>>> removals_of(const CardRow& row,
                                                         const std::string& merchant);
   struct Resolving;
@@ -192,6 +224,8 @@ class Vault final {
   async::Task<Answer<void>> note(audit::EventType event, audit::Outcome outcome,
                                  const PublicToken& token, const Caller& caller);
   async::Task<Result<audit::Outcome>> outcome_in_database(const audit::Entry& intent);
+  async::Task<Result<audit::Outcome>> outcome_of_hold(const audit::Entry& intent,
+                                                      const CardStore::Found& found);
   async::Task<void> settle(audit::Entry intent);
   // Until nothing of a lost connection's can commit any more.
   [[nodiscard]] std::chrono::nanoseconds settle_interval() const;
@@ -206,10 +240,11 @@ class Vault final {
 
   VaultParts parts_;
   Likenesses likenesses_;
-  std::map<std::string, BlindIndex, std::less<>> merchant_indexes_;
+  std::map<std::string, BlindIndex, std::less<>> blind_indexes_;
   const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   bool stopping_ = false;
   log::Recurring code_not_held_{"verification code not held"};
+  log::Recurring held_{"a delete above its budget waits for an operator"};
 };
 
 }  // namespace strongroom::cde

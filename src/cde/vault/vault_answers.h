@@ -33,6 +33,10 @@ inline constexpr wire::Problem kAuditUnavailable{wire::ProblemType::audit_unavai
 // open) is our trouble, logged, and `internal` to the client.
 [[nodiscard]] wire::Problem problem_of_hsm(const Error& error);
 [[nodiscard]] wire::Problem problem_of_database(const Error& error);
+// Nothing was recorded: the log is absent, or the entry waited too long for its turn.
+[[nodiscard]] inline wire::Problem problem_of_log(const Error& error) noexcept {
+  return error.code() == ErrorCode::exhausted ? kOverloaded : kAuditUnavailable;
+}
 
 [[nodiscard]] inline wire::Problem problem_of(const Tombstone& tombstone) noexcept {
   return tombstone.ending == Ending::expired ? kTokenExpired : kTokenDeleted;

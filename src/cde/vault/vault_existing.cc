@@ -1,4 +1,4 @@
-// Cards that are there already: duplicates, look-ups, erasure.
+// Cards that are there already: duplicates and look-ups.
 #include <utility>
 
 #include "base/encoding.h"
@@ -89,7 +89,7 @@ async::Task<Answer<bool>> Vault::keep_newer(const CardRow& row, const CardSealer
   const Answer<std::vector<Removal>> removals = co_await removals_of(row, caller.merchant);
   if (!removals) co_return refuse(removals.error());
   const Result<void> recorded = co_await parts_.recorder.record(intent);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   const Result<bool> replaced = co_await parts_.cards.replace(
       row.token_id, *sealed_card, *sealed_details, intent.operation_id, *removals);
   if (!replaced) {
@@ -102,7 +102,7 @@ async::Task<Answer<bool>> Vault::keep_newer(const CardRow& row, const CardSealer
 
 // The merchant's row of `token`. A token of somebody else is as absent as one that never was.
 async::Task<Answer<CardStore::Found>> Vault::find(const PublicToken& token, const Caller& caller) {
-  const Answer<BlindIndex> index = co_await merchant_index(caller.merchant);
+  const Answer<BlindIndex> index = co_await blind_index(caller.merchant);
   if (!index) co_return refuse(index.error());
   Result<CardStore::Found> found = co_await parts_.cards.find_by_token(token.hash(), *index);
   if (!found) co_return refuse(problem_of_database(found.error()));
@@ -134,61 +134,6 @@ async::Task<Answer<TokenView>> Vault::look_up(PublicToken token, Caller caller) 
   const Result<CardDetails> details = sealer->open_details(row.sealed.details);
   if (!details) co_return refuse(problem_of_hsm(details.error()));
   co_return view_of(row, std::move(token), *card, *details, Duplicate::same);
-}
-
-async::Task<Answer<void>> Vault::erase(PublicToken token, Caller caller) {
-  const auto spent = co_await over_budget(Act::erase, caller);
-  if (spent) co_return refuse(*spent);
-  const Answer<CardStore::Found> found = co_await find(token, caller);
-  if (!found) co_return refuse(found.error());
-  if (found->card) {
-    const Answer<bool> erased = co_await erase_row(*found->card, token, Ending::deleted, caller);
-    if (!erased) co_return refuse(erased.error());
-    co_return Answer<void>{};  // also where somebody was faster
-  }
-  const Outcome outcome = found->tombstone ? Outcome::success : Outcome::failed;
-  const Answer<void> noted = co_await note(EventType::token_delete, outcome, token, caller);
-  if (!noted) co_return refuse(noted.error());
-  if (!found->tombstone) co_return refuse(kNoSuchToken);
-  co_return Answer<void>{};
-}
-
-async::Task<Answer<bool>> Vault::expire(CardRow row) {
-  const std::string unknown;  // only a card's number and expiry are bound to its merchant
-  const Answer<CardSealer> sealer = co_await open_sealer(row, unknown);
-  if (!sealer) co_return refuse(sealer.error());
-  const Result<PublicToken> token = sealer->open_token(row.sealed.token);
-  if (!token) co_return refuse(problem_of_hsm(token.error()));
-  Result<std::string> merchant = sealer->open_merchant(row.sealed.merchant);
-  if (!merchant) co_return refuse(problem_of_hsm(merchant.error()));
-  Caller nobody;
-  nobody.merchant = *std::move(merchant);
-  nobody.operation = "purge";
-  co_return co_await erase_row(row, *token, Ending::expired, nobody);
-}
-
-async::Task<Answer<bool>> Vault::erase_row(const CardRow& row, const PublicToken& token,
-                                           Ending ending, const Caller& caller) {
-  const EventType event =
-      ending == Ending::expired ? EventType::token_expire : EventType::token_delete;
-  audit::Entry intent = entry(event, token, caller);
-  intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
-  intent.phase = Phase::intent;
-  const Answer<std::vector<Removal>> removals = co_await removals_of(row, caller.merchant);
-  if (!removals) co_return refuse(removals.error());
-  const Result<void> recorded = co_await parts_.recorder.record(intent);
-  if (!recorded) co_return refuse(kAuditUnavailable);
-  parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
-  const Result<bool> erased = co_await parts_.cards.erase(
-      row.token_id, ending, parts_.clock.now_us(), intent.operation_id, *removals);
-  if (!erased) {
-    conclude_failed(intent, erased.error());
-    co_return refuse(problem_of_database(erased.error()));
-  }
-  // One that came while the row was going, or that comes from a request that found the row.
-  parts_.codes.drop(row.token_id, std::chrono::steady_clock::now());
-  conclude(intent, *erased ? Outcome::done : Outcome::not_done);  // not_done: somebody was faster
-  co_return *erased;
 }
 
 }  // namespace strongroom::cde

@@ -15,15 +15,27 @@ static_assert(kResultNames.size() == std::to_underlying(ResolveResult::unavailab
 }  // namespace
 
 VaultMetrics::VaultMetrics(Registry& registry)
-    : stale_(registry.counter("strongroom_processor_tokens_stale_total",
+    : cards_(registry.histogram("strongroom_card_residence_seconds",
+                                "How long a card was in memory to be tokenized.",
+                                duration_buckets_us())),
+      shed_(registry.counter("strongroom_cards_shed_total",
+                             "Cards whose request had waited too long and was shed.")),
+      stale_(registry.counter("strongroom_processor_tokens_stale_total",
                               "Processor tokens dropped because the processor forgot the card.")),
       removals_(registry.gauge("strongroom_removals_queued",
-                               "Stored cards that their processors are still to forget.")) {
+                               "Stored cards that their processors are still to forget.")),
+      deletes_held_(registry.gauge("strongroom_deletes_held",
+                                   "Deletes above their budget that wait for an operator.")) {
   for (std::size_t result = 0; result < kResults; ++result) {
     durations_[result] =
         &registry.histogram("strongroom_resolve_seconds", "Time of resolves, by what they came to.",
                             duration_buckets_us(), {{"result", std::string(kResultNames[result])}});
   }
+}
+
+void VaultMetrics::count_card(std::chrono::steady_clock::duration took, bool shed) noexcept {
+  cards_.observe(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  if (shed) shed_.add();
 }
 
 void VaultMetrics::count(ResolveResult result, std::chrono::steady_clock::duration took) noexcept {

@@ -26,15 +26,22 @@ class VaultMetrics {
   explicit VaultMetrics(Registry& registry);
 
   void count(ResolveResult result, std::chrono::steady_clock::duration took) noexcept;
+  // A card that was here for so long, from the request until its answer; `shed`: it waited too
+  // long.
+  void count_card(std::chrono::steady_clock::duration took, bool shed) noexcept;
   // A processor token that its processor has forgotten.
   void count_stale() noexcept { stale_.add(); }
   void set_removals_queued(std::int64_t count) noexcept { removals_.set(count); }
+  void set_deletes_held(std::int64_t count) noexcept { deletes_held_.set(count); }
 
  private:
   static constexpr std::size_t kResults = 5;
   std::array<Histogram*, kResults> durations_{};  // their counts are the results' counts
+  Histogram& cards_;
+  Counter& shed_;
   Counter& stale_;
   Gauge& removals_;
+  Gauge& deletes_held_;
 };
 
 }  // namespace strongroom::cde

@@ -25,6 +25,10 @@ constexpr std::chrono::milliseconds kWaitStep{50};
 async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& intent) {
   // Of many tokens at once; what was not done, the job does again.
   if (intent.operation == kRetentionOperation) co_return Outcome::unknown;
+  if (intent.event_type == EventType::delete_release ||
+      intent.event_type == EventType::delete_refuse) {
+    co_return Outcome::unknown;  // the same; the operator's list shows what is left
+  }
   const Result<PublicToken> token = PublicToken::parse(intent.gateway_token);
   if (!token) co_return Outcome::not_done;
   SR_CO_TRY(const CardStore::Found found, co_await parts_.cards.find_by_token(token->hash()));
@@ -46,10 +50,21 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
     SR_CO_TRY(const auto row, co_await parts_.processor_tokens.find(id, account_key(id, account)));
     done = row && row->operation >= intent.operation_id;
   }
+  if (intent.event_type == EventType::delete_hold)
+    co_return co_await outcome_of_hold(intent, found);
   if (done) co_return Outcome::done;
   // Whether the processor got the card, its connector's entries tell.
   const bool at_processor = intent.event_type == EventType::processor_token_resolve;
   co_return at_processor ? Outcome::unknown : Outcome::not_done;
+}
+
+// One that does not stand there may have been decided on since, by way of another vaultd.
+async::Task<Result<Outcome>> Vault::outcome_of_hold(const audit::Entry& intent,
+                                                    const CardStore::Found& found) {
+  if (!found.card) co_return Outcome::unknown;
+  SR_CO_TRY(const auto held, co_await parts_.held_deletes.find(found.card->token_id));
+  if (!held) co_return Outcome::unknown;
+  co_return held->operation == intent.operation_id ? Outcome::done : Outcome::not_done;
 }
 
 async::Task<Result<void>> Vault::close_open_intents() {

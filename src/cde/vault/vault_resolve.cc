@@ -91,7 +91,7 @@ async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
   if (*problem) {
     mine.outcome = Outcome::failed;
     const Result<void> recorded = co_await parts_.recorder.record(mine);
-    if (!recorded) co_return refuse(kAuditUnavailable);
+    if (!recorded) co_return refuse(problem_of_log(recorded.error()));
     co_return refuse(**problem);
   }
   const CardRow& row = *found.card;
@@ -106,7 +106,7 @@ async::Task<Answer<Resolved>> Vault::resolve_now(const PublicToken& token,
 
 async::Task<Answer<PayableCard>> Vault::find_payable(const PublicToken& token,
                                                      const Caller& caller) {
-  const Answer<BlindIndex> index = co_await merchant_index(caller.merchant);
+  const Answer<BlindIndex> index = co_await blind_index(caller.merchant);
   if (!index) co_return refuse(index.error());
   Result<PayableCard> card = co_await parts_.payable_cards.find(token.hash(), *index);
   if (!card) co_return refuse(problem_of_database(card.error()));
@@ -143,7 +143,7 @@ async::Task<Answer<void>> Vault::drop_stale(const PublicToken& token,
   intent.phase = Phase::intent;
   intent.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   const Result<void> recorded = co_await parts_.recorder.record(intent);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   const Result<bool> taken =
       co_await parts_.processor_tokens.take(row.token_id, *stored, intent.operation_id, *old);
   if (!taken) {
@@ -194,7 +194,7 @@ async::Task<Answer<Resolved>> Vault::give_cached(Resolving& work, const Processo
   work.entry.phase = Phase::single;
   work.entry.outcome = Outcome::success;
   const Result<void> recorded = co_await parts_.recorder.record(work.entry);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   const Answer<void> counted = co_await count_use(work);
   if (!counted) co_return refuse(counted.error());
   const Answer<CardSealer> sealer = co_await open_sealer(work.row, work.caller.merchant);
@@ -208,7 +208,7 @@ async::Task<Answer<Resolved>> Vault::hand_over(Resolving& work, const ProcessorT
   work.entry.phase = Phase::intent;
   work.entry.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
   const Result<void> recorded = co_await parts_.recorder.record(work.entry);
-  if (!recorded) co_return refuse(kAuditUnavailable);
+  if (!recorded) co_return refuse(problem_of_log(recorded.error()));
   const Answer<void> counted = co_await count_use(work);
   if (!counted) {
     conclude(work.entry, Outcome::not_done);
