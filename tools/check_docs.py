@@ -25,8 +25,8 @@ KIND = re.compile(r'^\s*\{\w+, "([a-z-]+)", \d{3},', re.M)
 SECTION = re.compile(r'\.section\((?:"(\w+)"|(deployment\.section))\)')
 READER = re.compile(
     r'\w+\.(?:text|text_or|choice|integer|flag|path|path_or_empty|secret|text_list|table'
-    r'|subsection)\("(\w+)"|read_(?:address|addresses|connectors)\(section, "(\w+)"'
-    r'|database_url\(deployment, section, "(\w+)"|(read_credentials\(section)')
+    r'|subsection)\("(\w+)"|read_(?:address|addresses|places)\(section, "(\w+)"'
+    r'|database_url\(deployment, section, "(\w+)"|(read_credentials\(section)|(read_vaultds\(section)')
 DOCUMENTED_SECTION = re.compile(r"^### \[([\w.-]+)\]$", re.M)
 
 
@@ -95,7 +95,11 @@ def keys_read(text, own_section):
         for found in SECTION.finditer(line):
             section = found[1] or own_section
         for found in READER.finditer(line):
-            names = ["certificate", "key"] if found[4] else [found[1] or found[2] or found[3]]
+            names = [found[1] or found[2] or found[3]]
+            if found[4]:
+                names = ["certificate", "key"]
+            if found[5]:
+                names = ["vaultd", "vaultds"]
             keys.update(f"{section}.{key}" for key in names)
     return keys
 

@@ -166,10 +166,9 @@ std::string text_of(const Address& address) {
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
 }
 
-std::map<std::string, Address> read_connectors(ConfigSection& section, std::string_view key) {
-  constexpr Error kNoName{ErrorCode::invalid_argument,
-                          "names of connectors are 1 to 32 of a-z, 0-9 and '-'"};
-  std::map<std::string, Address> connectors;
+std::map<std::string, Address> read_places(ConfigSection& section, std::string_view key) {
+  constexpr Error kNoName{ErrorCode::invalid_argument, "names are 1 to 32 of a-z, 0-9 and '-'"};
+  std::map<std::string, Address> places;
   for (const auto& [name, text] : section.table(key)) {
     const auto where = parse_address(text);
     if (!wire::is_connector_name(name)) {
@@ -177,10 +176,19 @@ std::map<std::string, Address> read_connectors(ConfigSection& section, std::stri
     } else if (!where) {
       section.refuse(key, where.error());
     } else {
-      connectors.emplace(name, *where);
+      places.emplace(name, *where);
     }
   }
-  return connectors;
+  return places;
+}
+
+std::map<std::string, Address> read_vaultds(ConfigSection& section) {
+  if (!section.has("vaultds")) return {{"vaultd", read_address(section, "vaultd")}};
+  std::map<std::string, Address> places = read_places(section, "vaultds");
+  if (places.empty()) {
+    section.refuse("vaultds", {ErrorCode::invalid_argument, "must name one or more"});
+  }
+  return places;
 }
 
 Result<void> require_free(const Address& where) {

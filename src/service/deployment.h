@@ -68,10 +68,12 @@ struct Address {
 [[nodiscard]] std::string text_of(const Address& address);
 // The address at `key` of a section; refuses it there when it is none.
 [[nodiscard]] Address read_address(ConfigSection& section, std::string_view key);
-// The table at `key` of a section, {stripe = "127.0.0.1:8446"}: where each connectord is, by
-// its connector's name. Refuses what is no name or no address; empty where there is no table.
-[[nodiscard]] std::map<std::string, Address> read_connectors(ConfigSection& section,
-                                                             std::string_view key);
+// The table at `key` of a section, {stripe = "127.0.0.1:8446"}: where each instance is, by its
+// name. Refuses what is no name or no address; empty where there is no table.
+[[nodiscard]] std::map<std::string, Address> read_places(ConfigSection& section,
+                                                         std::string_view key);
+// The same of the vaultd that work on one database: `vaultds`, or `vaultd` where there is one.
+[[nodiscard]] std::map<std::string, Address> read_vaultds(ConfigSection& section);
 // conflict when somebody listens on `address`: SO_REUSEPORT, by which workers share a port, would
 // let a second process of the same user join unnoticed. unavailable (detail: errno) when it is none
 // of this host's.

@@ -129,6 +129,18 @@ class FakeStoredCards final : public StoredCards {
   async::Loop& loop_;
 };
 
+// No other vaultd, or one that takes every code.
+class FakePeers final : public CodePeers {
+ public:
+  async::Task<bool> take(PublicToken token, const Cvc&, std::string ticket, std::string) override {
+    if (!takes) co_return false;
+    taken.push_back(token.text() + " " + ticket);
+    co_return true;
+  }
+  bool takes = false;
+  std::vector<std::string> taken;
+};
+
 class SetClock final : public Clock {
  public:
   std::int64_t now_us() const override { return now; }
@@ -174,10 +186,10 @@ class VaultTest : public ::testing::Test {
     make_vault({});
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
-    vault_ = std::make_unique<Vault>(VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_,
-                                                *uses_, *held_deletes_, stored_cards_, *keys_,
-                                                codes_, budgets_, retention_, recorder_, random_,
-                                                clock_, metrics_, commit_lag_max});
+    vault_ = std::make_unique<Vault>(
+        VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, *held_deletes_,
+                   stored_cards_, *keys_, codes_, code_peers_, budgets_, retention_, recorder_,
+                   random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -249,6 +261,7 @@ class VaultTest : public ::testing::Test {
   Registry registry_;
   VaultMetrics metrics_{registry_};
   CvcHolder codes_;
+  FakePeers code_peers_;
   Budgets budgets_{kBudgets};
   Retention retention_;
   std::unique_ptr<storage::Database> database_;

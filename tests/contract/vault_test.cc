@@ -152,6 +152,45 @@ TEST_F(VaultTest, ACodeSentWhileItsTokenIsErasedIsNotHeld) {
   expect_balanced();
 }
 
+TEST_F(VaultTest, ACodeIsHeldByThePeerThatItsTokenIsAskedOf) {
+  const auto first = tokenize(request(R"(,"cvc":"123")"));
+  EXPECT_EQ(codes_.count(), 1U);
+  code_peers_.takes = true;  // it was away
+  Caller who = caller();
+  who.ticket = "the.ticket";
+  ASSERT_TRUE(tokenize(request(R"(,"cvc":"123")"), who));
+  EXPECT_EQ(codes_.count(), 0U) << "it is held twice";
+  EXPECT_EQ(code_peers_.taken, std::vector{first->token.text() + " the.ticket"});
+  ASSERT_TRUE(tokenize(request(), who));
+  EXPECT_EQ(code_peers_.taken.size(), 1U) << "there was no code";
+}
+
+TEST_F(VaultTest, APeersCodeIsHeldForALiveTokenOfItsMerchant) {
+  const auto view = tokenize(request());
+  const auto hold = [&](const PublicToken& token, Caller who) {
+    return loop_.run_until_done(vault_->hold_for_peer(token, *Cvc::parse("123"), std::move(who)));
+  };
+  EXPECT_EQ(hold(view->token, caller("mer_b")).error().type, ProblemType::not_found);
+  EXPECT_EQ(hold(PublicToken::generate(random_), caller()).error().type, ProblemType::not_found);
+  EXPECT_EQ(codes_.count(), 0U);
+  EXPECT_TRUE(hold(view->token, caller()));
+  EXPECT_EQ(codes_.count(), 1U);
+  ASSERT_TRUE(erase(view->token));
+  EXPECT_EQ(codes_.count(), 0U);
+  EXPECT_EQ(hold(view->token, caller()).error().type, ProblemType::token_deleted);
+}
+
+TEST_F(VaultTest, WhatAnotherVaultdErasedIsKnownByItsToken) {
+  const auto gone = tokenize(request()), stays = tokenize(request("", "", "5555555555554444"));
+  const auto id_of = [&](const PublicToken& token) {
+    return loop_.run_until_done(cards_->find_by_token(token.hash()))->card->token_id;
+  };
+  const TokenId gone_id = id_of(gone->token), stays_id = id_of(stays->token);
+  ASSERT_TRUE(erase(gone->token));
+  EXPECT_EQ(*loop_.run_until_done(cards_->erased_of({gone_id, stays_id, TokenId{}})),
+            std::vector{gone_id});
+}
+
 TEST_F(VaultTest, AnExpiredTokenAnswersSoAndGivesUpItsFingerprint) {
   const auto view = tokenize(request("", R"(,"expires_at":"2026-11-21T13:00:00Z")"));
   ASSERT_TRUE(view);

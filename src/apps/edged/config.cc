@@ -15,7 +15,7 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
     config.public_tls = {section.path("public_certificate"), section.path("public_key")};
   }
   config.authd = service::read_address(section, "authd");
-  config.vaultd = service::read_address(section, "vaultd");
+  config.vaultds = service::read_vaultds(section);
   if (section.has("gatewayd")) config.gatewayd = service::read_address(section, "gatewayd");
   if (section.has("audit_relay")) {
     config.audit_relay = service::read_address(section, "audit_relay");

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "base/config.h"
 #include "service/deployment.h"
@@ -14,8 +16,8 @@ struct Config {
   service::Credentials public_tls;  // shown to clients; by default the service's own
   service::Credentials tls;         // shown to the services behind
   service::Address authd;
-  service::Address vaultd;
-  std::optional<service::Address> gatewayd;  // absent: a vault without payments
+  std::map<std::string, service::Address> vaultds;  // by name
+  std::optional<service::Address> gatewayd;         // absent: a vault without payments
   std::optional<service::Address> audit_relay;
   std::size_t workers = 1;
 

@@ -32,8 +32,11 @@ class Service final : public service::Service {
                              folder_of(config.tls.key_path),
                              folder_of(config.public_tls.certificate_path),
                              folder_of(config.public_tls.key_path)},
-        .connect_ports = {config.authd.port, config.vaultd.port},
+        .connect_ports = {config.authd.port},
         .listen_ports = {config.listen.port}};
+    for (const auto& [name, address] : config.vaultds) {
+      paths.connect_ports.push_back(address.port);
+    }
     if (config.gatewayd) paths.connect_ports.push_back(config.gatewayd->port);
     if (config.audit_relay) paths.connect_ports.push_back(config.audit_relay->port);
     return sandbox::enter_edged(paths);

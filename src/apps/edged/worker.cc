@@ -33,6 +33,16 @@ http::ClientOptions client_options(const service::Address& where, std::string_vi
           .connections_max = connections};
 }
 
+http::ClientGroup::Members vaultd_clients(async::Loop& loop, const Config& config,
+                                          const std::shared_ptr<const http::TlsContext>& tls) {
+  http::ClientGroup::Members members;
+  for (const auto& [name, address] : config.vaultds) {
+    members.emplace(name, std::make_unique<http::Client>(
+                              loop, client_options(address, "vaultd", kVaultConnectionsMax, tls)));
+  }
+  return members;
+}
+
 }  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
@@ -41,9 +51,8 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       shared_(shared),
       index_(index),
       authd_(loop, client_options(shared.config.authd, "authd", kAuthConnectionsMax, inner_tls)),
-      vaultd_(loop,
-              client_options(shared.config.vaultd, "vaultd", kVaultConnectionsMax, inner_tls)),
-      edge_(authd_, vaultd_) {
+      vaultds_(vaultd_clients(loop, shared.config, inner_tls)),
+      edge_(authd_, vaultds_) {
   edge_.add_routes(router_);
   if (shared.config.gatewayd) {
     http::ClientOptions options =
@@ -73,7 +82,7 @@ async::Task<Result<void>> Worker::start() {
 async::Task<void> Worker::drain() {
   if (server_) co_await server_->drain(kServerPatience);
   co_await authd_.close();
-  co_await vaultd_.close();
+  co_await vaultds_.close();
   if (gatewayd_) co_await gatewayd_->close();
   if (audit_relay_) co_await audit_relay_->close();
 }
@@ -104,7 +113,7 @@ bool Worker::renew_inner(const service::Deployment& deployment, const Config& pl
     return false;
   }
   authd_.set_tls(*tls);
-  vaultd_.set_tls(*tls);
+  vaultds_.set_tls(*tls);
   if (gatewayd_) gatewayd_->set_tls(*tls);
   if (audit_relay_) audit_relay_->set_tls(*tls);
   return true;

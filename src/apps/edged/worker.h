@@ -8,6 +8,7 @@
 #include "async/loop.h"
 #include "cde/edge/edge.h"
 #include "http/client.h"
+#include "http/client_group.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "service/daemon.h"
@@ -38,7 +39,7 @@ class Worker final : public service::Worker {
   Shared& shared_;
   std::size_t index_;
   http::Client authd_;
-  http::Client vaultd_;
+  http::ClientGroup vaultds_;
   std::optional<http::Client> gatewayd_;
   std::optional<http::Client> audit_relay_;
   cde::Edge edge_;

@@ -10,8 +10,8 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.listen = service::read_address(section, "listen");
   config.credentials = service::read_credentials(section);
   config.database = service::database_url(deployment, section, "database");
-  config.vaultd = service::read_address(section, "vaultd");
-  config.connectors = service::read_connectors(section, "connectors");
+  config.vaultds = service::read_vaultds(section);
+  config.connectors = service::read_places(section, "connectors");
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   SR_CHECK_OK(section.finish());
   return config;

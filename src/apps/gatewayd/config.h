@@ -14,8 +14,8 @@ namespace strongroom::gatewayd {
 struct Config {
   service::Address listen;  // for edged, mutual TLS
   service::Credentials credentials;
-  service::DatabaseUrl database;  // payments
-  service::Address vaultd;
+  service::DatabaseUrl database;                       // payments
+  std::map<std::string, service::Address> vaultds;     // by name
   std::map<std::string, service::Address> connectors;  // by name: "stripe" is connectord-stripe
   std::size_t workers = 1;
 

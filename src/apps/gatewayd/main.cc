@@ -52,7 +52,9 @@ class Service final : public service::Service {
         .listen_ports = {config.listen.port}};
     paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
                                   config.database.files.end());
-    paths.connect_ports.push_back(config.vaultd.port);
+    for (const auto& [name, address] : config.vaultds) {
+      paths.connect_ports.push_back(address.port);
+    }
     for (const auto& [name, address] : config.connectors) {
       paths.connect_ports.push_back(address.port);
     }

@@ -39,6 +39,16 @@ connected::gateway::HttpConnectors::Clients connector_clients(
   return clients;
 }
 
+http::ClientGroup::Members vaultd_clients(async::Loop& loop, const Config& config,
+                                          const std::shared_ptr<const http::TlsContext>& tls) {
+  http::ClientGroup::Members members;
+  for (const auto& [name, address] : config.vaultds) {
+    members.emplace(name,
+                    std::make_unique<http::Client>(loop, client_options(address, "vaultd", tls)));
+  }
+  return members;
+}
+
 }  // namespace
 
 Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
@@ -49,9 +59,9 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       index_(index),
       database_(std::move(database)),
       audit_(loop, shared.host, shared.auditd_uid, shared.random, shared.clock),
-      vaultd_(loop, client_options(shared.config.vaultd, "vaultd", client_tls)),
+      vaultds_(vaultd_clients(loop, shared.config, client_tls)),
       connectord_(connector_clients(loop, shared.config, client_tls)),
-      vault_(vaultd_),
+      vault_(vaultds_),
       connectors_(connectord_),
       store_(loop, *database_),
       accounts_(*database_, shared.clock),
@@ -128,7 +138,7 @@ async::Task<void> Worker::drain() {
   desk_.stop();
   co_await listener_.drain();
   while (settling_) co_await loop_.sleep_for(kStopStep);
-  co_await vaultd_.close();
+  co_await vaultds_.close();
   for (auto& [name, client] : connectord_) co_await client->close();
   co_await audit_.close();
   co_await database_->close();
@@ -141,7 +151,7 @@ bool Worker::reload(const service::Deployment& deployment) {
       config ? config->credentials : shared_.config.credentials;
   const auto tls = service::load_client_tls(deployment, credentials);
   if (tls) {  // else the listener says why
-    vaultd_.set_tls(*tls);
+    vaultds_.set_tls(*tls);
     for (auto& [name, client] : connectord_) client->set_tls(*tls);
   }
   return listener_.reload(deployment, credentials) && config;

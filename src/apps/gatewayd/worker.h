@@ -64,7 +64,7 @@ class Worker final : public service::Worker {
   const std::size_t index_;
   std::unique_ptr<storage::Database> database_;
   service::AuditLink audit_;
-  http::Client vaultd_;
+  http::ClientGroup vaultds_;
   connected::gateway::HttpConnectors::Clients connectord_;
   connected::gateway::HttpVault vault_;
   connected::gateway::HttpConnectors connectors_;

@@ -14,6 +14,8 @@ constexpr std::string_view kOtherMerchants = "others";
 constexpr std::string_view kMerchantPrefix = "mer_";
 constexpr std::int64_t kPurgeAfterHoursMax = 24 * 366;
 
+constexpr Error kOwnName{ErrorCode::invalid_argument,
+                         "names the others; this one's name is in `name`"};
 constexpr Error kSoftwareInProduction{
     ErrorCode::permission_denied,
     "SoftHSM is no hardware, which the production profile asks for; to run on it all the same, and "
@@ -80,7 +82,10 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   config.listen = service::read_address(section, "listen");
   config.tls = service::read_credentials(section);
   config.database = service::database_url(deployment, section, "database");
-  config.connectors = service::read_connectors(section, "connectors");
+  config.connectors = service::read_places(section, "connectors");
+  config.peers = service::read_places(section, "peers");
+  config.name = config.peers.empty() ? section.text_or("name", "vaultd") : section.text("name");
+  if (config.peers.contains(config.name)) section.refuse("peers", kOwnName);
   config.workers = static_cast<std::size_t>(section.integer("workers", 1, 64, 1));
   config.new_cards_per_truncation_daily =
       section.integer("new_cards_per_truncation_daily", 1, kNewCardsMax, 100);

@@ -35,6 +35,8 @@ struct Config {
   service::Credentials tls;                            // certificate, key
   service::DatabaseUrl database;                       // cards
   std::map<std::string, service::Address> connectors;  // by name: "stripe" is connectord-stripe
+  std::string name;                                    // among the vaultd of this database
+  std::map<std::string, service::Address> peers;       // the others, by name
   std::size_t workers = 1;
   std::int64_t new_cards_per_truncation_daily = 100;  // of one merchant (cde::CardStore)
   std::array<cde::Budget, cde::kActs> budgets{};

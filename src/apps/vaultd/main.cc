@@ -44,8 +44,8 @@ class Service final : public service::Service {
         .database_folder = config.database.sqlite_folder,
         .connect_ports = config.database.ports,
         .listen_ports = {config.listen.port}};
-    for (const auto& [name, address] : config.connectors) {
-      paths.connect_ports.push_back(address.port);
+    for (const auto* places : {&config.connectors, &config.peers}) {
+      for (const auto& [name, address] : *places) paths.connect_ports.push_back(address.port);
     }
     paths.credential_paths.insert(paths.credential_paths.end(), config.database.files.begin(),
                                   config.database.files.end());

@@ -22,6 +22,9 @@ constexpr std::chrono::seconds kForgetStep{10};
 // A processor may take its time; gatewayd waits longer.
 constexpr std::chrono::seconds kConnectorTimeout{30};
 constexpr std::size_t kConnectionsMax = 64;
+// Who sent a card waits meanwhile; without its code it can still be paid with.
+constexpr std::chrono::seconds kPeerTimeout{1};
+constexpr std::size_t kCodesAtOnce = 1000;
 
 cde::HttpStoredCards::Clients connectors(async::Loop& loop, const Config& config,
                                          const std::shared_ptr<const http::TlsContext>& tls) {
@@ -36,6 +39,22 @@ cde::HttpStoredCards::Clients connectors(async::Loop& loop, const Config& config
     clients.emplace(name, std::make_unique<http::Client>(loop, std::move(options)));
   }
   return clients;
+}
+
+cde::HttpCodePeers code_peers(async::Loop& loop, const Config& config,
+                              const std::shared_ptr<const http::TlsContext>& tls) {
+  cde::HttpCodePeers::Clients clients;
+  for (const auto& [name, address] : config.peers) {
+    http::ClientOptions options{.host = address.host,
+                                .port = address.port,
+                                .server_identity = "vaultd",
+                                .tls = tls,
+                                .connections_max = kConnectionsMax,
+                                .connect_timeout = kPeerTimeout,
+                                .response_timeout = kPeerTimeout};
+    clients.emplace(name, std::make_unique<http::Client>(loop, std::move(options)));
+  }
+  return {config.name, std::move(clients)};
 }
 
 }  // namespace
@@ -55,6 +74,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       uses_(loop, *database_),
       held_deletes_(*database_, shared.config.deletes),
       stored_cards_(connectors(loop, shared.config, client_tls)),
+      code_peers_(code_peers(loop, shared.config, client_tls)),
       keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
       vault_({.loop = loop,
               .cards = cards_,
@@ -65,6 +85,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .stored_cards = stored_cards_,
               .keys = keys_,
               .codes = shared.codes,
+              .code_peers = code_peers_,
               .budgets = shared.budgets,
               .retention = card_days_,
               .recorder = audit_.client(),
@@ -142,8 +163,23 @@ async::Task<Result<void>> Worker::recover() {
 async::Task<void> Worker::sweep_codes() {
   while (!stopping_) {
     shared_.codes.sweep(std::chrono::steady_clock::now());
+    co_await drop_erased_codes();
+    shared_.metrics.set_codes_held(static_cast<std::int64_t>(shared_.codes.count()));
     co_await loop_.sleep_for(kWatchStep);
   }
+}
+
+// Of cards that another vaultd has erased: a thousand codes a second.
+async::Task<void> Worker::drop_erased_codes() {
+  if (code_peers_.empty()) co_return;
+  std::vector<TokenId> held = shared_.codes.tokens(codes_mark_, kCodesAtOnce);
+  codes_mark_ = held.size() < kCodesAtOnce ? TokenId{} : held.back();
+  if (held.empty()) co_return;
+  dropping_ = true;
+  const Result<std::vector<TokenId>> erased = co_await cards_.erased_of(std::move(held));
+  dropping_ = false;
+  if (!erased) co_return;
+  for (const TokenId& token : *erased) shared_.codes.drop(token, std::chrono::steady_clock::now());
 }
 
 async::Task<void> Worker::forget_new_cards() {
@@ -174,12 +210,13 @@ async::Task<void> Worker::drain() {
   retention_.stop();
   uses_.stop();
   co_await listener_.drain();
-  while (asking_hsm_ || forgetting_ || removals_.busy() || purge_.busy() || releases_.busy() ||
-         retention_.busy() || uses_.busy()) {
+  while (asking_hsm_ || forgetting_ || dropping_ || removals_.busy() || purge_.busy() ||
+         releases_.busy() || retention_.busy() || uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());
   co_await stored_cards_.close();
+  co_await code_peers_.close();
   co_await audit_.close();
   co_await database_->close();
 }
@@ -193,7 +230,10 @@ bool Worker::reload(const service::Deployment& deployment) {
   }
   const service::Credentials& credentials = config ? config->tls : shared_.config.tls;
   const auto client_tls = service::load_client_tls(deployment, credentials);
-  if (client_tls) stored_cards_.set_tls(*client_tls);  // else the listener says why
+  if (client_tls) {  // else the listener says why
+    stored_cards_.set_tls(*client_tls);
+    code_peers_.set_tls(*client_tls);
+  }
   return listener_.reload(deployment, credentials) && config;
 }
 

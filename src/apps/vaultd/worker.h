@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cde/vault/budgets.h"
 #include "cde/vault/card_store.h"
+#include "cde/vault/code_peers.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/delete_desk.h"
 #include "cde/vault/held_deletes.h"
@@ -66,6 +67,7 @@ class Worker final : public service::Worker {
   // intents closed.
   async::Task<Result<void>> recover();
   async::Task<void> sweep_codes();
+  async::Task<void> drop_erased_codes();
   async::Task<void> forget_new_cards();
   async::Task<void> watch_hsm();
 
@@ -81,6 +83,7 @@ class Worker final : public service::Worker {
   cde::UsageTally uses_;
   cde::HeldDeletes held_deletes_;
   cde::HttpStoredCards stored_cards_;
+  cde::HttpCodePeers code_peers_;
   cde::HsmKeyRing keys_;
   cde::Vault vault_;
   cde::RemovalJob removals_;
@@ -92,6 +95,8 @@ class Worker final : public service::Worker {
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop
   bool forgetting_ = false;
+  bool dropping_ = false;
+  TokenId codes_mark_{};
   bool stopping_ = false;
 };
 

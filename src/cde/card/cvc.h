@@ -12,7 +12,7 @@
 
 namespace strongroom::cde {
 
-// Permission to see a clear CVC: for the request to a processor, nothing else.
+// Permission to see a clear CVC: for the request to a processor, or to the vaultd that holds it.
 class CvcReveal {
  public:
   static CvcReveal grant() noexcept { return CvcReveal{}; }

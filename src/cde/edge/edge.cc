@@ -131,14 +131,24 @@ std::string_view slug_of(const Response& response) {
 
 async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Request& request,
                                  http::Shares* shares) {
-  // Nobody reads the query of a card's route, but the client's own proxies log it: it must hear.
   if (looks_like_pan(request.query())) co_return problem(request, kCardInQuery);
   // Only vaultd is in the CDE: whoever is not must never see a card number, however misplaced.
-  if (&upstream != &vaultd_) {
-    if (const auto misplaced = misplaced_pan(request, target)) {
-      co_return problem(request, *misplaced);
-    }
-  }
+  if (const auto misplaced = misplaced_pan(request, target)) co_return problem(request, *misplaced);
+  Send send = [&upstream](const http::ClientRequest& onward) { return upstream.send(onward); };
+  co_return co_await pass_by(std::move(send), std::move(target), request, shares);
+}
+
+async::Task<Response> Edge::pass_card(std::string key, std::string target, Request& request) {
+  // Nobody reads the query of a card's route, but the client's own proxies log it: it must hear.
+  if (looks_like_pan(request.query())) co_return problem(request, kCardInQuery);
+  Send send = [this, &key](const http::ClientRequest& onward) {
+    return vaultds_.send(key, onward);
+  };
+  co_return co_await pass_by(std::move(send), std::move(target), request, nullptr);
+}
+
+async::Task<Response> Edge::pass_by(Send send, std::string target, Request& request,
+                                    http::Shares* shares) {
   TicketDesk::Answer ticket = co_await tickets_.ticket(request.header("authorization"),
                                                        request.peer().source, request.request_id());
   if (!ticket) co_return problem(request, ticket.error());
@@ -146,7 +156,7 @@ async::Task<Response> Edge::pass(http::Client& upstream, std::string target, Req
       shares != nullptr ? shares->take(http::merchant_of(*ticket)) : std::nullopt;
   if (shares != nullptr && !share) co_return problem(request, kTooManyUnderWay);
   const http::ClientRequest onward = upstream_request(request, target, *std::move(ticket));
-  Result<http::ClientResponse> answer = co_await upstream.send(onward);
+  Result<http::ClientResponse> answer = co_await send(onward);
   if (!answer) {
     const bool full = answer.error().code() == ErrorCode::exhausted;
     co_return problem(request, full ? kOverloaded : kNoAnswer);
@@ -165,11 +175,14 @@ void Edge::add_routes(http::Router& router) {
                 .identities = {http::kAnyone},
                 .handler = std::move(handler)});
   };
-  add(Method::post, "/v1/tokens",
-      [this](Request& request) { return pass(vaultd_, "/v1/cards", request); });
+  add(Method::post, "/v1/tokens", [this](Request& request) {
+    return pass_card(std::string(request.request_id()), "/v1/cards", request);
+  });
   for (const Method method : {Method::get, Method::delete_}) {
     add(method, "/v1/tokens/{id}", [this](Request& request) {
-      return pass(vaultd_, "/v1/cards/" + std::string(request.parameter(0)), request);
+      std::string token(request.parameter(0));
+      std::string target = "/v1/cards/" + token;
+      return pass_card(std::move(token), std::move(target), request);
     });
   }
   add(Method::post, "/v1/api-keys",

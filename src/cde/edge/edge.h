@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "base/log_recurring.h"
 #include "cde/edge/ticket_desk.h"
 #include "http/client.h"
+#include "http/client_group.h"
 #include "http/router.h"
 #include "http/shares.h"
 
@@ -23,8 +25,8 @@ class Edge final {
   // So many questions about the audit log, which may take seconds, a merchant may have under way.
   static constexpr std::size_t kAuditRequestsPerMerchantMax = 8;
 
-  Edge(http::Client& authd, http::Client& vaultd)
-      : tickets_(authd), authd_(authd), vaultd_(vaultd) {}
+  Edge(http::Client& authd, http::ClientGroup& vaultds)
+      : tickets_(authd), authd_(authd), vaultds_(vaultds) {}
 
   // Has refused requests logged by id, so that an operator finds what a merchant asks about, and
   // adds the public routes: `/v1/tokens*` to vaultd as `/v1/cards*`, `/v1/api-keys*` to authd,
@@ -44,10 +46,17 @@ class Edge final {
   // its share, where there are `shares`.
   async::Task<http::Response> pass(http::Client& upstream, std::string target,
                                    http::Request& request, http::Shares* shares = nullptr);
+  // The same to the vaultd that `key` names, which alone may see a card.
+  async::Task<http::Response> pass_card(std::string key, std::string target,
+                                        http::Request& request);
+  using Send = std::move_only_function<async::Task<Result<http::ClientResponse>>(
+      const http::ClientRequest&)>;
+  async::Task<http::Response> pass_by(Send send, std::string target, http::Request& request,
+                                      http::Shares* shares);
 
   TicketDesk tickets_;
   http::Client& authd_;
-  http::Client& vaultd_;
+  http::ClientGroup& vaultds_;
   http::Shares audit_shares_{kAuditRequestsPerMerchantMax};
   log::Recurring refused_{"request refused", kRefusalsLoggedPerSecond};
 };

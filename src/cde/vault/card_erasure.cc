@@ -33,6 +33,9 @@ constexpr storage::ManySql kLock{
     "UPDATE cards SET usage_count = usage_count FROM {given}"
     " WHERE token_id = given.id AND deleted_at IS NULL",
     kLockColumns};
+constexpr storage::ManySql kErasedOf{
+    "SELECT token_id FROM {given} JOIN cards ON token_id = given.id WHERE deleted_at IS NOT NULL",
+    kLockColumns};
 constexpr std::array kEraseColumns{
     Column{"id", ColumnType::bytes}, Column{"operation", ColumnType::bytes},
     Column{"at", ColumnType::integer}, Column{"stored", ColumnType::integer}};
@@ -77,6 +80,20 @@ constexpr storage::ManySql kQueueMany{
     kQueueColumns};
 
 }  // namespace
+
+async::Task<Result<std::vector<TokenId>>> CardStore::erased_of(std::vector<TokenId> tokens) {
+  std::vector<Row> given;
+  given.reserve(tokens.size());
+  for (const TokenId& token : tokens) given.push_back({Value::id(token)});
+  storage::ManyStatement statement{kErasedOf, std::move(given)};
+  SR_CO_TRY(const Rows rows, co_await database_.read_many(std::move(statement)));
+  std::vector<TokenId> erased;
+  for (const Row& row : rows) {
+    SR_CO_TRY(const TokenId id, row[0].id<TokenIdTag>());
+    erased.push_back(id);
+  }
+  co_return erased;
+}
 
 async::Task<Result<bool>> CardStore::erase(TokenId token, std::int64_t now_us,
                                            OperationId operation,

@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "base/pan_scan.h"
+#include "cde/card/cvc_request.h"
 
 namespace strongroom::cde {
 namespace {
@@ -34,7 +35,8 @@ Caller caller_of(const Request& request, std::string_view operation) {
                 .merchant = ticket.merchant,
                 .source = source_of(request),
                 .operation = std::string(operation),
-                .request_id = std::string(request.request_id())};
+                .request_id = std::string(request.request_id()),
+                .ticket = std::string(request.header(kTicketHeader))};
 }
 
 Response problem(const Request& request, const Problem& what) {
@@ -105,6 +107,24 @@ async::Task<Response> create_card(Vault& vault, Profile profile, const Clock& cl
   if (!view) co_return problem(request, view.error());
   const int status = view->duplicate == Duplicate::new_card ? 201 : 200;
   co_return http::json_response(status, to_json(*view));
+}
+
+async::Task<Response> hold_code(Vault& vault, Request& request) {
+  Caller caller = caller_of(request, "PUT /v1/cards/{token}/cvc");
+  if (auto what = check(request, "tokens:write")) {
+    co_return co_await refuse(vault, request, *what, std::move(caller));
+  }
+  if (!request.is_json()) {
+    co_return problem(request, {ProblemType::unsupported_media_type, "send application/json"});
+  }
+  Answer<PublicToken> token = token_of(request);
+  if (!token) co_return problem(request, token.error());
+  auto cvc = parse_cvc_request(request.body());
+  if (!cvc) co_return problem(request, cvc.error());
+  const Answer<void> held =
+      co_await vault.hold_for_peer(*std::move(token), *std::move(cvc), std::move(caller));
+  if (!held) co_return problem(request, held.error());
+  co_return Response{.status = 204};
 }
 
 async::Task<Response> show_card(Vault& vault, Request& request) {
@@ -193,6 +213,11 @@ void add_card_routes(http::Router& router, Vault& vault, Profile profile, const 
               .identities = callers,
               .ticket = true,
               .handler = [&vault](Request& request) { return delete_card(vault, request); }});
+  router.add({.method = http::Method::put,
+              .pattern = "/v1/cards/{token}/cvc",
+              .identities = {"vaultd"},
+              .ticket = true,
+              .handler = [&vault](Request& request) { return hold_code(vault, request); }});
   router.add({.method = http::Method::post,
               .pattern = "/v1/cards/{token}/processor-tokens",
               .identities = {"gatewayd"},

@@ -109,6 +109,9 @@ class CardStore final {
   [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash,
                                                          BlindIndex merchant);
 
+  // Those of `tokens` whose cards are erased.
+  [[nodiscard]] async::Task<Result<std::vector<TokenId>>> erased_of(std::vector<TokenId> tokens);
+
   // Up to `count_max` cards whose time was over at `until_us` and that are not erased yet, the
   // longest over first, after `mark`.
   [[nodiscard]] async::Task<Result<std::vector<CardRow>>> expired(std::int64_t until_us,

@@ -50,6 +50,15 @@ void CvcHolder::sweep(TimePoint now) {
   drops_known_since_ = known_since;
 }
 
+std::vector<TokenId> CvcHolder::tokens(TokenId mark, std::size_t count_max) const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<TokenId> some;
+  for (auto one = held_.upper_bound(mark); one != held_.end() && some.size() < count_max; ++one) {
+    some.push_back(one->first);
+  }
+  return some;
+}
+
 std::size_t CvcHolder::count() const {
   const std::scoped_lock lock(mutex_);
   return held_.size();

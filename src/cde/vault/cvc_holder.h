@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/id.h"
 #include "base/result.h"
@@ -40,6 +41,8 @@ class CvcHolder final {
   // Forgets every code whose time is over; called every second.
   void sweep(TimePoint now);
   [[nodiscard]] std::size_t count() const;
+  // Up to `count_max` tokens whose codes are held, in their order, after `mark`.
+  [[nodiscard]] std::vector<TokenId> tokens(TokenId mark, std::size_t count_max) const;
 
  private:
   struct Held {

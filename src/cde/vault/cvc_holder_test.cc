@@ -20,6 +20,19 @@ TEST(CvcHolderTest, ForgetsAfterTenMinutes) {
   EXPECT_EQ(codes.count(), 0U);
 }
 
+TEST(CvcHolderTest, NamesItsTokensPageByPage) {
+  CvcHolder codes;
+  for (std::uint8_t i = 1; i <= 5; ++i) {
+    TokenId token{};
+    token.bytes[0] = std::byte{i};
+    ASSERT_TRUE(codes.hold(token, *Cvc::parse("123"), kStart, kStart));
+  }
+  const auto first = codes.tokens(TokenId{}, 3);
+  ASSERT_EQ(first.size(), 3U);
+  EXPECT_EQ(first[2].bytes[0], std::byte{3});
+  EXPECT_EQ(codes.tokens(first[2], 3).size(), 2U);
+}
+
 TEST(CvcHolderTest, TakesNothingForATokenThatWasDroppedMeanwhile) {
   CvcHolder codes;
   codes.drop(TokenId{}, kStart + kSecond);

@@ -243,20 +243,41 @@ async::Task<Answer<TokenView>> Vault::tokenize_now(TokenRequest request, Caller 
   Answer<std::optional<CardRow>> existing = co_await insert(*made, intent, caller);
   if (!existing) co_return refuse(existing.error());
   if (!*existing) {
-    hold_code(request, made->row.token_id, begun);
+    co_await hold_code(std::move(request.cvc), made->row.token_id, made->token, begun, caller);
     co_return view_of(made->row, made->token, card, details, Duplicate::new_card);
   }
   const CardRow& row = **existing;
   Answer<TokenView> view = co_await give_existing(row, card, details, caller);
-  if (view) hold_code(request, row.token_id, begun);
+  if (view) co_await hold_code(std::move(request.cvc), row.token_id, view->token, begun, caller);
   co_return view;
 }
 
-void Vault::hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun) {
-  if (!request.cvc) return;
+async::Task<void> Vault::hold_code(std::optional<Cvc> code, TokenId id, const PublicToken& token,
+                                   CvcHolder::TimePoint begun, const Caller& caller) {
+  if (!code) co_return;
+  const bool elsewhere =
+      co_await parts_.code_peers.take(token, *code, caller.ticket, caller.request_id);
+  if (elsewhere) {
+    // One that came before, while the other was away.
+    parts_.codes.drop(id, std::chrono::steady_clock::now());
+    co_return;
+  }
   const Result<void> held =
-      parts_.codes.hold(token, *std::move(request.cvc), begun, std::chrono::steady_clock::now());
+      parts_.codes.hold(id, *std::move(code), begun, std::chrono::steady_clock::now());
   if (!held) code_not_held_.warn({{"error", held.error()}});
+}
+
+async::Task<Answer<void>> Vault::hold_for_peer(PublicToken token, Cvc cvc, Caller caller) {
+  const auto begun = std::chrono::steady_clock::now();
+  const Answer<CardStore::Found> found = co_await find(token, caller);
+  if (!found) co_return refuse(found.error());
+  if (found->tombstone) co_return refuse(problem_of(*found->tombstone));
+  if (!found->card) co_return refuse(kNoSuchToken);
+  if (has_expired(*found->card, parts_.clock.now_us())) co_return refuse(kTokenExpired);
+  const Result<void> held = parts_.codes.hold(found->card->token_id, std::move(cvc), begun,
+                                              std::chrono::steady_clock::now());
+  if (held) co_return Answer<void>{};
+  co_return refuse(held.error().code() == ErrorCode::gone ? kTokenDeleted : kOverloaded);
 }
 
 }  // namespace strongroom::cde

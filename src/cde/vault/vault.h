@@ -22,6 +22,7 @@
 #include "cde/vault/budgets.h"
 #include "cde/vault/card_sealer.h"
 #include "cde/vault/card_store.h"
+#include "cde/vault/code_peers.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/held_deletes.h"
 #include "cde/vault/likeness.h"
@@ -45,6 +46,7 @@ struct Caller {
   std::string source;     // IP address of the client
   std::string operation;  // "POST /v1/cards"
   std::string request_id;
+  std::string ticket{};  // goes along where a neighbor is asked for its sake
 };
 
 enum class Duplicate : std::uint8_t {
@@ -87,6 +89,7 @@ struct VaultParts {
   StoredCards& stored_cards;
   KeyRing& keys;
   CvcHolder& codes;
+  CodePeers& code_peers;
   Budgets& budgets;
   const Retention& retention;
   audit::Recorder& recorder;
@@ -109,6 +112,9 @@ class Vault final {
   // the same first and last digits, so that nothing is said of one more. overloaded: also when it
   // waited for kCardWaitMax. PCI DSS 3.5.1.
   [[nodiscard]] async::Task<Answer<TokenView>> tokenize(TokenRequest request, Caller caller);
+  // Holds the code of a card that another vaultd has taken. not_found, token_deleted,
+  // token_expired; overloaded: too many are held.
+  [[nodiscard]] async::Task<Answer<void>> hold_for_peer(PublicToken token, Cvc cvc, Caller caller);
   // What is known of a token. not_found (also another merchant's), token_deleted, token_expired.
   [[nodiscard]] async::Task<Answer<TokenView>> look_up(PublicToken token, Caller caller);
   // Erases the card, or holds its deletion where the budget of HeldDeletes is spent; doing it again
@@ -236,7 +242,8 @@ class Vault final {
   void conclude(const audit::Entry& intent, audit::Outcome outcome);
   // A change of a row failed: says so, or settles it later where it may still have come about.
   void conclude_failed(const audit::Entry& intent, const Error& error);
-  void hold_code(TokenRequest& request, TokenId token, CvcHolder::TimePoint begun);
+  async::Task<void> hold_code(std::optional<Cvc> code, TokenId id, const PublicToken& token,
+                              CvcHolder::TimePoint begun, const Caller& caller);
 
   VaultParts parts_;
   Likenesses likenesses_;

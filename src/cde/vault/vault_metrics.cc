@@ -24,6 +24,7 @@ VaultMetrics::VaultMetrics(Registry& registry)
                               "Processor tokens dropped because the processor forgot the card.")),
       removals_(registry.gauge("strongroom_removals_queued",
                                "Stored cards that their processors are still to forget.")),
+      codes_held_(registry.gauge("strongroom_codes_held", "Verification codes in memory.")),
       deletes_held_(registry.gauge("strongroom_deletes_held",
                                    "Deletes above their budget that wait for an operator.")) {
   for (std::size_t result = 0; result < kResults; ++result) {

@@ -32,6 +32,7 @@ class VaultMetrics {
   // A processor token that its processor has forgotten.
   void count_stale() noexcept { stale_.add(); }
   void set_removals_queued(std::int64_t count) noexcept { removals_.set(count); }
+  void set_codes_held(std::int64_t count) noexcept { codes_held_.set(count); }
   void set_deletes_held(std::int64_t count) noexcept { deletes_held_.set(count); }
 
  private:
@@ -41,6 +42,7 @@ class VaultMetrics {
   Counter& shed_;
   Counter& stale_;
   Gauge& removals_;
+  Gauge& codes_held_;
   Gauge& deletes_held_;
 };
 

@@ -136,7 +136,7 @@ async::Task<Answer<Resolved>> HttpVault::processor_token(Origin origin, Resolve 
   const std::string body =
       wire::processor_token_request_json(what.account, what.payment, what.stale);
   const ClientRequest request = request_of(http::Method::post, target, std::move(origin), body);
-  const Result<ClientResponse> response = co_await vaultd_.send(request);
+  const Result<ClientResponse> response = co_await vaultds_.send(what.token, request);
   // Asking again changes nothing, so a lost answer is an absent one.
   if (!response) co_return std::unexpected(not_sent(response.error()).value_or(kNoAnswer));
   if (response->status == 200) {

@@ -7,17 +7,18 @@
 
 #include "connected/gateway/upstream.h"
 #include "http/client.h"
+#include "http/client_group.h"
 
 namespace strongroom::connected::gateway {
 
 // Both belong to one Loop; the clients outlive them.
 class HttpVault final : public VaultClient {
  public:
-  explicit HttpVault(http::Client& vaultd) noexcept : vaultd_(vaultd) {}
+  explicit HttpVault(http::ClientGroup& vaultds) noexcept : vaultds_(vaultds) {}
   [[nodiscard]] async::Task<Answer<Resolved>> processor_token(Origin origin, Resolve what) override;
 
  private:
-  http::Client& vaultd_;
+  http::ClientGroup& vaultds_;  // the one that holds a token's code is asked for it
 };
 
 class HttpConnectors final : public ConnectorClient {

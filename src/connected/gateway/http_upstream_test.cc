@@ -35,13 +35,17 @@ class HttpUpstreamTest : public ::testing::Test {
     http::ClientOptions options{
         .host = "localhost", .unix_path = path, .unix_users = {::geteuid()}};
     options.response_timeout = std::chrono::milliseconds(300);
-    vaultd_ = std::make_unique<http::Client>(loop_, options);
+    http::ClientGroup::Members vaultds;
+    vaultds.emplace("there", std::make_unique<http::Client>(loop_, options));
     clients_.emplace("stripe", std::make_unique<http::Client>(loop_, options));
     options.unix_path = (folder_.path() / "nobody.sock").string();
+    // Some tokens are this one's first.
+    vaultds.emplace("absent", std::make_unique<http::Client>(loop_, options));
+    vaultds_ = std::make_unique<http::ClientGroup>(std::move(vaultds));
     clients_.emplace("absent", std::make_unique<http::Client>(loop_, options));
   }
   ~HttpUpstreamTest() override {
-    wait(vaultd_->close());
+    wait(vaultds_->close());
     for (auto& [name, client] : clients_) wait(client->close());
     wait(server_->drain(std::chrono::milliseconds(100)));
   }
@@ -69,17 +73,17 @@ class HttpUpstreamTest : public ::testing::Test {
     return wait(connectors_.look_up({.ticket = "t", .request_id = "", .source = ""}, "stripe",
                                     {"YWNj", "att_1", "pi_1"}));
   }
-  Answer<Resolved> resolve(std::string stale = {}) {
-    HttpVault vault(*vaultd_);
+  Answer<Resolved> resolve(std::string stale = {}, std::string token = "tok_a") {
+    HttpVault vault(*vaultds_);
     return wait(vault.processor_token({.ticket = "t", .request_id = "", .source = ""},
-                                      {"tok_a", "YWNj", "pay_a", std::move(stale)}));
+                                      {std::move(token), "YWNj", "pay_a", std::move(stale)}));
   }
 
   test::TemporaryDirectory folder_;
   async::Loop loop_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
-  std::unique_ptr<http::Client> vaultd_;
+  std::unique_ptr<http::ClientGroup> vaultds_;
   HttpConnectors::Clients clients_;
   HttpConnectors connectors_{clients_};
   http::Response answer_;
@@ -173,6 +177,12 @@ TEST_F(HttpUpstreamTest, TheVaultsWordsOnATokenArePassedOn) {
            R"(rykhT8rZU3hGPv8Ph0-PUBKwoaH4a0TiHBcmtAyA","created":false})");
   EXPECT_TRUE(resolve());
   EXPECT_EQ(body_, R"({"account":"YWNj","payment":"pay_a"})");
+  // Of these some are first asked of the vaultd that is absent.
+  for (const char* token : {"tok_b", "tok_c", "tok_d", "tok_e", "tok_f", "tok_g"}) {
+    EXPECT_TRUE(resolve({}, token));
+  }
+  EXPECT_EQ(seen_, "POST /v1/cards/tok_g/processor-tokens");
+  EXPECT_TRUE(resolve());
   EXPECT_TRUE(resolve("b2xk"));
   EXPECT_EQ(body_, R"({"account":"YWNj","payment":"pay_a","stale":"b2xk"})");
 }
