@@ -3,7 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <boost/json/array.hpp>
 #include <boost/json/monotonic_resource.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <limits>
 #include <string>
 #include <utility>
@@ -89,22 +92,34 @@ Task<Response> sign_now(Auditd* auditd, Request& request) {
   co_return http::json_response(200, fmt::format(R"({{"signed":{}}})", *count));
 }
 
+std::string to_json(const Heard& heard) {
+  boost::json::array witnesses;
+  for (const audit::NoteKey& key : heard.witnesses) witnesses.emplace_back(key.text());
+  return boost::json::serialize(boost::json::object{{"testimony", to_string(heard.testimony)},
+                                                    {"witnesses", std::move(witnesses)}});
+}
+
 Task<Response> hear_witness(Auditd* auditd, Request& request) {
   auto said = parse_said(as_text(request.body()));
   if (!said) co_return http::problem_response(said.error(), request.request_id());
-  Result<Testimony> testimony = fail(kNotYet);
+  Result<Heard> heard = fail(kNotYet);
   if (auditd != nullptr) {
     if (auto* note = std::get_if<std::string>(&*said)) {
-      testimony = co_await auditd->take_note(std::move(*note));
+      heard = co_await auditd->take_note(std::move(*note));
     } else {
       auto& size = std::get<WitnessedSize>(*said);
-      testimony = co_await auditd->take_size(std::move(size.origin), size.size);
+      const auto testimony = co_await auditd->take_size(std::move(size.origin), size.size);
+      if (testimony) {
+        heard = Heard{*testimony, {}};
+      } else {
+        heard = fail(testimony.error());
+      }
     }
   }
-  if (!testimony) {
-    co_return http::problem_response(wire::problem_of(testimony.error()), request.request_id());
+  if (!heard) {
+    co_return http::problem_response(wire::problem_of(heard.error()), request.request_id());
   }
-  co_return http::json_response(200, fmt::format(R"({{"testimony":"{}"}})", to_string(*testimony)));
+  co_return http::json_response(200, to_json(*heard));
 }
 
 }  // namespace

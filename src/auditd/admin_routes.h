@@ -12,7 +12,8 @@ namespace strongroom::auditd {
 //   POST /v1/checkpoints  signs now: {"signed":N}
 //   POST /v1/witness      {"note":TEXT}, a checkpoint that somebody else brought, or
 //                         {"origin":TEXT,"size":N}, what a witness says it has cosigned. Answers
-//                         {"testimony":"witnessed"|"consistent"|"settled"|"rolled_back"}
+//                         {"testimony":"witnessed"|"consistent"|"settled"|"rolled_back",
+//                         "witnesses":[VKEY...]}: Witnessed's Heard
 //   POST /v1/breaks       {"reason":TEXT}: records the break after a lawful restore,
 //   {"opened":true}
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd);

@@ -291,7 +291,7 @@ void Auditd::keep(std::vector<GrownLog> grown) {
   }
 }
 
-Task<Result<Testimony>> Auditd::take_note(std::string note) {
+Task<Result<Heard>> Auditd::take_note(std::string note) {
   return hear([this, note = std::move(note)] {
     return witnessed_.take_note(note, checkpoints_.last_signed());
   });
@@ -328,7 +328,7 @@ Task<Result<void>> Auditd::break_alone(std::string reason, std::string user) {
 }
 
 template <class Judge>
-Task<Result<Testimony>> Auditd::hear(Judge judge) {
+Task<std::invoke_result_t<Judge&>> Auditd::hear(Judge judge) {
   co_await be_alone();
   auto testimony = co_await pool_->run(loop_, std::move(judge));
   note_witnessed();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "async/blocking_pool.h"
@@ -121,7 +122,7 @@ class Auditd {
   // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
   // store was rolled back. A size is a word without proof: permission_denied where no witness is
   // set whose word it could be.
-  [[nodiscard]] async::Task<Result<Testimony>> take_note(std::string note);
+  [[nodiscard]] async::Task<Result<Heard>> take_note(std::string note);
   [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
   // rolled_back() and doubts_break(); no testimony is heard in between.
@@ -150,7 +151,7 @@ class Auditd {
   async::Task<Result<std::size_t>> sign_alone(Signing what);
   async::Task<Result<void>> break_alone(std::string reason, std::string user);
   template <class Judge>
-  async::Task<Result<Testimony>> hear(Judge judge);
+  async::Task<std::invoke_result_t<Judge&>> hear(Judge judge);
   async::Task<void> be_alone();
   void note_witnessed();
   async::Task<void> archive_regularly();

@@ -68,7 +68,7 @@ class BreaksTest : public AuditdTest {
     EXPECT_TRUE(auditd->doubts_break());
     EXPECT_EQ(auditd->not_ready(), "it tells of a break that is not signed for");
     EXPECT_EQ(loop_.run_until_done(auditd->checkpoint_now()).value(), 0U);
-    EXPECT_EQ(loop_.run_until_done(auditd->take_note(larger_note())).value(),
+    EXPECT_EQ(loop_.run_until_done(auditd->take_note(larger_note())).value().testimony,
               Testimony::rolled_back);
     stop(auditd);
     const std::size_t entries = journal().size();
@@ -78,7 +78,8 @@ class BreaksTest : public AuditdTest {
     EXPECT_EQ(journal().size(), entries) << "not even log.start";
     EXPECT_TRUE(loop_.run_until_done(auditd->open_new_shards("disk lost, copy restored", "uid:7")));
     EXPECT_EQ(auditd->not_ready(), "");
-    EXPECT_EQ(loop_.run_until_done(auditd->take_note(larger_note())).value(), Testimony::settled);
+    EXPECT_EQ(loop_.run_until_done(auditd->take_note(larger_note())).value().testimony,
+              Testimony::settled);
     auto writer = connected_client();
     EXPECT_TRUE(record(*writer, entry()));
     stop(*writer);

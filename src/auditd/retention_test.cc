@@ -116,7 +116,7 @@ class WitnessedLockTest : public RetentionTest {
     const std::string note = *reader.newest_note();
     std::string cosigned = note + audit::cosign(audit::parse_note(note)->text, now_ms / 1000,
                                                 witness_.name, test_signer());
-    return run(auditd.take_note(std::move(cosigned))) == Testimony::witnessed;
+    return run(auditd.take_note(std::move(cosigned))).value().testimony == Testimony::witnessed;
   }
   std::string dispose(Auditd& auditd, std::uint64_t first_sequence) {
     http::Router router;

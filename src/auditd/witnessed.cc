@@ -154,28 +154,30 @@ Result<void> Witnessed::recall() {
   return {};
 }
 
-Result<Testimony> Witnessed::take_note(std::string_view text,
-                                       std::span<const Checkpoint> last_signed) {
+Result<Heard> Witnessed::take_note(std::string_view text, std::span<const Checkpoint> last_signed) {
   SR_TRY(const audit::Note note, audit::parse_note(text));
   SR_TRY(const Checkpoint theirs, audit::parse_checkpoint_text(note.text));
   SR_TRY(const std::string log_name, audit::name_of_origin(options_.place, theirs.origin));
   SR_TRY(const audit::NoteVerifier own,
          audit::NoteVerifier::create({.name = theirs.origin, .public_key = options_.public_key}));
   SR_CHECK_OK(own.verify(note));
-  if (is_settled(theirs.origin)) return Testimony::settled;
+  if (is_settled(theirs.origin)) return Heard{Testimony::settled, {}};
   SR_TRY(const bool ours, has(log_name, theirs, last_of(theirs.origin, last_signed)));
-  if (!ours) return refuse(theirs, text);
+  if (!ours) {
+    SR_TRY(const Testimony refused, refuse(theirs, text));
+    return Heard{refused, {}};
+  }
   SR_TRY(const Lines lines, check_lines(note));
-  if (!audit::is_operators(log_name)) return Testimony::consistent;
+  Heard heard{Testimony::consistent, keys_of(lines)};
+  if (!audit::is_operators(log_name)) return heard;
   SR_CHECK_OK(keep(log_name, theirs, note, lines));
   const auto before = options_.sizes_at_start.find(log_name);
-  if (before != options_.sizes_at_start.end() && theirs.size <= before->second) {
-    return Testimony::consistent;
-  }
+  if (before != options_.sizes_at_start.end() && theirs.size <= before->second) return heard;
   std::int64_t time_s = 0;
   for (const Line& line : lines) time_s = std::max(time_s, line.time_s);
   if (!newest_ || newest_->time_s <= time_s) newest_ = {theirs.origin, theirs.size, time_s};
-  return Testimony::witnessed;
+  heard.testimony = Testimony::witnessed;
+  return heard;
 }
 
 Result<Testimony> Witnessed::take_size(std::string_view origin, std::uint64_t size,
@@ -229,6 +231,14 @@ Result<Witnessed::Lines> Witnessed::check_lines(const audit::Note& note) const {
   }
   if (!taken) return fail(kNotCosigned);
   return lines;
+}
+
+std::vector<audit::NoteKey> Witnessed::keys_of(const Lines& lines) const {
+  std::vector<audit::NoteKey> keys;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].text.empty()) keys.push_back(witnesses_[i].key());
+  }
+  return keys;
 }
 
 // Replaces what is kept by something newer; lines of other witnesses for the same checkpoint stay.

@@ -45,6 +45,14 @@ enum class Testimony : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(Testimony testimony) noexcept;
 
+// What became of a note.
+struct Heard {
+  Testimony testimony = Testimony::consistent;
+  // Whose cosignatures on it were taken, of those that are configured; none where they do not
+  // matter: of a log that was settled, or of a tree that this store lacks.
+  std::vector<audit::NoteKey> witnesses;
+};
+
 // The newest checkpoint of an operator's log that a witness has cosigned since the start.
 struct WitnessedHead {
   std::string origin;
@@ -66,8 +74,8 @@ class Witnessed {
   // count as news until then. invalid_argument: no checkpoint of a log of this place;
   // permission_denied: not signed by this auditd, or neither evidence nor cosigned by a configured
   // witness; corrupt, unavailable: not judged.
-  [[nodiscard]] Result<Testimony> take_note(std::string_view note,
-                                            std::span<const audit::Checkpoint> last_signed);
+  [[nodiscard]] Result<Heard> take_note(std::string_view note,
+                                        std::span<const audit::Checkpoint> last_signed);
   // Judges the size that a witness says it has cosigned, where nobody has the checkpoint itself.
   // That is a witness's word alone, and taken for true: one that lies can stop this vault, not
   // hide that it was rolled back. invalid_argument: no log of this place; unavailable.
@@ -105,6 +113,7 @@ class Witnessed {
   };
   using Lines = std::vector<Line>;  // one per witness, without text where he has none
   [[nodiscard]] Result<Lines> check_lines(const audit::Note& note) const;
+  [[nodiscard]] std::vector<audit::NoteKey> keys_of(const Lines& lines) const;
   Result<void> keep(const std::string& log_name, const audit::Checkpoint& checkpoint,
                     const audit::Note& note, const Lines& lines);
   [[nodiscard]] std::string evidence_path() const;

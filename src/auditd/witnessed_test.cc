@@ -98,17 +98,38 @@ TEST_F(WitnessedTest, KeepsWhatAWitnessHasSeenSinceTheStart) {
   EXPECT_TRUE(witnessed.has_witnesses());
   EXPECT_FALSE(witnessed.newest());
   const std::string note = cosigned(notes_[2], 1'000);
-  EXPECT_EQ(witnessed.take_note(note, last_signed()).value(), Testimony::witnessed);
+  EXPECT_EQ(witnessed.take_note(note, last_signed()).value().testimony, Testimony::witnessed);
   EXPECT_EQ(kept(), note);
   ASSERT_TRUE(witnessed.newest());
   EXPECT_EQ(witnessed.newest()->size, checkpoint_of(notes_[2]).size);
   EXPECT_EQ(witnessed.newest()->time_s, 1'000);
 }
 
+TEST_F(WitnessedTest, TellsWhoseLinesItTook) {
+  auto witnessed = open_witnessed().value();
+  const auto names = [&](const std::string& note) {
+    std::vector<std::string> found;
+    const Heard heard = witnessed.take_note(note, last_signed()).value();
+    for (const audit::NoteKey& key : heard.witnesses) found.push_back(key.name);
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  const std::string& note = notes_[2];
+  const std::string first = cosigned(note, 1'000);
+  EXPECT_EQ(names(first), Names{"w.example/1"});
+  EXPECT_EQ(names(cosigned(first, 1'000, 2)), (Names{"w.example/1", "w.example/2"}));
+  EXPECT_EQ(names(cosigned(first, now_s() + 2 * kClocksDifferMaxS, 2)), Names{"w.example/1"});
+  const std::string text = audit::parse_note(note).value().text;
+  EXPECT_EQ(names(first + audit::cosign(text, 1'000, "w.example/2", audit::testing::signer_of(3))),
+            Names{"w.example/1"})
+      << "by another key than is configured";
+  EXPECT_EQ(names(signed_note(99, checkpoint_of(note).root)), Names{}) << "it was rolled back";
+}
+
 TEST_F(WitnessedTest, WhatWasThereBeforeTheStartIsNoNews) {
   auto witnessed = open_witnessed(checkpoint_of(notes_[1]).size).value();
   for (const std::string& note : {notes_[0], notes_[1]}) {
-    EXPECT_EQ(witnessed.take_note(cosigned(note, now_s()), last_signed()).value(),
+    EXPECT_EQ(witnessed.take_note(cosigned(note, now_s()), last_signed()).value().testimony,
               Testimony::consistent);
   }
   EXPECT_FALSE(witnessed.newest());
@@ -140,15 +161,17 @@ TEST_F(WitnessedTest, ACosignatureOfLaterThanNowIsNone) {
             ErrorCode::permission_denied);
   EXPECT_FALSE(witnessed.newest());
   EXPECT_EQ(kept(), "");
-  EXPECT_EQ(witnessed.take_note(cosigned(from_the_future, 1'000, 2), last_signed()).value(),
-            Testimony::witnessed);
+  EXPECT_EQ(
+      witnessed.take_note(cosigned(from_the_future, 1'000, 2), last_signed()).value().testimony,
+      Testimony::witnessed);
   EXPECT_EQ(kept(), cosigned(notes_[2], 1'000, 2)) << "another's is taken, that one is not";
   EXPECT_EQ(witnessed.newest()->time_s, 1'000);
   EXPECT_TRUE(witnessed.take_note(cosigned(notes_[2], latest - 60, 1), last_signed()));
   EXPECT_EQ(witnessed.newest()->time_s, latest - 60) << "clocks differ a little";
-  EXPECT_EQ(
-      witnessed.take_note(signed_note(99, checkpoint_of(notes_[2]).root), last_signed()).value(),
-      Testimony::rolled_back)
+  EXPECT_EQ(witnessed.take_note(signed_note(99, checkpoint_of(notes_[2]).root), last_signed())
+                .value()
+                .testimony,
+            Testimony::rolled_back)
       << "what contradicts needs no time";
 }
 
@@ -191,7 +214,8 @@ TEST_F(WitnessedTest, FindsThatTheStoreWasRolledBack) {
   for (const std::string& proof : proofs) {
     auto witnessed = open_witnessed().value();
     EXPECT_FALSE(witnessed.rolled_back());
-    EXPECT_EQ(witnessed.take_note(proof, last_signed()).value(), Testimony::rolled_back) << proof;
+    EXPECT_EQ(witnessed.take_note(proof, last_signed()).value().testimony, Testimony::rolled_back)
+        << proof;
     EXPECT_EQ(witnessed.rolled_back(), checkpoint_of(proof));
     EXPECT_EQ(open_witnessed()->rolled_back(), checkpoint_of(proof)) << "at the next start";
     EXPECT_TRUE(witnessed.settle({}));
@@ -206,7 +230,9 @@ TEST_F(WitnessedTest, FindsItWithoutItsTreesWhereTheyAreNotNeeded) {
   const Checkpoint newest = checkpoint_of(notes_[2]);
   EXPECT_FALSE(witnessed.take_note(signed_note(1, newest.root), last_signed())) << "not judged";
   EXPECT_FALSE(witnessed.rolled_back());
-  EXPECT_EQ(witnessed.take_note(signed_note(newest.size + 1, newest.root), last_signed()).value(),
+  EXPECT_EQ(witnessed.take_note(signed_note(newest.size + 1, newest.root), last_signed())
+                .value()
+                .testimony,
             Testimony::rolled_back);
 }
 
@@ -234,7 +260,8 @@ TEST_F(WitnessedTest, ARecordedBreakSettlesWhatWasSeenBefore) {
   EXPECT_TRUE(witnessed.settle(broken_at));
   EXPECT_FALSE(witnessed.rolled_back());
   EXPECT_EQ(witnessed.take_size(newest.origin, 99, after).value(), Testimony::settled);
-  EXPECT_EQ(witnessed.take_note(signed_note(99, newest.root), after).value(), Testimony::settled);
+  EXPECT_EQ(witnessed.take_note(signed_note(99, newest.root), after).value().testimony,
+            Testimony::settled);
   EXPECT_EQ(witnessed.take_size(after.back().origin, 1, after).value(), Testimony::consistent);
   EXPECT_EQ(witnessed.take_size(after.back().origin, 2, after).value(), Testimony::rolled_back);
   const std::string later = std::string(kPlace) + "/operator/2999";
@@ -322,8 +349,9 @@ TEST_F(WitnessedTest, TellsWhenNobodyHasSeenTheLog) {
   EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
   const std::string note = newest_note();
   const std::int64_t now_s = clock_.now_us() / 1'000'000;
-  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(note, now_s - 7'200))).value(),
-            Testimony::witnessed);
+  EXPECT_EQ(
+      loop_.run_until_done(auditd->take_note(cosigned(note, now_s - 7'200))).value().testimony,
+      Testimony::witnessed);
   EXPECT_EQ(auditd->unwitnessed(), "") << "old, but of all there is";
   stop(auditd);
   auditd = start();
@@ -332,10 +360,11 @@ TEST_F(WitnessedTest, TellsWhenNobodyHasSeenTheLog) {
   auto writer = connected_client();
   EXPECT_TRUE(record(*writer, operators_entry()));
   EXPECT_TRUE(loop_.run_until_done(auditd->checkpoint_now()));
-  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(started, now_s - 7'200))).value(),
-            Testimony::witnessed);
+  EXPECT_EQ(
+      loop_.run_until_done(auditd->take_note(cosigned(started, now_s - 7'200))).value().testimony,
+      Testimony::witnessed);
   EXPECT_TRUE(auditd->unwitnessed().starts_with("unwitnessed since 20"));
-  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(started, now_s))).value(),
+  EXPECT_EQ(loop_.run_until_done(auditd->take_note(cosigned(started, now_s))).value().testimony,
             Testimony::witnessed);
   EXPECT_EQ(auditd->unwitnessed(), "") << "an hour has not passed";
   stop(*writer);
@@ -371,8 +400,10 @@ TEST_F(WitnessRouteTest, TakesNotesAndSizes) {
   for (std::size_t at = 0; (at = note.find('\n', at)) != std::string::npos; at += 2) {
     note.replace(at, 1, "\\n");
   }
-  EXPECT_EQ(ask(auditd.get(), "{\"note\":\"" + note + "\"}").body, R"({"testimony":"consistent"})");
-  EXPECT_EQ(ask(auditd.get(), size_json(origin, "1")).body, R"({"testimony":"consistent"})");
+  EXPECT_EQ(ask(auditd.get(), "{\"note\":\"" + note + "\"}").body,
+            R"({"testimony":"consistent","witnesses":[")" + witness_key().text() + "\"]}");
+  EXPECT_EQ(ask(auditd.get(), size_json(origin, "1")).body,
+            R"({"testimony":"consistent","witnesses":[]})");
   EXPECT_EQ(ask(auditd.get(), size_json(origin, "1"), false).status, 403);
   EXPECT_EQ(ask(nullptr, size_json(origin, "1")).status, 503);
   EXPECT_EQ(ask(auditd.get(), size_json("x", "1")).status, 422);
@@ -381,7 +412,8 @@ TEST_F(WitnessRouteTest, TakesNotesAndSizes) {
     EXPECT_GE(ask(auditd.get(), body).status, 400) << body;
   }
   EXPECT_FALSE(auditd->rolled_back());
-  EXPECT_EQ(ask(auditd.get(), size_json(origin, "99")).body, R"({"testimony":"rolled_back"})");
+  EXPECT_EQ(ask(auditd.get(), size_json(origin, "99")).body,
+            R"({"testimony":"rolled_back","witnesses":[]})");
   EXPECT_TRUE(auditd->rolled_back());
   stop(auditd);
 }

@@ -6,13 +6,16 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
+#include "audit/cosignature.h"
 #include "audit/log_reader.h"
 #include "audit/logs.h"
 #include "audit/submission.h"
 #include "audit/testing/golden.h"
+#include "audit/witness.h"
 #include "auditd/admin_routes.h"
 #include "auditd/testing/auditd_fixture.h"
 #include "connected/relay/log_watch.h"
@@ -81,17 +84,17 @@ class WitnessContractTest : public AuditdTest {
   SetClock set_clock_;
   std::optional<witness::Witness> witness_;
   std::optional<Store> store_;
-  std::optional<Result<Testimony>> testimony_;
+  std::optional<Result<Heard>> testimony_;
 };
 
 TEST_F(WitnessContractTest, AYearBeginsWithoutAWordToTheWitness) {
   grow("2026-12-31T23:59:30.000Z");
   ASSERT_EQ(hand_in(0), 200);
-  EXPECT_EQ(testimony_->value(), Testimony::witnessed);
+  EXPECT_EQ(testimony_->value().testimony, Testimony::witnessed);
   grow("2027-01-01T00:00:01.000Z");
   ASSERT_EQ(audit::newest_operators_log(files_, directory()).value(), "operator-2027");
   ASSERT_EQ(hand_in(0), 200);
-  EXPECT_EQ(testimony_->value(), Testimony::witnessed);
+  EXPECT_EQ(testimony_->value().testimony, Testimony::witnessed);
   EXPECT_EQ(store_->witnessed.newest()->origin, "test.example/auditd/operator/2027");
   EXPECT_EQ(hand_in(0), 409) << "and is remembered";
   grow("2027-01-01T00:00:02.000Z");
@@ -108,7 +111,7 @@ TEST_F(WitnessContractTest, ABreakBeginsLogsThatTheWitnessTakes) {
   ASSERT_TRUE(store_->witnessed.settle(*broken_at));
   EXPECT_FALSE(store_->witnessed.newest());
   ASSERT_EQ(hand_in(0), 200);
-  EXPECT_EQ(testimony_->value(), Testimony::witnessed);
+  EXPECT_EQ(testimony_->value().testimony, Testimony::witnessed);
   EXPECT_EQ(store_->witnessed.newest()->origin,
             "test.example/auditd/operator/2026b20261122T160000Z");
 }
@@ -212,6 +215,7 @@ class WitnessRelayTest : public WitnessContractTest {
       const auto grown = co_await auditd_->checkpoint_now();
       EXPECT_TRUE(grown);
       co_await loop_.sleep_for(500ms);
+      for (const auto& client : witnesses.clients()) causes_[client->name()] = client->cause();
       witnesses.stop();
       watch.stop();
       while (running > 0) co_await loop_.sleep_for(5ms);
@@ -230,7 +234,40 @@ class WitnessRelayTest : public WitnessContractTest {
     witness::add_routes(router, *witness_);
   };
   std::function<void(http::Router&)> add_other_witness_;  // asked beside the first, where set
+  std::map<std::string, std::string> causes_;  // why each was of no use, as relay() ended
 };
+
+using Answering = std::function<http::Response(const http::Request&)>;
+
+void add_answers(http::Router& router, http::Method method, std::string_view pattern,
+                 Answering answer) {
+  http::Route route{
+      .method = method,
+      .pattern = pattern,
+      .identities = {http::kAnyone},
+      .handler = [answer = std::move(answer)](http::Request& request) -> Task<http::Response> {
+        co_return answer(request);
+      }};
+  if (method == http::Method::post) route.body_bytes_max = std::size_t{32} << 10;
+  router.add(std::move(route));
+}
+
+http::Response plain(int status, std::string body) {
+  return {.status = status, .content_type = "text/plain", .headers = {}, .body = std::move(body)};
+}
+
+// Cosigns whatever it is handed, with the key of that number and a clock so far ahead.
+std::function<void(http::Router&)> cosigner(const Clock& clock, std::string name, unsigned number,
+                                            std::int64_t ahead_s) {
+  return [&clock, name = std::move(name), number, ahead_s](http::Router& router) {
+    add_answers(router, http::Method::post, "/add-checkpoint", [=, &clock](const auto& request) {
+      const auto asked = audit::parse_add_checkpoint(as_text(request.body()));
+      SR_CHECK(asked.has_value());
+      return plain(200, audit::cosign(asked->note.text, clock.now_us() / 1'000'000 + ahead_s, name,
+                                      audit::testing::signer_of(number)));
+    });
+  };
+}
 
 // The copy's log goes on in a shard of its own, which a witness takes from its beginning.
 TEST_F(WitnessRelayTest, ANewYearDoesNotHideThatTheOldOneWasCutBack) {
@@ -390,6 +427,70 @@ TEST_F(WitnessRelayTest, AWitnessThatAnswersForAnotherDoesNotKeepItUnheard) {
   relay();
   EXPECT_EQ(auditd_->unwitnessed(), "");
   EXPECT_GT(answers, 0);
+}
+
+class WorthlessTest : public WitnessRelayTest {
+ protected:
+  static constexpr std::string_view kSecond = "witness.example/w2";
+
+  void expect_second_to_fail(unsigned number, std::int64_t ahead_s) {
+    witnesses_.push_back({std::string(kSecond), audit::testing::signer_of(2).public_key(),
+                          audit::NoteKeyType::cosignature});
+    add_other_witness_ = cosigner(set_clock_, std::string(kSecond), number, ahead_s);
+    grow("2026-12-31T00:00:00.000Z");
+    start_auditd("2026-12-31T00:00:01.000Z");
+    relay();
+    EXPECT_EQ(auditd_->unwitnessed(), "");
+    EXPECT_EQ(causes_["w1"], "");
+    EXPECT_TRUE(causes_["w2"].starts_with("auditd takes no cosignature")) << causes_["w2"];
+  }
+};
+
+TEST_F(WorthlessTest, AWitnessOfAnotherKeyIsNotOfUseBesideOneThatIs) {
+  expect_second_to_fail(3, 0);
+}
+
+TEST_F(WorthlessTest, AWitnessWhoseClockIsAheadIsNotOfUseBesideOneThatIs) {
+  expect_second_to_fail(2, kClocksDifferMaxS + 60);
+}
+
+TEST_F(WitnessRelayTest, BothOfTwoWitnessesAreOfUse) {
+  const std::string second = "witness.example/w2";
+  witnesses_.push_back(
+      {second, audit::testing::signer_of(2).public_key(), audit::NoteKeyType::cosignature});
+  add_other_witness_ = cosigner(set_clock_, second, 2, 0);
+  grow("2026-12-31T00:00:00.000Z");
+  start_auditd("2026-12-31T00:00:01.000Z");
+  relay();
+  EXPECT_EQ(causes_, (std::map<std::string, std::string>{{"w1", ""}, {"w2", ""}}));
+}
+
+// What it cannot tell at first may be the log that is missing.
+TEST_F(WitnessRelayTest, AWitnessThatFailsToSayWhatComesNextIsAskedAgain) {
+  grow("2026-12-30T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  copy_to("older");
+  grow("2027-06-01T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  for (const http::Response& failure : {plain(503, "later\n"), plain(200, "no checkpoint\n")}) {
+    int asked = 0;
+    add_witness_routes_ = [&](http::Router& router) {
+      add_answers(router, http::Method::post, "/add-checkpoint", [&](const auto& request) {
+        witness::Answer answer = witness_->add_checkpoint(as_text(request.body()));
+        return plain(answer.status, std::move(answer.body));
+      });
+      add_answers(router, http::Method::get, "/next-checkpoint", [&](const auto& request) {
+        if (++asked <= 2) return plain(failure.status, failure.body);
+        const auto note = witness_->checkpoint_after(request.query_parameter("after").value());
+        return note ? plain(200, *note) : plain(404, "none\n");
+      });
+    };
+    start_auditd("2028-01-01T00:00:01.000Z", "older");
+    relay();
+    EXPECT_TRUE(auditd_->rolled_back()) << failure.body;
+    EXPECT_FALSE(has_seen("test.example/auditd/operator/2028"));
+    EXPECT_GT(asked, 2);
+  }
 }
 
 TEST_F(WitnessRelayTest, AWholeStoreGoesIntoTheNextYear) {

@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "base/try.h"
 #include "crypto/hash.h"
 #include "http/target.h"
+#include "wire/json.h"
 
 namespace strongroom::connected::relay {
 
@@ -29,6 +32,7 @@ constexpr int kNotSigned = 403;
 constexpr int kUnknownLog = 404;
 constexpr int kNotTheLast = 409;
 constexpr int kInconsistent = 422;
+constexpr int kServerFails = 500;  // and above
 // More of the operator's logs than there will be, so that a witness cannot keep it asking.
 constexpr std::size_t kLogsMax = 1'024;
 constexpr Error kUnknownKey{ErrorCode::permission_denied,
@@ -39,9 +43,52 @@ constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of th
 constexpr Error kNotShown{ErrorCode::not_found, "witness shows no checkpoint of the log"};
 constexpr Error kNoProof{ErrorCode::permission_denied,
                          "auditd takes what the witness said for no proof"};
+constexpr Error kNotTaken{ErrorCode::permission_denied,
+                          "auditd takes no cosignature of this witness: its key is not in [auditd] "
+                          "witnesses, or its clock is ahead"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
 
+constexpr std::size_t kVkeyBytesMax = 1'024;
+constexpr std::size_t kWitnessesMax = 64;
+
 std::string json(const boost::json::object& object) { return boost::json::serialize(object); }
+
+// nullopt: not as auditd answers.
+std::optional<Verdict> parse_verdict(std::string_view body) {
+  const auto value = wire::parse_strict(body, {});
+  const auto object = value ? wire::as_object(*value) : std::unexpected(value.error());
+  if (!object) return std::nullopt;
+  wire::ObjectReader reader(**object);
+  const std::string_view testimony = reader.text("#/testimony", {.min = 1, .max = 32});
+  const boost::json::array* witnesses = reader.array("#/witnesses", kWitnessesMax);
+  if (reader.finish("testimony and witnesses")) return std::nullopt;
+  Verdict verdict{.rolled_back = testimony == "rolled_back",
+                  .settled = testimony == "settled",
+                  .witnesses = {}};
+  for (const boost::json::value& vkey : *witnesses) {
+    if (!vkey.is_string()) return std::nullopt;
+    auto key = audit::NoteKey::parse(vkey.get_string(), audit::NoteKeyType::cosignature);
+    if (!key) return std::nullopt;
+    verdict.witnesses.push_back(*std::move(key));
+  }
+  return verdict;
+}
+
+// The witness has no checkpoint of that log, or one that is no proof: another key's, from before a
+// key was changed.
+bool says_nothing(const Error& error) {
+  return error.code() == ErrorCode::not_found || error.code() == ErrorCode::permission_denied;
+}
+
+// True when one of these lines is by one of `keys`: the note that was told may have borne others'.
+bool has_line_of(std::string_view lines, const std::vector<audit::NoteKey>& keys) {
+  const auto note = audit::parse_note("\n\n" + std::string(lines));
+  return note && std::ranges::any_of(note->signatures, [&](const audit::NoteSignature& line) {
+           return std::ranges::any_of(keys, [&](const audit::NoteKey& key) {
+             return key.name == line.name && key.id() == line.key_id;
+           });
+         });
+}
 
 }  // namespace
 
@@ -64,12 +111,22 @@ Task<std::string> WitnessClient::hand_in(WitnessTarget target) {
   co_return std::string();
 }
 
-void WitnessClient::heard(const audit::Checkpoint& cosigned, const Result<void>& told) {
-  if (told) {
-    old_size_ = cosigned.size;
-    told_size_ = cosigned.size;
+void WitnessClient::heard(const audit::Checkpoint& cosigned, std::string_view lines,
+                          const Result<Verdict>& told) {
+  if (!told) {
+    const bool is_worthless = told.error().code() == ErrorCode::permission_denied;
+    finish(fail(is_worthless ? kNotTaken : told.error()));
+    return;
   }
-  finish(told);
+  // Of a log that is over, nobody's line counts, and saying it again changes nothing.
+  const bool is_over = told->rolled_back || told->settled;
+  if (!is_over && !has_line_of(lines, told->witnesses)) {
+    finish(fail(kNotTaken));
+    return;
+  }
+  old_size_ = cosigned.size;
+  told_size_ = cosigned.size;
+  finish({});
 }
 
 void WitnessClient::finish(const Result<void>& done) {
@@ -148,14 +205,15 @@ Task<Result<bool>> WitnessClient::ask_for(const LogSizes& others) {
   for (const auto& [name, size] : others) {
     const std::string origin = audit::log_origin(parts_.place, name);
     const Result<bool> rolled_back = co_await bring_newest(origin);
-    if (!rolled_back && rolled_back.error().code() == ErrorCode::not_found) continue;
+    if (!rolled_back && says_nothing(rolled_back.error())) continue;
     if (!rolled_back || *rolled_back) co_return rolled_back;
   }
   co_return false;
 }
 
 // What was put back to a copy from before a log began does not know that there was one. A witness
-// that does not say what comes next, as another's does not, says nothing.
+// that does not say what comes next, as another's does not, says nothing; one that cannot now,
+// whose state is damaged for one, is asked again.
 Task<Result<bool>> WitnessClient::ask_for_unknown(const LogSizes& ours) {
   std::string origin = audit::log_origin(parts_.place, fmt::format("{}-", audit::kOperator));
   for (std::size_t asked = 0; asked < kLogsMax; ++asked) {
@@ -164,15 +222,17 @@ Task<Result<bool>> WitnessClient::ask_for_unknown(const LogSizes& ours) {
     const http::ClientRequest request{.method = http::Method::get, .target = target};
     const auto next = co_await witness_.send(request);
     if (!next) co_return fail(next.error());
+    if (next->status >= kServerFails) co_return fail(kNoAnswer);
+    if (next->status != kCosigned) co_return false;
     const auto newest = audit::read_checkpoint(next->body);
-    if (next->status != kCosigned || !newest || newest->origin <= origin) co_return false;
+    if (!newest || newest->origin <= origin) co_return fail(kNoAnswer);
     origin = newest->origin;
     const auto name = audit::name_of_origin(parts_.place, origin);
-    if (!name || !audit::is_operators(*name)) co_return false;
+    if (!name || !audit::is_operators(*name)) co_return fail(kNoAnswer);
     if (ours.contains(*name)) continue;
     std::string said = said_of(next->body);
     const Result<bool> rolled_back = co_await bring(std::move(said));
-    if (!rolled_back && rolled_back.error().code() == ErrorCode::permission_denied) continue;
+    if (!rolled_back && says_nothing(rolled_back.error())) continue;
     if (!rolled_back || *rolled_back) co_return rolled_back;
   }
   co_return false;
@@ -221,14 +281,14 @@ Task<Result<bool>> WitnessClient::bring_newest(const std::string& origin) {
 }
 
 Task<Result<bool>> WitnessClient::bring(std::string said) {
-  auto rolled_back = co_await tell_auditd(auditd_, std::move(said));
-  if (rolled_back && *rolled_back) {
+  SR_CO_TRY(const Verdict verdict, co_await tell_auditd(auditd_, std::move(said)));
+  if (verdict.rolled_back) {
     log::error("a witness has seen another audit log than is here", {{"witness", parts_.name}});
   }
-  co_return rolled_back;
+  co_return verdict.rolled_back;
 }
 
-Task<Result<bool>> tell_auditd(http::Client& auditd, std::string said) {
+Task<Result<Verdict>> tell_auditd(http::Client& auditd, std::string said) {
   http::ClientRequest request{
       .method = http::Method::post, .target = "/v1/witness", .body = as_bytes(said)};
   request.headers.emplace_back("Content-Type", "application/json");
@@ -236,7 +296,9 @@ Task<Result<bool>> tell_auditd(http::Client& auditd, std::string said) {
   if (!response) co_return fail(response.error());
   if (response->status == kNotSigned) co_return fail(kNoProof);
   if (response->status != kCosigned) co_return fail(kNotHeard);
-  co_return response->body.find("rolled_back") != std::string::npos;
+  auto verdict = parse_verdict(response->body);
+  if (!verdict) co_return fail(kNotHeard);
+  co_return *std::move(verdict);
 }
 
 std::string said_of(std::string_view note) { return json({{"note", note}}); }

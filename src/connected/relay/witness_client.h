@@ -8,12 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "async/blocking_pool.h"
 #include "async/loop.h"
 #include "async/task.h"
 #include "audit/checkpoint.h"
 #include "audit/files.h"
+#include "audit/note.h"
 #include "audit/submission.h"
 #include "base/log_recurring.h"
 #include "base/metrics.h"
@@ -28,6 +30,13 @@ struct WitnessTarget {
   std::string log;
   audit::Checkpoint checkpoint;
   std::string note;  // as signed
+};
+
+// What auditd makes of what it is told.
+struct Verdict {
+  bool rolled_back = false;
+  bool settled = false;                   // of a log that a break has ended
+  std::vector<audit::NoteKey> witnesses;  // whose cosignatures it takes
 };
 
 // Belongs to one Loop. Everything borrowed outlives it.
@@ -58,8 +67,10 @@ class WitnessClient {
   // this store lacks altogether (which only a strongroom witness tells): at the start, and again
   // when one of them is not as large as it was, or another grows, as after a copy was put back.
   [[nodiscard]] async::Task<std::string> hand_in(WitnessTarget target);
-  // What came of telling auditd of those lines.
-  void heard(const audit::Checkpoint& cosigned, const Result<void>& told);
+  // What came of telling auditd of those lines, alone or among others'. Of use is only a witness of
+  // whose lines auditd takes one: not one whose key it does not know, or whose clock is ahead.
+  void heard(const audit::Checkpoint& cosigned, std::string_view lines,
+             const Result<Verdict>& told);
   // No warnings any more.
   void stop() noexcept { stopping_ = true; }
   [[nodiscard]] async::Task<void> close();
@@ -100,9 +111,9 @@ class WitnessClient {
   log::Recurring failed_{"witness not reached or not of use"};
 };
 
-// Brings auditd, at its witness socket, what a witness said; true: the store was rolled back.
-// permission_denied: auditd takes it for no proof.
-[[nodiscard]] async::Task<Result<bool>> tell_auditd(http::Client& auditd, std::string said);
+// Brings auditd, at its witness socket, what a witness said. permission_denied: it takes it for no
+// proof.
+[[nodiscard]] async::Task<Result<Verdict>> tell_auditd(http::Client& auditd, std::string said);
 // A signed checkpoint as tell_auditd takes it.
 [[nodiscard]] std::string said_of(std::string_view note);
 

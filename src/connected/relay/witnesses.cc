@@ -113,21 +113,21 @@ Task<void> Witnesses::ask(WitnessClient& witness, WitnessTarget target, std::uin
 Task<void> Witnesses::tell(const WitnessTarget& target, std::vector<Answer> answers) {
   std::string all;
   for (const Answer& answer : answers) all += answer.lines;
-  Result<void> together = fail({ErrorCode::invalid_argument, "one alone"});
+  Result<Verdict> together = fail({ErrorCode::invalid_argument, "one alone"});
   if (answers.size() > 1) together = co_await bring(target, all);
   for (const Answer& answer : answers) {
-    Result<void> told = together;
+    Result<Verdict> told = together;
     if (!told) told = co_await bring(target, answer.lines);
-    answer.witness->heard(target.checkpoint, told);
+    answer.witness->heard(target.checkpoint, answer.lines, told);
   }
 }
 
-Task<Result<void>> Witnesses::bring(const WitnessTarget& target, const std::string& lines) {
+Task<Result<Verdict>> Witnesses::bring(const WitnessTarget& target, const std::string& lines) {
   SR_CO_TRY(const std::string note, audit::with_cosignatures(target.note, lines));
   std::string said = said_of(note);
-  SR_CO_TRY(const bool rolled_back, co_await tell_auditd(auditd_, std::move(said)));
-  if (rolled_back) log::error("auditd lacks what it had signed a moment ago");
-  co_return Result<void>{};
+  SR_CO_TRY(Verdict verdict, co_await tell_auditd(auditd_, std::move(said)));
+  if (verdict.rolled_back) log::error("auditd lacks what it had signed a moment ago");
+  co_return std::move(verdict);
 }
 
 }  // namespace strongroom::connected::relay

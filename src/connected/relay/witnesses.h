@@ -60,7 +60,7 @@ class Witnesses {
   async::Task<void> hold_round(WitnessTarget target);
   async::Task<void> ask(WitnessClient& witness, WitnessTarget target, std::uint64_t round);
   async::Task<void> tell(const WitnessTarget& target, std::vector<Answer> answers);
-  async::Task<Result<void>> bring(const WitnessTarget& target, const std::string& lines);
+  async::Task<Result<Verdict>> bring(const WitnessTarget& target, const std::string& lines);
 
   Parts parts_;
   Clients clients_;
