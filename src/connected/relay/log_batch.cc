@@ -40,9 +40,6 @@ LogBatch LogTurns::next(const LogSizes& from, const LogSizes& to, std::size_t en
 
 void LogTurns::read(const std::string& log, std::uint64_t begin, std::uint64_t end,
                     LogBatch& batch) {
-  const auto passes = [](const Error& error) {
-    return error.code() == ErrorCode::not_found || error.code() == ErrorCode::unavailable;
-  };
   last_log_ = log;
   unreadable_.erase(log);
   auto reader = audit::LogReader::open(files_, directory_, log);
@@ -52,7 +49,7 @@ void LogTurns::read(const std::string& log, std::uint64_t begin, std::uint64_t e
     read = read_entry(*reader, index, batch);
     if (read) ++index;
   }
-  if (read || passes(read.error())) return;
+  if (read) return;
   UnreadableEntry unreadable{.place = {.log = log, .index = index}};
   if (read.error().code() == ErrorCode::gone) {
     const auto place = reader->place(index);

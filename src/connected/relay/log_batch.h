@@ -22,10 +22,10 @@ struct FollowedEntry {
   std::string bytes;  // empty: it is in an archive, and was passed over
 };
 
-// Where a log stops, for its entry is damaged or in an archive.
+// Where a log stops, for its entry is damaged, missing or in an archive.
 struct UnreadableEntry {
   EntryPlace place;
-  std::string archive{};  // its name; empty: the entry is damaged
+  std::string archive{};  // its name; empty: the entry is damaged or missing
   bool operator==(const UnreadableEntry&) const = default;
 };
 
@@ -48,8 +48,8 @@ class LogTurns {
       : files_(files), directory_(std::move(directory)), at_archived_(at_archived) {}
 
   // At most `entries_max` of what `to` has and `from` lacks, from the log on whose turn it is: the
-  // one behind that which was read last. A log goes up to an entry that cannot be read; what is not
-  // in the tree's files yet is left for later. May wait for the disk.
+  // one behind that which was read last. A log goes up to an entry that cannot be read. REQUIRES:
+  // `to` is signed for, and so in the files: what they lack is missing. May wait for the disk.
   [[nodiscard]] LogBatch next(const LogSizes& from, const LogSizes& to, std::size_t entries_max);
 
  private:

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "connected/relay/testing/audit_folder.h"
@@ -86,6 +87,37 @@ TEST_F(LogBatchTest, DamageIsToldAlsoInTheTurnsOfOthers) {
   damaged[0] = static_cast<char>(damaged[0] ^ 1);
   folder_.damage(damaged);  // which mends it
   while (followed_ != sizes_) ASSERT_FALSE(follow(4).empty());
+  EXPECT_TRUE(unreadable_.empty());
+}
+
+// Files that somebody removed, not auditd: neither is the newest of its kind.
+TEST_F(LogBatchTest, AMissingSegmentIsToldAndKeepsNoOtherWaiting) {
+  append("mer_a", 1);
+  folder_.append({folder_.entry("mer_a")}, true);
+  sizes_["mer_a-2026"] += 1;
+  folder_.append({folder_.entry("mer_a")}, true);
+  sizes_["mer_a-2026"] += 1;
+  append("mer_b", 1);
+  const std::string middle = folder_.directory() + "/" + audit::segment_name(2);
+  std::filesystem::rename(middle, middle + ".away");
+  EXPECT_EQ(follow(8), (std::vector<std::string>{"mer_a-2026", "mer_b-2026"}));
+  EXPECT_EQ(unreadable_, (std::vector<UnreadableEntry>{{.place = {"mer_a-2026", 1}}}));
+  EXPECT_TRUE(follow(8).empty());
+  EXPECT_EQ(unreadable_.size(), 1U) << "as long as it lasts";
+  std::filesystem::rename(middle + ".away", middle);
+  EXPECT_EQ(follow(8), std::vector<std::string>{"mer_a-2026"});
+  EXPECT_TRUE(unreadable_.empty());
+  EXPECT_EQ(followed_, sizes_);
+}
+
+TEST_F(LogBatchTest, AMissingLevelFileIsTold) {
+  append("mer_a", 1);
+  const std::string level = audit::level_path(folder_.directory(), "mer_a-2026", 0);
+  std::filesystem::rename(level, level + ".away");
+  EXPECT_TRUE(follow(8).empty());
+  EXPECT_EQ(unreadable_, (std::vector<UnreadableEntry>{{.place = {"mer_a-2026", 0}}}));
+  std::filesystem::rename(level + ".away", level);
+  EXPECT_EQ(follow(8), std::vector<std::string>{"mer_a-2026"});
   EXPECT_TRUE(unreadable_.empty());
 }
 
