@@ -53,9 +53,11 @@ bool is_operators(std::string_view log_name) noexcept {
   return log_name.substr(0, log_name.rfind('-')) == kOperator;
 }
 
-std::string_view log_owner(const EntryView& entry) noexcept {
-  return names_a_log(entry.merchant_id) ? entry.merchant_id : kOperator;
+std::string_view log_owner(std::string_view merchant_id) noexcept {
+  return names_a_log(merchant_id) ? merchant_id : kOperator;
 }
+
+std::string_view log_owner(const EntryView& entry) noexcept { return log_owner(entry.merchant_id); }
 
 std::string break_time(std::string_view timestamp) {
   std::string time;

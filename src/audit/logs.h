@@ -27,7 +27,8 @@ inline constexpr std::string_view kOperator = "operator";
 // True for the name of an operator's log.
 [[nodiscard]] bool is_operators(std::string_view log_name) noexcept;
 
-// Whose log `entry` belongs to: its merchant id, or kOperator.
+// Whose log the entries of `merchant_id`, or `entry`, belong to: its own, or kOperator.
+[[nodiscard]] std::string_view log_owner(std::string_view merchant_id) noexcept;
 [[nodiscard]] std::string_view log_owner(const EntryView& entry) noexcept;
 
 // 20261122T150000Z of a timestamp, 2026-11-22T15:00:00.000Z.

@@ -243,6 +243,14 @@ def test_a_report_of_what_no_archive_holds_is_complete(archived):
     assert archived.audit("report", *DAYS, "--merchant", archived.merchant.id)[0] == ARCHIVED
 
 
+def test_a_report_of_a_merchant_without_a_log_of_its_own_counts_on_the_operators(archived):
+    """An id that can name no log has its entries there, and there an archive may hold them."""
+    for merchant in ("1st-shop", "shop-12345678", "a" * 65):
+        assert archived.audit("report", *DAYS, "--merchant", merchant)[0] == ARCHIVED, merchant
+    status, _, reason = archived.audit("report", *DAYS, "--merchant", leak_scan.generate_pan())
+    assert status == 2 and "looks like a card number" in reason
+
+
 def test_what_was_restored_counts_as_at_hand(archived, tmp_path):
     archived.restore()
     status, report, _ = archived.audit("report", *DAYS)

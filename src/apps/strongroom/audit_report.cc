@@ -17,10 +17,12 @@
 #include "audit/archive.h"
 #include "audit/holdings.h"
 #include "audit/journal_reader.h"
+#include "audit/logs.h"
 #include "audit/segment.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
+#include "base/pan_scan.h"
 #include "base/try.h"
 
 namespace strongroom::tool {
@@ -132,8 +134,9 @@ class Report {
   Result<bool> holds_entries_asked_for(const audit::AwaySegment& segment) {
     if (filter_.merchant.empty() || !segment.archive) return true;
     SR_TRY(const auto parts, audit::parts_in_segment(files_, directory_, segment.first_sequence));
-    return std::ranges::any_of(parts, [this](const audit::LogPart& part) {
-      return part.log_name.substr(0, part.log_name.rfind('-')) == filter_.merchant;
+    const std::string_view owner = audit::log_owner(filter_.merchant);
+    return std::ranges::any_of(parts, [owner](const audit::LogPart& part) {
+      return part.log_name.substr(0, part.log_name.rfind('-')) == owner;
     });
   }
 
@@ -219,6 +222,11 @@ int report_touches(const Context& context, const ReportOptions& options) {
   }
   if (filter.from.empty() && filter.to.empty()) {
     filter.from = filter.to = options.day.empty() ? today() : options.day;
+  }
+  if (looks_like_pan(filter.merchant)) {
+    return failed(kUsage,
+                  "this id looks like a card number, so the log has [masked] in its place: leave "
+                  "--merchant out, and tell its entries by their tokens");
   }
   if (filter.from.empty()) filter.from = kFirstDay;
   if (filter.to.empty()) filter.to = today();
