@@ -26,6 +26,8 @@ namespace {
 
 // Entries whose hashes wait to be compared with the trees' files: some 30 MB.
 constexpr std::uint64_t kUncomparedMax = 500'000;
+// An auditd archives once an hour; who disposes of one archive after the other may need a third.
+constexpr int kLooksMax = 3;
 
 struct Keys {
   NoteKey key;
@@ -35,10 +37,11 @@ struct Keys {
 
 class Verification {
  public:
-  Verification(Files& files, std::string directory, Keys keys, std::int64_t now_us)
+  // `keys` outlives it.
+  Verification(Files& files, std::string directory, const Keys& keys, std::int64_t now_us)
       : files_(files),
         directory_(std::move(directory)),
-        keys_(std::move(keys)),
+        keys_(keys),
         now_ms_(now_us / 1000),
         signed_before_ms_((now_us - kUnsignedAgeMaxUs) / 1000) {}
 
@@ -342,7 +345,7 @@ class Verification {
 
   Files& files_;
   std::string directory_;
-  Keys keys_;
+  const Keys& keys_;
   CheckedSnapshot snapshot_;
   bool snapshot_fits_ = false;
   std::uint64_t oldest_at_hand_ = 1;  // sequence
@@ -359,6 +362,19 @@ class Verification {
   VerifyReport report_;
 };
 
+// What an auditd that archives and disposes of archives changes meanwhile.
+struct Shelved {
+  std::vector<std::string> segments;
+  std::vector<std::uint64_t> archives;
+  bool operator==(const Shelved&) const = default;
+};
+Result<Shelved> look_at_shelf(Files& files, const std::string& directory) {
+  SR_TRY(std::vector<std::string> segments, list_segments(files, directory));
+  segments.resize(std::min<std::size_t>(segments.size(), 1));  // new ones may begin
+  SR_TRY(std::vector<std::uint64_t> archives, list_archives(files, directory));
+  return Shelved{std::move(segments), std::move(archives)};
+}
+
 }  // namespace
 
 Result<VerifyReport> verify_audit(Files& files, const std::string& directory, std::string_view vkey,
@@ -372,7 +388,14 @@ Result<VerifyReport> verify_audit(Files& files, const std::string& directory, st
     SR_TRY(CosignatureVerifier verifier, CosignatureVerifier::create(witness));
     keys.witnesses.push_back(std::move(verifier));
   }
-  return Verification(files, directory, std::move(keys), now_us).run(progress);
+  // What was disposed of behind the place that was read last looks as if it were missing.
+  for (int look = 1;; ++look) {
+    const auto before = look_at_shelf(files, directory);
+    SR_TRY(VerifyReport report, Verification(files, directory, keys, now_us).run(progress));
+    if (report.complete() || look == kLooksMax) return report;
+    const auto after = look_at_shelf(files, directory);
+    if (before && after && *before == *after) return report;
+  }
 }
 
 }  // namespace strongroom::audit

@@ -88,7 +88,8 @@ inline constexpr std::int64_t kUnsignedAgeMaxUs = 300'000'000;
 // the snapshot, tell of are there while they are locked; lists the intents without outcome. Where
 // the oldest segments are gone, their entries' hashes come from the trees. `vkey` is the operator
 // log's key of any year: it names the place and holds the one public key. Cosignatures of others
-// than `witnesses` are not judged. Stops at the first bad place. May run beside auditd.
+// than `witnesses` are not judged. Stops at the first bad place. May run beside auditd: what is not
+// complete while archives come or go is looked at again.
 // invalid_argument: `vkey` or a witness's key is none; unavailable.
 [[nodiscard]] Result<VerifyReport> verify_audit(Files& files, const std::string& directory,
                                                 std::string_view vkey, std::int64_t now_us,

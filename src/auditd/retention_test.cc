@@ -106,6 +106,44 @@ TEST_F(RetentionTest, ArchivesBesideItsCallerAndTellsHowItGoes) {
   stop(auditd);
 }
 
+// Disposes of an archive when its folder is listed for the second time: once the journal is read.
+class DisposingFiles final : public audit::PosixFiles {
+ public:
+  explicit DisposingFiles(std::function<void()> dispose) : dispose_(std::move(dispose)) {}
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    if (directory.ends_with(audit::kArchiveFolder) && ++listed_ == 2) dispose_();
+    return audit::PosixFiles::list(directory);
+  }
+
+ private:
+  std::function<void()> dispose_;
+  int listed_ = 0;
+};
+
+TEST_F(RetentionTest, WhatIsDisposedOfWhileTheLogIsVerifiedIsNotMissing) {
+  auto auditd = serve(fill(5, 5));
+  ASSERT_EQ(run(auditd->archivist()->archive_due("uid:7")), std::size_t{2});
+  set_clock_.add_days(400);
+  ASSERT_TRUE(run(auditd->checkpoint_now()));
+  const std::uint64_t first = list(*auditd)[0].first_sequence;
+  const std::uint64_t second = list(*auditd)[1].first_sequence;
+  DisposingFiles files([&] {
+    ASSERT_EQ(*run(auditd->archivist()->dispose(first, set_clock_.now_ms(), "uid:7")),
+              std::nullopt);
+  });
+  const audit::NoteKey key{"test.example/auditd/operator/2026", test_signer().public_key()};
+  const auto report = audit::verify_audit(files, directory_, key.text(), set_clock_.now_us());
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok()) << report->bad->what;
+  EXPECT_TRUE(report->unaccounted.empty());
+  EXPECT_TRUE(report->complete());
+  EXPECT_EQ(report->archives, 1U);
+  stop(auditd);
+  fs::remove(audit::archive_path(directory_, second));
+  const audit::VerifyReport lacking = verify();
+  EXPECT_FALSE(lacking.complete()) << "one that was not disposed of is missing";
+}
+
 // The only witness of the log says what time it is, and an operator disposes of archives.
 class WitnessedLockTest : public RetentionTest {
  protected:
