@@ -9,7 +9,7 @@ namespace {
 
 // PosixFiles whose writes fail while `full` is set or a file of that path is larger than the other
 // says, and wait while `gate` is held.
-class FillingFiles final : public audit::Files {
+class FillingFiles final : public audit::PosixFiles {
  public:
   std::atomic<bool> full{false};
   std::string full_beside;
@@ -21,23 +21,8 @@ class FillingFiles final : public audit::Files {
 
   Result<std::unique_ptr<audit::File>> open(const std::string& path,
                                             audit::OpenMode mode) override {
-    SR_TRY(auto file, files_.open(path, mode));
+    SR_TRY(auto file, audit::PosixFiles::open(path, mode));
     return std::make_unique<FillingFile>(std::move(file), *this);
-  }
-  Result<std::vector<std::string>> list(const std::string& directory) override {
-    return files_.list(directory);
-  }
-  Result<std::vector<std::string>> list_folders(const std::string& directory) override {
-    return files_.list_folders(directory);
-  }
-  Result<void> make_folder(const std::string& path) override { return files_.make_folder(path); }
-  Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
-    return files_.replace(path, bytes);
-  }
-  Result<void> sync_all(const std::string& path) override { return files_.sync_all(path); }
-  Result<void> remove(const std::string& path) override { return files_.remove(path); }
-  Result<void> sync_directory(const std::string& path) override {
-    return files_.sync_directory(path);
   }
 
  private:
@@ -63,7 +48,6 @@ class FillingFiles final : public audit::Files {
     std::unique_ptr<audit::File> file_;
     FillingFiles& disk_;
   };
-  audit::PosixFiles files_;
 };
 
 Task<bool> becomes(async::Loop& loop, const audit::Client& client, bool ready) {

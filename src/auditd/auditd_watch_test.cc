@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "auditd/refusal.h"
+#include "auditd/testing/dying_files.h"
 #include "auditd/testing/retention_fixture.h"
 
 namespace strongroom::auditd {
@@ -225,6 +226,11 @@ TEST_F(WatchTest, ADamagedNoteOfARefusalIsNone) {
   ASSERT_TRUE(noted);
   EXPECT_EQ(noted->since_us, 1'000);
   EXPECT_EQ(noted->cause, "a b");
+  DyingFiles::Immutable immutable;
+  DyingFiles disk(immutable);
+  disk.kill_after(1);  // the removal is made, and a power loss may undo it
+  EXPECT_FALSE(forget_refusal(disk, folder_ + "/audit"));
+  EXPECT_FALSE(noted_refusal(files_, folder_ + "/audit"));
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ std::optional<Refusal> noted_refusal(audit::Files& files, const std::string& dir
 }
 
 Result<void> forget_refusal(audit::Files& files, const std::string& directory) {
-  return files.remove(path_in(directory));
+  SR_CHECK_OK(files.remove(path_in(directory)));
+  return files.sync_directory(directory);
 }
 
 }  // namespace strongroom::auditd

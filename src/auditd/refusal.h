@@ -26,7 +26,8 @@ struct Refusal {
 // What stands in the file; nullopt without one, or where it is not of that form.
 [[nodiscard]] std::optional<Refusal> noted_refusal(audit::Files& files,
                                                    const std::string& directory);
-// Removes the file. not_found, unavailable.
+// Removes the file, durably: were it back after a power loss, the next start would tell of it
+// again. not_found, unavailable.
 [[nodiscard]] Result<void> forget_refusal(audit::Files& files, const std::string& directory);
 
 }  // namespace strongroom::auditd

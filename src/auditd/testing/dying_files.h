@@ -13,7 +13,7 @@
 
 namespace strongroom::auditd {
 
-class DyingFiles final : public audit::Files {
+class DyingFiles final : public audit::PosixFiles {
  public:
   // Which files are immutable outlives the process.
   using Immutable = std::set<std::string>;
@@ -25,40 +25,33 @@ class DyingFiles final : public audit::Files {
                                             audit::OpenMode mode) override {
     if (mode == audit::OpenMode::write && immutable_.contains(path)) return fail(kImmutable);
     if (mode == audit::OpenMode::create) SR_CHECK_OK(change());
-    SR_TRY(auto file, files_.open(path, mode));
+    SR_TRY(auto file, PosixFiles::open(path, mode));
     return std::make_unique<DyingFile>(std::move(file), *this);
-  }
-  Result<std::vector<std::string>> list(const std::string& directory) override {
-    return files_.list(directory);
-  }
-  Result<std::vector<std::string>> list_folders(const std::string& directory) override {
-    return files_.list_folders(directory);
   }
   Result<void> make_folder(const std::string& path) override {
     SR_CHECK_OK(change());
-    return files_.make_folder(path);
+    return PosixFiles::make_folder(path);
   }
   Result<void> replace(const std::string& path, std::span<const std::byte> bytes) override {
     SR_CHECK_OK(change());
-    return files_.replace(path, bytes);
+    return PosixFiles::replace(path, bytes);
   }
   Result<void> remove(const std::string& path) override {
     if (immutable_.contains(path)) return fail(kImmutable);
     SR_CHECK_OK(change());
-    return files_.remove(path);
+    return PosixFiles::remove(path);
   }
   bool has_immutable(const std::string&) override { return true; }
   Result<void> set_immutable(const std::string& path, bool immutable) override {
-    SR_CHECK_OK(files_.open(path, audit::OpenMode::read));
+    SR_CHECK_OK(PosixFiles::open(path, audit::OpenMode::read));
     SR_CHECK_OK(change());
     if (immutable) immutable_.insert(path);
     if (!immutable) immutable_.erase(path);
     return {};
   }
-  Result<void> sync_all(const std::string& path) override { return files_.sync_all(path); }
   Result<void> sync_directory(const std::string& path) override {
     SR_CHECK_OK(change());
-    return files_.sync_directory(path);
+    return PosixFiles::sync_directory(path);
   }
 
  private:
@@ -101,7 +94,6 @@ class DyingFiles final : public audit::Files {
 
   static constexpr Error kImmutable{ErrorCode::unavailable, "file is immutable"};
   static constexpr int kForEver = 1'000'000;
-  audit::PosixFiles files_;
   Immutable& immutable_;
   std::atomic<int> left_ = kForEver;
 };
