@@ -37,7 +37,11 @@ namespace strongroom::auditd {
 inline constexpr std::int64_t kClockSkewMaxMs =
     300'000;  // an entry further in the future is refused
 // And one that is older, so that a writer in the wrong hands dates back nothing by more. A week is
-// longer than any entry waits in its writer's memory for an auditd that is being repaired.
+// longer than any entry waits in its writer's memory for an auditd that is being repaired. Exempt
+// are key.generate and schema.migrate: they were noted by --init and --migrate, and come with the
+// next start, whenever that is; refused, they would keep the daemon from starting for ever. A
+// writer who makes one up gains little: it names no card and no user, and the checkpoint that it
+// stands under shows when it came.
 inline constexpr std::int64_t kEntryAgeMaxMs = std::int64_t{7} * 86'400'000;
 inline constexpr std::size_t kOpenIntentsMax = 100'000;  // per instance; more are not taken
 
