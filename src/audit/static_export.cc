@@ -60,6 +60,10 @@ class ExportCheck {
 
   Result<StaticExport> run() {
     const std::vector<std::string> logs = logs_in(folder_);
+    if (files_.open(fmt::format("{}/{}", folder_, kUnfinishedName), OpenMode::read)) {
+      bad("unfinished export: run strongroom audit export again", std::string(kUnfinishedName));
+      return std::move(result_);
+    }
     if (logs.empty()) bad("holds no log", folder_);
     if (!result_.bad) check_owners(logs);
     for (const std::string& log : logs) {

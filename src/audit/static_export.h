@@ -20,6 +20,8 @@ namespace strongroom::audit {
 
 inline constexpr std::string_view kStaticVkey = "vkey";        // beside a log's checkpoint
 inline constexpr std::string_view kExportVkey = "audit.vkey";  // of the export
+// There while an export is written, and after one that was interrupted, until it is run again.
+inline constexpr std::string_view kUnfinishedName = "unfinished";
 
 // What is not as it must be: a file, or a log that is another than one of the export's entries
 // says.
@@ -47,8 +49,8 @@ using StaticExportCallback = std::function<void(const std::string&, std::uint64_
 // against each other: what a `log.checkpoint` or `log.break` says of a log is what the export has
 // of it. Each log that the operator's have told of must be there, for it is they that witnesses
 // cosign; only logs of one merchant may stand for themselves. Refuses files that belong to no
-// checkpoint. Stops at what is bad first. unavailable: a file cannot be read, though it is there;
-// invalid_argument: `key` is no log's.
+// checkpoint, and an export that was not finished. Stops at what is bad first. unavailable: a file
+// cannot be read, though it is there; invalid_argument: `key` is no log's.
 [[nodiscard]] Result<StaticExport> verify_static_export(Files& files, const std::string& folder,
                                                         const NoteKey& key,
                                                         const StaticExportCallback& progress = {});

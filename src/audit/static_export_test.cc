@@ -208,6 +208,9 @@ TEST_F(StaticExportTest, NamesOtherKeysAndStrangeFiles) {
   write(folder / "mer_2/2026/vkey", key("mer_1/2026").text() + "\n");
   expect_bad("another key", "mer_2/2026/vkey", 0, "");
   write(folder / "mer_2/2026/vkey", key("mer_2/2026").text() + "\n");
+  write(folder / kUnfinishedName, "--all\n");
+  expect_bad("unfinished export: run strongroom audit export again", "unfinished", 0, "");
+  fs::remove(folder / kUnfinishedName);
   fs::remove(folder / kExportVkey);
   expect_bad("another key", "audit.vkey", 0, "");
   write(folder / "mer_1/2026/tile/0/000", "");

@@ -239,6 +239,27 @@ def test_export_that_was_interrupted_is_none_and_goes_on(run, copy, tmp_path, ke
     assert bundle.stat().st_ino == kept
 
 
+def test_export_that_could_not_be_ended_says_so_until_it_is(run, copy, tmp_path, key):
+    log = run[3]
+    out = tmp_path / "out"
+    place = out.joinpath(*log.rsplit("-", 1))
+    place.mkdir(parents=True)
+    (place / "tile").write_text("where a folder must be")
+    assert audit(copy, "export", "--all", "--out", out) == (3, None)
+    (place / "tile").unlink()
+    said = "unfinished export: run strongroom audit export again"
+    for others in ([], ["--log", log]):  # one log more is not all of them
+        if others:
+            assert audit(copy, "export", *others, "--out", out)[0] == 0
+        status, report = audit(copy, "verify", "--export", out)
+        assert (status, report["bad"]) == (1, {"file": "unfinished", "what": said})
+        with pytest.raises(tlog.Refused, match=said):
+            tlog.verify_export(out, key)
+    assert audit(copy, "export", "--all", "--out", out)[0] == 0
+    assert audit(copy, "verify", "--export", out)[0] == 0
+    assert tlog.verify_export(out, key)
+
+
 def test_export_grows_with_its_log_and_never_takes_another_history(run, copy, tmp_path, key):
     deployment, _, _, log = run
     out = tmp_path / "out"

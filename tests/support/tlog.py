@@ -87,6 +87,8 @@ class Export:
         self.complete = any(name.startswith("operator/") for name in names)
 
     def verify(self):
+        require(not (self.folder / "unfinished").exists(),
+                "unfinished export: run strongroom audit export again")
         require((self.folder / "audit.vkey").read_text() == self.key.text + "\n",
                 "audit.vkey: another key")
         require(self.names, "no log: an export that was not finished has no checkpoint")

@@ -47,6 +47,7 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0644;
 constexpr std::string_view kUnfinished = ".part";
+constexpr std::string_view kAllLogs = "--all\n";
 // audit-relay asks a witness every two seconds.
 constexpr std::chrono::seconds kWitnessPatience{10};
 // It looks once a second which logs there are.
@@ -98,12 +99,15 @@ struct Exported {
 
 class Export {
  public:
-  Export(audit::Files& files, std::string directory, LogKey key, Witnesses witnesses, fs::path out)
+  // `what`: the command's --all or --log NAME.
+  Export(audit::Files& files, std::string directory, LogKey key, Witnesses witnesses, fs::path out,
+         std::string what)
       : files_(files),
         directory_(std::move(directory)),
         key_(std::move(key)),
         witnesses_(std::move(witnesses)),
-        out_(std::move(out)) {}
+        out_(std::move(out)),
+        what_(std::move(what)) {}
 
   bool has_checkpoint(const std::string& log) {
     auto reader = audit::LogReader::open(files_, directory_, log);
@@ -129,6 +133,7 @@ class Export {
     const fs::path folder = out_ / exported.path;
     SR_TRY(const Earlier earlier, check_earlier(folder, reader, verifier));
     SR_TRY(exported.last, last_checkpoint(reader, verifier, earlier.size));
+    SR_CHECK_OK(begin());
     SR_CHECK_OK(write_tiles(folder, reader, earlier, exported));
     SR_CHECK_OK(write_gaps(folder, exported.gaps));
     SR_CHECK_OK(write_whole(folder / audit::kStaticVkey, as_bytes(vkey_line(key_, origin(log)))));
@@ -139,7 +144,30 @@ class Export {
     return exported;
   }
 
+  // All is written; what says that it is not goes, unless it is of an export of more.
+  Result<void> finish() {
+    SR_CHECK_OK(write_whole(out_ / audit::kExportVkey, as_bytes(vkey_line(key_, key_.origin()))));
+    SR_CHECK_OK(sync_all(out_));
+    std::error_code error;
+    if (unfinished() == what_) fs::remove(out_ / audit::kUnfinishedName, error);
+    return error ? fail(kUnavailable) : Result<void>{};
+  }
+
  private:
+  std::string unfinished() {
+    const std::string path = out_ / audit::kUnfinishedName;
+    return audit::read_text(files_, path, audit::kFieldBytesMax).value_or("");
+  }
+
+  // Before the first change: until all logs are as far as they tell of each other, nobody could
+  // verify them.
+  Result<void> begin() {
+    if (unfinished() == what_ || unfinished() == kAllLogs) return {};
+    std::error_code error;
+    fs::create_directories(out_, error);
+    return write_file_durable(out_ / audit::kUnfinishedName, as_bytes(what_), kFileMode);
+  }
+
   // What an earlier export has of the log.
   struct Earlier {
     std::uint64_t size = 0;
@@ -318,6 +346,7 @@ class Export {
   LogKey key_;
   Witnesses witnesses_;
   fs::path out_;
+  std::string what_;
 };
 
 // Has audit-relay record that `log` is exported, before it is; kOk also where none runs, which is
@@ -442,7 +471,8 @@ int export_logs(const Context& context, const ExportOptions& options) {
   auto witnesses = read_witnesses(paths->witnesses);
   if (!witnesses) return witnesses.error();
   audit::PosixFiles files;
-  Export to(files, paths->directory, *key, *std::move(witnesses), options.out);
+  std::string what = options.all ? std::string(kAllLogs) : fmt::format("--log {}\n", options.log);
+  Export to(files, paths->directory, *key, *std::move(witnesses), options.out, std::move(what));
   Chosen chosen(files, paths->directory, options.log);
   std::set<std::string> recorded;
   std::vector<Exported> done;
@@ -464,9 +494,7 @@ int export_logs(const Context& context, const ExportOptions& options) {
     }
     if (const int status = write_logs(to, chosen, *logs, done); status != kOk) return status;
   }
-  const auto vkey = write_whole(fs::path(options.out) / audit::kExportVkey,
-                                as_bytes(vkey_line(*key, key->origin())));
-  if (!vkey) return not_exported(audit::kExportVkey, vkey.error());
+  if (const auto ended = to.finish(); !ended) return not_exported(options.out, ended.error());
   std::map<std::string, audit::StaticGaps> gaps;
   for (Exported& log : done) {
     if (!log.gaps.empty()) gaps.emplace(log.path, std::move(log.gaps));
