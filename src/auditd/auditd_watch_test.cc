@@ -21,7 +21,7 @@ class WatchTest : public AuditdTest {
     SR_CHECK(store.has_value());
     auto auditd = Auditd::start(loop_, *std::move(store), metrics_,
                                 {.socket_path = socket_,
-                                 .users = {{"vaultd", ::geteuid()}},
+                                 .users = {{"vaultd", ::geteuid()}, {"authd", ::geteuid()}},
                                  .checkpoint_interval = checkpoint_interval_,
                                  .expects_witness = expects_witness_,
                                  .unsigned_max = unsigned_max_});
@@ -173,6 +173,76 @@ TEST_F(WatchTest, WhereThereAreNoImmutableFilesNothingFails) {
   stop(*writer);
   stop(auditd);
   EXPECT_TRUE(failures().empty());
+}
+
+TEST_F(WatchTest, AFailureThatOutlastsItsTellerEndsAtHisNextStart) {
+  auto auditd = serve(files_);
+  auto writer = connected_client();
+  std::vector<audit::Entry> begun;
+  for (const char* control : {"witness:w1", "export:siem"}) {
+    audit::Entry failure = entry();
+    failure.event_type = audit::EventType::log_failure;
+    failure.outcome = audit::Outcome::failed;
+    failure.operation = "not reached";
+    failure.resources = {control};
+    failure.merchant_id.clear();
+    ASSERT_TRUE(record(*writer, failure));
+    begun.push_back(failure);
+  }
+  audit::Entry mended = begun[1];
+  mended.uid = entry().uid;
+  mended.outcome = audit::Outcome::success;
+  ASSERT_TRUE(record(*writer, mended));
+  stop(*writer);
+  stop(auditd);
+  auditd = serve(files_);
+  EXPECT_EQ(failures().size(), 3U) << "its teller may run on";
+  for (const char* instance : {"authd", "vaultd"}) {
+    writer = connected_client(instance);
+    audit::Entry started = entry();
+    started.event_type = audit::EventType::service_start;
+    started.merchant_id.clear();
+    ASSERT_TRUE(record(*writer, started));
+    stop(*writer);
+    run_for(20ms);
+    EXPECT_EQ(failures().size(), instance == std::string_view("authd") ? 3U : 4U);
+  }
+  stop(auditd);
+  auditd = serve(files_);
+  stop(auditd);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), 4U) << "once";
+  EXPECT_EQ(told[3].operation_id, begun[0].operation_id);
+  EXPECT_EQ(told[3].resources, begun[0].resources);
+  EXPECT_EQ(told[3].operation, begun[0].operation);
+  EXPECT_EQ(told[3].outcome, audit::Outcome::success);
+  EXPECT_EQ(told[3].instance, "auditd");
+  EXPECT_TRUE(verify().ok());
+}
+
+TEST_F(WatchTest, AFailureThatWasOutlastedWhenAuditdWasKilledEndsAtItsStart) {
+  {
+    auto store = open_store();
+    ASSERT_TRUE(store);
+    audit::Entry failure = entry();
+    failure.event_type = audit::EventType::log_failure;
+    failure.outcome = audit::Outcome::failed;
+    failure.resources = {"witness:w1"};
+    audit::Entry started = entry();
+    started.event_type = audit::EventType::service_start;
+    for (const audit::Entry& made : {failure, started}) {
+      const std::string json = audit::to_json(made, "vaultd");
+      Submission submission{"vaultd", json};
+      store->ledger->append(std::span(&submission, 1));
+      ASSERT_EQ(submission.status, audit::EntryStatus::durable);
+    }
+  }
+  for (int start = 0; start < 2; ++start) {
+    auto auditd = serve(files_);
+    stop(auditd);
+    ASSERT_EQ(failures().size(), 2U);
+    EXPECT_EQ(failures()[1].operation_id, failures()[0].operation_id);
+  }
 }
 
 TEST_F(WatchTest, AStartThatWasRefusedIsInTheLogOnceOneWorks) {

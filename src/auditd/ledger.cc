@@ -165,9 +165,8 @@ void Ledger::take(const Staged& item, std::string_view json, std::span<const std
     }
   }
   audit::take_archive_entry(archives_, view);
-  if (view.event_type == audit::EventType::log_failure && view.instance == options_.instance) {
-    take_failure(view);
-  }
+  if (view.event_type == audit::EventType::log_failure) take_failure(view);
+  if (view.event_type == audit::EventType::service_start) take_start(view.instance);
   ++grown_entries_;
   bytes_since_snapshot_ += audit::kFrameHeaderBytes + json.size();
   last_frame_ = place;

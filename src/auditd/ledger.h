@@ -238,6 +238,7 @@ class Ledger {
   Result<void> commit_group();
   void append_own(audit::Entry entry);
   void take_failure(const audit::EntryView& view);
+  void take_start(std::string_view instance);
   void end_failures_of_before();
   void tell_refusal_of_before();
   void release_reserve();
@@ -265,10 +266,13 @@ class Ledger {
   std::int64_t segment_month_ = 0;  // in which the last segment was begun
   bool closing_segment_ = false;
   bool refusing_ = false;
-  std::optional<Reserve> reserve_;           // since open()
-  bool disk_is_full_ = false;                // as the last failed commit said
-  audit::FailureRecords failures_;           // now
-  audit::FailureRecords recorded_failures_;  // as the journal tells
+  std::optional<Reserve> reserve_;  // since open()
+  bool disk_is_full_ = false;       // as the last failed commit said
+  audit::FailureRecords failures_;  // now
+  // As the journal tells; those of other writers with `<instance>` and a line feed before the name.
+  audit::FailureRecords recorded_failures_;
+  // Of other writers that have started since, by name: auditd ends them.
+  std::vector<std::pair<std::string, audit::FailureRecord>> outlasted_;
   audit::FramePlace last_frame_;             // of what is taken
   audit::Hash last_leaf_{};                  // the same
   std::uint64_t bytes_since_snapshot_ = 0;   // of the journal

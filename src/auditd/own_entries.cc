@@ -1,4 +1,6 @@
 // Ledger: the entries that auditd writes itself.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "audit/archive.h"
@@ -14,6 +16,8 @@ namespace {
 
 constexpr std::size_t kOwnWaitingMax = 64;
 constexpr std::size_t kOwnGroupMax = 256;
+// Beyond it those of other writers are not noted, so that none of them fills the memory.
+constexpr std::size_t kRecordedFailuresMax = 1'000;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
 constexpr Error kJustBroken{ErrorCode::conflict,
                             "new shards were opened in this second, or the clock was set back"};
@@ -25,6 +29,8 @@ audit::Entry end_of(std::string_view control, const audit::FailureRecord& failur
           .operation = failure.cause,
           .resources = {std::string(control)}};
 }
+
+std::string beginning_of(std::string_view instance) { return fmt::format("{}\n", instance); }
 
 }  // namespace
 
@@ -109,6 +115,9 @@ void Ledger::append_own(audit::Entry entry) {
 }
 
 void Ledger::write_waiting() {
+  for (const auto& [control, failure] : std::exchange(outlasted_, {})) {
+    own_waiting_.push_back(end_of(control, failure));
+  }
   if (own_waiting_.empty() || !accepting()) return;
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
   if (!tells_refusal_ || !own_waiting_.empty()) return;
@@ -152,13 +161,30 @@ void Ledger::end_failure(std::string_view control) {
 }
 
 void Ledger::take_failure(const audit::EntryView& view) {
-  const std::string_view control = view.resources[0];
+  const bool is_own = view.instance == options_.instance;
+  const std::string name =
+      fmt::format("{}{}", is_own ? "" : beginning_of(view.instance), view.resources[0]);
   if (view.outcome == audit::Outcome::failed) {
+    if (!is_own && recorded_failures_.size() >= kRecordedFailuresMax) return;
     recorded_failures_.insert_or_assign(
-        std::string(control), audit::FailureRecord{view.operation_id, std::string(view.operation)});
-  } else if (const auto found = recorded_failures_.find(control);
-             found != recorded_failures_.end() && found->second.id == view.operation_id) {
-    recorded_failures_.erase(found);
+        name, audit::FailureRecord{view.operation_id, std::string(view.operation)});
+    return;
+  }
+  const auto found = recorded_failures_.find(name);
+  const bool ends = found != recorded_failures_.end() && found->second.id == view.operation_id;
+  if (ends) recorded_failures_.erase(found);
+  if (!is_own) return;
+  std::erase_if(outlasted_,
+                [&view](const auto& failure) { return failure.second.id == view.operation_id; });
+}
+
+// What a process told of and did not see the end of, nobody else will end.
+void Ledger::take_start(std::string_view instance) {
+  const std::string beginning = beginning_of(instance);
+  auto failure = recorded_failures_.lower_bound(beginning);
+  while (failure != recorded_failures_.end() && failure->first.starts_with(beginning)) {
+    outlasted_.emplace_back(failure->first.substr(beginning.size()), std::move(failure->second));
+    failure = recorded_failures_.erase(failure);
   }
 }
 
@@ -180,6 +206,7 @@ void Ledger::tell_refusal_of_before() {
 // What fails still is told anew; but for the reserve, which one knows of.
 void Ledger::end_failures_of_before() {
   for (const auto& [control, failure] : recorded_failures_) {
+    if (control.contains('\n')) continue;
     if (control == kReserve && room() != Room::everyone) {
       failures_.emplace(control, failure);
     } else {

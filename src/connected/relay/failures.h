@@ -24,8 +24,8 @@ class Failures {
       : recorder_(recorder), random_(random), clock_(clock), grace_(grace) {}
 
   // Tells how `control` is, as often as the caller looks: why it fails, or empty while it does not.
-  // What auditd does not take now it gets later. A failure that goes on when the process stops has
-  // no end in the log, and begins anew after the next start.
+  // What auditd does not take now it gets later. A failure that goes on when the process stops ends
+  // at its next start, by auditd's hand, and begins anew after that.
   void tell(const std::string& control, std::string_view cause);
 
  private:
