@@ -62,9 +62,10 @@ enum class EventType : std::uint8_t {
   log_failure,
   log_read,
   log_export,
-  log_checkpoint,  // auditd alone writes these three
+  log_checkpoint,  // auditd alone writes these four
   log_break,
   log_archive,
+  log_witness,
   service_start,
   service_stop,
 };
@@ -111,7 +112,8 @@ struct Entry {
   // log.recovered: the journal's segment before and after the cut.
   std::optional<std::uint64_t> old_size_bytes{};
   std::optional<std::uint64_t> new_size_bytes{};
-  // log.checkpoint and log.break: what the log whose origin is the resource had come to here.
+  // log.checkpoint and log.break: what the log whose origin is the resource had come to here;
+  // log.witness: what a witness is said to have seen of it, without a root.
   std::optional<std::uint64_t> tree_size{};
   std::optional<TreeRoot> tree_root{};
   std::string reason{};  // log.break: as the operator gave it

@@ -61,6 +61,7 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::log_checkpoint, "log.checkpoint", kOther},
     EventTypeRow{EventType::log_break, "log.break", kOther},
     EventTypeRow{EventType::log_archive, "log.archive", kOther},
+    EventTypeRow{EventType::log_witness, "log.witness", kOther},
     EventTypeRow{EventType::service_start, "service.start", kOther},
     EventTypeRow{EventType::service_stop, "service.stop", kOther},
 };
@@ -107,7 +108,7 @@ constexpr bool tells_of_a_log(EventType type) noexcept {
   return type == EventType::log_checkpoint || type == EventType::log_break;
 }
 constexpr bool auditd_alone_writes(EventType type) noexcept {
-  return tells_of_a_log(type) || type == EventType::log_archive;
+  return tells_of_a_log(type) || type == EventType::log_archive || type == EventType::log_witness;
 }
 
 // Which outcomes fit which phase.

@@ -99,16 +99,18 @@ std::string to_json(const Heard& heard) {
                                                     {"witnesses", std::move(witnesses)}});
 }
 
-Task<Response> hear_witness(Auditd* auditd, Request& request) {
+// `carrier`: the operator who brings it; empty: audit-relay.
+Task<Response> hear_witness(Auditd* auditd, std::string carrier, Request& request) {
   auto said = parse_said(as_text(request.body()));
   if (!said) co_return http::problem_response(said.error(), request.request_id());
   Result<Heard> heard = fail(kNotYet);
   if (auditd != nullptr) {
     if (auto* note = std::get_if<std::string>(&*said)) {
-      heard = co_await auditd->take_note(std::move(*note));
+      heard = co_await auditd->take_note(std::move(*note), std::move(carrier));
     } else {
       auto& size = std::get<WitnessedSize>(*said);
-      const auto testimony = co_await auditd->take_size(std::move(size.origin), size.size);
+      const auto testimony =
+          co_await auditd->take_size(std::move(size.origin), size.size, std::move(carrier));
       if (testimony) {
         heard = Heard{*testimony, {}};
       } else {
@@ -122,6 +124,14 @@ Task<Response> hear_witness(Auditd* auditd, Request& request) {
   co_return http::json_response(200, to_json(*heard));
 }
 
+http::Route witness_route(http::Handler handler) {
+  return {.method = http::Method::post,
+          .pattern = "/v1/witness",
+          .identities = {http::kLocal},
+          .body_bytes_max = kBodyBytesMax,
+          .handler = std::move(handler)};
+}
+
 }  // namespace
 
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
@@ -130,7 +140,9 @@ void add_admin_routes(http::Router& router, const std::function<Auditd*()>& audi
               .pattern = "/v1/checkpoints",
               .identities = {http::kLocal},
               .handler = [auditd](Request& request) { return sign_now(auditd(), request); }});
-  add_witness_route(router, auditd);
+  router.add(witness_route([auditd](Request& request) {
+    return hear_witness(auditd(), operator_user(request), request);
+  }));
   router.add({.method = http::Method::post,
               .pattern = "/v1/breaks",
               .identities = {http::kLocal},
@@ -138,11 +150,8 @@ void add_admin_routes(http::Router& router, const std::function<Auditd*()>& audi
 }
 
 void add_witness_route(http::Router& router, const std::function<Auditd*()>& auditd) {
-  router.add({.method = http::Method::post,
-              .pattern = "/v1/witness",
-              .identities = {http::kLocal},
-              .body_bytes_max = kBodyBytesMax,
-              .handler = [auditd](Request& request) { return hear_witness(auditd(), request); }});
+  router.add(
+      witness_route([auditd](Request& request) { return hear_witness(auditd(), {}, request); }));
 }
 
 }  // namespace strongroom::auditd

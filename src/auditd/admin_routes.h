@@ -13,12 +13,13 @@ namespace strongroom::auditd {
 //   POST /v1/witness      {"note":TEXT}, a checkpoint that somebody else brought, or
 //                         {"origin":TEXT,"size":N}, what a witness says it has cosigned. Answers
 //                         {"testimony":"witnessed"|"consistent"|"settled"|"rolled_back",
-//                         "witnesses":[VKEY...]}: Witnessed's Heard
+//                         "witnesses":[VKEY...]}: Witnessed's Heard; log.witness names the
+//                         operator
 //   POST /v1/breaks       {"reason":TEXT}: records the break after a lawful restore,
 //   {"opened":true}
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd);
 
-// Adds POST /v1/witness alone, for whoever brings what witnesses say.
+// Adds POST /v1/witness alone, for audit-relay, whose bringing is no operator's act.
 void add_witness_route(http::Router& router, const std::function<Auditd*()>& auditd);
 
 }  // namespace strongroom::auditd

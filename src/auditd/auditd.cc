@@ -94,6 +94,7 @@ Auditd::Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions 
     : loop_(loop),
       clock_(*store.clock),
       files_(*store.files),
+      random_(*store.random),
       instance_(std::move(store.instance)),
       options_(std::move(options)),
       lock_(std::move(store.lock)),
@@ -291,18 +292,35 @@ void Auditd::keep(std::vector<GrownLog> grown) {
   }
 }
 
-Task<Result<Heard>> Auditd::take_note(std::string note) {
-  return hear([this, note = std::move(note)] {
+Task<Result<Heard>> Auditd::take_note(std::string note, std::string carrier) {
+  SR_CO_TRY(const audit::Note parsed, audit::parse_note(note));
+  SR_CO_TRY(const audit::Checkpoint seen, audit::parse_checkpoint_text(parsed.text));
+  auto judge = [this, note = std::move(note)] {
     return witnessed_.take_note(note, checkpoints_.last_signed());
-  });
+  };
+  audit::Entry entry = carried(seen, std::move(carrier));
+  co_return co_await hear(std::move(judge), std::move(entry));
 }
 
-Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size) {
+Task<Result<Testimony>> Auditd::take_size(std::string origin, std::uint64_t size,
+                                          std::string carrier) {
   if (!has_witnesses_) co_return fail(kNobodysWord);
+  audit::Entry entry = carried({.origin = origin, .size = size}, std::move(carrier));
   auto judge = [this, origin = std::move(origin), size] {
     return witnessed_.take_size(origin, size, checkpoints_.last_signed());
   };
-  co_return co_await hear(std::move(judge));
+  co_return co_await hear(std::move(judge), std::move(entry));
+}
+
+// The intent of an operator's act; of nobody's act it has no user.
+audit::Entry Auditd::carried(const audit::Checkpoint& seen, std::string carrier) {
+  return {.operation_id = crypto::new_operation_id(random_, clock_),
+          .event_type = audit::EventType::log_witness,
+          .phase = audit::Phase::intent,
+          .time_us = clock_.now_us(),
+          .user = std::move(carrier),
+          .resources = {seen.origin},
+          .tree_size = seen.size};
 }
 
 Task<Result<void>> Auditd::open_new_shards(std::string reason, std::string user) {
@@ -328,13 +346,25 @@ Task<Result<void>> Auditd::break_alone(std::string reason, std::string user) {
 }
 
 template <class Judge>
-Task<std::invoke_result_t<Judge&>> Auditd::hear(Judge judge) {
+Task<std::invoke_result_t<Judge&>> Auditd::hear(Judge judge, audit::Entry carried) {
   co_await be_alone();
-  auto testimony = co_await pool_->run(loop_, std::move(judge));
+  auto heard = co_await hear_alone(std::move(judge), std::move(carried));
   note_witnessed();
   if (rolled_back_) co_await writer_->refuse();
   busy_ = false;
-  co_return testimony;
+  co_return heard;
+}
+
+// REQUIRES: be_alone().
+template <class Judge>
+Task<std::invoke_result_t<Judge&>> Auditd::hear_alone(Judge judge, audit::Entry carried) {
+  if (carried.user.empty()) co_return co_await pool_->run(loop_, std::move(judge));
+  SR_CO_CHECK_OK(co_await writer_->record_intent(carried));
+  auto heard = co_await pool_->run(loop_, std::move(judge));
+  const auto outcome = heard ? audit::Outcome::done : audit::Outcome::failed;
+  audit::Entry ended = audit::outcome_of(carried, outcome, EntryId{}, clock_.now_us());
+  co_await writer_->record_own(std::move(ended));
+  co_return heard;
 }
 
 void Auditd::note_witnessed() {
@@ -346,7 +376,13 @@ void Auditd::note_witnessed() {
   if (newest_) witnessed_gauge_.set(newest_->time_s);
 }
 
-void Auditd::record_reload(bool all) { async::spawn(writer_->record_reload(all)); }
+void Auditd::record_reload(bool all, std::string user) {
+  audit::Entry reload{.event_type = audit::EventType::config_reload,
+                      .outcome = all ? audit::Outcome::success : audit::Outcome::failed,
+                      .time_us = clock_.now_us(),
+                      .user = std::move(user)};
+  async::spawn(writer_->record_own(std::move(reload)));
+}
 
 Task<void> Auditd::drain() {
   co_await intake_->close();

@@ -111,8 +111,8 @@ class Auditd {
   // SIGHUP.
   void set_users(std::vector<WriterUser> users) { intake_->set_users(std::move(users)); }
   void set_quota(std::uint64_t bytes_per_minute) { writer_->set_quota(bytes_per_minute); }
-  // Writes config.reload; `all`: whether all of it was taken over.
-  void record_reload(bool all);
+  // Writes config.reload; `all`: whether all of it was taken over, `user`: whose SIGHUP it was.
+  void record_reload(bool all, std::string user);
   // Writes auditd's own entries of what was made before it ran, as service::Unrecorded has them;
   // those that the journal has already stay as they are. Durable on return; unavailable.
   [[nodiscard]] async::Task<Result<void>> record_made(const std::vector<audit::Entry>& entries);
@@ -121,9 +121,12 @@ class Auditd {
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();
   // Witnessed::take_note and Witnessed::take_size, on which the journal stops at once when the
   // store was rolled back. A size is a word without proof: permission_denied where no witness is
-  // set whose word it could be.
-  [[nodiscard]] async::Task<Result<Heard>> take_note(std::string note);
-  [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size);
+  // set whose word it could be. `carrier`: the operator who brought it; log.witness says so before
+  // it is judged, and how that ended. unavailable: it does not, so nothing was judged. Empty: it
+  // came from audit-relay, which asks the witnesses all the time.
+  [[nodiscard]] async::Task<Result<Heard>> take_note(std::string note, std::string carrier = {});
+  [[nodiscard]] async::Task<Result<Testimony>> take_size(std::string origin, std::uint64_t size,
+                                                         std::string carrier = {});
   // After a lawful restore: Ledger::open_new_shards, a checkpoint of the new logs, and an end to
   // rolled_back() and doubts_break(); no testimony is heard in between.
   [[nodiscard]] async::Task<Result<void>> open_new_shards(std::string reason, std::string user);
@@ -150,8 +153,11 @@ class Auditd {
   async::Task<Result<std::size_t>> sign(Signing what);
   async::Task<Result<std::size_t>> sign_alone(Signing what);
   async::Task<Result<void>> break_alone(std::string reason, std::string user);
+  audit::Entry carried(const audit::Checkpoint& seen, std::string carrier);
   template <class Judge>
-  async::Task<std::invoke_result_t<Judge&>> hear(Judge judge);
+  async::Task<std::invoke_result_t<Judge&>> hear(Judge judge, audit::Entry carried);
+  template <class Judge>
+  async::Task<std::invoke_result_t<Judge&>> hear_alone(Judge judge, audit::Entry carried);
   async::Task<void> be_alone();
   void note_witnessed();
   async::Task<void> archive_regularly();
@@ -164,6 +170,7 @@ class Auditd {
   async::Loop& loop_;
   const Clock& clock_;
   audit::Files& files_;
+  crypto::Random& random_;
   const std::string instance_;
   AuditdOptions options_;
   FileLock lock_;

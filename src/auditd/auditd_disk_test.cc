@@ -87,6 +87,26 @@ TEST_F(AuditdTest, RefusesWhileTheDiskIsFullAndComesBackByItself) {
             1);
 }
 
+TEST_F(AuditdTest, WhatAnOperatorCarriesIsNotJudgedUnlessTheLogTellsOfIt) {
+  FillingFiles disk;
+  witnesses_ = {
+      audit::NoteKey{"w.example/1", test_signer().public_key(), audit::NoteKeyType::cosignature}};
+  auto store = Store::open(disk, clock_, random_, store_options(), test_signer());
+  ASSERT_TRUE(store);
+  auto started =
+      Auditd::start(loop_, *std::move(store), metrics_, {.socket_path = socket_, .users = {}});
+  ASSERT_TRUE(started);
+  std::unique_ptr<Auditd> auditd = *std::move(started);
+  const std::string origin = "test.example/auditd/operator/2020";
+  disk.full = true;
+  EXPECT_EQ(loop_.run_until_done(auditd->take_size(origin, 99, "uid:7")).error().code(),
+            ErrorCode::unavailable);
+  EXPECT_FALSE(auditd->rolled_back());
+  EXPECT_EQ(auditd->not_ready(), "the disk takes no entries");
+  disk.full = false;
+  stop(auditd);
+}
+
 class LedgerTest : public AuditdTest {
  protected:
   std::unique_ptr<Ledger> open_ledger(audit::Files& files, std::uint64_t reserve_bytes = 0) {
@@ -119,7 +139,7 @@ TEST_F(LedgerTest, RecordsOneRecoveryHoweverOftenItWasTried) {
   ledger->append(std::span(&submission, 1));
   EXPECT_EQ(submission.status, audit::EntryStatus::uncertain);
   for (int attempt = 0; attempt < 20; ++attempt) EXPECT_FALSE(ledger->recover());
-  ledger->record_own(audit::EventType::log_stop);
+  ledger->record_own({.event_type = audit::EventType::log_stop});
   ledger->append(std::span(&submission, 1));
   EXPECT_EQ(submission.status, audit::EntryStatus::uncertain) << "left as it was";
   disk.full = false;
@@ -229,7 +249,7 @@ TEST_F(LedgerTest, ReserveThatIsUsedUpLeavesTheJournalToItself) {
 
 TEST_F(LedgerTest, ReadingAJournalTellsHowFarItIsAndCanBeStopped) {
   audit::PosixFiles disk;
-  open_ledger(disk)->record_own(audit::EventType::log_start);
+  open_ledger(disk)->record_own({.event_type = audit::EventType::log_start});
   Replay replay;
   const auto open = [&] {
     return Ledger::open(disk, clock_, random_,
@@ -297,7 +317,8 @@ TEST_F(LedgerTest, AnInstanceThatFillsItsQueueLeavesTheOthersRoom) {
 
 Task<void> record_while_the_trees_are_behind(Writer& writer) {
   (void)co_await writer.take_grown(kUnwrittenEntriesMax + 1, 0, false);
-  co_await writer.record_reload(true);
+  audit::Entry reload{.event_type = audit::EventType::config_reload};
+  co_await writer.record_own(std::move(reload));
   (void)co_await writer.take_grown(0, 0, false);
 }
 

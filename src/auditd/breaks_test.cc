@@ -117,7 +117,7 @@ TEST_F(BreaksTest, CheckpointsOfOtherLogsAndTreesProveNothing) {
 TEST_F(BreaksTest, OneInAForgedSnapshotIsRefused) {
   {
     auto store = open_store().value();
-    store.ledger->record_own(audit::EventType::log_start);
+    store.ledger->record_own({.event_type = audit::EventType::log_start});
     auto grown = store.ledger->take_grown(0);
     auto snapshot = store.ledger->take_snapshot(0).value();
     EXPECT_TRUE(store.checkpoints.publish(grown));

@@ -98,9 +98,12 @@ class Ledger {
 
   // Puts a group into the journal with one write and one fdatasync and sets each status.
   void append(std::span<Submission> group);
-  // Writes an entry of auditd's own (log.start, log.stop). What the journal does not take now
-  // waits for write_waiting().
-  void record_own(audit::EventType type, audit::Outcome outcome = audit::Outcome::success);
+  // Writes an entry of auditd's own (log.start, log.stop), of now where it has no time. What the
+  // journal does not take now waits for write_waiting().
+  void record_own(audit::Entry entry);
+  // The same for an intent, without which its effect must not be: only what refuse() keeps out
+  // waits. unavailable: it is not durable.
+  [[nodiscard]] Result<void> record_intent(audit::Entry intent);
   void record_recovery(const audit::Recovery& recovery);  // log.recovered
   // Writes the entries of auditd's own that wait, if the journal takes entries.
   void write_waiting();
@@ -236,10 +239,10 @@ class Ledger {
   [[nodiscard]] bool is_unrecorded(const audit::Log& log) const;
   Result<void> check_beginning();
   Result<void> commit_group();
-  void append_own(audit::Entry entry);
   void take_failure(const audit::EntryView& view);
   void take_start(std::string_view instance);
   void end_failures_of_before();
+  void close_intents_of_before();
   void tell_refusal_of_before();
   void release_reserve();
   void tell_reserve_in_use();

@@ -71,6 +71,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(audit::Files& files, const Clock& c
   if (const auto& recovery = (*ledger)->journal_->recovery()) {
     (*ledger)->record_recovery(*recovery);
   }
+  (*ledger)->close_intents_of_before();
   (*ledger)->end_failures_of_before();
   (*ledger)->tell_refusal_of_before();
   if ((*ledger)->room() != Room::everyone) (*ledger)->tell_reserve_in_use();

@@ -86,7 +86,7 @@ void Ledger::refuse_break() noexcept {
 }
 
 void Ledger::record_recovery(const audit::Recovery& recovery) {
-  append_own({.event_type = audit::EventType::log_recovered,
+  record_own({.event_type = audit::EventType::log_recovered,
               .resources = {recovery.file},
               .old_size_bytes = recovery.old_size_bytes,
               .new_size_bytes = recovery.new_size_bytes});
@@ -97,17 +97,20 @@ Result<void> Ledger::record_archive(const ArchiveNote& note) {
                      .time_us = clock_.now_us(),
                      .user = note.user,
                      .operation = std::string(to_string(note.act)),
+                     .resources = {"journal"},
                      .sha256 = note.sha256};
   if (note.first_sequence) entry.resources = {audit::archive_name(*note.first_sequence)};
   if (note.until_ms) entry.until_ms = static_cast<std::uint64_t>(*note.until_ms);
   return write_own(entry) ? Result<void>{} : fail(kNotTaken);
 }
 
-void Ledger::record_own(audit::EventType type, audit::Outcome outcome) {
-  append_own({.event_type = type, .outcome = outcome});
+Result<void> Ledger::record_intent(audit::Entry intent) {
+  if (!refusing_) return write_own(intent) ? Result<void>{} : fail(kNotTaken);
+  record_own(std::move(intent));
+  return {};
 }
 
-void Ledger::append_own(audit::Entry entry) {
+void Ledger::record_own(audit::Entry entry) {
   if (entry.time_us == 0) entry.time_us = clock_.now_us();  // else it waited: it says since when
   if (write_own(entry)) return;
   if (own_waiting_.size() < kOwnWaitingMax) return own_waiting_.push_back(std::move(entry));
@@ -119,7 +122,7 @@ void Ledger::write_waiting() {
     own_waiting_.push_back(end_of(control, failure));
   }
   if (own_waiting_.empty() || !accepting()) return;
-  for (audit::Entry& entry : std::exchange(own_waiting_, {})) append_own(std::move(entry));
+  for (audit::Entry& entry : std::exchange(own_waiting_, {})) record_own(std::move(entry));
   if (!tells_refusal_ || !own_waiting_.empty()) return;
   const Result<void> forgotten = forget_refusal(files_, options_.directory);
   if (!forgotten) log::warn("a refused start stays noted", {{"error", forgotten.error()}});
@@ -128,7 +131,9 @@ void Ledger::write_waiting() {
 
 std::string Ledger::own_json(audit::Entry& entry) {
   entry.uid = crypto::new_entry_id(random_, clock_);
-  if (entry.outcome == audit::Outcome::none) entry.outcome = audit::Outcome::success;
+  if (entry.phase == audit::Phase::single && entry.outcome == audit::Outcome::none) {
+    entry.outcome = audit::Outcome::success;
+  }
   return audit::to_json(entry, options_.instance);
 }
 
@@ -144,7 +149,7 @@ void Ledger::begin_failure(std::string_view control, std::string_view cause,
   const auto [failure, begins] = failures_.try_emplace(std::string(control));
   if (!begins) return;
   failure->second = {crypto::new_operation_id(random_, clock_), std::string(cause)};
-  append_own({.operation_id = failure->second.id,
+  record_own({.operation_id = failure->second.id,
               .event_type = audit::EventType::log_failure,
               .outcome = audit::Outcome::failed,
               .time_us = since_us,
@@ -157,7 +162,7 @@ void Ledger::end_failure(std::string_view control) {
   if (found == failures_.end()) return;
   const audit::FailureRecord failure = std::move(found->second);
   failures_.erase(found);
-  append_own(end_of(control, failure));
+  record_own(end_of(control, failure));
 }
 
 void Ledger::take_failure(const audit::EntryView& view) {
@@ -203,7 +208,17 @@ void Ledger::tell_refusal_of_before() {
   tells_refusal_ = true;
 }
 
-// What fails still is told anew; but for the reserve, which one knows of.
+// The process ended in between, and does not know what came of it.
+void Ledger::close_intents_of_before() {
+  for (const std::string& json : open_intents(options_.instance)) {
+    const auto intent = audit::parse_entry(json);
+    if (!intent) continue;
+    own_waiting_.push_back(
+        audit::outcome_of(*intent, audit::Outcome::unknown, EntryId{}, clock_.now_us()));
+  }
+}
+
+// What fails still is told anew; but for the reserve, which one knows of. Other writers may run on.
 void Ledger::end_failures_of_before() {
   for (const auto& [control, failure] : recorded_failures_) {
     if (control.contains('\n')) continue;

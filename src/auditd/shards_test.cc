@@ -66,7 +66,7 @@ class ShardsTest : public AuditdTest {
 
 TEST_F(ShardsTest, ANewYearsLogBeginsWithACheckpointOfTheLastOne) {
   open();
-  ledger().record_own(audit::EventType::log_start);
+  ledger().record_own({.event_type = audit::EventType::log_start});
   const std::vector<std::string> texts{
       json("2026-12-31T23:59:59.999Z", "mer_1", "vaultd"),
       json("2027-01-01T00:00:00.000Z", "mer_1", "vaultd"),
@@ -196,7 +196,7 @@ TEST_F(ShardsTest, WhatCameLateToTheOperatorsLastLogIsRecordedInTheNextOne) {
 
 TEST_F(ShardsTest, ABreakOpensNewShards) {
   open();
-  ledger().record_own(audit::EventType::log_start);
+  ledger().record_own({.event_type = audit::EventType::log_start});
   EXPECT_EQ(append("2026-12-31T23:59:58.000Z"), audit::EntryStatus::durable);
   publish();
   ASSERT_TRUE(ledger().open_new_shards("restored from a copy", "uid:7"));
@@ -212,7 +212,7 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
   EXPECT_EQ(append("2027-01-01T00:00:00.000Z"), audit::EntryStatus::durable);
   publish();
   open();
-  ledger().record_own(audit::EventType::log_start);
+  ledger().record_own({.event_type = audit::EventType::log_start});
   publish();
   const std::string place = "test.example/auditd/", at = "b20261231T235958Z";
   EXPECT_EQ(history(),
@@ -233,7 +233,7 @@ TEST_F(ShardsTest, ABreakOpensNewShards) {
 
 TEST_F(ShardsTest, AMerchantWhoseOriginWouldBeMaskedHasNoLog) {
   open();
-  ledger().record_own(audit::EventType::log_start);
+  ledger().record_own({.event_type = audit::EventType::log_start});
   std::string merchant = "mer_424242420";
   while (merchant.back() < '9' && !looks_like_pan(merchant + "/2026")) ++merchant.back();
   ASSERT_TRUE(looks_like_pan(merchant + "/2026"));

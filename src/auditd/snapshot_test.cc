@@ -37,7 +37,7 @@ class SnapshotTest : public AuditdTest {
   // Segment 1 holds, signed for: a closed and an open intent, and after the snapshot one entry.
   void fill() {
     open();
-    ledger().record_own(audit::EventType::log_start);
+    ledger().record_own({.event_type = audit::EventType::log_start});
     EXPECT_EQ(append(closed_), audit::EntryStatus::durable);
     EXPECT_EQ(append(open_), audit::EntryStatus::durable);
     EXPECT_EQ(append(outcome_), audit::EntryStatus::durable);
@@ -200,7 +200,7 @@ TEST_F(SnapshotTest, HidesNoJournalThatIsShorter) {
 
 TEST_F(SnapshotTest, IsTakenWhenThereIsEnoughToSpare) {
   open();
-  ledger().record_own(audit::EventType::log_start);
+  ledger().record_own({.event_type = audit::EventType::log_start});
   (void)ledger().take_grown(0);
   EXPECT_FALSE(ledger().take_snapshot(100'000));
   EXPECT_TRUE(ledger().take_snapshot(100));

@@ -89,6 +89,26 @@ class WitnessedTest : public AuditdTest {
     return fs::exists(folder_ + "/audit/" + std::string(kRolledBackName));
   }
 
+  // What the log tells of operators who carried a witness's word.
+  std::vector<audit::Entry> carried() {
+    auto entries = journal();
+    std::erase_if(entries, [](const audit::Entry& entry) {
+      return entry.event_type != audit::EventType::log_witness;
+    });
+    return entries;
+  }
+  static void expect_act(const audit::Entry& begun, const audit::Entry& ended,
+                         audit::Outcome outcome) {
+    EXPECT_EQ(begun.phase, audit::Phase::intent);
+    EXPECT_EQ(ended.phase, audit::Phase::outcome);
+    EXPECT_EQ(ended.outcome, outcome);
+    EXPECT_EQ(ended.operation_id, begun.operation_id);
+    EXPECT_EQ(begun.user, "uid:7");
+    EXPECT_EQ(ended.user, "uid:7");
+    EXPECT_EQ(ended.resources, begun.resources);
+    EXPECT_EQ(ended.tree_size, begun.tree_size);
+  }
+
   std::vector<std::string> notes_;  // ascending
   std::string log_;
 };
@@ -311,6 +331,69 @@ TEST_F(WitnessedTest, ARolledBackStoreTakesNoEntriesAnyMore) {
   stop(*writer);
   stop(auditd);
   EXPECT_EQ(journal().size(), entries) << "not even log.start";
+}
+
+TEST_F(WitnessedTest, AnOperatorWhoCarriesAWitnesssWordIsNamed) {
+  auto auditd = start();
+  const std::string seen = cosigned(notes_[2], now_s());
+  EXPECT_TRUE(loop_.run_until_done(auditd->take_note(seen)));
+  EXPECT_TRUE(carried().empty()) << "audit-relay brought it";
+  EXPECT_TRUE(loop_.run_until_done(auditd->take_note(seen, "uid:7")));
+  EXPECT_EQ(loop_.run_until_done(auditd->take_note(notes_[2], "uid:7")).error().code(),
+            ErrorCode::permission_denied);
+  EXPECT_FALSE(loop_.run_until_done(auditd->take_note("no note", "uid:7")));
+  stop(auditd);
+  const auto told = carried();
+  ASSERT_EQ(told.size(), 4U) << "of what is no checkpoint there is nothing to tell";
+  expect_act(told[0], told[1], audit::Outcome::done);
+  expect_act(told[2], told[3], audit::Outcome::failed);
+  EXPECT_EQ(told[0].resources, std::vector<std::string>{checkpoint_of(notes_[2]).origin});
+  EXPECT_EQ(told[0].tree_size, checkpoint_of(notes_[2]).size);
+  EXPECT_EQ(verify().open_intent_count, 0U);
+  EXPECT_TRUE(verify().ok());
+}
+
+TEST_F(WitnessedTest, WhoShowsThatAStoreWasRolledBackIsNamedBeforeItTakesNoEntries) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  auto auditd = start();
+  EXPECT_EQ(loop_.run_until_done(auditd->take_size(newest.origin, 99, "uid:7")).value(),
+            Testimony::rolled_back);
+  ASSERT_EQ(carried().size(), 2U);
+  expect_act(carried()[0], carried()[1], audit::Outcome::done);
+  EXPECT_EQ(carried()[0].tree_size, 99U);
+  loop_.run_until_done(loop_.sleep_for(120ms));
+  EXPECT_EQ(journal().back().event_type, audit::EventType::log_failure);
+  EXPECT_EQ(loop_.run_until_done(auditd->take_size(newest.origin, 98, "uid:7")).value(),
+            Testimony::rolled_back);
+  EXPECT_EQ(carried().size(), 2U) << "nothing is taken";
+  EXPECT_TRUE(loop_.run_until_done(auditd->open_new_shards("restored", "uid:7")));
+  const auto told = carried();
+  ASSERT_EQ(told.size(), 4U) << "it waited for the break";
+  expect_act(told[2], told[3], audit::Outcome::done);
+  EXPECT_EQ(told[2].tree_size, 98U);
+  stop(auditd);
+  EXPECT_TRUE(verify().ok());
+}
+
+TEST_F(WitnessedTest, AnActThatTheProcessDidNotOutliveEndsAtTheNextStart) {
+  const Checkpoint newest = checkpoint_of(notes_[2]);
+  {
+    auto store = open_store();
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(store->ledger->record_intent({.operation_id = entry().operation_id,
+                                              .event_type = audit::EventType::log_witness,
+                                              .phase = audit::Phase::intent,
+                                              .time_us = clock_.now_us(),
+                                              .user = "uid:7",
+                                              .resources = {newest.origin},
+                                              .tree_size = newest.size}));
+  }
+  auto auditd = start();
+  stop(auditd);
+  const auto told = carried();
+  ASSERT_EQ(told.size(), 2U);
+  expect_act(told[0], told[1], audit::Outcome::unknown);
+  EXPECT_EQ(verify().open_intent_count, 0U);
 }
 
 TEST_F(WitnessedTest, ARollbackIsAFailureOfTheLoggingUntilItIsSettled) {

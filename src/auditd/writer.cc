@@ -184,18 +184,23 @@ Task<void> Writer::record_stop() {
   Job job;
   job.question = [](Ledger& ledger) {
     ledger.record_checkpoints();
-    ledger.record_own(audit::EventType::log_stop);
+    ledger.record_own({.event_type = audit::EventType::log_stop});
   };
   co_await Enqueued{*this, job};
 }
 
-Task<void> Writer::record_reload(bool all) {
+Task<void> Writer::record_own(audit::Entry entry) {
   Job job;
-  job.question = [all](Ledger& ledger) {
-    ledger.record_own(audit::EventType::config_reload,
-                      all ? audit::Outcome::success : audit::Outcome::failed);
-  };
+  job.question = [&](Ledger& ledger) { ledger.record_own(std::move(entry)); };
   co_await Enqueued{*this, job};
+}
+
+Task<Result<void>> Writer::record_intent(audit::Entry intent) {
+  Result<void> recorded;
+  Job job;
+  job.question = [&](Ledger& ledger) { recorded = ledger.record_intent(std::move(intent)); };
+  co_await Enqueued{*this, job};
+  co_return recorded;
 }
 
 Task<void> Writer::record_failure(std::string control, std::string_view cause,
@@ -239,7 +244,7 @@ void Writer::end() {
 }
 
 void Writer::run() {
-  ledger_->record_own(audit::EventType::log_start);
+  ledger_->record_own({.event_type = audit::EventType::log_start});
   ledger_->write_waiting();
   auto next_recovery = steady_clock::now() + kRecoveryPause;
   std::unique_lock lock(mutex_);

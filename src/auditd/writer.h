@@ -71,7 +71,10 @@ class Writer {
   [[nodiscard]] async::Task<audit::ArchiveRecords> archives();
   // Writes the merchants' checkpoints and log.stop behind everything that was submitted before.
   [[nodiscard]] async::Task<void> record_stop();
-  [[nodiscard]] async::Task<void> record_reload(bool all);
+  // Ledger::record_own.
+  [[nodiscard]] async::Task<void> record_own(audit::Entry entry);
+  // Ledger::record_intent.
+  [[nodiscard]] async::Task<Result<void>> record_intent(audit::Entry intent);
   // As Ledger's begin_failure(), or end_failure() without a cause.
   [[nodiscard]] async::Task<void> record_failure(std::string control, std::string_view cause,
                                                  std::int64_t since_us);

@@ -36,10 +36,12 @@ async::Task<Result<void>> AuditLink::record_start() {
   co_return recorded;
 }
 
-void AuditLink::record_reload(bool all) {
+void AuditLink::record_reload(bool all, const std::string& user) {
   if (!started_) return;
   const auto outcome = all ? audit::Outcome::success : audit::Outcome::failed;
-  client_.send(lifecycle_entry(audit::EventType::config_reload, outcome));
+  audit::Entry reload = lifecycle_entry(audit::EventType::config_reload, outcome);
+  reload.user = user;
+  client_.send(reload);
 }
 
 async::Task<bool> AuditLink::record_denial(const http::Request& request, std::string_view route) {

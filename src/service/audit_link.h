@@ -35,9 +35,9 @@ class AuditLink {
   // the instance's start; durable on return. May be repeated after an error. One worker of a daemon
   // writes it, before anything is served.
   [[nodiscard]] async::Task<Result<void>> record_start();
-  // The entry of a SIGHUP, sent and not awaited, by the worker that wrote the start; `all`: whether
-  // all that is read again was taken over (PCI DSS 10.2.1.2).
-  void record_reload(bool all);
+  // The entry of a SIGHUP of `user`, sent and not awaited, by the worker that wrote the start;
+  // `all`: whether all that is read again was taken over (PCI DSS 10.2.1.2).
+  void record_reload(bool all, const std::string& user);
   // The entry of a request that nobody's ticket stands behind, before its refusal is answered; its
   // operation is the method and `route`, never the path that was sent. False: not written.
   [[nodiscard]] async::Task<bool> record_denial(const http::Request& request,

@@ -40,9 +40,13 @@ class Worker {
   // the file as it is now, or as it was last good. What cannot be taken over is logged and stays as
   // it was; then false.
   virtual bool reload(const Deployment& deployment) = 0;
-  // Has the audit log say that there was a SIGHUP, and whether `all` was taken over; comes after
-  // reload(). A daemon that writes no entries leaves it to those that do.
-  virtual void record_reload(bool all) { static_cast<void>(all); }
+  // Has the audit log say that there was a SIGHUP of `user` (Wakeup::reload_user), and whether
+  // `all` was taken over; comes after reload(). A daemon that writes no entries leaves it to those
+  // that do.
+  virtual void record_reload(bool all, const std::string& user) {
+    static_cast<void>(all);
+    static_cast<void>(user);
+  }
   // Adds the worker's checks. Must not block.
   virtual void readiness(Readiness& readiness) = 0;
   // Adds the daemon's own commands to the admin socket, which worker 0's Loop serves (identities =

@@ -71,7 +71,7 @@ Start<void> Supervisor::serve_until_stopped() {
       }
     }
     if (wakeup.stop) return {};
-    if (wakeup.reload) reload();
+    if (wakeup.reload) reload(wakeup.reload_user);
   }
 }
 
@@ -114,7 +114,7 @@ void Supervisor::stop_threads(const std::set<std::size_t>& undrained) {
 }
 
 // Certificates end, whatever is wrong with the file: they are read again in any case.
-void Supervisor::reload() {
+void Supervisor::reload(const std::string& user) {
   auto read = Deployment::load(host_.deployment.config_path, host_.deployment.program,
                                host_.deployment.instance);
   const bool is_new = read.has_value();
@@ -127,11 +127,11 @@ void Supervisor::reload() {
     log::warn("configuration refused", {{"reason", read.error().text()}});
   }
   for (auto& thread : threads_) {
-    thread->post([this, deployment = deployment_, is_new](Worker* worker) {
+    thread->post([this, deployment = deployment_, is_new, user](Worker* worker) {
       if (worker == nullptr) return;
       const bool all = worker->reload(*deployment) && is_new;
       if (!all) reload_incomplete_ = true;
-      worker->record_reload(all);
+      worker->record_reload(all, user);
     });
   }
   log::info("reloaded");

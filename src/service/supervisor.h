@@ -35,7 +35,7 @@ class Supervisor {
   // The workers that did not drain in time.
   std::set<std::size_t> drain();
   void stop_threads(const std::set<std::size_t>& undrained);
-  void reload();
+  void reload(const std::string& user);
   // Asks every worker, on worker 0's loop; one that does not answer in time is not ready.
   async::Task<Readiness> collect();
 

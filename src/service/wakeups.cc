@@ -1,6 +1,7 @@
 // signalfd for the signals, eventfd for the threads, one poll for both.
 #include "service/wakeups.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -62,6 +63,9 @@ Wakeups::Wakeup Wakeups::wait(std::optional<std::chrono::milliseconds> patience)
   signalfd_siginfo signal{};
   while (::read(signal_fd_, &signal, sizeof signal) == static_cast<ssize_t>(sizeof signal)) {
     (signal.ssi_signo == SIGHUP ? wakeup.reload : wakeup.stop) = true;
+    // Of kill() the kernel gives the user itself; of sigqueue() the sender says what it likes.
+    const bool is_known = signal.ssi_signo == SIGHUP && signal.ssi_code == SI_USER;
+    if (is_known) wakeup.reload_user = fmt::format("uid:{}", signal.ssi_uid);
   }
   std::uint64_t reports = 0;
   if (::read(event_fd_, &reports, sizeof reports) > 0) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -37,6 +38,8 @@ class Wakeups {
     std::vector<Event> events;
     bool stop = false;    // SIGTERM or SIGINT
     bool reload = false;  // SIGHUP
+    // Who sent it, as an entry's actor ("uid:0"); empty when the kernel does not tell.
+    std::string reload_user{};
   };
   // Whatever came since the last call; waits for it at most `patience` (for ever without one).
   [[nodiscard]] Wakeup wait(std::optional<std::chrono::milliseconds> patience);

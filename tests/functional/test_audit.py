@@ -2,6 +2,7 @@
 import collections
 import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -163,6 +164,10 @@ REQUIREMENTS = [(cells[1].strip(), re.findall(r"`([a-z_.]+)`", cells[3])) for ce
     if line.startswith("| 10.2.1."))]
 
 
+# Where the operator who did it is the actor.
+ADMINISTRATORS_ACTS = dict(REQUIREMENTS)["10.2.1.2"]
+
+
 def touch_cards(deployment, shop):
     """10.2.1.1"""
     sent = card()
@@ -182,8 +187,25 @@ def administer(deployment, shop):
     deployment.strongroom("audit", "search", "--merchant", shop.merchant.id)
     with folder() as parent:
         deployment.strongroom("audit", "export", "--all", "--out", parent / "out")
-    deployment.processes["vaultd"].send_signal(signal.SIGHUP)
-    wait_until(lambda: deployment.audit_entries(event_type="config.reload"), "it is read again")
+    for instance in ("vaultd", "auditd"):
+        deployment.processes[instance].send_signal(signal.SIGHUP)
+    wait_until(lambda: len(deployment.audit_entries(event_type="config.reload")) == 2,
+               "both read it again")
+    carry_a_witnesss_word(deployment)
+    deployment.strongroom("audit", "archive")
+
+
+def carry_a_witnesss_word(deployment):
+    """By hand: a checkpoint without cosignatures, which is no witness's word; so the act fails."""
+    with folder() as parent:
+        request, answer = parent / "request", parent / "answer"
+        deployment.strongroom("audit", "witness-export", "--out", request)
+        answer.write_text(request.read_text().partition("\n\n")[2])
+        done = subprocess.run([BIN / "strongroom", "audit", "witness-import", request, answer,
+                               "--dir", deployment.dir], capture_output=True, text=True)
+        assert done.returncode == 2 and "may not do this" in done.stderr
+    assert kinds(deployment.audit_entries(event_type="log.witness")) == [
+        ("log.witness", "intent", None), ("log.witness", "outcome", "failed")]
 
 
 def disturb_the_log(deployment):
@@ -214,8 +236,12 @@ def test_every_event_of_requirement_10_2_1_is_logged_with_the_six_facts(database
             if (missing := [event for event in events if not told[event]])} == {}
     for entry in entries:
         assert_has_six_fields(entry)
-    assert {entry["actor"]["user"]["uid"] for entry in entries if entry["unmapped"]["event_type"]
-            in ("token.lookup", "token.update", "token.delete")} == {shop.merchant.key_id}
+
+    def actors(*events):
+        return {entry["actor"]["user"]["uid"] for entry in entries
+                if entry["unmapped"]["event_type"] in events}
+    assert actors("token.lookup", "token.update", "token.delete") == {shop.merchant.key_id}
+    assert actors(*ADMINISTRATORS_ACTS) == {f"uid:{os.getuid()}"}
 
 
 def test_denial_of_a_known_user_is_told_each_time(each_deployment):

@@ -108,8 +108,8 @@ class Worker final : public service::Worker {
     if (auditd_) auditd_->set_quota(config_.quota_bytes_per_minute);
     return true;
   }
-  void record_reload(bool all) override {
-    if (auditd_) auditd_->record_reload(all);
+  void record_reload(bool all, const std::string& user) override {
+    if (auditd_) auditd_->record_reload(all, user);
   }
   void readiness(service::Readiness& readiness) override {
     if (!auditd_) return readiness.add("journal", false, progress());

@@ -58,7 +58,9 @@ class Worker final : public service::Worker {
   async::Task<Result<void>> start() override;
   async::Task<void> drain() override;
   bool reload(const service::Deployment& deployment) override;
-  void record_reload(bool all) override { audit_.record_reload(all); }
+  void record_reload(bool all, const std::string& user) override {
+    audit_.record_reload(all, user);
+  }
   void readiness(service::Readiness& readiness) override;
   void add_admin_routes(http::Router& router) override;
 
