@@ -384,14 +384,22 @@ void Auditd::record_reload(bool all, std::string user) {
   async::spawn(writer_->record_own(std::move(reload)));
 }
 
+Task<void> Auditd::await_signing() {
+  const auto end = steady_clock::now() + options_.stop_patience;
+  while (works() && steady_clock::now() < end) co_await loop_.sleep_for(kPoll);
+}
+
 Task<void> Auditd::drain() {
   co_await intake_->close();
   co_await denials_->close();
   draining_ = true;
   if (archivist_) archivist_->stop();
-  while (archivist_ && archivist_->busy()) co_await loop_.sleep_for(kPoll);
-  while (ticking_ > 0) co_await loop_.sleep_for(kPoll);
+  co_await await_signing();
   co_await writer_->record_stop();
+  if (works()) {
+    log::error("audit checkpoints: the signing hangs; the next start signs what is left");
+  }
+  while (works()) co_await loop_.sleep_for(kPoll);
   const auto outcome = co_await sign({.snapshot_bytes_min = kSnapshotAtStopBytes});
   if (!outcome) log::error("last audit checkpoints are not signed", {{"error", outcome.error()}});
   writer_->end();

@@ -71,6 +71,8 @@ struct AuditdOptions {
   bool expects_witness = false;
   // Entries that have waited longer for a checkpoint are a failure: the signing hangs.
   std::chrono::milliseconds unsigned_max{30'000};
+  // How long a stop waits for a signing under way before it writes log.stop all the same.
+  std::chrono::milliseconds stop_patience{3'000};
   // Between two log.checkpoint entries of one log.
   std::chrono::milliseconds record_interval{60'000};
   // The key `audit-archive`; without it nothing is archived.
@@ -136,7 +138,9 @@ class Auditd {
   // than the newest time that one has stated since the start, so that a clock which was set forward
   // unlocks nothing.
   [[nodiscard]] std::int64_t attested_now_ms() const;
-  // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads.
+  // Stops taking entries, writes log.stop, signs the last checkpoints, ends the threads. Comes to
+  // no end while the signing hangs; but log.stop is in the journal by then, and the next start
+  // signs what was acknowledged, so whoever cuts it off loses nothing.
   [[nodiscard]] async::Task<void> drain();
 
  private:
@@ -162,6 +166,8 @@ class Auditd {
   void note_witnessed();
   async::Task<void> archive_regularly();
   async::Task<Result<void>> keep_snapshot();
+  async::Task<void> await_signing();
+  [[nodiscard]] bool works() const { return ticking_ > 0 || (archivist_ && archivist_->busy()); }
   void warn_daily();
   Result<void> publish(const std::optional<audit::Snapshot>& snapshot);  // on the pool's thread
   [[nodiscard]] std::size_t unwritten_entries() const;

@@ -24,7 +24,8 @@ class WatchTest : public AuditdTest {
                                  .users = {{"vaultd", ::geteuid()}, {"authd", ::geteuid()}},
                                  .checkpoint_interval = checkpoint_interval_,
                                  .expects_witness = expects_witness_,
-                                 .unsigned_max = unsigned_max_});
+                                 .unsigned_max = unsigned_max_,
+                                 .stop_patience = stop_patience_});
     SR_CHECK(auditd.has_value());
     return *std::move(auditd);
   }
@@ -58,7 +59,7 @@ class WatchTest : public AuditdTest {
 
   SetClock set_clock_;
   bool expects_witness_ = false;
-  std::chrono::milliseconds checkpoint_interval_ = 1s, unsigned_max_ = 30s;
+  std::chrono::milliseconds checkpoint_interval_ = 1s, unsigned_max_ = 30s, stop_patience_ = 3s;
   std::uint64_t segment_bytes_ = audit::JournalOptions{}.segment_bytes_max;
 };
 
@@ -110,6 +111,40 @@ TEST_F(WatchTest, ASigningThatHangsIsToldAndHoldsUpNothingElse) {
   EXPECT_EQ(told[0].resources, Strings{"checkpoints"});
   EXPECT_EQ(told[0].operation, "entries wait for a checkpoint");
   EXPECT_EQ(told[1].operation_id, told[0].operation_id);
+  EXPECT_EQ(verify().unsigned_entries, 0U);
+}
+
+Task<void> drain(Auditd& auditd, bool& done) {
+  co_await auditd.drain();
+  done = true;
+}
+
+TEST_F(WatchTest, ASigningThatHangsDoesNotKeepTheStopOutOfTheLog) {
+  HangingFiles files;
+  checkpoint_interval_ = 10ms;
+  stop_patience_ = 200ms;
+  auto auditd = serve(files);
+  auto writer = connected_client();
+  bool done = false;
+  const audit::Entry acknowledged = entry();
+  testing::internal::CaptureStderr();
+  {
+    const std::lock_guard hangs(files.gate);
+    ASSERT_TRUE(record(*writer, acknowledged));
+    run_for(120ms);
+    stop(*writer);
+    async::spawn(drain(*auditd, done));
+    EXPECT_TRUE(comes([&] {
+      const auto entries = journal();
+      return entries.back().event_type == audit::EventType::log_stop;
+    }));
+    run_for(20ms);
+    EXPECT_FALSE(done);
+    EXPECT_EQ(count(acknowledged.uid), 1U);
+  }
+  EXPECT_TRUE(comes([&] { return done; })) << "a signing that comes back is waited for";
+  EXPECT_TRUE(testing::internal::GetCapturedStderr().contains("the signing hangs"));
+  auditd.reset();
   EXPECT_EQ(verify().unsigned_entries, 0U);
 }
 
