@@ -255,6 +255,37 @@ TEST_F(WatchTest, AFailureThatOutlastsItsTellerEndsAtHisNextStart) {
   EXPECT_TRUE(verify().ok());
 }
 
+TEST_F(WatchTest, NoWriterFillsThePlacesOfTheOthersFailures) {
+  auto auditd = serve(files_);
+  auto vaultd = connected_client();
+  auto authd = connected_client("authd");
+  audit::Entry failure = entry();
+  failure.event_type = audit::EventType::log_failure;
+  failure.outcome = audit::Outcome::failed;
+  failure.merchant_id.clear();
+  constexpr int kBegun = 100, kEnded = 32;
+  for (int i = 0; i < kBegun; ++i) {
+    failure.uid = entry().uid;
+    failure.resources = {"export:" + std::to_string(i)};
+    ASSERT_TRUE(record(*vaultd, failure));
+  }
+  failure.uid = entry().uid;
+  failure.operation_id = entry().operation_id;
+  ASSERT_TRUE(record(*authd, failure));
+  for (audit::Client* writer : {vaultd.get(), authd.get()}) {
+    audit::Entry started = entry();
+    started.event_type = audit::EventType::service_start;
+    started.merchant_id.clear();
+    ASSERT_TRUE(record(*writer, started));
+    stop(*writer);
+  }
+  stop(auditd);
+  const auto told = failures();
+  ASSERT_EQ(told.size(), kBegun + 1 + kEnded + 1);
+  EXPECT_EQ(told.back().operation_id, failure.operation_id);
+  EXPECT_TRUE(verify().ok());
+}
+
 TEST_F(WatchTest, AFailureThatWasOutlastedWhenAuditdWasKilledEndsAtItsStart) {
   {
     auto store = open_store();

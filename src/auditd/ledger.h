@@ -241,6 +241,7 @@ class Ledger {
   Result<void> commit_group();
   void take_failure(const audit::EntryView& view);
   void take_start(std::string_view instance);
+  void end_outlasted();
   void end_failures_of_before();
   void close_intents_of_before();
   void tell_refusal_of_before();
@@ -250,6 +251,8 @@ class Ledger {
   std::string own_json(audit::Entry& entry);
   // False when the journal did not take it.
   bool write_own(audit::Entry& entry);
+  // Whether the journal took them, only what take() derives from them tells.
+  void append_own(std::span<const std::string> entries);
   // A log.checkpoint of `log`, or what a log.break says of it.
   [[nodiscard]] audit::Entry entry_about(audit::EventType type, const audit::Log& log) const;
   Writer& writer_of(std::string_view instance);

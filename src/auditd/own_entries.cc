@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kOwnWaitingMax = 64;
 constexpr std::size_t kOwnGroupMax = 256;
-// Beyond it those of other writers are not noted, so that none of them fills the memory.
-constexpr std::size_t kRecordedFailuresMax = 1'000;
+// Of one writer; beyond it they are not noted, so that none fills the memory.
+constexpr std::ptrdiff_t kRecordedFailuresMax = 32;
 constexpr Error kNotTaken{ErrorCode::unavailable, "audit journal did not take the entry"};
 constexpr Error kJustBroken{ErrorCode::conflict,
                             "new shards were opened in this second, or the clock was set back"};
@@ -53,14 +53,7 @@ void Ledger::record_checkpoints(std::size_t logs_max) {
     if (const auto view = audit::read_entry(json); view && logs_.known(*view) == log) continue;
     entries.push_back(std::move(json));
   }
-  for (std::span<const std::string> rest = entries; !rest.empty();) {
-    const auto group = rest.first(std::min(rest.size(), kOwnGroupMax));
-    std::vector<Submission> submissions;
-    submissions.reserve(group.size());
-    for (const std::string& json : group) submissions.push_back({options_.instance, json});
-    append(submissions);  // what is not taken now is recorded the next time
-    rest = rest.subspan(group.size());
-  }
+  append_own(entries);  // what is not taken now is recorded the next time
 }
 
 Result<std::string> Ledger::open_new_shards(std::string reason, std::string user) {
@@ -118,15 +111,38 @@ void Ledger::record_own(audit::Entry entry) {
 }
 
 void Ledger::write_waiting() {
-  for (const auto& [control, failure] : std::exchange(outlasted_, {})) {
-    own_waiting_.push_back(end_of(control, failure));
-  }
-  if (own_waiting_.empty() || !accepting()) return;
+  if (!accepting()) return;
+  end_outlasted();
+  if (own_waiting_.empty()) return;
   for (audit::Entry& entry : std::exchange(own_waiting_, {})) record_own(std::move(entry));
   if (!tells_refusal_ || !own_waiting_.empty()) return;
   const Result<void> forgotten = forget_refusal(files_, options_.directory);
   if (!forgotten) log::warn("a refused start stays noted", {{"error", forgotten.error()}});
   tells_refusal_ = false;
+}
+
+// In groups: one writer's failures must not hold up the others for a sync each. What is taken is
+// outlasted no more (take_failure()).
+void Ledger::end_outlasted() {
+  std::vector<std::string> ends;
+  ends.reserve(outlasted_.size());
+  for (const auto& [control, failure] : outlasted_) {
+    audit::Entry end = end_of(control, failure);
+    end.time_us = clock_.now_us();
+    ends.push_back(own_json(end));
+  }
+  append_own(ends);
+}
+
+void Ledger::append_own(std::span<const std::string> entries) {
+  while (!entries.empty()) {
+    const auto group = entries.first(std::min(entries.size(), kOwnGroupMax));
+    std::vector<Submission> submissions;
+    submissions.reserve(group.size());
+    for (const std::string& json : group) submissions.push_back({options_.instance, json});
+    append(submissions);
+    entries = entries.subspan(group.size());
+  }
 }
 
 std::string Ledger::own_json(audit::Entry& entry) {
@@ -167,10 +183,12 @@ void Ledger::end_failure(std::string_view control) {
 
 void Ledger::take_failure(const audit::EntryView& view) {
   const bool is_own = view.instance == options_.instance;
-  const std::string name =
-      fmt::format("{}{}", is_own ? "" : beginning_of(view.instance), view.resources[0]);
+  const std::string beginning = is_own ? "" : beginning_of(view.instance);
+  const std::string name = fmt::format("{}{}", beginning, view.resources[0]);
   if (view.outcome == audit::Outcome::failed) {
-    if (!is_own && recorded_failures_.size() >= kRecordedFailuresMax) return;
+    const auto is_his = [&](const auto& failure) { return failure.first.starts_with(beginning); };
+    if (!is_own && std::ranges::count_if(recorded_failures_, is_his) >= kRecordedFailuresMax)
+      return;
     recorded_failures_.insert_or_assign(
         name, audit::FailureRecord{view.operation_id, std::string(view.operation)});
     return;
