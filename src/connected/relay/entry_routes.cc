@@ -53,9 +53,7 @@ async::Task<Result<std::string>> page_text(RouteParts parts, std::vector<FoundEn
 
 async::Task<Result<std::vector<FoundEntry>>> find(RouteParts parts, const Request& request,
                                                   SearchQuery query) {
-  std::string merchant;
-  if (request.ticket() != nullptr) merchant = request.ticket()->merchant;
-  const Turns::Turn turn = co_await parts.turns.take(std::move(merchant));
+  const std::optional<Turns::Turn> turn = co_await take_turn(parts, request);
   co_return co_await parts.index.search(std::move(query));
 }
 

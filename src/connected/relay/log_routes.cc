@@ -165,7 +165,7 @@ async::Task<Response> show_witnessed_proof(RouteParts parts, Request& request) {
   if (admitted.refused) co_return *std::move(admitted.refused);
   const auto index = parse_index(request.parameter(2));
   if (!index) co_return problem(request, kNoSuchEntry);
-  auto proof = co_await witnessed_proof(parts, admitted.log, *index);
+  auto proof = co_await witnessed_proof(parts, request, admitted.log, *index);
   Response response =
       proof ? http::json_response(200, *std::move(proof)) : problem(request, proof.error());
   Reading reading = reading_of(admitted.log, kOperation, fmt::format("entry {}", *index));

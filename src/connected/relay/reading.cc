@@ -77,6 +77,12 @@ async::Task<Result<void>> record_reading(RouteParts parts, const Request& reques
   co_return co_await parts.recorder.record(entry);
 }
 
+async::Task<std::optional<Turns::Turn>> take_turn(RouteParts parts, const Request& request) {
+  if (request.ticket() == nullptr) co_return std::nullopt;
+  std::string merchant = request.ticket()->merchant;
+  co_return co_await parts.turns.take(std::move(merchant));
+}
+
 async::Task<Response> answer_recorded(RouteParts parts, const Request& request, Reading reading,
                                       Response response) {
   const bool success = response.status < 400;

@@ -74,6 +74,11 @@ struct Reading {
                                                        const http::Request& request,
                                                        Reading reading, bool success);
 
+// The asker's turn (turns.h) with the search index: its ticket's merchant's, or the platform's.
+// An operator at the admin socket waits for none.
+[[nodiscard]] async::Task<std::optional<Turns::Turn>> take_turn(RouteParts parts,
+                                                                const http::Request& request);
+
 // `response`, once the reading is recorded; else that it could not be.
 [[nodiscard]] async::Task<http::Response> answer_recorded(RouteParts parts,
                                                           const http::Request& request,

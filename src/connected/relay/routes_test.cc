@@ -204,8 +204,17 @@ TEST_F(RoutesTest, AWitnessedProofHasTheRecordThatTheCosignedLogHolds) {
   const std::string record =
       append_and_follow({folder_.record_of("mer_2-2026"), folder_.record_of("mer_1-2026"),
                          folder_.record_of("mer_2-2026"), folder_.entry("mer_1")})[1];
-  EXPECT_EQ(refusal(), "409 not-witnessed") << "nothing is cosigned";
+  const auto retry_after = [](const http::Response& response) {
+    const auto found = std::ranges::find(response.headers, "Retry-After",
+                                         &std::pair<std::string, std::string>::first);
+    return found == response.headers.end() ? std::string() : found->second;
+  };
+  const auto unwitnessed = get(target);
+  EXPECT_EQ(problem_of(unwitnessed), "409 not-witnessed") << "nothing is cosigned";
+  EXPECT_TRUE(unwitnessed.body.contains("no witness has cosigned any")) << unwitnessed.body;
+  EXPECT_EQ(retry_after(unwitnessed), "") << "it may never be";
   folder_.cosign();
+  EXPECT_EQ(retry_after(get("/v1/audit/logs/mer_1/2026/proof/2/witnessed")), "60");
   const auto response = get(target);
   ASSERT_EQ(response.status, 200);
   const auto answer = json::parse(response.body).as_object();
@@ -314,6 +323,43 @@ TEST_F(RoutesTest, AMerchantHasAShareOfWhatIsUnderWayAndNoMore) {
     wait(loop_.sleep_for(std::chrono::milliseconds(2)));
   }
   EXPECT_EQ(get("/v1/audit/logs").status, 200) << "they have ended";
+}
+
+TEST_F(RoutesTest, WhoAsksWaitsForNobodyElsesTurn) {
+  folder_.append({folder_.record_of("mer_1-2026")});
+  append_and_follow({});
+  folder_.cosign();
+  const std::string search = "/v1/audit/entries";
+  const std::string proof = "/v1/audit/logs/mer_1/2026/proof/0/witnessed";
+  const auto ask = [&](Waiting& one, const std::string& target, const std::string& merchant) {
+    one.ticket = ticket(merchant, {merchant.empty() ? "audit:read-all" : "audit:read"});
+    one.head = head_of(target);
+    one.head.fields = {{"Strongroom-Ticket", one.ticket}, {"Strongroom-Source", "192.0.2.7"}};
+    one.request.emplace(one.head, std::span<std::byte>(), one.peer, "req");
+    async::spawn(answer(services_, one));
+  };
+  for (const std::string owner : {"", "mer_1"}) {
+    const std::string other = owner.empty() ? "mer_1" : "";
+    std::deque<Waiting> behind(2);
+    std::deque<Waiting> past(2);
+    {
+      std::string whose = owner;
+      const Turns::Turn turn = wait(turns_.take(std::move(whose)));
+      ask(behind[0], search, owner);
+      ask(behind[1], proof, owner);
+      ask(past[0], search, other);
+      ask(past[1], proof, other);
+      EXPECT_EQ(as_operator("/v1/entries").status, 200);
+      for (int i = 0; i < 500 && !(past[0].response && past[1].response); ++i) {
+        wait(loop_.sleep_for(std::chrono::milliseconds(2)));
+      }
+      for (const Waiting& one : past) EXPECT_TRUE(one.response && one.response->status == 200);
+      for (const Waiting& one : behind) EXPECT_FALSE(one.response);
+    }
+    while (!std::ranges::all_of(behind, [](const auto& one) { return one.response.has_value(); })) {
+      wait(loop_.sleep_for(std::chrono::milliseconds(2)));
+    }
+  }
 }
 
 TEST_F(RoutesTest, AnothersLogIsNotThere) {

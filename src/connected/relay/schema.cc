@@ -31,7 +31,9 @@ constexpr std::array<std::string_view, 4> kFirst{
 // An entry of which nobody knows what it says is a count, no row: nothing could find it.
 constexpr std::array<std::string_view, 3> kSecond{
     "ALTER TABLE logs ADD COLUMN unread bigint NOT NULL DEFAULT 0",
-    "UPDATE logs SET unread = (SELECT COUNT(*) FROM entries WHERE log = logs.id AND time = 0)",
+    "UPDATE logs SET unread = counted.unread FROM "
+    "(SELECT log, COUNT(*) AS unread FROM entries WHERE time = 0 GROUP BY log) AS counted "
+    "WHERE counted.log = logs.id",
     "DELETE FROM entries WHERE time = 0"};
 
 constexpr std::array<storage::Migration, 2> kMigrations{

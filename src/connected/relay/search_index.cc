@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -79,11 +81,14 @@ constexpr auto kEverybodysByTerm = by_term(kEverybodys);
 constexpr auto kOwnersByTerm = by_term(kOfOwner);
 constexpr std::size_t kTermsMax = 4;
 
+// The time, $2 to $3, and the log are in the term's own row: what does not fit costs no look at its
+// entry, of which a year has half a million.
 constexpr auto kRecords =
     join(kSelect,
          "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
-         "WHERE t.term = $1 AND l.name = $2 AND e.entry_index < $3 AND ",
-         kAnother, "$4) ORDER BY t.time DESC, t.entry DESC LIMIT $5");
+         "WHERE t.term = $1 AND t.time >= $2 AND t.time < $3 AND t.log = $4 AND "
+         "e.entry_index < $5 AND ",
+         kAnother, "$6) ORDER BY t.time DESC, t.entry DESC LIMIT $7");
 constexpr auto kAddedAfter =
     join(kSelect, "entries e JOIN logs l ON l.id = e.log WHERE e.id > $1 ORDER BY e.id LIMIT $2");
 constexpr auto kNewest =
@@ -133,6 +138,23 @@ Result<std::vector<FoundEntry>> read_all(const Result<Rows>& rows) {
     all.push_back(std::move(found));
   }
   return all;
+}
+
+struct Year {
+  std::int64_t begin_ms = 0;
+  std::int64_t end_ms = 0;  // not in it
+};
+// That all entries of the log are of, also of one that a break began (audit/logs.h).
+Year year_of(std::string_view log) {
+  using namespace std::chrono;
+  const std::string_view shard = log.substr(owner_of(log).size() + 1);
+  int number = 0;
+  std::from_chars(shard.data(), shard.data() + std::min<std::size_t>(shard.size(), 4), number);
+  const auto begin = [](int of) {
+    const sys_days day = year(of) / January / 1;
+    return duration_cast<milliseconds>(day.time_since_epoch()).count();
+  };
+  return {begin(number), begin(number + 1)};
 }
 
 Value number(std::uint64_t value) { return Value::integer(static_cast<std::int64_t>(value)); }
@@ -260,10 +282,16 @@ async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery que
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::records_of(std::string origin,
                                                                      EntryPlace end,
+                                                                     std::int64_t until_ms,
                                                                      std::size_t limit) {
+  const auto log = logs_.find(end.log);
+  if (log == logs_.end()) co_return std::vector<FoundEntry>();
+  const Year year = year_of(end.log);
   Statement statement{
       .sql = view(kRecords),
-      .parameters = {Value::text(resource_term(origin)), Value::text(end.log), number(end.index),
+      .parameters = {Value::text(resource_term(origin)), Value::integer(year.begin_ms),
+                     Value::integer(std::min(year.end_ms, until_ms)),
+                     Value::integer(log->second.id), number(end.index),
                      Value::text(type_term(audit::name(audit::EventType::log_checkpoint))),
                      number(limit)}};
   const auto rows = co_await database_.read(std::move(statement));

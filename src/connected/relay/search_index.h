@@ -80,9 +80,10 @@ class SearchIndex {
   // Newest first.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
   // The newest entries log.checkpoint that tell of the log with this origin, among those of
-  // end.log before end.index; newest first.
+  // end.log before end.index, which all came before `until_ms`; newest first.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> records_of(std::string origin,
                                                                         EntryPlace end,
+                                                                        std::int64_t until_ms,
                                                                         std::size_t limit);
   // Those that were added after `id`, in that order; the newest ones when `id` is negative.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> added_after(std::int64_t id,

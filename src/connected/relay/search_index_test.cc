@@ -79,22 +79,53 @@ TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsCountedOver) {
   ASSERT_TRUE(storage::migrate_at(url, migrations().first(1)));
   const auto first = *storage::open(loop_, {.url = url});
   std::vector<storage::Statement> rows(2);
-  rows[0].sql = "INSERT INTO logs (id, name, owner, size) VALUES (1, 'mer_1-2026', 'mer_1', 3)";
+  rows[0].sql =
+      "INSERT INTO logs (id, name, owner, size) "
+      "VALUES (1, 'mer_1-2026', 'mer_1', 3), (2, 'mer_2-2026', 'mer_2', 1), "
+      "(3, 'mer_3-2026', 'mer_3', 2)";
   rows[1].sql =
       "INSERT INTO entries (id, log, entry_index, time) "
-      "VALUES (1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 2, 7)";
+      "VALUES (1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 2, 7), (4, 2, 0, 8), (5, 3, 0, 0), (6, 3, 1, 0)";
   ASSERT_TRUE(wait(first->write(std::move(rows))));
   wait(first->close());
   ASSERT_TRUE(storage::migrate_at(url, migrations()));
   const auto second = *storage::open(loop_, {.url = url});
   SearchIndex index(*second);
   ASSERT_TRUE(wait(index.load()));
-  EXPECT_EQ(index.sizes(), (LogSizes{{"mer_1-2026", 3}}));
-  EXPECT_EQ(index.unread(), (LogSizes{{"mer_1-2026", 2}}));
+  EXPECT_EQ(index.sizes(), (LogSizes{{"mer_1-2026", 3}, {"mer_2-2026", 1}, {"mer_3-2026", 2}}));
+  EXPECT_EQ(index.unread(), (LogSizes{{"mer_1-2026", 2}, {"mer_3-2026", 2}}));
   const auto found = wait(index.search({.limit = 10}));
-  ASSERT_TRUE(found && found->size() == 1);
-  EXPECT_EQ(found->front().place, mine(2));
+  ASSERT_TRUE(found && found->size() == 2);
+  EXPECT_EQ((*found)[0].place, theirs(0));
+  EXPECT_EQ((*found)[1].place, mine(2));
   wait(second->close());
+}
+
+TEST_F(SearchIndexTest, RecordsOfALogAreTheOperatorsBeforeTheEnd) {
+  constexpr std::int64_t kMinutesAYear = 527'040;
+  auto told = folder_.entry("mer_1");
+  told.resources = {"test.example/auditd/mer_1/2026"};
+  folder_.append({folder_.entry("mer_1")});
+  auto next_year = folder_.record_of("mer_1-2026", kMinutesAYear);
+  folder_.append({folder_.record_of("mer_1-2026", 0), folder_.record_of("mer_1-2026", 2), told,
+                  folder_.record_of("mer_1-2026", 2), next_year});
+  follow();
+  const auto records = [&](std::string log, std::uint64_t end, std::int64_t until_ms) {
+    std::string origin = "test.example/auditd/mer_1/2026";
+    EntryPlace place{std::move(log), end};
+    const auto found = wait(index_->records_of(std::move(origin), std::move(place), until_ms, 8));
+    SR_CHECK(found.has_value());
+    std::vector<EntryPlace> places;
+    for (const FoundEntry& entry : *found) places.push_back(entry.place);
+    return places;
+  };
+  constexpr std::int64_t kAnyTime = std::numeric_limits<std::int64_t>::max();
+  const auto at = [](std::uint64_t index) { return EntryPlace{"operator-2026", index}; };
+  EXPECT_EQ(records("operator-2026", 3, kAnyTime), (std::vector{at(2), at(1), at(0)}));
+  EXPECT_EQ(records("operator-2026", 2, kAnyTime), (std::vector{at(1), at(0)}));
+  EXPECT_EQ(records("operator-2026", 3, kTimeMs + 2 * kMinuteMs), std::vector{at(0)});
+  EXPECT_EQ(records("operator-2027", 1, kAnyTime), (std::vector<EntryPlace>{{"operator-2027", 0}}));
+  EXPECT_TRUE(records("operator-2025", 1, kAnyTime).empty());
 }
 
 TEST_F(SearchIndexTest, OwnersSeeTheirOwnAlone) {

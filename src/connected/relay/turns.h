@@ -1,6 +1,6 @@
-// Turns: of each merchant one question is with the search index at a time. Its database answers one
-// after the other, and one that looks at many entries takes seconds: so another's waits for one of
-// them, not for all that the merchant has asked.
+// Turns: of each asker, a merchant or the platform, one question is with the search index at a
+// time. Its database answers one after the other, and one that looks at many entries takes seconds:
+// so another's waits for one of them, not for all that the first has asked.
 #pragma once
 
 #include <coroutine>
@@ -23,7 +23,7 @@ class Turns {
  public:
   explicit Turns(async::Loop& loop) noexcept : loop_(loop) {}
 
-  // Until it goes, the merchant's others wait. The Turns outlive it.
+  // Until it goes, the asker's others wait. The Turns outlive it.
   class Turn {
    public:
     Turn(Turn&& other) noexcept : all_(std::exchange(other.all_, nullptr)), own_(other.own_) {}
@@ -40,8 +40,8 @@ class Turns {
   };
 
   // First come, first served.
-  [[nodiscard]] async::Task<Turn> take(std::string merchant) {
-    const auto [own, is_first] = taken_.try_emplace(std::move(merchant));
+  [[nodiscard]] async::Task<Turn> take(std::string asker) {
+    const auto [own, is_first] = taken_.try_emplace(std::move(asker));
     if (!is_first) co_await Wait{own->second};
     co_return Turn(*this, own);
   }

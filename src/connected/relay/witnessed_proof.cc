@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <limits>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -16,17 +17,22 @@ namespace strongroom::connected::relay {
 namespace {
 
 namespace json = boost::json;
+using http::Request;
 using wire::Problem;
 using wire::ProblemType;
 
 // Of several, for the note that a record tells of may be lost: the disk had not got it yet.
 constexpr std::size_t kRecordsMax = 8;
+constexpr std::int64_t kDayMs = 86'400'000;
 constexpr Problem kNotInTheLog{ProblemType::not_found, "no checkpoint of the log covers it (yet)"};
 constexpr Problem kNotWitnessed{
     ProblemType::not_witnessed,
     "the operator's log records this one once a minute at most, and is then cosigned",
     {},
     60};
+constexpr Problem kNoWitness{ProblemType::not_witnessed,
+                             "no witness has cosigned any of the operator's logs yet: ask the "
+                             "operator whether one is set up"};
 constexpr Problem kNotReadable{ProblemType::service_unavailable, "try again", {}, 1};
 constexpr Problem kNotIndexed{
     ProblemType::service_unavailable, "the search index is not that far yet", {}, 1};
@@ -39,7 +45,8 @@ constexpr Problem kArchived{ProblemType::entry_archived,
 
 // The newest checkpoint of an operator's log that witnesses have cosigned.
 struct Cosigned {
-  EntryPlace end;  // the log, and how many entries the witnesses have seen the root of
+  EntryPlace end;             // the log, and how many entries the witnesses have seen the root of
+  std::int64_t until_ms = 0;  // after all of them
   std::string note;
 };
 
@@ -73,6 +80,14 @@ Result<std::string> entry_at(const LogFiles& files, const EntryPlace& place) {
   return std::move(entries.front());
 }
 
+// After all entries before `end`; a day more than the last one's time, for clocks differ. Of one
+// that is in an archive nobody knows it.
+std::int64_t time_after(const LogFiles& files, const EntryPlace& end) {
+  const auto last = entry_at(files, {end.log, end.index - 1});
+  const auto view = audit::read_entry(last ? std::string_view(*last) : std::string_view());
+  return view ? view->time_ms + kDayMs : std::numeric_limits<std::int64_t>::max();
+}
+
 // not_found: no checkpoint of the log covers the entry.
 Result<Heads> read_heads(const LogFiles& files, const EntryPlace& place,
                          std::vector<std::string> operators) {
@@ -88,7 +103,9 @@ Result<Heads> read_heads(const LogFiles& files, const EntryPlace& place,
     if (!note && note.error().code() == ErrorCode::not_found) continue;
     if (!note) return std::unexpected(note.error());
     SR_TRY(const std::uint64_t size, size_of_note(*note));
-    heads.cosigned.push_back({{std::move(name), size}, *std::move(note)});
+    EntryPlace end{std::move(name), size};
+    const std::int64_t until_ms = time_after(files, end);
+    heads.cosigned.push_back({std::move(end), until_ms, *std::move(note)});
   }
   return heads;
 }
@@ -154,18 +171,20 @@ Problem problem_of(const Error& error) {
   return wire::problem_of(error);
 }
 
-async::Task<Result<std::vector<FoundEntry>>> find_records(RouteParts parts, std::string_view log,
-                                                          std::string origin, EntryPlace end) {
-  std::string owner(owner_of(log));
-  const Turns::Turn turn = co_await parts.turns.take(std::move(owner));
-  co_return co_await parts.index.records_of(std::move(origin), std::move(end), kRecordsMax);
+async::Task<Result<std::vector<FoundEntry>>> find_records(RouteParts parts, const Request& request,
+                                                          std::string origin,
+                                                          const Cosigned& cosigned) {
+  const std::optional<Turns::Turn> turn = co_await take_turn(parts, request);
+  EntryPlace end = cosigned.end;
+  co_return co_await parts.index.records_of(std::move(origin), std::move(end), cosigned.until_ms,
+                                            kRecordsMax);
 }
 
 // Why no record was found.
 Problem nothing_found(const SearchIndex& index, const Heads& heads) {
   const LogSizes sizes = index.sizes();
   const LogSizes unread = index.unread();
-  Problem why = kNotWitnessed;
+  Problem why = heads.cosigned.empty() ? kNoWitness : kNotWitnessed;
   for (const Cosigned& one : heads.cosigned) {
     const auto size = sizes.find(one.end.log);
     if (size == sizes.end() || size->second < one.end.index) return kNotIndexed;
@@ -176,8 +195,8 @@ Problem nothing_found(const SearchIndex& index, const Heads& heads) {
 
 }  // namespace
 
-async::Task<Answer<std::string>> witnessed_proof(RouteParts parts, std::string log,
-                                                 std::uint64_t index) {
+async::Task<Answer<std::string>> witnessed_proof(RouteParts parts, const Request& request,
+                                                 std::string log, std::uint64_t index) {
   const EntryPlace place{std::move(log), index};
   if (!parts.watch.readable()) co_return std::unexpected(kNotReadable);
   std::vector<std::string> operators = operators_logs(parts.watch.state().signed_sizes);
@@ -187,7 +206,7 @@ async::Task<Answer<std::string>> witnessed_proof(RouteParts parts, std::string l
   const Result<Heads> heads = co_await parts.pool.run(parts.loop, std::move(look));
   if (!heads) co_return std::unexpected(problem_of(heads.error()));
   for (const Cosigned& cosigned : heads->cosigned) {
-    auto records = co_await find_records(parts, place.log, heads->origin, cosigned.end);
+    auto records = co_await find_records(parts, request, heads->origin, cosigned);
     if (!records) co_return std::unexpected(kNoIndex);
     auto work = [&] {
       return cosigned.end.log == place.log ? prove_cosigned(parts.logs, place, cosigned)
