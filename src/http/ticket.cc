@@ -159,12 +159,6 @@ struct DigestHash {
 
 }  // namespace
 
-std::string merchant_of(std::string_view ticket) {
-  const auto jws = split_jws(ticket);
-  const auto claims = jws ? parse_claims(as_text(jws->claims)) : std::nullopt;
-  return claims ? claims->merchant : std::string();
-}
-
 struct TicketSigner::Impl {
   crypto::Ed25519Signer key;
   std::string kid;

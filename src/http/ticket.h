@@ -39,10 +39,6 @@ inline constexpr std::int64_t kTicketLifetimeMaxS = 60;
 inline constexpr std::int64_t kTicketSkewMaxS = 5;  // a clock may run ahead this much
 inline constexpr std::size_t kTicketBytesMax = 4096;
 
-// The merchant in a ticket that nobody has verified: for who has it from authd itself. Empty: there
-// is none, or this is no ticket.
-[[nodiscard]] std::string merchant_of(std::string_view ticket);
-
 // TicketSigner makes tickets with one key. Thread-safe.
 class TicketSigner {
  public:

@@ -81,12 +81,6 @@ TEST_F(TicketTest, VerifyGivesWhatWasSigned) {
   }
 }
 
-TEST_F(TicketTest, MerchantIsReadWithoutAKey) {
-  EXPECT_EQ(merchant_of(*signer_.sign(sample())), "mer_1");
-  EXPECT_EQ(merchant_of(forge(kHeader, "{}")), "");
-  EXPECT_EQ(merchant_of(""), "");
-}
-
 TEST_F(TicketTest, SignWritesTheOneHeader) {
   const auto text = signer_.sign(sample());
   ASSERT_TRUE(text.has_value());

@@ -153,9 +153,9 @@ async::Task<Response> Edge::pass_by(Send send, std::string target, Request& requ
                                                        request.peer().source, request.request_id());
   if (!ticket) co_return problem(request, ticket.error());
   const std::optional<http::Shares::Share> share =
-      shares != nullptr ? shares->take(http::merchant_of(*ticket)) : std::nullopt;
+      shares != nullptr ? shares->take(ticket->merchant) : std::nullopt;
   if (shares != nullptr && !share) co_return problem(request, kTooManyUnderWay);
-  const http::ClientRequest onward = upstream_request(request, target, *std::move(ticket));
+  const http::ClientRequest onward = upstream_request(request, target, std::move(ticket->text));
   Result<http::ClientResponse> answer = co_await send(onward);
   if (!answer) {
     const bool full = answer.error().code() == ErrorCode::exhausted;

@@ -93,7 +93,10 @@ async::Task<TicketDesk::Answer> TicketDesk::ask(std::string_view authorization,
   request.headers.emplace_back("Strongroom-Request-Id", std::string(request_id));
   Result<http::ClientResponse> response = co_await authd_.send(request);
   if (!response) co_return std::unexpected(kNoAnswer);
-  if (response->status == 200) co_return std::move(response->body);
+  if (response->status == 200) {
+    std::string merchant(response->header("strongroom-merchant"));
+    co_return Ticket{std::move(response->body), std::move(merchant)};
+  }
   co_return std::unexpected(response->status == 401 ? kBadKey : kNoAnswer);
 }
 

@@ -28,7 +28,11 @@ class TicketDesk final {
   // `authd` outlives the desk.
   explicit TicketDesk(http::Client& authd) : authd_(authd) {}
 
-  using Answer = std::expected<std::string, wire::Problem>;
+  struct Ticket {
+    std::string text;
+    std::string merchant;  // that it is for, as authd says; empty: none, it is of the platform
+  };
+  using Answer = std::expected<Ticket, wire::Problem>;
   // The ticket for `authorization`, the value of that header; `source` is the client's address.
   // api_key_invalid (authd has logged it), service_unavailable (authd does not answer).
   [[nodiscard]] async::Task<Answer> ticket(std::string_view authorization, std::string_view source,

@@ -93,10 +93,14 @@ async::Task<Response> deny(Parts parts, const Request& request, std::string oper
 }
 
 async::Task<Response> issue_ticket(Parts parts, Request& request) {
-  const auto ticket = co_await parts.tickets.issue(request.header("authorization"));
+  auto ticket = co_await parts.tickets.issue(request.header("authorization"));
   if (ticket) {
-    co_return Response{
-        .status = 200, .content_type = "application/jwt", .headers = {}, .body = *ticket};
+    Response issued{.status = 200,
+                    .content_type = "application/jwt",
+                    .headers = {},
+                    .body = std::move(ticket->text)};
+    issued.headers.emplace_back("Strongroom-Merchant", std::move(ticket->merchant));
+    co_return issued;
   }
   if (ticket.error().type != ProblemType::api_key_invalid) {
     co_return problem(ticket.error(), request);

@@ -20,7 +20,8 @@ struct Parts {
 };
 
 // For the listener of services: POST /v1/tickets (edged, strongroom-cards and, in the demo profile,
-// loadgen; always against a credential), answered with the JWS as application/jwt; and, through
+// loadgen; always against a credential), answered with the JWS as application/jwt and its
+// merchant as Strongroom-Merchant, for edged, which reads no ticket; and, through
 // edged with a ticket of scope api-keys:*, GET and POST /v1/api-keys and DELETE /v1/api-keys/{id}
 // of the ticket's merchant. Every denial is audited before it is answered.
 void add_service_routes(http::Router& router, Parts parts, Profile profile);

@@ -114,6 +114,7 @@ TEST_F(RoutesTest, OperatorMakesMerchantAndKeyThatEdgedTurnsIntoATicket) {
   const auto ticket = ask_ticket("edged", "Bearer " + text);
   EXPECT_EQ(ticket.status, 200);
   EXPECT_EQ(ticket.header("content-type"), "application/jwt");
+  EXPECT_EQ(ticket.header("strongroom-merchant"), id);
   const auto verified = verifier_->verify(ticket.body);
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->merchant, id);

@@ -7,7 +7,7 @@
 
 namespace strongroom::connected::auth {
 
-async::Task<Answer<std::string>> TicketOffice::issue(std::string_view authorization) {
+async::Task<Answer<IssuedTicket>> TicketOffice::issue(std::string_view authorization) {
   const auto hash = hash_key_text(bearer_key(authorization), parts_.profile);
   if (!hash) co_return refuse();
   const auto found = co_await parts_.directory.key_by_hash(*hash);
@@ -29,7 +29,7 @@ async::Task<Answer<std::string>> TicketOffice::issue(std::string_view authorizat
   if (!text) co_return std::unexpected(wire::problem_of(text.error()));
   parts_.counters.issued.add();
   co_await note_use(key, now_us);
-  co_return *std::move(text);
+  co_return IssuedTicket{*std::move(text), key.merchant};
 }
 
 std::unexpected<wire::Problem> TicketOffice::refuse() {

@@ -24,6 +24,11 @@ struct TicketCounters {
   Counter& refused;  // api_key_invalid
 };
 
+struct IssuedTicket {
+  std::string text;      // a compact JWS
+  std::string merchant;  // that it is for; empty for platform roles without a merchant
+};
+
 // Belongs to one Loop. Keeps no keys in memory: a revoked key gets no ticket from the moment its
 // revocation is committed, whichever authd did it.
 class TicketOffice {
@@ -38,10 +43,10 @@ class TicketOffice {
   };
   explicit TicketOffice(Parts parts) noexcept : parts_(parts) {}
 
-  // The ticket, a compact JWS, for the credential in an Authorization field. Problems:
+  // The ticket for the credential in an Authorization field. Problems:
   // api_key_invalid (missing, malformed, unknown, revoked or of a suspended merchant: which of
   // these is nobody's business), database_unavailable.
-  [[nodiscard]] async::Task<Answer<std::string>> issue(std::string_view authorization);
+  [[nodiscard]] async::Task<Answer<IssuedTicket>> issue(std::string_view authorization);
 
  private:
   std::unexpected<wire::Problem> refuse();

@@ -24,14 +24,15 @@ class TicketOfficeTest : public testing::AuthTest {
 TEST_F(TicketOfficeTest, IssueGivesATicketThatVerifies) {
   const Merchant merchant = make_merchant();
   const CreatedKey key = make_key(merchant.id);
-  const auto text = wait(office_->issue(bearer(key)));
-  ASSERT_TRUE(text);
+  const auto issued = wait(office_->issue(bearer(key)));
+  ASSERT_TRUE(issued);
   const auto verifier = http::TicketVerifier::create(signer_->public_key_line(), clock_);
   ASSERT_TRUE(verifier);
-  const auto ticket = verifier->verify(*text);
+  const auto ticket = verifier->verify(issued->text);
   ASSERT_TRUE(ticket);
   EXPECT_EQ(ticket->subject, key.key.id);
   EXPECT_EQ(ticket->merchant, merchant.id);
+  EXPECT_EQ(issued->merchant, merchant.id);
   EXPECT_EQ(ticket->role, "merchant_admin");
   EXPECT_FALSE(ticket->mfa);
   EXPECT_EQ(ticket->expires_at_s - ticket->issued_at_s, 60);
@@ -40,10 +41,10 @@ TEST_F(TicketOfficeTest, IssueGivesATicketThatVerifies) {
 
 TEST_F(TicketOfficeTest, ReadersGetNoWritingScope) {
   const CreatedKey key = make_key(make_merchant().id, Role::merchant_user);
-  const auto text = wait(office_->issue(bearer(key)));
-  ASSERT_TRUE(text);
+  const auto issued = wait(office_->issue(bearer(key)));
+  ASSERT_TRUE(issued);
   const auto verifier = http::TicketVerifier::create(signer_->public_key_line(), clock_);
-  const auto ticket = verifier->verify(*text);
+  const auto ticket = verifier->verify(issued->text);
   ASSERT_TRUE(ticket);
   EXPECT_EQ(std::ranges::find(ticket->scopes, "tokens:write"), ticket->scopes.end());
   EXPECT_NE(std::ranges::find(ticket->scopes, "tokens:read"), ticket->scopes.end());
