@@ -128,6 +128,25 @@ test("a witnessed proof as the API answers it is its four files", async () => {
   expect((await given({ ...answer, record: null })).state).toBe("refused");
 });
 
+test("a witness of the proof's own checkpoint does not stand for its record's", async () => {
+  const entry = bytesOf("one");
+  const merchant = "a.example/auditd/mer_1/2026";
+  const operator = "a.example/auditd/operator/2026";
+  const witness = "w.example/1";
+  const root = toBase64(await leafHash(entry));
+  const record = bytesOf(JSON.stringify({
+    resources: [{ uid: merchant }],
+    unmapped: { event_type: "log.checkpoint", tree_size: 1, tree_root: root },
+  }));
+  const proof = await proofText(merchant, [entry], 0);
+  const report = await check([
+    file("m.tlog-proof", proof + await cosignatureLine(witness, proof)), file("m.json", entry),
+    file("o.tlog-proof", await proofText(operator, [record], 0)), file("o.json", record),
+  ], `${await keyText(merchant)}\n${await keyText(witness, COSIGNATURE)}\n`);
+  expect(report.findings[0]!.recordedBy?.file).toBe("o.tlog-proof");
+  expect(report.findings.map(({ state }) => state)).toEqual(["refused", "refused"]);
+});
+
 test("a witness whose key was given must have cosigned", async () => {
   const key = await keyText("w.example/2", COSIGNATURE);
   const report = await check([PROOF_FILE, ENTRY_FILE], `${KEY}\n${WITNESS}\n${key}\n`);

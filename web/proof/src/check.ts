@@ -154,10 +154,10 @@ function linkRecords(findings: Finding[]) {
   }
 }
 
-// Who gives a witness's key asks whether it stands for the log: by its cosignature, or by one on
-// the operator's checkpoint that records this one.
+// Who gives a witness's key asks whether it stands for the log: by its cosignature of the
+// checkpoint in the proof of what records this one, or of this one where there is no record.
 function demandWitnesses(finding: Finding, witnesses: tlog.Key[]): Finding {
-  const found = [...finding.cosigners, ...(finding.recordedBy?.cosigners ?? [])];
+  const found = (finding.recordedBy ?? finding).cosigners;
   const absent = witnesses.filter(({ name, id }) =>
     !found.some(({ key }) => key.name === name && key.id === id));
   if (finding.state !== "proven" || absent.length === 0) return finding;
