@@ -241,8 +241,11 @@ Task<Result<std::size_t>> Auditd::sign_alone(Signing what) {
       co_await writer_->take_grown(unwritten_entries(), what.snapshot_bytes_min, what.record);
   keep(std::move(grown.logs));
   const std::size_t count = unsigned_.size();
+  std::string newest;  // of several at once
   for (const GrownLog& log : unsigned_) {
-    if (audit::is_operators(log.name)) operators_size_ = log.head.size;
+    if (!audit::is_operators(log.name) || log.name < newest) continue;
+    newest = log.name;
+    operators_ = {log.name, log.head.size};
   }
   Result<void> published;
   if (count > 0 || grown.snapshot) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "async/blocking_pool.h"
@@ -202,7 +203,8 @@ class Auditd {
   std::optional<audit::Checkpoint> rolled_back_;
   bool doubts_break_;
   std::optional<WitnessedHead> newest_;
-  std::uint64_t operators_size_ = 0;       // of the operator's log, as last signed
+  // The operator's log that grew last, by its name, and how much of it was signed; empty: none yet.
+  std::pair<std::string, std::uint64_t> operators_;
   std::optional<std::int64_t> warned_us_;  // when warn_daily() last did
   // Since when there have been entries without a checkpoint, none being signed meanwhile.
   std::optional<std::chrono::steady_clock::time_point> unsigned_since_;

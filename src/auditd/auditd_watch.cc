@@ -85,7 +85,9 @@ std::string Auditd::unwitnessed() const {
   if (!has_witnesses_) return "no witness is set";
   if (!newest_) return fmt::format("unwitnessed since {}", rfc3339(started_us_));
   const bool is_old = clock_.now_us() / kMicroseconds - newest_->time_s > kUnwitnessedMaxS;
-  if (!is_old || operators_size_ <= newest_->size) return {};
+  const auto& [log, size] = operators_;
+  const bool is_seen = log.empty() || (log == newest_->log && size <= newest_->size);
+  if (!is_old || is_seen) return {};
   return fmt::format("unwitnessed since {}", rfc3339(newest_->time_s * kMicroseconds));
 }
 

@@ -175,7 +175,7 @@ Result<Heard> Witnessed::take_note(std::string_view text, std::span<const Checkp
   if (before != options_.sizes_at_start.end() && theirs.size <= before->second) return heard;
   std::int64_t time_s = 0;
   for (const Line& line : lines) time_s = std::max(time_s, line.time_s);
-  if (!newest_ || newest_->time_s <= time_s) newest_ = {theirs.origin, theirs.size, time_s};
+  if (!newest_ || newest_->time_s <= time_s) newest_ = {log_name, theirs.size, time_s};
   heard.testimony = Testimony::witnessed;
   return heard;
 }

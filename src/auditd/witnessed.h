@@ -55,7 +55,7 @@ struct Heard {
 
 // The newest checkpoint of an operator's log that a witness has cosigned since the start.
 struct WitnessedHead {
-  std::string origin;
+  std::string log;  // its name
   std::uint64_t size = 0;
   std::int64_t time_s = 0;  // of the newest cosignature, POSIX seconds
 };

@@ -28,7 +28,8 @@ constexpr std::string_view kSize = "text/x.tlog.size";
 constexpr mode_t kOwnerOnly = 0600;
 constexpr int kUnavailable = 503;
 constexpr Error kNoRoom{ErrorCode::exhausted,
-                        "the witness has cosigned as many of this owner's logs as it will"};
+                        "the witness has cosigned as many of this owner's logs as it will: name "
+                        "this one to it by add-log"};
 constexpr Error kNotState{ErrorCode::corrupt, "state of the witness is damaged"};
 
 Answer refusal(WitnessStatus status, std::string_view why) {
@@ -86,17 +87,22 @@ Result<Witness> Witness::open(std::string folder, std::string name, crypto::Ed25
   return witness;
 }
 
-// A damaged state speaks for itself when its log is asked for, and must not stop the others'.
+// A damaged state must not keep the others from being cosigned.
 void Witness::list_shards() {
   for (const std::string& file : state_files(folder_)) {
-    const auto text = checkpoint(file);
-    const auto newest = text ? audit::read_checkpoint(*text) : std::unexpected(text.error());
-    if (!newest || origin_hash(newest->origin) != file) {
-      log::error("state of a log is damaged: nobody is told of that log", {{"file", file}});
-    } else if (!stem_of(newest->origin).empty()) {
-      shards_.insert(newest->origin);
-    }
+    if (list_shard(file)) continue;
+    log::error("state of a log is damaged: nobody is told which logs there are", {{"file", file}});
+    unread_.push_back(file);
   }
+}
+
+// False: it cannot be read.
+bool Witness::list_shard(const std::string& file) {
+  const auto text = checkpoint(file);
+  const auto newest = text ? audit::read_checkpoint(*text) : std::unexpected(text.error());
+  if (!newest || origin_hash(newest->origin) != file) return false;
+  if (!stem_of(newest->origin).empty()) shards_.insert(newest->origin);
+  return true;
 }
 
 Answer Witness::add_checkpoint(std::string_view body) {
@@ -145,7 +151,10 @@ Result<Answer> Witness::cosign(const audit::AddCheckpoint& request,
   const std::string path =
       fmt::format("{}/state/{}", folder_, origin_hash(request.checkpoint.origin));
   const bool is_shard = !stem_of(request.checkpoint.origin).empty();
-  if (is_shard && !has_room_for(request.checkpoint.origin)) return fail(kNoRoom);
+  if (is_shard) {
+    SR_TRY(const bool has_room, has_room_for(request.checkpoint.origin));
+    if (!has_room) return fail(kNoRoom);
+  }
   SR_CHECK_OK(write_file_durable(path, as_bytes(note), kOwnerOnly));
   if (is_shard) shards_.insert(request.checkpoint.origin);
   return Answer{
@@ -165,12 +174,22 @@ Result<std::string> Witness::checkpoint(std::string_view hash) const {
   return text;
 }
 
-bool Witness::has_room_for(const std::string& origin) const {
+Result<bool> Witness::has_room_for(const std::string& origin) const {
   const std::string_view stem = stem_of(origin);
-  return shards_.contains(origin) || std::ranges::count(shards_, stem, stem_of) < kShardsMax;
+  if (shards_.contains(origin)) return true;
+  if (std::ranges::count(shards_, stem, stem_of) < kShardsMax) return true;
+  SR_TRY(const std::vector<audit::NoteKey> keys, known_logs());
+  return std::ranges::find(keys, origin, &audit::NoteKey::name) != keys.end();
 }
 
-Result<std::string> Witness::checkpoint_after(std::string_view after) const {
+Result<std::vector<audit::NoteKey>> Witness::known_logs() const {
+  SR_TRY(const std::string text, read_file(known_logs_path(folder_), kKnownLogsBytesMax));
+  return parse_known_logs(text);
+}
+
+Result<std::string> Witness::checkpoint_after(std::string_view after) {
+  std::erase_if(unread_, [this](const std::string& file) { return list_shard(file); });
+  if (!unread_.empty()) return fail(kNotState);
   const std::string_view stem = after.substr(0, after.rfind('/'));
   const auto next = shards_.upper_bound(after);
   if (stem.empty() || next == shards_.end() || stem_of(*next) != stem) {
@@ -182,8 +201,7 @@ Result<std::string> Witness::checkpoint_after(std::string_view after) const {
 }
 
 Result<audit::WitnessedLog> Witness::read_log(std::string_view origin) const {
-  SR_TRY(const std::string known, read_file(known_logs_path(folder_), kKnownLogsBytesMax));
-  SR_TRY(const std::vector<audit::NoteKey> keys, parse_known_logs(known));
+  SR_TRY(const std::vector<audit::NoteKey> keys, known_logs());
   audit::WitnessedLog log;
   for (audit::NoteKey& key : keys_of(keys, origin, clock_->now_us())) {
     SR_TRY(audit::NoteVerifier verifier, audit::NoteVerifier::create(std::move(key)));

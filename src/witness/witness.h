@@ -47,21 +47,24 @@ class Witness {
   [[nodiscard]] const audit::NoteKey& key() const noexcept { return verifier_.key(); }
   // Every answer of the protocol; 503 when the folder cannot be read or written, or holds something
   // else than was left there (a state that is lost must not look like a log's beginning), or
-  // kShardsMax logs of this owner, and this one is new.
+  // kShardsMax logs of this owner, and this one is new and not itself named in etc/logs.
   [[nodiscard]] Answer add_checkpoint(std::string_view body);
   // The newest checkpoint of the log whose origin has this SHA-256, in lower-case hex. not_found:
   // none was cosigned, or it is no such hash; corrupt, unavailable.
   [[nodiscard]] Result<std::string> checkpoint(std::string_view origin_hash) const;
   // The same of the log that comes next behind the origin `after`, of those with the same owner at
   // the same place; "<place>/<owner>/" comes before all of them. So whose store lacks a log whole,
-  // and therefore does not know its name, is shown that it was there. The errors of checkpoint().
-  [[nodiscard]] Result<std::string> checkpoint_after(std::string_view after) const;
+  // and therefore does not know its name, is shown that it was there. The errors of checkpoint();
+  // corrupt as long as any state cannot be read, which may be of that log.
+  [[nodiscard]] Result<std::string> checkpoint_after(std::string_view after);
 
  private:
   Witness(std::string folder, FileLock lock, crypto::Ed25519Signer signer,
           audit::CosignatureVerifier verifier, const Clock& clock);
   void list_shards();
-  [[nodiscard]] bool has_room_for(const std::string& origin) const;
+  bool list_shard(const std::string& file);
+  [[nodiscard]] Result<bool> has_room_for(const std::string& origin) const;
+  [[nodiscard]] Result<std::vector<audit::NoteKey>> known_logs() const;
   [[nodiscard]] Result<audit::WitnessedLog> read_log(std::string_view origin) const;
   [[nodiscard]] Result<Answer> answer(const audit::AddCheckpoint& request);
   [[nodiscard]] Result<Answer> cosign(const audit::AddCheckpoint& request,
@@ -75,10 +78,12 @@ class Witness {
   // The origins of all logs with a state that auditd names so: those of an owner at a place stand
   // together, and ascend by time.
   std::set<std::string, std::less<>> shards_;
+  std::vector<std::string> unread_;  // states that could not be read, and so are of unknown logs
 };
 
 // Whoever has a log's key can begin shards: so many of one owner at one place, for none is to take
-// the others' room. A year begins one, and so does a break.
+// the others' room, nor the log's owner out: a log that etc/logs names needs none. A year begins
+// one, and so does a break.
 inline constexpr std::ptrdiff_t kShardsMax = 256;
 
 // The files in `folder`, by their names, that each hold the state of a log.

@@ -155,6 +155,11 @@ TEST_F(WitnessTest, BeginsNoMoreLogsOfAnOwnerThanItHasRoomFor) {
   witness = open();
   EXPECT_EQ(begin(kOperators, kShardsMax), 503) << "a restart counts again";
   EXPECT_EQ(begin(kOthers, 1), 200);
+  const audit::NoteKey named{fmt::format("{}2026b20261122T150416Z", kOperators),
+                             golden_signer().public_key()};
+  write("etc/logs", known(kOperators) + known(kOthers) + "log " + named.text() + "\n");
+  EXPECT_EQ(begin(kOperators, kShardsMax), 200) << "its keeper has named it";
+  EXPECT_EQ(begin(kOperators, kShardsMax + 1), 503);
 }
 
 TEST_F(WitnessTest, ShowsTheLogThatComesNext) {
@@ -196,8 +201,17 @@ TEST_F(WitnessTest, ShowsTheLogThatComesNext) {
     witness = fail({ErrorCode::unavailable, "ended"});
     witness = open();
   }
-  write("state/" + origin_hash(shards[1]), "x");
+  const std::string file = "state/" + origin_hash(shards[1]);
+  const std::string kept = witness->checkpoint(origin_hash(shards[1])).value();
+  write(file, "x");
   EXPECT_EQ(next(shards[0]), "error") << "damage is not absence";
+  witness = fail({ErrorCode::unavailable, "ended"});
+  witness = open();
+  EXPECT_EQ(next(before_all), "error") << "nor after a start";
+  EXPECT_EQ(next(shards[2]), "error") << "which log it is of nobody can tell";
+  write(file, kept);
+  EXPECT_EQ(next(shards[0]), shards[1]);
+  EXPECT_EQ(next(shards[2]), "");
 }
 
 TEST_F(WitnessTest, DropsSignaturesThatItDidNotCheck) {

@@ -3,6 +3,7 @@
 // what audit-relay asks the witness for is what tells auditd that the year before was cut back.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -95,7 +96,7 @@ TEST_F(WitnessContractTest, AYearBeginsWithoutAWordToTheWitness) {
   ASSERT_EQ(audit::newest_operators_log(files_, directory()).value(), "operator-2027");
   ASSERT_EQ(hand_in(0), 200);
   EXPECT_EQ(testimony_->value().testimony, Testimony::witnessed);
-  EXPECT_EQ(store_->witnessed.newest()->origin, "test.example/auditd/operator/2027");
+  EXPECT_EQ(store_->witnessed.newest()->log, "operator-2027");
   EXPECT_EQ(hand_in(0), 409) << "and is remembered";
   grow("2027-01-01T00:00:02.000Z");
   EXPECT_EQ(hand_in(2), 200);
@@ -112,8 +113,7 @@ TEST_F(WitnessContractTest, ABreakBeginsLogsThatTheWitnessTakes) {
   EXPECT_FALSE(store_->witnessed.newest());
   ASSERT_EQ(hand_in(0), 200);
   EXPECT_EQ(testimony_->value().testimony, Testimony::witnessed);
-  EXPECT_EQ(store_->witnessed.newest()->origin,
-            "test.example/auditd/operator/2026b20261122T160000Z");
+  EXPECT_EQ(store_->witnessed.newest()->log, "operator-2026b20261122T160000Z");
 }
 
 constexpr std::string_view kOldYear = "test.example/auditd/operator/2026";
@@ -189,7 +189,8 @@ class WitnessRelayTest : public WitnessContractTest {
                                                  .name = name,
                                                  .witness = {.host = name, .unix_path = path},
                                                  .auditd = to_auditd,
-                                                 .pause = 5ms}));
+                                                 .pause = 5ms,
+                                                 .asking_max = asking_max_}));
     };
     add_client("w1", of_witness);
     if (add_other_witness_) add_client("w2", of_other);
@@ -209,8 +210,11 @@ class WitnessRelayTest : public WitnessContractTest {
     const auto scenario = [&]() -> Task<void> {
       async::spawn(run(watch));
       async::spawn(run(witnesses));
-      while (!auditd_->rolled_back() && !auditd_->unwitnessed().empty()) {
+      const auto end = std::chrono::steady_clock::now() + 10s;
+      while (!auditd_->rolled_back() && !auditd_->unwitnessed().empty() &&
+             std::chrono::steady_clock::now() < end) {
         co_await loop_.sleep_for(5ms);
+        if (grows_meanwhile_) co_await grow_once();
       }
       const auto grown = co_await auditd_->checkpoint_now();
       EXPECT_TRUE(grown);
@@ -234,6 +238,15 @@ class WitnessRelayTest : public WitnessContractTest {
     witness::add_routes(router, *witness_);
   };
   std::function<void(http::Router&)> add_other_witness_;  // asked beside the first, where set
+  // An entry of auditd's own.
+  Task<void> grow_once() {
+    auditd_->record_reload(true);
+    co_await loop_.sleep_for(50ms);
+    const auto grown = co_await auditd_->checkpoint_now();
+    EXPECT_TRUE(grown);
+  }
+  bool grows_meanwhile_ = false;
+  std::chrono::milliseconds asking_max_ = 30s;
   std::map<std::string, std::string> causes_;  // why each was of no use, as relay() ended
 };
 
@@ -491,6 +504,70 @@ TEST_F(WitnessRelayTest, AWitnessThatFailsToSayWhatComesNextIsAskedAgain) {
     EXPECT_FALSE(has_seen("test.example/auditd/operator/2028"));
     EXPECT_GT(asked, 2);
   }
+}
+
+// It tells of one log after the other that another key signs, and takes its time.
+class SlowLiarTest : public WitnessRelayTest {
+ protected:
+  SlowLiarTest() {
+    add_other_witness_ = [this](http::Router& router) {
+      router.add({.method = http::Method::get,
+                  .pattern = "/next-checkpoint",
+                  .identities = {http::kAnyone},
+                  .handler = [this](http::Request&) -> Task<http::Response> {
+                    co_await loop_.sleep_for(20ms);
+                    const std::string origin =
+                        "test.example/auditd/operator/" + std::to_string(1'000 + ++asked_);
+                    co_return plain(200, audit::sign_checkpoint({origin, 7, audit::Hash{}},
+                                                                audit::testing::signer_of(9)));
+                  }});
+    };
+    grow("2026-12-31T00:00:00.000Z");
+    start_auditd("2026-12-31T00:00:01.000Z");
+  }
+  int asked_ = 0;
+};
+
+TEST_F(SlowLiarTest, FailsWhenItsTimeIsOver) {
+  asking_max_ = 100ms;
+  relay();
+  EXPECT_EQ(auditd_->unwitnessed(), "");
+  EXPECT_EQ(causes_["w2"], "witness takes too long to tell of the operator's other logs");
+}
+
+TEST_F(SlowLiarTest, DoesNotHoldUpTheStop) {
+  relay();
+  EXPECT_EQ(causes_["w2"], "") << "it is still being asked";
+  EXPECT_GT(asked_, 0);
+  EXPECT_LT(asked_, 200);
+}
+
+// The log that the clock began is the newest by its name, but grows no more.
+TEST_F(WitnessRelayTest, AClockThatRanIntoTheNextYearBlindsNoWitness) {
+  grow("2026-12-10T00:00:00.000Z");
+  ASSERT_EQ(hand_in(0), 200);
+  grow("2027-01-01T00:00:01.000Z");
+  start_auditd("2026-12-10T00:00:05.000Z");
+  ASSERT_EQ(audit::newest_operators_log(files_, directory()).value(), "operator-2027");
+  grows_meanwhile_ = true;
+  relay();
+  EXPECT_EQ(auditd_->unwitnessed(), "");
+  EXPECT_EQ(causes_["w1"], "");
+  const auto seen =
+      audit::read_checkpoint(witness_->checkpoint(witness::origin_hash(kOldYear)).value());
+  EXPECT_GT(seen->size, 2U);
+}
+
+TEST_F(WitnessRelayTest, ALogOfTheNextYearThatNobodyHasSeenIsUnwitnessed) {
+  for (int i = 0; i < 5; ++i) grow("2026-12-31T21:00:00.000Z");
+  start_auditd("2026-12-31T22:00:00.000Z");
+  relay();
+  ASSERT_EQ(auditd_->unwitnessed(), "");
+  set_clock_.set("2027-01-01T02:00:00.000Z");
+  EXPECT_EQ(auditd_->unwitnessed(), "") << "old, but of all there is";
+  loop_.run_until_done(grow_once());
+  ASSERT_EQ(audit::newest_operators_log(files_, directory()).value(), "operator-2027");
+  EXPECT_EQ(auditd_->unwitnessed(), "unwitnessed since 2026-12-31T22:00:00.000Z");
 }
 
 TEST_F(WitnessRelayTest, AWholeStoreGoesIntoTheNextYear) {

@@ -91,6 +91,9 @@ def test_store_that_was_rolled_back_is_refused_from_then_on(watched, tmp_path):
     watched.export()
     assert watched.carry() == (OK, CHECK_FAILED)
     assert not watched.checks()["history"]
+    told = watched.tool("witness-import", watched.request, watched.answer)
+    lost = max(watched.witness.logs())
+    assert "b2" in lost and f"the audit log {lost} was rolled back" in told.stderr
     assert watched.tool("open-shard", "--reason", "only this copy is left").returncode == OK
     watched.be_witnessed()
     assert watched.warnings() == []

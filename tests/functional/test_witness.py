@@ -13,7 +13,7 @@ import witness as witnesses
 from running_deployment import folder, wait_until
 from witness import NAME
 
-OK, CHECK_FAILED, USAGE = 0, 1, 2
+OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
 ORIGIN = "vault.example/audit"
 VKEY = f"{ORIGIN}+99f33cb1+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 CHECKPOINT = f"""{ORIGIN}
@@ -115,6 +115,17 @@ def test_carried_file_is_answered_as_a_request_is(witness):
     refused = witness.run("cosign", request)
     assert (refused.returncode, refused.stdout) == (CHECK_FAILED, "")
     assert refused.stderr == "strongroom: not an add-checkpoint request\n"
+
+
+def test_damaged_state_is_not_passed_over_in_what_cosign_tells(witness):
+    assert witness.add_checkpoint(FIRST)[0] == 200
+    witness.stop()
+    (witness.folder / "state" / ("0" * 64)).write_text("x")
+    request = witness.folder.parent / "request"
+    request.write_text(AGAIN)
+    done = witness.run("cosign", request)
+    assert done.returncode == NOT_REACHABLE and done.stdout.startswith(f"\u2014 {NAME} ")
+    assert "the owner's other logs: state of the witness is damaged" in done.stderr
 
 
 def test_wrong_use_is_said():

@@ -115,12 +115,20 @@ boost::json::object to_json(const audit::NoteKey& key, const std::vector<LogStat
 }
 
 // What it has seen of the owner's other logs: the store may have lost one of them whole.
-void print_others(const witness::Witness& witness, std::string_view asked) {
+Result<void> print_others(witness::Witness& witness, std::string_view asked) {
   std::string after(asked.substr(0, asked.rfind('/') + 1));
-  while (const auto note = witness.checkpoint_after(after)) {
+  while (true) {
+    const auto note = witness.checkpoint_after(after);
+    if (!note && note.error().code() == ErrorCode::not_found) return {};
+    if (!note) return std::unexpected(note.error());
     after = note->substr(0, note->find('\n'));
     if (after != asked) fmt::print("{}", *note);
   }
+}
+
+int others_not_told(const Error& error) {
+  return failed(kNotReachable,
+                fmt::format("what it has seen of the owner's other logs: {}", error.what()));
 }
 
 int print_answer(witness::Witness& witness, std::string_view request) {
@@ -133,14 +141,15 @@ int print_answer(witness::Witness& witness, std::string_view request) {
   const std::string origin = parsed ? parsed->checkpoint.origin : "";
   if (answer.status == kCosigned) {
     fmt::print("{}", answer.body);
-    print_others(witness, origin);
-    return kOk;
+    const auto told = print_others(witness, origin);
+    return told ? kOk : others_not_told(told.error());
   }
   std::string_view why = std::string_view(answer.body).substr(0, answer.body.find('\n'));
   if (answer.status == kNotTheLast || answer.status == kInconsistent) {
     const auto newest = witness.checkpoint(witness::origin_hash(origin));
     if (newest) fmt::print("{}", *newest);
-    print_others(witness, origin);
+    const auto told = print_others(witness, origin);
+    if (!told) return others_not_told(told.error());
   }
   if (answer.status == kNotTheLast)
     why = "the request begins at another size than was cosigned last";

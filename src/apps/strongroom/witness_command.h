@@ -19,7 +19,8 @@ int run_witness(const Context& context);
 // Prints the answer to the add-checkpoint request in the file `path`: cosignature lines, or, of a
 // log that does not go on from there, the newest checkpoint that it has cosigned, which says more
 // than a size; behind either, the newest of each other log of the owner at that place.
-// kCheckFailed: any answer but a cosignature.
+// kCheckFailed: any answer but a cosignature. kNotReachable: a state of the witness cannot be read,
+// of this log, or of one of the others, after the answer was printed.
 int cosign_file(const Context& context, const std::string& path);
 // The key, and of each log that it knows the newest checkpoint.
 int show_witness(const Context& context);

@@ -81,20 +81,38 @@ bool is_rolled_back(const boost::json::object& heard) {
   return member(heard, "testimony") == "rolled_back";
 }
 
+// Of which log that is.
+std::string origin_of(const boost::json::object& said) {
+  if (said.contains("origin")) return member(said, "origin");
+  const auto checkpoint = audit::read_checkpoint(member(said, "note"));
+  return checkpoint ? checkpoint->origin : std::string();
+}
+
+struct Told {
+  boost::json::object heard;
+  std::string origin;  // of the log that it is about
+};
+
+std::expected<Told, int> tell_of(const Context& context, const boost::json::object& said) {
+  auto heard = tell(context, said);
+  if (!heard) return std::unexpected(heard.error());
+  return Told{*std::move(heard), origin_of(said)};
+}
+
 // The last that auditd says, which is the answer to the request unless an earlier one ends it: of a
 // log that another key signs nothing is said, for the witness may know one of the same name.
-std::expected<boost::json::object, int> tell_all(const Context& context, const LogKey& key,
-                                                 const WitnessAnswer& answer,
-                                                 const boost::json::object& to_request) {
+std::expected<Told, int> tell_all(const Context& context, const LogKey& key,
+                                  const WitnessAnswer& answer,
+                                  const boost::json::object& to_request) {
   for (const std::string& note : answer.others) {
     const auto checkpoint = audit::read_checkpoint(note);
     const auto own = checkpoint ? key.verifier(checkpoint->origin)
                                 : Result<audit::NoteVerifier>(fail(checkpoint.error()));
     if (!own || !audit::open_checkpoint(note, *own)) continue;
-    auto heard = tell(context, {{"note", note}});
-    if (!heard || is_rolled_back(*heard)) return heard;
+    auto told = tell_of(context, {{"note", note}});
+    if (!told || is_rolled_back(told->heard)) return told;
   }
-  return tell(context, to_request);
+  return tell_of(context, to_request);
 }
 
 }  // namespace
@@ -133,15 +151,17 @@ int import_from_witness(const Context& context, const std::string& request_path,
   if (!paths) return paths.error();
   const auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
-  const auto heard = tell_all(context, *key, parts, *said);
-  if (!heard) return heard.error();
+  const auto told = tell_all(context, *key, parts, *said);
+  if (!told) return told.error();
   if (context.json) {
-    fmt::print("{}\n", boost::json::serialize(*heard));
+    fmt::print("{}\n", boost::json::serialize(told->heard));
   } else {
-    fmt::print("{}\n", member(*heard, "testimony"));
+    fmt::print("{}\n", member(told->heard, "testimony"));
   }
-  if (!is_rolled_back(*heard)) return kOk;
-  return failed(kCheckFailed, "the audit log was rolled back; auditd takes no entries any more");
+  if (!is_rolled_back(told->heard)) return kOk;
+  return failed(kCheckFailed,
+                fmt::format("the audit log {} was rolled back; auditd takes no entries any more",
+                            told->origin));
 }
 
 int open_shard(const Context& context, const std::string& reason) {

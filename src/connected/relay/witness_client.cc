@@ -33,13 +33,16 @@ constexpr int kUnknownLog = 404;
 constexpr int kNotTheLast = 409;
 constexpr int kInconsistent = 422;
 constexpr int kServerFails = 500;  // and above
-// More of the operator's logs than there will be, so that a witness cannot keep it asking.
-constexpr std::size_t kLogsMax = 1'024;
+// As many of an owner's logs as a strongroom witness lets begin.
+constexpr std::size_t kLogsMax = 256;
 constexpr Error kUnknownKey{ErrorCode::permission_denied,
                             "witness knows the log by another key than signs it"};
 constexpr Error kUnknown{ErrorCode::permission_denied, "witness does not know the log"};
 constexpr Error kRefused{ErrorCode::permission_denied, "witness refuses the checkpoint"};
 constexpr Error kNoAnswer{ErrorCode::unavailable, "witness gives no answer of the protocol"};
+constexpr Error kStops{ErrorCode::unavailable, "audit-relay stops"};
+constexpr Error kTooSlow{ErrorCode::unavailable,
+                         "witness takes too long to tell of the operator's other logs"};
 constexpr Error kNotShown{ErrorCode::not_found, "witness shows no checkpoint of the log"};
 constexpr Error kNoProof{ErrorCode::permission_denied,
                          "auditd takes what the witness said for no proof"};
@@ -130,14 +133,15 @@ void WitnessClient::heard(const audit::Checkpoint& cosigned, std::string_view li
 }
 
 void WitnessClient::finish(const Result<void>& done) {
-  if (!done && !stopping_) failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
+  is_asked_ = false;
+  if (stopping_) return;
+  if (!done) failed_.warn({{"witness", parts_.name}, {"error", done.error()}});
   cause_ = done ? std::string_view() : done.error().what();
   parts_.failing.set(done ? 0 : 1);
   pause_ =
       done ? parts_.pause
            : std::min<std::chrono::milliseconds>(2 * pause_, std::chrono::milliseconds(kPauseMax));
   if (!done) next_ = std::chrono::steady_clock::now() + pause_;
-  is_asked_ = false;
 }
 
 Task<void> WitnessClient::close() {
@@ -191,6 +195,7 @@ Task<Result<bool>> WitnessClient::ask_for_others(std::string_view log) {
   }
   if (others == asked_for_) co_return false;
   asked_for_.reset();
+  asking_until_ = std::chrono::steady_clock::now() + parts_.asking_max;
   SR_CO_TRY(bool rolled_back, co_await ask_for(others));
   if (!rolled_back) {
     SR_CO_TRY(rolled_back, co_await ask_for_unknown(ours));
@@ -199,10 +204,18 @@ Task<Result<bool>> WitnessClient::ask_for_others(std::string_view log) {
   co_return rolled_back;
 }
 
+// A witness that answers slowly, or tells of logs without end, is one that fails.
+Result<void> WitnessClient::may_ask() const {
+  if (stopping_) return fail(kStops);
+  if (std::chrono::steady_clock::now() >= asking_until_) return fail(kTooSlow);
+  return {};
+}
+
 // What was cut back to an earlier year's copy goes on with a log that the witness takes from its
 // beginning: only what it saw of the ones before tells.
 Task<Result<bool>> WitnessClient::ask_for(const LogSizes& others) {
   for (const auto& [name, size] : others) {
+    SR_CO_CHECK_OK(may_ask());
     const std::string origin = audit::log_origin(parts_.place, name);
     const Result<bool> rolled_back = co_await bring_newest(origin);
     if (!rolled_back && says_nothing(rolled_back.error())) continue;
@@ -217,6 +230,7 @@ Task<Result<bool>> WitnessClient::ask_for(const LogSizes& others) {
 Task<Result<bool>> WitnessClient::ask_for_unknown(const LogSizes& ours) {
   std::string origin = audit::log_origin(parts_.place, fmt::format("{}-", audit::kOperator));
   for (std::size_t asked = 0; asked < kLogsMax; ++asked) {
+    SR_CO_CHECK_OK(may_ask());
     const std::string target =
         fmt::format("/next-checkpoint?after={}", http::percent_encoded(origin));
     const http::ClientRequest request{.method = http::Method::get, .target = target};

@@ -49,11 +49,12 @@ class WitnessClient {
     std::string directory;  // DIR/audit
     std::string place;      // the beginning of every origin
     const LogWatch& watch;
-    Gauge& failing;                          // 1 while it does not cosign
-    std::string name;                        // in the configuration
-    http::ClientOptions witness;             // where it serves
-    http::ClientOptions auditd;              // its witness socket
-    std::chrono::milliseconds pause{2'000};  // after a failure; doubled while they go on
+    Gauge& failing;                                // 1 while it does not cosign
+    std::string name;                              // in the configuration
+    http::ClientOptions witness;                   // where it serves
+    http::ClientOptions auditd;                    // its witness socket
+    std::chrono::milliseconds pause{2'000};        // after a failure; doubled while they go on
+    std::chrono::milliseconds asking_max{30'000};  // for all that it may tell of other logs
   };
   explicit WitnessClient(Parts parts);
 
@@ -71,7 +72,7 @@ class WitnessClient {
   // whose lines auditd takes one: not one whose key it does not know, or whose clock is ahead.
   void heard(const audit::Checkpoint& cosigned, std::string_view lines,
              const Result<Verdict>& told);
-  // No warnings any more.
+  // Ends the questions about other logs; no failures are told any more.
   void stop() noexcept { stopping_ = true; }
   [[nodiscard]] async::Task<void> close();
 
@@ -83,6 +84,7 @@ class WitnessClient {
 
  private:
   async::Task<Result<std::string>> cosignature(const WitnessTarget& target);
+  [[nodiscard]] Result<void> may_ask() const;
   // These are true when auditd finds that the store was rolled back.
   async::Task<Result<bool>> ask_for_others(std::string_view log);
   async::Task<Result<bool>> ask_for(const LogSizes& others);  // passes over what it has not seen
@@ -103,6 +105,7 @@ class WitnessClient {
   std::uint64_t old_size_ = 0;         // that the witness has cosigned, as far as is known
   std::uint64_t told_size_ = 0;        // that auditd was told of
   std::optional<LogSizes> asked_for_;  // the operator's other logs, as they were at that
+  std::chrono::steady_clock::time_point asking_until_{};
   bool is_asked_ = false;
   bool stopping_ = false;
   std::chrono::milliseconds pause_;

@@ -1,6 +1,7 @@
 // Rounds.
 #include "connected/relay/witnesses.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "audit/log_reader.h"
@@ -18,15 +19,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{10};
 
-// The operator's log that grows now, and how much of it is signed; empty while none is.
-std::pair<std::string, std::uint64_t> newest_of(const LogSizes& sizes) {
-  std::pair<std::string, std::uint64_t> newest;
-  for (const auto& [name, size] : sizes) {  // ascending: by time
-    if (audit::is_operators(name)) newest = {name, size};
-  }
-  return newest;
-}
-
 }  // namespace
 
 Witnesses::Witnesses(Parts parts, Clients clients)
@@ -41,6 +33,7 @@ Task<void> Witnesses::run() {
   auto next = steady_clock::now();
   while (!stopping_) {
     co_await parts_.loop.sleep_for(kStep);
+    look();
     if (stopping_ || steady_clock::now() < next || !is_due()) continue;
     next = steady_clock::now() + parts_.pause;
     Result<WitnessTarget> target = co_await newest();
@@ -55,18 +48,26 @@ Task<void> Witnesses::run() {
   co_await auditd_.close();
 }
 
-bool Witnesses::is_due() const {
-  const auto [log, size] = newest_of(parts_.watch.state().signed_sizes);
-  if (size == 0) return false;
-  for (const std::unique_ptr<WitnessClient>& client : clients_) {
-    if (client->is_due(log, size)) return true;
+void Witnesses::look() {
+  const LogSizes& sizes = parts_.watch.state().signed_sizes;
+  if (!sizes.contains(grows_)) {  // a copy was put back
+    seen_.clear();
+    grows_.clear();
   }
-  return false;
+  for (const auto& [name, size] : sizes) {  // ascending: by time
+    if (audit::is_operators(name) && std::exchange(seen_[name], size) != size) grows_ = name;
+  }
+}
+
+bool Witnesses::is_due() const {
+  if (grows_.empty()) return false;
+  const std::uint64_t size = seen_.at(grows_);
+  return std::ranges::any_of(clients_,
+                             [&](const auto& client) { return client->is_due(grows_, size); });
 }
 
 Task<Result<WitnessTarget>> Witnesses::newest() {
-  auto work =
-      [this, name = newest_of(parts_.watch.state().signed_sizes).first]() -> Result<WitnessTarget> {
+  auto work = [this, name = grows_]() -> Result<WitnessTarget> {
     SR_TRY(audit::LogReader log, audit::LogReader::open(parts_.files, parts_.directory, name));
     WitnessTarget target{.log = name, .checkpoint = {}, .note = {}};
     SR_TRY(target.note, log.newest_note());

@@ -37,7 +37,10 @@ class Witnesses {
   };
   Witnesses(Parts parts, Clients clients);
 
-  // Hands in the newest checkpoint at once and then whenever the log has grown, until stop(), in
+  // Hands in the newest checkpoint of the operator's log at once and then whenever the log has
+  // grown, until stop(). Which of the operator's logs that is the growth tells, not the name: a
+  // clock that ran ahead into another year leaves a log behind that is the newest by its name, and
+  // grows no more. At the start, and of several that have grown at once, it is the newest. In
   // rounds: all witnesses are asked for one checkpoint, and auditd is told together what they
   // answer within kPatience, and by itself what comes later. One that failed last, or is still
   // being asked, is not waited for: a witness that is away, or slow, holds up the others' answers
@@ -55,6 +58,7 @@ class Witnesses {
     WitnessClient* witness;
     std::string lines;
   };
+  void look();
   [[nodiscard]] bool is_due() const;
   async::Task<Result<WitnessTarget>> newest();
   async::Task<void> hold_round(WitnessTarget target);
@@ -65,6 +69,8 @@ class Witnesses {
   Parts parts_;
   Clients clients_;
   http::Client auditd_;
+  LogSizes seen_;                // the operator's logs at the last look
+  std::string grows_;            // the one that grew last; empty: there is none
   std::uint64_t round_ = 0;      // whose answers are gathered now; 0: none's
   std::uint64_t rounds_ = 0;     // that have begun
   std::size_t waiting_for_ = 0;  // witnesses, in this round
