@@ -61,7 +61,7 @@ class WitnessContractTest : public AuditdTest {
   // auditd's part of a minute at `time`: an entry, and a checkpoint of it.
   void grow(std::string_view time) {
     set_clock_.set(time);
-    store_->ledger->record_own(audit::EventType::log_start);
+    store_->ledger->record_own({.event_type = audit::EventType::log_start});
     publish();
   }
   void publish() {
@@ -240,7 +240,7 @@ class WitnessRelayTest : public WitnessContractTest {
   std::function<void(http::Router&)> add_other_witness_;  // asked beside the first, where set
   // An entry of auditd's own.
   Task<void> grow_once() {
-    auditd_->record_reload(true);
+    auditd_->record_reload(true, {});
     co_await loop_.sleep_for(50ms);
     const auto grown = co_await auditd_->checkpoint_now();
     EXPECT_TRUE(grown);

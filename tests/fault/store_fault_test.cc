@@ -103,7 +103,7 @@ class Machine {
     for (const audit::Recovery& recovery : mended.recoveries) ledger_->record_recovery(recovery);
     unsigned_ = ledger_->unsigned_logs(mended.published);
     immutable_ = make_closed_files_immutable(files_, std::string(kFolder));
-    ledger_->record_own(audit::EventType::log_start);
+    ledger_->record_own({.event_type = audit::EventType::log_start});
     return {};
   }
 
