@@ -1,7 +1,6 @@
 // Asking one after the other.
 #include "http/client_group.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -20,12 +19,14 @@ ClientGroup::ClientGroup(Members members) {
 std::vector<ClientGroup::Member*> ClientGroup::order(std::string_view key) {
   std::vector<Member*> order;
   order.reserve(names_.size());
-  for (const std::string& name : rendezvous_order(names_, key)) {
-    order.push_back(&members_.at(name));
-  }
   const auto now = SteadyClock::now();
-  std::ranges::stable_partition(order,
-                                [now](const Member* one) { return one->rests_until <= now; });
+  const auto names = rendezvous_order(names_, key);
+  for (const bool resting : {false, true}) {
+    for (const std::string& name : names) {
+      Member& member = members_.at(name);
+      if ((member.rests_until > now) == resting) order.push_back(&member);
+    }
+  }
   return order;
 }
 

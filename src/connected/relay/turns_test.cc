@@ -1,6 +1,7 @@
 // One of a merchant's at a time, in their order, and no other merchant's behind them.
 #include "connected/relay/turns.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <string>

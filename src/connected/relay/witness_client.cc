@@ -51,7 +51,6 @@ constexpr Error kNotTaken{ErrorCode::permission_denied,
                           "witnesses, or its clock is ahead"};
 constexpr Error kNotHeard{ErrorCode::unavailable, "auditd does not take what the witness said"};
 
-constexpr std::size_t kVkeyBytesMax = 1'024;
 constexpr std::size_t kWitnessesMax = 64;
 
 std::string json(const boost::json::object& object) { return boost::json::serialize(object); }
