@@ -146,13 +146,12 @@ struct Year {
 };
 // That all entries of the log are of, also of one that a break began (audit/logs.h).
 Year year_of(std::string_view log) {
-  using namespace std::chrono;
-  const std::string_view shard = log.substr(owner_of(log).size() + 1);
+  const std::string_view digits = log.substr(owner_of(log).size() + 1, 4);
   int number = 0;
-  std::from_chars(shard.data(), shard.data() + std::min<std::size_t>(shard.size(), 4), number);
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
   const auto begin = [](int of) {
-    const sys_days day = year(of) / January / 1;
-    return duration_cast<milliseconds>(day.time_since_epoch()).count();
+    const std::chrono::sys_days day = std::chrono::year(of) / std::chrono::January / 1;
+    return std::chrono::milliseconds(day.time_since_epoch()).count();
   };
   return {begin(number), begin(number + 1)};
 }
