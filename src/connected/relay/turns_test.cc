@@ -1,9 +1,9 @@
 // One of a merchant's at a time, in their order, and no other merchant's behind them.
 #include "connected/relay/turns.h"
 
-#include <algorithm>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
