@@ -1,5 +1,6 @@
 """The audit log tells who did what to which card, when, from where, and how it ended."""
 import collections
+import contextlib
 import datetime
 import json
 import os
@@ -171,9 +172,11 @@ ADMINISTRATORS_ACTS = dict(REQUIREMENTS)["10.2.1.2"]
 DELETES_PER_MINUTE = 6
 
 
+@contextlib.contextmanager
 def small_limits(deployment):
     deployment.configure("vaultd", f"deletes_per_minute = {DELETES_PER_MINUTE}")
-    yield from small_quota(deployment)
+    with small_quota(deployment):
+        yield
 
 
 def touch_cards(deployment, shop):
