@@ -168,7 +168,8 @@ def test_free_space_is_the_disks(deployment):
     wait_until(lambda: relay(deployment, "bytes_free") > before - FILLER_BYTES, "it is free again")
 
 
-def test_a_slow_disk_is_told_and_fails_nobody(deployment):
+def test_a_slow_disk_is_told_and_no_failure(deployment):
+    """What would wait for it with a card in memory for over 100 ms is shed; all else goes on."""
     _, before = quiet(deployment)
     folder = deployment.dir / "audit"
     with CardLoad(deployment) as load:
@@ -178,7 +179,7 @@ def test_a_slow_disk_is_told_and_fails_nobody(deployment):
             with frozen_disk.frozen(folder):
                 time.sleep(PULSE_SECONDS)
     _, after = quiet(deployment)
-    assert load.failures == (0, 0) and load.unexpected == []
+    assert load.failures[1] == 0 and load.unexpected == []
     groups = grown(before, after, "group_seconds_count")
     slow = groups - at_most(before, after, "group_seconds", ALARM_SECONDS)
     assert slow >= PULSES, "each pulse met a group"

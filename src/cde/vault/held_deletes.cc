@@ -77,7 +77,7 @@ constexpr auto kReleased =
 HeldDeletes::HeldDeletes(storage::Database& database, Budget limit)
     : database_(database), limit_(limit) {}
 
-async::Task<Result<bool>> HeldDeletes::spend(BlindIndex merchant, BlindIndex key,
+async::Task<Result<bool>> HeldDeletes::spend(BlindIndex merchant, std::optional<BlindIndex> key,
                                              std::int64_t now_us) {
   const auto of = [now_us](const BlindIndex& holder, std::int64_t per_minute) {
     const std::int64_t step_us = kWindowUs / per_minute;
@@ -89,7 +89,7 @@ async::Task<Result<bool>> HeldDeletes::spend(BlindIndex merchant, BlindIndex key
   };
   std::vector<Statement> statements;
   statements.push_back(of(merchant, limit_.merchant));
-  statements.push_back(of(key, limit_.identity));
+  if (key) statements.push_back(of(*key, limit_.identity));
   const auto written = co_await database_.write(std::move(statements));
   if (written) co_return true;
   if (written.error().code() == ErrorCode::conflict) co_return false;

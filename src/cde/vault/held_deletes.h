@@ -41,9 +41,9 @@ class HeldDeletes final {
   // `limit`: deletes per minute.
   HeldDeletes(storage::Database& database, Budget limit);
 
-  // Spends one delete of the merchant's budget and of the key's, or of none: false. What is spent
-  // comes back evenly (as of Budgets).
-  [[nodiscard]] async::Task<Result<bool>> spend(BlindIndex merchant, BlindIndex key,
+  // Spends one delete of the merchant's budget and of the key's, where it is known, or of none:
+  // false. What is spent comes back evenly (as of Budgets).
+  [[nodiscard]] async::Task<Result<bool>> spend(BlindIndex merchant, std::optional<BlindIndex> key,
                                                 std::int64_t now_us);
   // Forgets who owes nothing any more.
   [[nodiscard]] async::Task<Result<void>> forget_spent(std::int64_t now_us);
