@@ -13,7 +13,7 @@ import deployment as d
 import machine
 import plot
 import report
-from vault_bench import BenchError, say
+from load import BenchError, say
 
 # (figure, at least or at most, value), as issue and design ask, on a machine of two cores.
 TARGETS = {
@@ -96,9 +96,7 @@ def measure(folder, plan):
 
 
 def _verdict(name, value):
-    comparison, limit = TARGETS[name]
-    reached = value >= limit if comparison == ">=" else value <= limit
-    return f"{comparison} {limit:,}: {'reached' if reached else 'MISSED'}"
+    return report.verdict(TARGETS[name], value)
 
 
 def _spread(rounds, what, key, figure):

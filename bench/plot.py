@@ -18,8 +18,8 @@ def _short(value):
 
 
 def lines(title, places, series):
-    """`series`: name -> a positive value for each of `places`."""
-    values = [value for row in series.values() for value in row]
+    """`series`: name -> a positive value for each of `places`, or None where there is none."""
+    values = [value for row in series.values() for value in row if value is not None]
     low, high = (math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
     high = max(high, low + 1)
 
@@ -43,7 +43,7 @@ def lines(title, places, series):
     for number, (name, row) in enumerate(series.items()):
         color = COLORS[number % len(COLORS)]
         points = " ".join(f"{x_of(place):.1f},{y_of(value):.1f}"
-                          for place, value in enumerate(row))
+                          for place, value in enumerate(row) if value is not None)
         x, y = LEFT + (number % 2) * 330, HEIGHT - 26 + (number // 2) * 18
         parts += [f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>',
                   f'<line x1="{x}" x2="{x + 24}" y1="{y - 4}" y2="{y - 4}" stroke="{color}" '

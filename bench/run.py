@@ -1,13 +1,14 @@
 """./dev bench: measures, with the state of the machine in the report.
 
 `./dev bench vault` loads a fresh deployment with new cards and sets the rate beside pgbench, which
-puts the same rows into the same PostgreSQL server one per transaction. `./dev bench pay` sells by
-token through all processes, beside the processor's stand-in called directly. `./dev bench audit`
-fills the audit log, beside a plain loop of write and fdatasync, and makes a large one to start on,
-prove from and verify. Each figure is the median of interleaved rounds with its minimum and maximum.
-The reports go to build/bench, as vault.md, pay.md, audit.md and the same as JSON. Exits 1 when a
-request failed or something could not be measured; a target that is missed is in the report, not in
-the exit status.
+puts the same rows into the same PostgreSQL server one per transaction; then by 1 to 256
+connections, in the open model, with duplicates and look-ups. `./dev bench pay` sells by token
+through all processes, beside the processor's stand-in called directly. `./dev bench audit` fills
+the audit log, beside a plain loop of write and fdatasync, and makes a large one to start on, prove
+from and verify. Each figure is the median of interleaved rounds with its minimum and maximum. The
+reports go to build/bench, as vault.md, pay.md, audit.md and the same as JSON, with pictures. Exits
+1 when a request failed or something could not be measured; a target that is missed is in the
+report, not in the exit status.
 """
 
 import argparse
@@ -20,10 +21,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
 import audit_bench  # noqa: E402
 import deployment as d  # noqa: E402
-import machine  # noqa: E402
+import load  # noqa: E402
 import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
-import report  # noqa: E402
 import vault_bench  # noqa: E402
 
 
@@ -44,7 +44,8 @@ def parse_arguments():
     for verb in (vault, pay, audit):
         verb.add_argument("--pairs", type=int, metavar="N",
                           help="rounds (default 7, audit 5; --quick 3, audit 2)")
-        verb.add_argument("--quick", action="store_true", help="shorter and fewer runs, under 90 s")
+        verb.add_argument("--quick", action="store_true",
+                          help="shorter and fewer runs, 2 to 3 minutes")
         verb.add_argument("--output", type=pathlib.Path, default=d.ROOT / "build" / "bench",
                           metavar="DIR", help="where the report goes (default build/bench)")
     return parser.parse_args()
@@ -61,9 +62,7 @@ def run_vault(arguments):
     plan.connections = arguments.connections
     d.build_programs("loadgen")
     databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
-    state = machine.describe()
-    results = {database: vault_bench.measure(database, plan) for database in databases}
-    report.write(arguments.output, state, plan, results)
+    vault_bench.run(arguments.output, plan, databases)
 
 
 def run_pay(arguments):
@@ -84,7 +83,7 @@ def main():
     arguments = parse_arguments()
     try:
         {"vault": run_vault, "pay": run_pay, "audit": run_audit}[arguments.what](arguments)
-    except (vault_bench.BenchError, pgbench.PgbenchError, d.DeploymentError,
+    except (load.BenchError, pgbench.PgbenchError, d.DeploymentError,
             subprocess.TimeoutExpired, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -1,118 +1,46 @@
 """The vault under load, in rounds that set the figures to compare side by side."""
 
-import contextlib
 import dataclasses
-import json
-import pathlib
 import statistics
-import subprocess
-import tempfile
 
-import deployment as d
+import connections
+import fresh
+import machine
 import pgbench
 import processes
-from immutable import remove_folder
+import vault_report
+from load import Loadgen, say
 
 PGBENCH_CHOICES = (1, 4, 16, 64)
-
-
-class BenchError(Exception):
-    """What could not be measured, in words for the person who typed the command."""
+STARTS = 5
 
 
 @dataclasses.dataclass
 class Plan:
     rounds: int = 7
-    seconds: int = 5
-    warmup: float = 1
+    seconds: float = 4
+    warmup: float = 0.5
     connections: int = 64
-    pgbench_search_seconds: int = 2
-    open_seconds: int = 10
+    pgbench_search_seconds: float = 2
+    connection_rounds: int = 3
+    connection_seconds: float = 2
+    open_seconds: float = 10
     pool: int = 500  # cards made one by one before duplicates and look-ups are measured
 
     @staticmethod
     def quick():
-        return Plan(rounds=3, seconds=2, warmup=0.3, pgbench_search_seconds=2, open_seconds=3,
-                    pool=100)
-
-
-class Loadgen:
-    """Runs loadgen on a deployment, each run with cards that no run before it has used."""
-
-    def __init__(self, deployment, pids):
-        self._state = deployment.state_file
-        self._pids = pids
-        self._next_card = 0
-
-    def run(self, target, seconds, plan, mix="new", rate=None):
-        """loadgen's report, with "cpu_us": name of a process -> CPU time per request."""
-        command = [d.BIN / "loadgen", "--state", self._state, "--json", "--target", target,
-                   "--mix", mix, "--connections", plan.connections, "--seconds", seconds,
-                   "--warmup", plan.warmup, "--pool", plan.pool, "--first", self._next_card]
-        if rate:
-            command += ["--rate", rate]
-        with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
-                              text=True) as process:
-            cpu, result = self._follow(process.stdout)
-        if process.returncode != 0 or result is None:
-            raise BenchError(f"loadgen exited with {process.returncode}")
-        self._next_card = result["next_card"]
-        if result["errors"]:
-            raise BenchError(f"{result['errors']} of {result['requests']} requests to {target} "
-                             f"failed: {result['statuses']} {result['failures']}")
-        result["cpu_us"] = {name: (cpu["end"][name] - cpu["begin"][name]) / result["requests"]
-                            for name in self._pids}
-        return result
-
-    def _follow(self, lines):
-        cpu, result = {}, None
-        for line in lines:
-            event = json.loads(line)
-            if event["event"] == "result":
-                result = event
-            else:
-                cpu[event["event"]] = processes.cpu_us(self._pids)
-        return cpu, result
-
-
-def allow_all_from_one(deployment):
-    """One merchant adds a million cards of one BIN here, which the guard against trying numbers
-    would stop at a hundred per last four digits, and its budget at a thousand a second. Both count
-    all the same."""
-    limits = ("new_cards_per_truncation_daily = 60000\n"
-              "tokenizes_per_minute = 60000000\n"
-              "resolves_per_minute = 60000000\n")
-    text = deployment.config.read_text()
-    deployment.config.write_text(text.replace("[vaultd]\n", "[vaultd]\n" + limits, 1))
-
-
-@contextlib.contextmanager
-def running_deployment(database):
-    """A fresh deployment that runs, and its Supervisor; both are gone afterwards."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-"))
-    folder.chmod(0o711)  # PostgreSQL runs as a user of its own
-    deployment = d.Deployment(folder / "deployment")
-    supervisor = d.Supervisor(deployment)
-    try:
-        deployment.create(database)
-        allow_all_from_one(deployment)
-        supervisor.start_all()
-        yield deployment, supervisor
-    finally:
-        supervisor.stop_all()
-        remove_folder(folder)
-
-
-def say(text):
-    print(f"bench: {text}", flush=True)
+        return Plan(rounds=3, seconds=2, warmup=0.3, pgbench_search_seconds=1, connection_rounds=1,
+                    connection_seconds=1, open_seconds=3, pool=100)
 
 
 def measure(database, plan):
     """Everything that is measured with one kind of database, as the report takes it."""
     say(f"{database}: making a deployment")
-    with running_deployment(database) as (deployment, supervisor):
-        pids = {name: process.pid for name, process in supervisor.processes.items()}
-        result = {"idle_kib": {name: processes.resident_kib(pid) for name, pid in pids.items()}}
+    with fresh.running_deployment(database) as (deployment, supervisor):
+        result = {"start_s": [fresh.start_again(deployment, supervisor, "vaultd")
+                              for _ in range(STARTS)]}
+        pids = fresh.pids(supervisor)
+        result["idle_kib"] = {name: processes.resident_kib(pid) for name, pid in pids.items()}
         loadgen = Loadgen(deployment, pids)
         loadgen.run("vault", 0.5, plan)  # caches, connections, and a row for pgbench to copy
         rival = None
@@ -120,8 +48,9 @@ def measure(database, plan):
             rival = start_pgbench(deployment, plan, result)
         result["rounds"] = [one_round(number, rival, loadgen, plan, result)
                             for number in range(1, plan.rounds + 1)]
+        result["connections"] = connections.measure(loadgen, plan)
         measure_rest(loadgen, plan, result)
-        check_alive(supervisor)
+        fresh.check_alive(supervisor)
     return result
 
 
@@ -162,7 +91,8 @@ def measure_rest(loadgen, plan, result):
                        for mix in ("duplicate", "lookup")}
 
 
-def check_alive(supervisor):
-    for name, process in supervisor.processes.items():
-        if process.poll() is not None:
-            raise BenchError(f"{name} exited with {process.returncode} under load")
+def run(folder, plan, databases):
+    """Measures, and writes vault.md, .json and the pictures to `folder`."""
+    state = machine.describe()
+    results = {database: measure(database, plan) for database in databases}
+    vault_report.write(folder, state, plan, results)

@@ -13,9 +13,8 @@ import audit_bench  # noqa: E402
 import machine  # noqa: E402
 import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
+import plot  # noqa: E402
 import processes  # noqa: E402
-import report  # noqa: E402
-import vault_bench  # noqa: E402
 
 
 def test_insert_keeps_sizes_and_makes_keys_new():
@@ -50,46 +49,6 @@ def test_cpu_time_of_a_live_process_grows():
     assert processes.resident_kib(os.getpid()) > 1000
 
 
-def figures(vault, edge, bench):
-    def run(rate):
-        return {"requests_per_second": rate, "loadgen_cpu_us_per_request": 20.0,
-                "latency_us": {"p50": 4000, "p99": 9000, "p99_9": 12000, "max": 15000},
-                "cpu_us": {"vaultd": 55.0, "edged": 12.0}}
-    return {"pgbench": bench, "vault": run(vault), "edge": run(edge)}
-
-
-def a_result():
-    rounds = [figures(9000, 6000, 10000), figures(8000, 6000, 10000), figures(8500, 6000, 10000)]
-    opened = dict(rounds[0]["vault"], rate=4500)
-    return {"rounds": rounds, "pgbench_connections": 16, "pgbench_rates": {16: 10000.0},
-            "row_bytes": 500, "idle_kib": {"vaultd": 20480},
-            "open": {"vault": opened, "edge": opened},
-            "other": {"duplicate": rounds[0]["vault"], "lookup": rounds[0]["vault"]}}
-
-
-def test_report_gives_median_minimum_and_maximum():
-    text = report.markdown({"CPU": "x"}, vault_bench.Plan(rounds=3), {"postgres": a_result()})
-    assert "new_cards_per_truncation_daily" in text
-    assert "| 8,500 (8,000 to 9,000) |" in text
-    assert "| vault / pgbench | 0.85 (0.80 to 0.90) | >= 0.8: reached |" in text
-    assert "vault: the fastest of 3 rounds is 1.12 x the slowest" in text
-
-
-def test_report_says_which_target_is_missed():
-    result = a_result()
-    for round_ in result["rounds"]:
-        round_["vault"]["cpu_us"]["vaultd"] = 61.0
-    text = report.markdown({}, vault_bench.Plan(rounds=3), {"postgres": result})
-    assert "| CPU of vaultd, us per request | 61.0 (61.0 to 61.0) | <= 60: MISSED |" in text
-
-
-def test_report_without_pgbench():
-    result = a_result()
-    del result["pgbench_connections"], result["pgbench_rates"]
-    text = report.markdown({}, vault_bench.Plan(rounds=3), {"sqlite": result})
-    assert "pgbench" not in text
-
-
 def test_a_disk_faster_than_its_medium_has_a_cache():
     assert "at best, 300 us at the median: the disk acknowledges from a cache" in \
         machine.fsync_text([120.0, 300.0, 9000.0])
@@ -115,7 +74,7 @@ def test_sales_are_judged_by_their_median(rates, judged):
     result = {"rounds": [{"sale": a_sale(rate), "processor": a_sale(8000)} for rate in rates],
               "open": dict(a_sale(1000), rate=1000)}
     rows = list(pay_bench.rows(result, pay_bench.Plan()))
-    assert rows[0][2] == f">= 2000: {judged}"
+    assert rows[0][2] == f">= 2,000: {judged}"
     assert ("CPU of gatewayd, us per sale", "80.0 (80.0 to 80.0)", "") in rows
     assert ("requests to the processor, per sale", "1.000 (1.000 to 1.000)", "1") in rows
     assert "4.00 / 9.00 / 12.00 / 15.00" in rows[-1][1]
@@ -167,3 +126,9 @@ def test_picture_has_a_line_for_each_series():
     assert len(lines) == 4
     for line in lines:
         assert len(line.get("points").split()) == len(AUDIT_PLAN.writers)
+
+
+def test_a_line_leaves_out_what_was_not_measured():
+    picture = ElementTree.fromstring(plot.lines("rates", (1, 4, 16), {"a": [10, None, 1000]}))
+    points = picture.find("{http://www.w3.org/2000/svg}polyline").get("points").split()
+    assert [point.split(",")[0] for point in points] == ["80.0", "700.0"]

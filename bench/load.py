@@ -1,0 +1,56 @@
+"""Runs the load generator on a deployment and says what its requests cost each process."""
+
+import json
+import subprocess
+
+import deployment as d
+import processes
+
+
+class BenchError(Exception):
+    """What could not be measured, in words for the person who typed the command."""
+
+
+def say(text):
+    print(f"bench: {text}", flush=True)
+
+
+class Loadgen:
+    """Runs loadgen on a deployment, each run with cards that no run before it has used."""
+
+    def __init__(self, deployment, pids):
+        self._state = deployment.state_file
+        self._pids = pids
+        self._next_card = 0
+
+    def run(self, target, seconds, plan, mix="new", rate=None, connections=None):
+        """loadgen's report, with "cpu_us": name of a process -> CPU time per request.
+        `connections`: where they are not the plan's."""
+        command = [d.BIN / "loadgen", "--state", self._state, "--json", "--target", target,
+                   "--mix", mix, "--connections", connections or plan.connections,
+                   "--seconds", seconds, "--warmup", plan.warmup, "--pool", plan.pool,
+                   "--first", self._next_card]
+        if rate:
+            command += ["--rate", rate]
+        with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
+                              text=True) as process:
+            cpu, result = self._follow(process.stdout)
+        if process.returncode != 0 or result is None:
+            raise BenchError(f"loadgen exited with {process.returncode}")
+        self._next_card = result["next_card"]
+        if result["errors"]:
+            raise BenchError(f"{result['errors']} of {result['requests']} requests to {target} "
+                             f"failed: {result['statuses']} {result['failures']}")
+        result["cpu_us"] = {name: (cpu["end"][name] - cpu["begin"][name]) / result["requests"]
+                            for name in self._pids}
+        return result
+
+    def _follow(self, lines):
+        cpu, result = {}, None
+        for line in lines:
+            event = json.loads(line)
+            if event["event"] == "result":
+                result = event
+            else:
+                cpu[event["event"]] = processes.cpu_us(self._pids)
+        return cpu, result

@@ -1,0 +1,93 @@
+"""What ./dev bench vault makes of what it has measured: rows, verdicts, pictures."""
+import pathlib
+import sys
+from xml.etree import ElementTree
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
+
+import connections  # noqa: E402
+import vault_bench  # noqa: E402
+import vault_report  # noqa: E402
+
+PLAN = vault_bench.Plan(rounds=3)
+
+
+def a_run(rate, vaultd_us=55.0):
+    return {"requests_per_second": rate, "loadgen_cpu_us_per_request": 20.0,
+            "latency_us": {"p50": 4000, "p99": 9000, "p99_9": 12000, "max": 15000},
+            "cpu_us": {"auditd": 7.0, "vaultd": vaultd_us, "edged": 12.0}}
+
+
+def a_result(vaultd_us=55.0, pgbench=7000):
+    rounds = [{"pgbench": pgbench, "vault": a_run(vault, vaultd_us), "edge": a_run(6000)}
+              for vault in (9000, 8000, 8500)]
+    by_connections = [{count: a_run(100 * count) for count in connections.COUNTS}]
+    opened = dict(a_run(4500), rate=4500)
+    return {"rounds": rounds, "connections": by_connections, "start_s": [0.1, 0.2, 0.3],
+            "pgbench_connections": 16, "pgbench_rates": {1: 900.0, 16: 10000.0}, "row_bytes": 500,
+            "idle_kib": {"auditd": 10240, "vaultd": 20480},
+            "open": {"vault": opened, "edge": opened},
+            "other": {"duplicate": a_run(9000), "lookup": a_run(9000)}}
+
+
+def without_pgbench(result):
+    del result["pgbench_connections"], result["pgbench_rates"]
+    return result
+
+
+def text_of(result, database="postgres"):
+    return vault_report.markdown({"CPU": "x"}, PLAN, {database: result})
+
+
+def test_report_gives_median_minimum_and_maximum():
+    text = text_of(a_result())
+    assert "new_cards_per_truncation_daily" in text
+    assert "| 8,500 (8,000 to 9,000) |" in text
+    assert "| vault / pgbench | 1.21 (1.14 to 1.29) | >= 1.2: reached |" in text
+    assert "vault: the fastest of 3 rounds is 1.12 x the slowest" in text
+
+
+def test_report_says_which_target_is_missed():
+    text = text_of(a_result(vaultd_us=61.0, pgbench=10_000))
+    assert "| CPU of vaultd per card, us | 61.0 (61.0 to 61.0) | <= 60: MISSED |" in text
+    assert "| vault / pgbench | 0.85 (0.80 to 0.90) | >= 1.2: MISSED |" in text
+
+
+def test_latency_is_judged_where_the_target_is_set():
+    def judged(result):
+        return [row[2] for row in vault_report.rows(result, PLAN) if row[0].startswith("open")]
+    assert judged(a_result()) == ["<= 10: reached", ""]
+    assert judged(without_pgbench(a_result())) == ["", ""]
+
+
+def test_start_and_memory_of_an_idle_vaultd_are_judged():
+    text = text_of(a_result())
+    assert "| start of vaultd to ready, s | 0.20 (0.10 to 0.30) | <= 1: reached |" in text
+    assert "| memory of an idle vaultd, MiB | 20 | <= 64: reached |" in text
+    assert "| of the others, MiB | auditd 10 |  |" in text
+
+
+def test_each_process_has_its_time_for_each_load():
+    text = text_of(a_result())
+    assert "| load | auditd | vaultd | edged | loadgen |" in text
+    assert "| new cards through edged | 7.0 | 55.0 | 12.0 | 20.0 |" in text
+    assert "| lookups | 7.0 | 55.0 | 12.0 | 20.0 |" in text
+
+
+def test_connections_have_a_row_each_with_pgbench_where_it_was_run():
+    text = text_of(a_result())
+    assert "| 16 | 1,600 (1,600 to 1,600) | 10,000 | 4.00 (4.00 to 4.00) " in text
+    assert "| 256 | 25,600 (25,600 to 25,600) |  | " in text
+
+
+def test_report_without_pgbench():
+    assert "pgbench," not in text_of(without_pgbench(a_result()), "sqlite").replace(
+        "| pgbench, per s |", "")
+
+
+def test_picture_shows_both_databases_beside_pgbench():
+    results = {"postgres": a_result(), "sqlite": without_pgbench(a_result())}
+    picture = ElementTree.fromstring(connections.picture(results))
+    lines = picture.findall("{http://www.w3.org/2000/svg}polyline")
+    assert [len(line.get("points").split()) for line in lines] == [5, 2, 5]
