@@ -25,8 +25,9 @@ def allow_all_from_one(deployment):
 
 
 @contextlib.contextmanager
-def running_deployment(database):
-    """A fresh deployment that runs, and its Supervisor; both are gone afterwards."""
+def running_deployment(database, prepare=None):
+    """A fresh deployment that runs, and its Supervisor; both are gone afterwards. `prepare` is
+    called with them before the daemons start."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-"))
     folder.chmod(0o711)  # PostgreSQL runs as a user of its own
     deployment = d.Deployment(folder / "deployment")
@@ -34,6 +35,8 @@ def running_deployment(database):
     try:
         deployment.create(database)
         allow_all_from_one(deployment)
+        if prepare:
+            prepare(deployment, supervisor)
         supervisor.start_all()
         yield deployment, supervisor
     finally:

@@ -16,11 +16,13 @@ def say(text):
 
 
 class Loadgen:
-    """Runs loadgen on a deployment, each run with cards that no run before it has used."""
+    """Runs loadgen on a deployment, each run with cards that no run before it has used. `options`
+    go along with each run."""
 
-    def __init__(self, deployment, pids):
+    def __init__(self, deployment, pids, options=()):
         self._state = deployment.state_file
         self._pids = pids
+        self._options = list(options)
         self._next_card = 0
 
     def run(self, target, seconds, plan, mix="new", rate=None, connections=None):
@@ -29,7 +31,7 @@ class Loadgen:
         command = [d.BIN / "loadgen", "--state", self._state, "--json", "--target", target,
                    "--mix", mix, "--connections", connections or plan.connections,
                    "--seconds", seconds, "--warmup", plan.warmup, "--pool", plan.pool,
-                   "--first", self._next_card]
+                   "--first", self._next_card, *self._options]
         if rate:
             command += ["--rate", rate]
         with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
@@ -39,8 +41,8 @@ class Loadgen:
             raise BenchError(f"loadgen exited with {process.returncode}")
         self._next_card = result["next_card"]
         if result["errors"]:
-            raise BenchError(f"{result['errors']} of {result['requests']} requests to {target} "
-                             f"failed: {result['statuses']} {result['failures']}")
+            raise BenchError(f"{result['errors']} of {result['requests']} requests ({mix}) to "
+                             f"{target} failed: {result['statuses']} {result['failures']}")
         result["cpu_us"] = {name: (cpu["end"][name] - cpu["begin"][name]) / result["requests"]
                             for name in self._pids}
         return result

@@ -8,11 +8,19 @@ import fresh
 import machine
 import pgbench
 import processes
+import resolves
 import vault_report
 from load import Loadgen, say
 
 PGBENCH_CHOICES = (1, 4, 16, 64)
 STARTS = 5
+LOADS = {  # of a round: name -> loadgen's target and mix
+    "vault": ("vault", "new"),
+    "edge": ("edge", "new"),
+    "resolve": ("vault", "resolve"),
+    "hand-over": ("vault", "hand-over"),
+    "mixed": ("vault", "mixed"),
+}
 
 
 @dataclasses.dataclass
@@ -36,12 +44,12 @@ class Plan:
 def measure(database, plan):
     """Everything that is measured with one kind of database, as the report takes it."""
     say(f"{database}: making a deployment")
-    with fresh.running_deployment(database) as (deployment, supervisor):
+    with fresh.running_deployment(database, resolves.start) as (deployment, supervisor):
         result = {"start_s": [fresh.start_again(deployment, supervisor, "vaultd")
                               for _ in range(STARTS)]}
         pids = fresh.pids(supervisor)
         result["idle_kib"] = {name: processes.resident_kib(pid) for name, pid in pids.items()}
-        loadgen = Loadgen(deployment, pids)
+        loadgen = Loadgen(deployment, pids, resolves.gateway_options(deployment))
         loadgen.run("vault", 0.5, plan)  # caches, connections, and a row for pgbench to copy
         rival = None
         if database == "postgres":
@@ -67,12 +75,13 @@ def start_pgbench(deployment, plan, result):
 
 
 def one_round(number, rival, loadgen, plan, result):
-    """pgbench, the vault and the way through edged, one directly after the other."""
+    """pgbench, then each kind of load whose rate is set beside another's, directly one after the
+    other."""
     figures = {}
     if rival:
         figures["pgbench"] = rival.run(result["pgbench_connections"], plan.seconds)
-    figures["vault"] = loadgen.run("vault", plan.seconds, plan)
-    figures["edge"] = loadgen.run("edge", plan.seconds, plan)
+    for name, (target, mix) in LOADS.items():
+        figures[name] = loadgen.run(target, plan.seconds, plan, mix=mix)
     say(f"round {number}: " + ", ".join(
         f"{name} {value if name == 'pgbench' else value['requests_per_second']:.0f}/s"
         for name, value in figures.items()))

@@ -9,6 +9,8 @@ import report
 TARGETS = {
     "vault / pgbench": (">=", 1.2),
     "edge / vault": (">=", 0.65),
+    "resolve / vault": (">=", 1.5),
+    "hand-over / vault": (">=", 1.0),
     "vaultd CPU": ("<=", 60),
     "open p99": ("<=", 10),
     "start": ("<=", 1),
@@ -17,6 +19,9 @@ TARGETS = {
 LOADS = {  # in the rounds: name -> what it is
     "vault": "new cards",
     "edge": "new cards through edged",
+    "resolve": "resolves, processor token kept",
+    "hand-over": "resolves, card to a null connector",
+    "mixed": "four resolves of the first kind to one new card",
 }
 
 
@@ -58,6 +63,15 @@ def _tokenize_rows(result, plan):
     yield "edge / vault", through.text(".2f"), judge("edge / vault", through.median)
 
 
+def _resolve_rows(result):
+    rounds = result["rounds"]
+    for name in ("resolve", "hand-over", "mixed"):
+        yield f"{LOADS[name]}, per s", rates(rounds, name).text(), ""
+        beside = ratio(rounds, name, "vault")
+        target = f"{name} / vault"
+        yield target, beside.text(".2f"), judge(target, beside.median) if target in TARGETS else ""
+
+
 def _open_rows(result):
     """The target is one of the vault alone, on PostgreSQL."""
     for target, opened in result["open"].items():
@@ -82,6 +96,7 @@ def _idle_rows(result):
 def rows(result, plan):
     """(what, figure, target) for one database."""
     yield from _tokenize_rows(result, plan)
+    yield from _resolve_rows(result)
     yield from _open_rows(result)
     for mix, measured in result["other"].items():
         yield f"{mix}s, per s", f"{measured['requests_per_second']:,.0f}", ""
@@ -141,7 +156,10 @@ def markdown(state, plan, results):
              f"by connections of {plan.connection_rounds} of {plan.connection_seconds} s. "
              "Load generator, database and daemons share the machine. One merchant adds all cards, "
              "of one BIN: `new_cards_per_truncation_daily` is raised to 60000, and its budgets to "
-             "60 million a minute, so that these guards count and let them pass.", ""]
+             "60 million a minute, so that these guards count and let them pass. Resolves are "
+             "asked for as gatewayd does: of a processor token that the vault keeps sealed with "
+             "the card, or for an account without one, for which it opens the card and hands it to "
+             "a connector that drops it, and keeps the processor token that comes back.", ""]
     for database, result in results.items():
         lines += [f"## {database}", "", *_database(result, plan)]
     lines += ["![New cards per second, by connections](vault_connections.svg)", "",

@@ -34,16 +34,11 @@ std::string trust_domain_of(std::string_view spiffe) {
 }
 
 Result<std::shared_ptr<const http::TlsContext>> service_tls(const boost::json::object& state,
-                                                            const std::string& ca_pem) {
-  SR_TRY(const std::string certificate_path, text_at(state, "client_cert"));
-  SR_TRY(const std::string key_path, text_at(state, "client_key"));
-  http::TlsOptions options;
-  options.ca_pem = ca_pem;
-  SR_TRY(options.certificate_pem, read_file(certificate_path, kFileBytesMax));
-  SR_TRY(options.key_pem, read_secret_file(key_path, kFileBytesMax));
-  SR_TRY(const auto own, crypto::describe_certificate(options.certificate_pem));
-  options.trust_domain = trust_domain_of(own.spiffe);
-  return http::TlsContext::client(options);
+                                                            const std::string& ca_path) {
+  IdentityFiles own;
+  SR_TRY(own.certificate, text_at(state, "client_cert"));
+  SR_TRY(own.key, text_at(state, "client_key"));
+  return client_as(own, ca_path);
 }
 
 }  // namespace
@@ -67,6 +62,22 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
   return endpoint;
 }
 
+Result<http::TlsOptions> read_identity(const IdentityFiles& own, const std::string& ca_path) {
+  http::TlsOptions options;
+  SR_TRY(options.ca_pem, read_file(ca_path, kFileBytesMax));
+  SR_TRY(options.certificate_pem, read_file(own.certificate, kFileBytesMax));
+  SR_TRY(options.key_pem, read_secret_file(own.key, kFileBytesMax));
+  SR_TRY(const auto described, crypto::describe_certificate(options.certificate_pem));
+  options.trust_domain = trust_domain_of(described.spiffe);
+  return options;
+}
+
+Result<std::shared_ptr<const http::TlsContext>> client_as(const IdentityFiles& own,
+                                                          const std::string& ca_path) {
+  SR_TRY(const http::TlsOptions options, read_identity(own, ca_path));
+  return http::TlsContext::client(options);
+}
+
 Result<Deployment> read_deployment(const std::string& path) {
   SR_TRY(const SecretBytes file, read_secret_file(path, kFileBytesMax));
   const auto bytes = file.reveal();
@@ -83,9 +94,9 @@ Result<Deployment> read_deployment(const std::string& path) {
   const boost::json::value* simulator = state.if_contains("psp_sim");
   if (simulator == nullptr || !simulator->is_object()) return fail(kBadState);
   SR_TRY(deployment.processor, endpoint_at(simulator->get_object(), "url"));
-  SR_TRY(const std::string ca_path, text_at(state, "ca_cert"));
-  SR_TRY(const std::string ca_pem, read_file(ca_path, kFileBytesMax));
-  SR_TRY(deployment.tls, service_tls(state, ca_pem));
+  SR_TRY(deployment.ca_path, text_at(state, "ca_cert"));
+  SR_TRY(const std::string ca_pem, read_file(deployment.ca_path, kFileBytesMax));
+  SR_TRY(deployment.tls, service_tls(state, deployment.ca_path));
   SR_TRY(deployment.public_tls, http::TlsContext::client_of_hosts(ca_pem));
   SR_TRY(const std::string api_key, text_at(state, "api_key"));
   deployment.authorization = "Bearer " + api_key;

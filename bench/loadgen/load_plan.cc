@@ -29,8 +29,18 @@ std::string_view to_string(Mix mix) noexcept {
       return "lookup";
     case Mix::sales:
       return "sale";
+    case Mix::resolves:
+      return "resolve";
+    case Mix::handovers:
+      return "hand-over";
+    case Mix::payments_and_cards:
+      return "mixed";
   }
   SR_CHECK(false);
+}
+
+bool has_resolves(Mix mix) noexcept {
+  return mix == Mix::resolves || mix == Mix::handovers || mix == Mix::payments_and_cards;
 }
 
 void Tally::merge(const Tally& other) {

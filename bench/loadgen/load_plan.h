@@ -24,7 +24,12 @@ enum class Mix : std::uint8_t {
   duplicates,  // cards that are there already
   lookups,     // GET of tokens that are there
   sales,       // payments with tokens that have paid before; not at the vault
+  resolves,    // processor tokens that the vault keeps, as gatewayd asks for them; at the vault
+  handovers,   // the same for an account without one: the card goes to the null connector
+  payments_and_cards,  // four resolves to one new card
 };
+// True for the mixes of which gatewayd is the caller.
+[[nodiscard]] bool has_resolves(Mix mix) noexcept;
 [[nodiscard]] std::string_view to_string(Target target) noexcept;
 [[nodiscard]] std::string_view to_string(Mix mix) noexcept;
 
@@ -53,8 +58,9 @@ struct Window {
   }
 };
 
-// Tally is what one thread measured. Latencies are of the answers with status 2xx; a sale's must
-// say that it was captured, too, or it counts as a failure, unknown_outcome.
+// Tally is what one thread measured. Latencies are of the answers with status 2xx. A sale's must
+// say that it was captured, a resolve's whether the card was handed over for it as the mix has it,
+// or it counts as a failure, unknown_outcome.
 struct Tally {
   LatencyHistogram latencies;
   std::map<int, std::uint64_t> statuses{};

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/result.h"
 #include "loadgen/deployment.h"
@@ -31,8 +32,13 @@ int main(int argc, char** argv) {
   const auto parsed = bench::parse_options(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& options = std::get<bench::Options>(parsed);
-  const auto deployment = bench::read_deployment(options.state_path);
+  auto deployment = bench::read_deployment(options.state_path);
   if (!deployment) return failure(2, deployment.error());
+  if (has_resolves(options.plan.mix)) {
+    auto gateway = bench::client_as(options.gateway, deployment->ca_path);
+    if (!gateway) return failure(2, gateway.error());
+    deployment->gateway_tls = *std::move(gateway);
+  }
 
   bench::LoadEvents events{.on_begin = [] {}, .on_end = [] {}};
   if (options.json) {

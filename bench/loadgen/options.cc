@@ -9,7 +9,8 @@ namespace strongroom::bench {
 namespace {
 
 constexpr const char* kHelp = R"(NAME
-    loadgen - tokenizes test cards, or pays with them, as fast as told, and says how long each took
+    loadgen - tokenizes test cards, resolves or pays with them, as fast as told, and says how long
+    each took
 
 SYNOPSIS
     loadgen --state FILE [OPTION...]
@@ -23,9 +24,14 @@ OPTIONS
     --state FILE         the deployment's sandbox.json
     --target vault|edge|processor
                          vaultd itself (default), through edged, or psp-sim
-    --mix new|duplicate|lookup|sale
-                         cards for the first time (default), cards that are there, GET of tokens, or
-                         sales with tokens that have paid before (at edge and processor)
+    --mix new|duplicate|lookup|sale|resolve|hand-over|mixed
+                         cards for the first time (default), cards that are there, GET of tokens;
+                         sales with tokens that have paid before (at edge and processor);
+                         at the vault, as gatewayd: processor tokens that the vault keeps, those
+                         for which it hands the card to the connector `null`, or four of the former
+                         to one new card
+    --gateway-cert FILE, --gateway-key FILE
+                         gatewayd's certificate and key, for the last three mixes
     --connections N      kept connections, of all threads together (default 64)
     --rate R             open model: R requests per second
     --seconds S          length of the measurement (default 5)
@@ -53,10 +59,11 @@ std::chrono::milliseconds from_seconds(double seconds) {
 
 const std::map<std::string, Target> kTargets{
     {"vault", Target::vault}, {"edge", Target::edge}, {"processor", Target::processor}};
-const std::map<std::string, Mix> kMixes{{"new", Mix::new_cards},
-                                        {"duplicate", Mix::duplicates},
-                                        {"lookup", Mix::lookups},
-                                        {"sale", Mix::sales}};
+const std::map<std::string, Mix> kMixes{
+    {"new", Mix::new_cards},           {"duplicate", Mix::duplicates},
+    {"lookup", Mix::lookups},          {"sale", Mix::sales},
+    {"resolve", Mix::resolves},        {"hand-over", Mix::handovers},
+    {"mixed", Mix::payments_and_cards}};
 
 }  // namespace
 
@@ -75,6 +82,8 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   app.add_option("--state", options.state_path);
   app.add_option("--target", target)->check(CLI::IsMember(kTargets));
   app.add_option("--mix", mix)->check(CLI::IsMember(kMixes));
+  app.add_option("--gateway-cert", options.gateway.certificate);
+  app.add_option("--gateway-key", options.gateway.key);
   app.add_option("--connections", plan.connections)->check(CLI::Range(1, 4096));
   app.add_option("--rate", plan.rate)->check(CLI::Range(1.0, 1e6));
   app.add_option("--seconds", seconds)->check(CLI::Range(0.1, 86'400.0));
@@ -100,6 +109,12 @@ std::variant<Options, int> parse_options(int argc, const char* const* argv) {
   const bool sells = plan.mix == Mix::sales;
   if ((plan.target == Target::processor && !sells) || (plan.target == Target::vault && sells)) {
     return usage_error("the processor takes sales only, and the vault none");
+  }
+  const bool resolves = has_resolves(plan.mix);
+  if (resolves && plan.target != Target::vault) return usage_error("the vault alone resolves");
+  const bool as_gateway = !options.gateway.certificate.empty() && !options.gateway.key.empty();
+  if (resolves && !as_gateway) {
+    return usage_error("who resolves is gatewayd: --gateway-cert and --gateway-key say how");
   }
   plan.duration = from_seconds(seconds);
   plan.warmup = from_seconds(warmup);

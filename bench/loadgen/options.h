@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "loadgen/deployment.h"
 #include "loadgen/load_plan.h"
 
 namespace strongroom::bench {
@@ -11,6 +12,7 @@ namespace strongroom::bench {
 struct Options {
   std::string state_path;
   LoadPlan plan;
+  IdentityFiles gateway;  // gatewayd's own; empty paths unless the mix has resolves
   bool json = false;
 };
 

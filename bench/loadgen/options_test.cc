@@ -46,6 +46,10 @@ TEST(OptionsTest, RefusesWrongUsage) {
       {"--state", "s", "--mix", "old"},
       {"--state", "s", "--mix", "sale"},
       {"--state", "s", "--target", "processor"},
+      {"--state", "s", "--mix", "resolve"},
+      {"--state", "s", "--mix", "mixed", "--gateway-cert", "c"},
+      {"--state", "s", "--mix", "hand-over", "--target", "edge", "--gateway-cert", "c",
+       "--gateway-key", "k"},
       {"--state", "s", "--connections", "0"},
       {"--state", "s", "--rate", "0"},
       {"--state", "s", "--seconds", "0"},
@@ -61,6 +65,15 @@ TEST(OptionsTest, SalesGoThroughEdgedOrToTheProcessor) {
     const auto parsed = parse({"--state", "s", "--mix", "sale", "--target", target});
     EXPECT_EQ(std::get<Options>(parsed).plan.mix, Mix::sales) << target;
   }
+}
+
+TEST(OptionsTest, GatewaydResolves) {
+  const auto parsed = parse(
+      {"--state", "s", "--mix", "hand-over", "--gateway-cert", "c.crt", "--gateway-key", "k.key"});
+  const auto& options = std::get<Options>(parsed);
+  EXPECT_EQ(options.plan.mix, Mix::handovers);
+  EXPECT_EQ(options.gateway.certificate, "c.crt");
+  EXPECT_EQ(options.gateway.key, "k.key");
 }
 
 TEST(OptionsTest, HelpEndsWell) { EXPECT_EQ(std::get<int>(parse({"--help"})), 0); }

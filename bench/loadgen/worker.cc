@@ -9,7 +9,9 @@
 #include "base/encoding.h"
 #include "base/try.h"
 #include "loadgen/card_sequence.h"
+#include "loadgen/null_connector.h"
 #include "wire/json.h"
+#include "wire/processor_token.h"
 
 namespace strongroom::bench {
 namespace {
@@ -31,6 +33,15 @@ http::ClientOptions authd_options(const Deployment& deployment) {
           .server_identity = "authd",
           .tls = deployment.tls,
           .connections_max = 1};
+}
+
+http::ClientOptions gateway_options(const Deployment& deployment, std::size_t connections) {
+  return {.host = deployment.vault.host,
+          .port = deployment.vault.port,
+          .server_identity = "vaultd",
+          .tls = deployment.gateway_tls,
+          .connections_max = connections,
+          .waiting_max = kWaitingMax};
 }
 
 http::ClientOptions server_options(const Deployment& deployment, Target target,
@@ -58,6 +69,16 @@ std::string_view collection(Target target) {
   return target == Target::vault ? "/v1/cards" : "/v1/tokens";
 }
 
+// The one account whose processor tokens the vault keeps for the whole run.
+constexpr std::string_view kKeptAccount = "acc_kept";
+constexpr std::string_view kHandedOver = R"("created":true)";
+constexpr std::string_view kKept = R"("created":false)";
+constexpr std::size_t kMixedCycle = 5;  // one new card and four resolves
+
+bool succeeded(const Shot& shot, const http::ClientResponse& answer) {
+  return answer.status / 100 == 2 && answer.body.contains(shot.must_say);
+}
+
 }  // namespace
 
 Worker::Worker(const Deployment& deployment, const LoadPlan& plan, std::size_t index)
@@ -67,7 +88,9 @@ Worker::Worker(const Deployment& deployment, const LoadPlan& plan, std::size_t i
       connections_(share(plan.connections, plan.threads, index)),
       authd_(loop_, authd_options(deployment)),
       server_(loop_, server_options(deployment, plan.target, connections_)),
-      tickets_(authd_, deployment.authorization) {}
+      tickets_(authd_, deployment.authorization) {
+  if (has_resolves(plan.mix)) gateway_.emplace(loop_, gateway_options(deployment, connections_));
+}
 
 Result<void> Worker::prepare() { return loop_.run_until_done(prepare_all()); }
 
@@ -79,23 +102,38 @@ Tally Worker::run(const Window& window) {
 async::Task<Result<void>> Worker::prepare_all() {
   if (plan_.target == Target::vault) SR_CO_CHECK_OK(co_await tickets_.renew());
   if (plan_.mix == Mix::new_cards) co_return Result<void>{};
-  for (std::size_t i = 0; i < share(plan_.pool, plan_.threads, index_); ++i) {
-    if (plan_.mix == Mix::sales) {
-      SR_CO_TRY(Shot sale, co_await make_sale());
-      pool_.push_back(std::move(sale));
-      continue;
-    }
-    std::string body = next_card();
-    SR_CO_TRY(std::string token, co_await make_card(body));
-    if (plan_.mix == Mix::duplicates) {
-      pool_.push_back({http::Method::post, std::string(collection(plan_.target)), body});
+  pool_.resize(share(plan_.pool, plan_.threads, index_));
+  for (std::size_t i = 0; i < connections_; ++i) async::spawn(fill_pool());
+  co_await wait_for_answers();
+  co_return filled_;
+}
+
+// Several at once make the pool, each the next shot of it.
+async::Task<void> Worker::fill_pool() {
+  ++under_way_;
+  while (filled_ && next_to_fill_ < pool_.size()) {
+    const std::size_t place = next_to_fill_++;
+    Result<Shot> shot = co_await make_shot();
+    if (shot) {
+      pool_[place] = *std::move(shot);
     } else {
-      std::string target(collection(plan_.target));
-      target.append("/").append(token);
-      pool_.push_back({http::Method::get, std::move(target), {}});
+      filled_ = fail(shot.error());
     }
   }
-  co_return Result<void>{};
+  --under_way_;
+}
+
+async::Task<Result<Shot>> Worker::make_shot() {
+  if (plan_.mix == Mix::sales) co_return co_await make_sale();
+  if (has_resolves(plan_.mix)) co_return co_await make_resolve();
+  std::string body = next_card();
+  SR_CO_TRY(const std::string token, co_await make_card(body));
+  std::string target(collection(plan_.target));
+  if (plan_.mix == Mix::duplicates) {
+    co_return Shot{http::Method::post, std::move(target), std::move(body)};
+  }
+  target.append("/").append(token);
+  co_return Shot{http::Method::get, std::move(target), {}};
 }
 
 async::Task<Result<std::string>> Worker::make_card(std::string body) {
@@ -122,10 +160,10 @@ async::Task<Result<Shot>> Worker::make_sale() {
   SR_CO_TRY(const std::string token, co_await make_card(next_card()));
   Shot sale{http::Method::post, "/v1/payments",
             fmt::format(R"({{"amount":1099,"currency":"USD","token":"{}"}})", token),
-            fmt::format("first-{}", next_index())};
+            fmt::format("first-{}", next_index()), R"("status":"captured")"};
   const auto first = co_await send(sale);
   if (!first) co_return fail(first.error());
-  if (!succeeded(*first)) {
+  if (!succeeded(sale, *first)) {
     co_return fail({ErrorCode::permission_denied, "a first payment was not captured"});
   }
   co_return sale;
@@ -142,11 +180,42 @@ async::Task<Result<Shot>> Worker::make_processor_sale() {
   Shot attach{http::Method::post, fmt::format("/v1/payment_methods/{}/attach", card),
               fmt::format("customer={}", customer)};
   SR_CO_TRY(const std::string attached, co_await make(std::move(attach)));
-  co_return Shot{http::Method::post, "/v1/payment_intents",
+  co_return Shot{http::Method::post,
+                 "/v1/payment_intents",
                  fmt::format("amount=1099&currency=usd&customer={}&payment_method={}"
                              "&payment_method_types[0]=card&confirm=true"
                              "&capture_method=automatic",
-                             customer, attached)};
+                             customer, attached),
+                 {},
+                 R"("status":"succeeded")"};
+}
+
+// The pool holds cards that the vault has a processor token of, at one account.
+async::Task<Result<Shot>> Worker::make_resolve() {
+  SR_CO_TRY(const std::string token, co_await make_card(next_card()));
+  std::string target = fmt::format("/v1/cards/{}/processor-tokens", token);
+  Shot resolve = resolve_of(std::move(target), false);
+  const auto first = co_await send(resolve);
+  if (!first) co_return fail(first.error());
+  if (first->status != 200 || !first->body.contains(kHandedOver)) {
+    co_return fail(
+        Error{ErrorCode::permission_denied, "a card was not handed over (HTTP status)"}.with_detail(
+            static_cast<std::uint32_t>(first->status)));
+  }
+  co_return resolve;
+}
+
+// For a payment of its own; a handover is at an account of its own, of which nothing is kept.
+Shot Worker::resolve_of(std::string target, bool handover) {
+  const std::uint64_t index = next_index();
+  const std::string account = handover ? fmt::format("acc_{}", index) : std::string(kKeptAccount);
+  std::string body = wire::processor_token_request_json(
+      null_blob(wire::SealedKind::account, account), fmt::format("pay_{}", index));
+  return {.method = http::Method::post,
+          .target = std::move(target),
+          .body = std::move(body),
+          .must_say = handover ? kHandedOver : kKept,
+          .as_gateway = true};
 }
 
 async::Task<void> Worker::drive(Window window) {
@@ -158,6 +227,7 @@ async::Task<void> Worker::drive(Window window) {
   }
   co_await wait_for_answers();
   co_await server_.close();
+  if (gateway_) co_await gateway_->close();
   co_await authd_.close();
 }
 
@@ -203,7 +273,7 @@ async::Task<void> Worker::wait_for_answers() {
 async::Task<void> Worker::request(SteadyTime since, bool counts) {
   const Shot shot = next_shot();
   const Result<http::ClientResponse> answer = co_await send(shot);
-  if (counts) count(answer, since);
+  if (counts) count(shot, answer, since);
 }
 
 async::Task<Result<http::ClientResponse>> Worker::send(const Shot& shot) {
@@ -223,14 +293,19 @@ async::Task<Result<http::ClientResponse>> Worker::send(const Shot& shot) {
   if (!shot.idempotency_key.empty()) {
     request.headers.emplace_back("Idempotency-Key", shot.idempotency_key);
   }
-  co_return co_await server_.send(request);
+  http::Client& client = shot.as_gateway ? *gateway_ : server_;
+  co_return co_await client.send(request);
 }
 
 Shot Worker::next_shot() {
-  if (plan_.mix == Mix::new_cards) {
+  const bool card_due =
+      plan_.mix == Mix::payments_and_cards && next_in_mix_++ % kMixedCycle == kMixedCycle - 1;
+  if (plan_.mix == Mix::new_cards || card_due) {
     return {http::Method::post, std::string(collection(plan_.target)), next_card()};
   }
-  Shot shot = pool_[next_in_pool_++ % pool_.size()];
+  const Shot& stored = pool_[next_in_pool_++ % pool_.size()];
+  if (stored.as_gateway) return resolve_of(stored.target, plan_.mix == Mix::handovers);
+  Shot shot = stored;
   if (plan_.mix == Mix::sales) shot.idempotency_key = fmt::format("sale-{}", next_index());
   return shot;
 }
@@ -241,24 +316,17 @@ std::uint64_t Worker::next_index() {
   return plan_.first_card + tally_.cards_used++ * plan_.threads + index_;
 }
 
-bool Worker::succeeded(const http::ClientResponse& answer) const {
-  if (answer.status / 100 != 2) return false;
-  if (plan_.mix != Mix::sales) return true;
-  const bool direct = plan_.target == Target::processor;
-  return answer.body.contains(direct ? R"("status":"succeeded")" : R"("status":"captured")");
-}
-
-void Worker::count(const Result<http::ClientResponse>& answer, SteadyTime since) {
+void Worker::count(const Shot& shot, const Result<http::ClientResponse>& answer, SteadyTime since) {
   if (!answer) {
     ++tally_.failures[answer.error().code()];
     return;
   }
-  if (answer->status / 100 == 2 && !succeeded(*answer)) {
+  if (answer->status / 100 == 2 && !succeeded(shot, *answer)) {
     ++tally_.failures[ErrorCode::unknown_outcome];
     return;
   }
   ++tally_.statuses[answer->status];
-  if (succeeded(*answer)) tally_.latencies.record(steady_clock::now() - since);
+  if (succeeded(shot, *answer)) tally_.latencies.record(steady_clock::now() - since);
 }
 
 }  // namespace strongroom::bench

@@ -10,6 +10,7 @@
 #include "http/testing/authority.h"
 #include "http/testing/server_thread.h"
 #include "loadgen/load_run.h"
+#include "wire/processor_token.h"
 
 namespace strongroom::bench {
 namespace {
@@ -38,6 +39,7 @@ class WorkerTest : public testing::Test {
                    .processor = {"127.0.0.1", servers_[2]->port()},
                    .tls = authority_.client("loadgen"),
                    .public_tls = *http::TlsContext::client_of_hosts(authority_.ca_pem()),
+                   .gateway_tls = authority_.client("gatewayd"),
                    .authorization = "Bearer sk_test"};
     plan_.connections = 4;
     plan_.warmup = 20ms;
@@ -64,6 +66,10 @@ class WorkerTest : public testing::Test {
   std::string paid_ = "captured";    // what a payment comes to
   std::multiset<std::string> keys_;  // of payments, which all run on one thread
   std::set<std::string> paid_bodies_;
+  std::uint64_t resolves_ = 0;
+  std::set<std::string> payments_;
+  std::set<std::string> at_accounts_;
+  bool keeps_ = true;
   std::string credential_;
   std::uint64_t taken_ = 0;
   int begun_ = 0;
@@ -88,6 +94,10 @@ class WorkerTest : public testing::Test {
     add(Method::post, "/v1/tickets", [this](Request& request) { return ticket(request); });
     add(Method::post, "/v1/cards", [this](Request& request) { return take_card(request); });
     add(Method::get, "/v1/cards/{token}", [this](Request& request) { return look_up(request); });
+    router.add({.method = Method::post,
+                .pattern = "/v1/cards/{token}/processor-tokens",
+                .identities = {"gatewayd"},
+                .handler = [this](Request& request) { return resolve(request); }});
     add(Method::post, "/v1/tokens", [this](Request& request) { return take_card(request); });
     add(Method::post, "/v1/payments", [this](Request& request) { return pay(request); });
     add(Method::post, "/v1/payment_intents", [this](Request& request) { return pay(request); });
@@ -112,6 +122,17 @@ class WorkerTest : public testing::Test {
     keys_.emplace(request.header("idempotency-key"));
     paid_bodies_.emplace(as_text(request.body()));
     co_return http::json_response(201, R"({"status":")" + paid_ + R"("})");
+  }
+  // As vaultd: a card is handed over once for each account.
+  async::Task<Response> resolve(Request& request) {
+    const auto asked = wire::parse_processor_token_request(as_text(request.body()));
+    if (!asked) co_return Response{.status = 422};
+    ++resolves_;
+    payments_.emplace(asked->payment);
+    credential_ = std::string(request.header("strongroom-ticket"));
+    const std::string place = std::string(request.parameter(0)) + asked->head.account_id;
+    const bool created = !keeps_ || at_accounts_.insert(place).second;
+    co_return http::json_response(200, created ? R"({"created":true})" : R"({"created":false})");
   }
   async::Task<Response> look_up(Request& request) {
     looked_up_.emplace(request.parameter(0));
@@ -192,6 +213,38 @@ TEST_F(WorkerTest, TheProcessorIsPaidByItsOwnCards) {
   EXPECT_EQ(run().tally.errors(), 0U);
   EXPECT_EQ(paid_bodies_.size(), 3U);
   EXPECT_TRUE(credential_.starts_with("Bearer sk_test_"));
+}
+
+TEST_F(WorkerTest, ResolvesAreOfKeptProcessorTokensAsGatewaydWithTheTicket) {
+  plan_.mix = Mix::resolves;
+  const LoadResult result = run();
+  EXPECT_GT(result.tally.requests(), 20U);
+  EXPECT_EQ(result.tally.errors(), 0U);
+  EXPECT_EQ(at_accounts_.size(), 3U);  // the pool's, each once
+  EXPECT_EQ(payments_.size(), resolves_);
+  EXPECT_EQ(credential_, "the.ticket");
+}
+
+TEST_F(WorkerTest, HandoversAreEachAtAnAccountOfItsOwn) {
+  plan_.mix = Mix::handovers;
+  EXPECT_EQ(run().tally.errors(), 0U);
+  EXPECT_EQ(at_accounts_.size(), resolves_);
+}
+
+TEST_F(WorkerTest, ACardThatIsHandedOverAgainIsAFailure) {
+  plan_.mix = Mix::resolves;
+  keeps_ = false;
+  const LoadResult result = run();
+  EXPECT_GT(result.tally.errors(), 0U);
+  EXPECT_EQ(result.tally.errors(), result.tally.failures.at(ErrorCode::unknown_outcome));
+}
+
+TEST_F(WorkerTest, TheMixHasFourResolvesToANewCard) {
+  plan_.mix = Mix::payments_and_cards;
+  const LoadResult result = run();
+  EXPECT_EQ(result.tally.errors(), 0U);
+  const auto cards = static_cast<double>(taken_ - plan_.pool);
+  EXPECT_NEAR(static_cast<double>(resolves_ - plan_.pool) / cards, 4, 1);
 }
 
 TEST_F(WorkerTest, RefusalsAreCountedNotMeasured) {

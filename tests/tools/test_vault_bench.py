@@ -1,12 +1,14 @@
 """What ./dev bench vault makes of what it has measured: rows, verdicts, pictures."""
 import pathlib
 import sys
+import tomllib
 from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
 
 import connections  # noqa: E402
+import resolves  # noqa: E402
 import vault_bench  # noqa: E402
 import vault_report  # noqa: E402
 
@@ -20,7 +22,8 @@ def a_run(rate, vaultd_us=55.0):
 
 
 def a_result(vaultd_us=55.0, pgbench=7000):
-    rounds = [{"pgbench": pgbench, "vault": a_run(vault, vaultd_us), "edge": a_run(6000)}
+    rounds = [{"pgbench": pgbench, "vault": a_run(vault, vaultd_us), "edge": a_run(6000),
+               "resolve": a_run(12_000), "hand-over": a_run(9000), "mixed": a_run(10_000)}
               for vault in (9000, 8000, 8500)]
     by_connections = [{count: a_run(100 * count) for count in connections.COUNTS}]
     opened = dict(a_run(4500), rate=4500)
@@ -29,6 +32,23 @@ def a_result(vaultd_us=55.0, pgbench=7000):
             "idle_kib": {"auditd": 10240, "vaultd": 20480},
             "open": {"vault": opened, "edge": opened},
             "other": {"duplicate": a_run(9000), "lookup": a_run(9000)}}
+
+
+class _Folder:
+    """A deployment as far as its configuration."""
+
+    def __init__(self, path):
+        self.config = path / "strongroom.toml"
+
+
+def test_the_null_connector_becomes_one_of_vaultds(tmp_path):
+    deployment = _Folder(tmp_path)
+    deployment.config.write_text('[gatewayd]\nconnectors = { stripe = "a:1" }\n'
+                                 '[vaultd]\nlisten = "b:2"\nconnectors = { stripe = "a:1" }\n')
+    resolves.add_to_config(deployment, 7)
+    settings = tomllib.loads(deployment.config.read_text())
+    assert settings["vaultd"]["connectors"] == {"null": "127.0.0.1:7", "stripe": "a:1"}
+    assert settings["gatewayd"]["connectors"] == {"stripe": "a:1"}
 
 
 def without_pgbench(result):
@@ -52,6 +72,13 @@ def test_report_says_which_target_is_missed():
     text = text_of(a_result(vaultd_us=61.0, pgbench=10_000))
     assert "| CPU of vaultd per card, us | 61.0 (61.0 to 61.0) | <= 60: MISSED |" in text
     assert "| vault / pgbench | 0.85 (0.80 to 0.90) | >= 1.2: MISSED |" in text
+
+
+def test_resolves_are_set_beside_new_cards():
+    text = text_of(a_result())
+    assert "| resolve / vault | 1.41 (1.33 to 1.50) | >= 1.5: MISSED |" in text
+    assert "| hand-over / vault | 1.06 (1.00 to 1.12) | >= 1.0: reached |" in text
+    assert "| mixed / vault | 1.18 (1.11 to 1.25) |  |" in text
 
 
 def test_latency_is_judged_where_the_target_is_set():
