@@ -13,9 +13,9 @@
 #include <variant>
 
 #include "auditd/archive_routes.h"
-#include "auditd/operator_user.h"
 #include "base/encoding.h"
 #include "base/try.h"
+#include "http/operator_user.h"
 #include "wire/json.h"
 
 namespace strongroom::auditd {
@@ -73,7 +73,7 @@ Task<Response> record_break(Auditd* auditd, Request& request) {
   auto reason = parse_reason(as_text(request.body()));
   if (!reason) co_return http::problem_response(reason.error(), request.request_id());
   Result<void> opened = fail(kNotYet);
-  std::string user = operator_user(request);
+  std::string user = http::operator_user(request);
   if (auditd != nullptr) {
     opened = co_await auditd->open_new_shards(*std::move(reason), std::move(user));
   }
@@ -141,7 +141,7 @@ void add_admin_routes(http::Router& router, const std::function<Auditd*()>& audi
               .identities = {http::kLocal},
               .handler = [auditd](Request& request) { return sign_now(auditd(), request); }});
   router.add(witness_route([auditd](Request& request) {
-    return hear_witness(auditd(), operator_user(request), request);
+    return hear_witness(auditd(), http::operator_user(request), request);
   }));
   router.add({.method = http::Method::post,
               .pattern = "/v1/breaks",

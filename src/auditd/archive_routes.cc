@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "auditd/operator_user.h"
 #include "base/encoding.h"
 #include "base/try.h"
+#include "http/operator_user.h"
 #include "http/route_table.h"
 #include "wire/json.h"
 
@@ -103,7 +103,7 @@ std::expected<std::int64_t, wire::Problem> parse_until(std::string_view body) {
 Task<Response> begin_archiving(Parts parts, Request& request) {
   const auto archivist = archivist_of(parts);
   if (!archivist) co_return refusal(archivist.error(), request);
-  const auto begun = (*archivist)->begin_archiving(operator_user(request));
+  const auto begun = (*archivist)->begin_archiving(http::operator_user(request));
   if (!begun) co_return refusal(begun.error(), request);
   co_return http::json_response(202, "{}");
 }
@@ -134,7 +134,7 @@ Task<Response> list_archives(Parts parts, Request& request) {
 Task<Response> restore(Parts parts, Request& request) {
   const auto archive = named(parts, request);
   if (!archive) co_return refusal(archive.error(), request);
-  std::string user = operator_user(request);
+  std::string user = http::operator_user(request);
   const auto until_ms =
       co_await archive->archivist->restore(archive->first_sequence, std::move(user));
   if (!until_ms) co_return refusal(until_ms.error(), request);
@@ -146,7 +146,7 @@ Task<Response> hold(Parts parts, Request& request) {
   if (!archive) co_return refusal(archive.error(), request);
   const auto until_ms = parse_until(as_text(request.body()));
   if (!until_ms) co_return http::problem_response(until_ms.error(), request.request_id());
-  std::string user = operator_user(request);
+  std::string user = http::operator_user(request);
   const auto held =
       co_await archive->archivist->hold(archive->first_sequence, *until_ms, std::move(user));
   if (!held) co_return refusal(held.error(), request);
@@ -156,7 +156,7 @@ Task<Response> hold(Parts parts, Request& request) {
 Task<Response> dispose(Parts parts, Request& request) {
   const auto archive = named(parts, request);
   if (!archive) co_return refusal(archive.error(), request);
-  std::string user = operator_user(request);
+  std::string user = http::operator_user(request);
   const std::int64_t now_ms = parts.serving.find()->attested_now_ms();
   const auto locked_until_ms =
       co_await archive->archivist->dispose(archive->first_sequence, now_ms, std::move(user));

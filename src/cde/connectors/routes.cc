@@ -10,6 +10,7 @@
 #include "base/pan_scan.h"
 #include "base/try.h"
 #include "cde/card/secret_resource.h"
+#include "http/operator_user.h"
 #include "wire/body.h"
 
 namespace strongroom::cde {
@@ -213,7 +214,7 @@ async::Task<Response> enter_account(ConnectorService& service, std::string conne
                                     Request& request) {
   auto parsed = parse_enter_request(request.body());
   if (!parsed) co_return problem(request, parsed.error());
-  Principal principal{.subject = fmt::format("uid:{}", request.peer().uid.value_or(0)),
+  Principal principal{.subject = http::operator_user(request),
                       .merchant = {},
                       .source = {},
                       .operation = "POST /v1/connector-accounts",

@@ -11,6 +11,7 @@
 
 #include "base/encoding.h"
 #include "base/try.h"
+#include "http/operator_user.h"
 #include "http/route_table.h"
 #include "wire/json.h"
 
@@ -85,7 +86,7 @@ template <Decision kDecision>
 Task<Response> decide(DeleteParts parts, Request& request) {
   auto chosen = parse_chosen(as_text(request.body()));
   if (!chosen) co_return problem(chosen.error(), request);
-  std::string user = fmt::format("uid:{}", request.peer().uid.value_or(0));
+  std::string user = http::operator_user(request);
   const auto count = co_await parts.desk.decide(kDecision, *std::move(chosen), std::move(user));
   if (!count) co_return problem(count.error(), request);
   co_return http::json_response(200, fmt::format(R"({{"count":{}}})", *count));

@@ -13,6 +13,7 @@
 #include "connected/gateway/json.h"
 #include "connected/gateway/requests.h"
 #include "crypto/hash.h"
+#include "http/operator_user.h"
 #include "http/route_table.h"
 #include "payments/idempotency.h"
 
@@ -227,7 +228,7 @@ async::Task<Response> add_account(RouteParts parts, Request& request) {
   if (!body) co_return problem(request, body.error());
   auto account = parse_account_request(*body);
   if (!account) co_return problem(request, account.error());
-  std::string user = fmt::format("uid:{}", request.peer().uid.value_or(0));
+  std::string user = http::operator_user(request);
   const Answer<Account> added = co_await parts.desk.add(*std::move(account), std::move(user),
                                                         std::string(request.request_id()));
   if (!added) co_return problem(request, added.error());
