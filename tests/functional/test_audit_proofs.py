@@ -260,6 +260,22 @@ def test_export_that_could_not_be_ended_says_so_until_it_is(run, copy, tmp_path,
     assert tlog.verify_export(out, key)
 
 
+def test_each_export_that_could_not_be_ended_is_remembered(run, copy, tmp_path, key):
+    logs = [run[3], f"operator-{run[3].rsplit('-', 1)[1]}"]
+    out = tmp_path / "out"
+    for log in logs:
+        blocked = out.joinpath(*log.rsplit("-", 1), "tile")
+        blocked.parent.mkdir(parents=True)
+        blocked.write_text("where a folder must be")
+        assert audit(copy, "export", "--log", log, "--out", out) == (3, None)
+        blocked.unlink()
+    assert (out / "unfinished").read_text() == "".join(f"--log {log}\n" for log in logs)
+    assert audit(copy, "export", "--log", logs[1], "--out", out)[0] == 0
+    assert (out / "unfinished").read_text() == f"--log {logs[0]}\n"
+    assert audit(copy, "export", "--log", logs[0], "--out", out)[0] == 0
+    assert not (out / "unfinished").exists()
+
+
 def test_export_grows_with_its_log_and_never_takes_another_history(run, copy, tmp_path, key):
     deployment, _, _, log = run
     out = tmp_path / "out"
