@@ -3,6 +3,7 @@
 import dataclasses
 
 import connections
+import large_table
 import report
 
 # On a machine of two cores that load generator, database and vault share.
@@ -146,6 +147,14 @@ def _database(result, plan):
     yield ""
     yield from connections.markdown(result)
     yield ""
+    yield "Where many cards stand already:"
+    yield ""
+    yield from large_table.markdown(result["large"])
+    yield ""
+    requests, shed = (sum(part[name] for part in (result, result["large"]))
+                      for name in ("requests", "shed"))
+    yield f"Shed with 503, as they had waited for too long: {shed:,} of {requests:,} requests."
+    yield ""
     yield "Noise: " + "; ".join(_noises(result)) + "."
     yield ""
 
@@ -159,7 +168,9 @@ def markdown(state, plan, results):
              "60 million a minute, so that these guards count and let them pass. Resolves are "
              "asked for as gatewayd does: of a processor token that the vault keeps sealed with "
              "the card, or for an account without one, for which it opens the card and hands it to "
-             "a connector that drops it, and keeps the processor token that comes back.", ""]
+             "a connector that drops it, and keeps the processor token that comes back. A large "
+             "table is filled with copies of a row under other keys, in SQL; beside it runs "
+             "another deployment on an empty one.", ""]
     for database, result in results.items():
         lines += [f"## {database}", "", *_database(result, plan)]
     lines += ["![New cards per second, by connections](vault_connections.svg)", "",

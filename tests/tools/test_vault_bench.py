@@ -2,12 +2,14 @@
 import pathlib
 import sys
 import tomllib
+import types
 from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "bench")]
 
 import connections  # noqa: E402
+import load  # noqa: E402
 import resolves  # noqa: E402
 import vault_bench  # noqa: E402
 import vault_report  # noqa: E402
@@ -21,6 +23,11 @@ def a_run(rate, vaultd_us=55.0):
             "cpu_us": {"auditd": 7.0, "vaultd": vaultd_us, "edged": 12.0}}
 
 
+def a_large_result():
+    return {"cards": 5_000_000, "requests": 10_000, "shed": 5, "rounds": [
+        {name: {mix: a_run(5000) for mix in ("new", "lookup")} for name in ("empty", "large")}]}
+
+
 def a_result(vaultd_us=55.0, pgbench=7000):
     rounds = [{"pgbench": pgbench, "vault": a_run(vault, vaultd_us), "edge": a_run(6000),
                "resolve": a_run(12_000), "hand-over": a_run(9000), "mixed": a_run(10_000)}
@@ -29,6 +36,7 @@ def a_result(vaultd_us=55.0, pgbench=7000):
     opened = dict(a_run(4500), rate=4500)
     return {"rounds": rounds, "connections": by_connections, "start_s": [0.1, 0.2, 0.3],
             "pgbench_connections": 16, "pgbench_rates": {1: 900.0, 16: 10000.0}, "row_bytes": 500,
+            "requests": 90_000, "shed": 2, "large": a_large_result(),
             "idle_kib": {"auditd": 10240, "vaultd": 20480},
             "open": {"vault": opened, "edge": opened},
             "other": {"duplicate": a_run(9000), "lookup": a_run(9000)}}
@@ -118,3 +126,22 @@ def test_picture_shows_both_databases_beside_pgbench():
     picture = ElementTree.fromstring(connections.picture(results))
     lines = picture.findall("{http://www.w3.org/2000/svg}polyline")
     assert [len(line.get("points").split()) for line in lines] == [5, 2, 5]
+
+
+def test_report_counts_what_was_shed():
+    assert "Shed with 503, as they had waited for too long: 7 of 100,000 requests." in \
+        text_of(a_result())
+
+
+def fair(result, shed_max):
+    deployment = types.SimpleNamespace(state_file="sandbox.json")
+    return load.Loadgen(deployment, {}, shed_max=shed_max)._is_fair(result)
+
+
+def test_a_few_requests_may_be_shed_but_none_may_fail():
+    shed = {"requests": 1000, "errors": 10, "statuses": {"201": 990, "503": 10}}
+    assert fair(shed, 0.01) and not fair(shed, 0.009) and not fair(shed, 0)
+    failed = {"requests": 1000, "errors": 1, "statuses": {"201": 999, "500": 1}}
+    assert not fair(failed, 0.01)
+    unanswered = {"requests": 1000, "errors": 2, "statuses": {"201": 998, "503": 1}}
+    assert not fair(unanswered, 0.01)
