@@ -28,9 +28,11 @@ class Loadgen:
         self._options = list(options)
         self._next_card = 0
 
-    def run(self, target, seconds, plan, mix="new", rate=None, connections=None):
+    def run(self, target, seconds, plan, mix="new", rate=None, connections=None,
+            on_begin=lambda: None):
         """loadgen's report, with "cpu_us": name of a process -> CPU time per request.
-        `connections`: where they are not the plan's."""
+        `connections`: where they are not the plan's; `on_begin`: called when the measurement
+        begins."""
         command = [d.BIN / "loadgen", "--state", self._state, "--json", "--target", target,
                    "--mix", mix, "--connections", connections or plan.connections,
                    "--seconds", seconds, "--warmup", plan.warmup, "--pool", plan.pool,
@@ -39,7 +41,7 @@ class Loadgen:
             command += ["--rate", rate]
         with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
                               text=True) as process:
-            cpu, result = self._follow(process.stdout)
+            cpu, result = self._follow(process.stdout, on_begin)
         if process.returncode != 0 or result is None:
             raise BenchError(f"loadgen exited with {process.returncode}")
         self._next_card = result["next_card"]
@@ -57,7 +59,7 @@ class Loadgen:
         self.shed += shed
         return result["errors"] == shed and shed <= self._shed_max * result["requests"]
 
-    def _follow(self, lines):
+    def _follow(self, lines, on_begin):
         cpu, result = {}, None
         for line in lines:
             event = json.loads(line)
@@ -65,4 +67,6 @@ class Loadgen:
                 result = event
             else:
                 cpu[event["event"]] = processes.cpu_us(self.pids)
+                if event["event"] == "begin":
+                    on_begin()
         return cpu, result

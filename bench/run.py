@@ -35,6 +35,8 @@ def parse_arguments():
     vault.add_argument("--db", choices=("sqlite", "postgres", "both"), default="both")
     vault.add_argument("--cards", type=int, metavar="N",
                        help="in the large table (default 5 million, --quick 200,000)")
+    vault.add_argument("--flame", action="store_true",
+                       help="flame graphs of vaultd as well, by perf (linux-perf; needs root)")
     pay = verbs.add_parser("pay", help="sales by token, on PostgreSQL")
     audit = verbs.add_parser("audit", help="durable entries, start, proofs, verification")
     audit.add_argument("--entries", type=int, metavar="N",
@@ -63,6 +65,7 @@ def run_vault(arguments):
     plan = plan_of(vault_bench, arguments)
     plan.connections = arguments.connections
     plan.cards = arguments.cards or plan.cards
+    plan.flame = arguments.flame
     d.build_programs("loadgen", "null_connector")
     databases = ("postgres", "sqlite") if arguments.db == "both" else (arguments.db,)
     vault_bench.run(arguments.output, plan, databases)

@@ -10,6 +10,7 @@ import machine
 import pgbench
 import processes
 import resolves
+import vault_flames
 import vault_report
 from load import Loadgen, say
 
@@ -40,6 +41,8 @@ class Plan:
     large_rounds: int = 3
     large_seconds: float = 3
     cards: int = 5_000_000  # in the large table
+    flame: bool = False
+    flame_seconds: float = 5
     pool: int = 500  # cards made one by one before duplicates and look-ups are measured
 
     @staticmethod
@@ -49,8 +52,9 @@ class Plan:
                     large_seconds=1, cards=200_000, pool=100)
 
 
-def measure(database, plan):
-    """Everything that is measured with one kind of database, as the report takes it."""
+def measure(database, plan, folder):
+    """Everything that is measured with one kind of database, as the report takes it. Flame graphs
+    go to `folder`."""
     say(f"{database}: making a deployment")
     with fresh.running_deployment(database, resolves.start) as (deployment, supervisor):
         result = {"start_s": [fresh.start_again(deployment, supervisor, "vaultd")
@@ -66,6 +70,8 @@ def measure(database, plan):
                             for number in range(1, plan.rounds + 1)]
         result["connections"] = connections.measure(loadgen, plan)
         measure_rest(loadgen, plan, result)
+        if plan.flame:
+            result["flames"] = vault_flames.draw(database, loadgen, plan, folder)
         fresh.check_alive(supervisor)
         result["requests"], result["shed"] = loadgen.requests, loadgen.shed
     result["large"] = large_table.measure(database, plan, SHED_MAX)
@@ -113,5 +119,5 @@ def measure_rest(loadgen, plan, result):
 def run(folder, plan, databases):
     """Measures, and writes vault.md, .json and the pictures to `folder`."""
     state = machine.describe()
-    results = {database: measure(database, plan) for database in databases}
+    results = {database: measure(database, plan, folder) for database in databases}
     vault_report.write(folder, state, plan, results)

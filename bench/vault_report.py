@@ -155,6 +155,9 @@ def _database(result, plan):
                       for name in ("requests", "shed"))
     yield f"Shed with 503, as they had waited for too long: {shed:,} of {requests:,} requests."
     yield ""
+    for name in result.get("flames", ()):
+        yield f"![Where vaultd's CPU time goes]({name})"
+        yield ""
     yield "Noise: " + "; ".join(_noises(result)) + "."
     yield ""
 

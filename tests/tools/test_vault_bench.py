@@ -116,6 +116,12 @@ def test_connections_have_a_row_each_with_pgbench_where_it_was_run():
     assert "| 256 | 25,600 (25,600 to 25,600) |  | " in text
 
 
+def test_report_shows_the_flame_graphs_that_were_made():
+    assert "vault_flame" not in text_of(a_result())
+    assert "](vault_flame_postgres_new.svg)" in \
+        text_of(dict(a_result(), flames=["vault_flame_postgres_new.svg"]))
+
+
 def test_report_without_pgbench():
     assert "pgbench," not in text_of(without_pgbench(a_result()), "sqlite").replace(
         "| pgbench, per s |", "")
