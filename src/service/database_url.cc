@@ -69,22 +69,28 @@ std::uint16_t port_or_default(std::string_view text) {
   return port == 0 ? kPostgresPort : port;
 }
 
-// A host that starts with a slash ("%2F" in the authority) is a Unix socket's folder.
+bool is_socket_folder(std::string_view host) {
+  return host.starts_with("/") || host.starts_with("%2F") || host.starts_with("%2f");
+}
+
+// Of hosts in the authority, or in the parameter `host`, which go before them; so do ports.
 std::vector<std::uint16_t> tcp_ports(const UriParts& uri) {
-  if (parameter(uri, "host").starts_with("/") || parameter(uri, "host").starts_with("%2F")) {
-    return {};
-  }
+  const bool named = !parameter(uri, "host").empty();
+  const auto hosts = pieces(named ? parameter(uri, "host") : uri.hosts, ',');
+  const bool sockets = parameter(uri, "hostaddr").empty();
+  if (sockets && std::ranges::all_of(hosts, &is_socket_folder)) return {};
   std::vector<std::uint16_t> ports;
+  for (const std::string_view port : pieces(parameter(uri, "port"), ',')) {
+    ports.push_back(port_or_default(port));
+  }
+  if (!ports.empty()) return ports;
   for (const std::string_view host : pieces(uri.hosts, ',')) {
-    if (host.starts_with("%2F") || host.starts_with("%2f")) continue;
+    if (is_socket_folder(host)) continue;
     const std::size_t colon = host.rfind(':');
     const bool has_port = colon != std::string_view::npos && !host.substr(colon).contains(']');
-    ports.push_back(has_port ? port_or_default(host.substr(colon + 1))
-                             : port_or_default(parameter(uri, "port")));
+    ports.push_back(has_port ? port_or_default(host.substr(colon + 1)) : kPostgresPort);
   }
-  if (ports.empty() && !parameter(uri, "host").empty()) {
-    ports.push_back(port_or_default(parameter(uri, "port")));
-  }
+  if (ports.empty()) ports.push_back(kPostgresPort);
   return ports;
 }
 

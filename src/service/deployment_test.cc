@@ -150,8 +150,16 @@ TEST(DatabaseUrlTest, PostgresTellsPortsAndFiles) {
             std::vector<std::uint16_t>{7000});
   EXPECT_EQ(read_url(folder, "postgres://[::1]/v?port=7001").url.ports,
             std::vector<std::uint16_t>{7001});
+  const std::vector<std::uint16_t> both{7002, 7003};
+  for (const char* several :
+       {"postgresql://10.0.0.1:7002,10.0.0.2:7003/v", "postgresql://10.0.0.1,b/v?port=7002,7003",
+        "postgresql:///v?host=10.0.0.1,10.0.0.2&port=7002,7003",
+        "postgresql:///v?host=/run/postgresql,10.0.0.2&port=7002,7003"}) {
+    EXPECT_EQ(read_url(folder, several).url.ports, both) << several;
+  }
   for (const char* local :
-       {"postgresql:///v?host=/run/postgresql", "postgresql://%2Frun%2Fpostgresql/v"}) {
+       {"postgresql:///v?host=/run/a,/run/b&port=1,2", "postgresql:///v?host=/run/postgresql",
+        "postgresql://%2Frun%2Fpostgresql/v"}) {
     const Read socket = read_url(folder, local);
     EXPECT_TRUE(socket.ok) << local;
     EXPECT_TRUE(socket.url.ports.empty()) << local;

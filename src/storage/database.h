@@ -92,6 +92,12 @@ class Database {
   [[nodiscard]] virtual async::Task<Result<std::vector<Rows>>> write_many(
       std::vector<ManyStatement> statements) = 0;
 
+  // True while a transaction that has written, of whoever works here as we do, is open for longer
+  // than `age`: its commit waits for a synchronous standby, so that it may still become visible,
+  // also when the connection that sent it is gone. Errors of read. Always false with SQLite, which
+  // ends with its process.
+  [[nodiscard]] virtual async::Task<Result<bool>> has_open_for(std::chrono::milliseconds age) = 0;
+
   // True while calls can be served; for /readyz.
   [[nodiscard]] virtual bool ready() const = 0;
   // False from a write that found the disk full until there is room again; for /readyz. Always true
@@ -109,12 +115,13 @@ class Database {
 struct Options {
   // "sqlite:/path/to/file" (made with mode 0600 when absent), or a libpq URI ("postgresql://...").
   // Over TCP it must say sslmode=verify-full; "host" names a Unix socket's folder when it starts
-  // with "/". Hosts are IP addresses or "localhost": libpq resolves names while the loop waits.
+  // with "/". Hosts are IP addresses or "localhost": libpq resolves names while the loop waits. Of
+  // several the one that is no standby is used, whichever it is by then.
   std::string url;
   std::size_t connections = 2;  // PostgreSQL: for writing; reading has one more of its own
   // Above what the slowest statement needs. A server that is silent for a second more is given up.
   std::chrono::milliseconds statement_timeout{5000};
-  std::chrono::milliseconds connect_timeout{3000};  // PostgreSQL: also for the TLS handshake
+  std::chrono::milliseconds connect_timeout{3000};  // PostgreSQL, each server: with the handshake
   std::size_t requests_max = 4096;                  // calls waiting or under way, per connection
 };
 

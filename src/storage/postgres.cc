@@ -12,6 +12,11 @@
 namespace strongroom::storage {
 namespace {
 
+// A transaction has a backend_xid from its first write until others see what it wrote.
+constexpr std::string_view kOpenFor =
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = current_user"
+    " AND backend_xid IS NOT NULL AND xact_start < clock_timestamp() - $1 * interval '1 ms'";
+
 PostgresCommand command_of(const Statement& statement) {
   PostgresCommand command{std::string(statement.sql), {}, statement.expect_rows};
   for (const Value& value : statement.parameters) command.parameters.push_back(encode(value));
@@ -82,6 +87,13 @@ class PostgresDatabase final : public Database {
     co_return rows;
   }
 
+  async::Task<Result<bool>> has_open_for(std::chrono::milliseconds age) override {
+    Statement statement{kOpenFor, {Value::integer(age.count())}};
+    SR_CO_TRY(const Rows rows, co_await read(std::move(statement)));
+    SR_CO_TRY(const std::int64_t open, rows.at(0)[0].integer());
+    co_return open > 0;
+  }
+
   bool ready() const override {
     return reader_->ready() && std::ranges::any_of(writers_, &PostgresConnection::ready);
   }
@@ -111,8 +123,8 @@ Result<std::unique_ptr<Database>> open_postgres(async::Loop& loop, const Options
   if (options.connections == 0) {
     return fail({ErrorCode::invalid_argument, "database needs a connection"});
   }
-  SR_TRY(const PostgresSettings writing, postgres_settings(options, PostgresAccess::write));
-  SR_TRY(const PostgresSettings reading, postgres_settings(options, PostgresAccess::read));
+  SR_TRY(const auto writing, postgres_settings(options, PostgresAccess::write));
+  SR_TRY(const auto reading, postgres_settings(options, PostgresAccess::read));
   const PostgresLimits limits{options.statement_timeout, options.connect_timeout,
                               options.requests_max};
   PostgresDatabase::Connections writers;

@@ -53,10 +53,10 @@ void PostgresConnection::Finish::operator()(pg_conn* connection) const noexcept 
   PQfinish(connection);
 }
 
-PostgresConnection::PostgresConnection(async::Loop& loop, PostgresSettings settings,
+PostgresConnection::PostgresConnection(async::Loop& loop, std::vector<PostgresSettings> servers,
                                        PostgresLimits limits)
     : loop_(loop),
-      settings_(std::move(settings)),
+      servers_(std::move(servers)),
       limits_(limits),
       watch_(loop, [this](SocketWatch::Event event) { on_event(event); }) {
   connect();
@@ -100,7 +100,7 @@ void PostgresConnection::on_event(SocketWatch::Event event) {
 void PostgresConnection::connect() {
   std::vector<const char*> keywords;
   std::vector<const char*> values;
-  for (const auto& [keyword, value] : settings_) {
+  for (const auto& [keyword, value] : servers_[server_]) {
     keywords.push_back(keyword.c_str());
     values.push_back(value.c_str());
   }
@@ -136,6 +136,7 @@ void PostgresConnection::connected() {
     return give_up();
   }
   if (failures_ > 0) log::info("database is reached");
+  tried_ = 0;
   pipeline_.attach(*connection_);
   connected_at_ = Clock::now();
   state_ = State::serving;
@@ -203,17 +204,22 @@ void PostgresConnection::lose(const char* reason) {
   for (const PostgresCall* call : lost) call->waiter.resume();
 }
 
-// Ends a failed attempt. libpq's message names hosts and users, never passwords or values.
+// Ends a failed attempt at one server. libpq's message names hosts and users, never passwords or
+// values.
 void PostgresConnection::give_up() {
   if (failures_ == 0) {
     log::warn("cannot reach the database", {{"reason", PQerrorMessage(connection_.get())}});
   }
-  rest();
+  server_ = (server_ + 1) % servers_.size();
+  if (++tried_ == servers_.size()) return rest();
+  disconnect();
+  connect();
 }
 
-// Waits before the next attempt; the calls that waited for this one end.
+// Waits before all servers are tried again; the calls that waited for this one end.
 void PostgresConnection::rest() {
   disconnect();
+  tried_ = 0;
   state_ = State::resting;
   const auto doublings = std::min(failures_++, kDoublingsMax);
   const auto longest = std::min(kRestMin * (1U << doublings), kRestMax);

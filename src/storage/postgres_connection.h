@@ -1,5 +1,6 @@
 // PostgresConnection: one connection to PostgreSQL that is made, used, watched and made again after
-// a loss, in the background. Calls queue up behind it and are pipelined.
+// a loss, in the background. Calls queue up behind it and are pipelined. Of several servers it asks
+// the one that it had first, then the others in turn.
 #pragma once
 
 #include <chrono>
@@ -22,14 +23,16 @@ namespace strongroom::storage {
 
 struct PostgresLimits {
   std::chrono::milliseconds statement_timeout;
-  std::chrono::milliseconds connect_timeout;
+  std::chrono::milliseconds connect_timeout;  // of each server
   std::size_t requests_max;
 };
 
 // A PostgresConnection belongs to one Loop, which outlives it.
 class PostgresConnection {
  public:
-  PostgresConnection(async::Loop& loop, PostgresSettings settings, PostgresLimits limits);
+  // REQUIRES: `servers` is not empty.
+  PostgresConnection(async::Loop& loop, std::vector<PostgresSettings> servers,
+                     PostgresLimits limits);
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
 
@@ -49,7 +52,7 @@ class PostgresConnection {
   enum class State : std::uint8_t {
     connecting,  // an attempt is under way; calls wait for its outcome
     serving,
-    resting,  // the last attempt failed, the next one waits for the alarm; calls are refused
+    resting,  // no server was reached, the next attempt waits for the alarm; calls are refused
     closed,
   };
   struct Finish {
@@ -73,7 +76,7 @@ class PostgresConnection {
   void close_when_idle();
 
   async::Loop& loop_;
-  const PostgresSettings settings_;
+  const std::vector<PostgresSettings> servers_;
   const PostgresLimits limits_;
   State state_ = State::connecting;
   std::unique_ptr<pg_conn, Finish> connection_;
@@ -83,6 +86,8 @@ class PostgresConnection {
   SteadyTime connected_at_{};
   SteadyTime heard_at_{};  // of the server, or since when it owes an answer
   bool silence_alarm_ = false;
+  std::size_t server_ = 0;  // the one that is used or tried
+  std::size_t tried_ = 0;   // how many in a row could not be reached
   std::uint32_t failures_ = 0;
   std::minstd_rand jitter_{std::random_device{}()};
   bool closing_ = false;

@@ -4,8 +4,11 @@
 #include <fmt/core.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
-#include <ranges>
+#include <string_view>
+#include <utility>
 
 #include "base/try.h"
 
@@ -25,29 +28,44 @@ Result<PostgresSettings> parse(const std::string& url) {
   return settings;
 }
 
-// Also when one of several hosts is no Unix socket, which needs no TLS: there the kernel vouches.
-bool uses_tcp(const PostgresSettings& settings) {
-  if (settings.contains("hostaddr")) return true;
-  for (const auto host : std::views::split(settings.at("host"), ',')) {
-    if (host.empty() || *host.begin() != '/') return true;
+std::vector<std::string> pieces(std::string_view list) {
+  std::vector<std::string> found;
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    found.emplace_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) return found;
+    list.remove_prefix(comma + 1);
   }
-  return false;
 }
 
-}  // namespace
+// Settings of one server each, from those whose lists name several; as libpq, one port goes for
+// all.
+Result<std::vector<PostgresSettings>> of_each_server(const PostgresSettings& settings) {
+  constexpr std::array kLists{"host", "hostaddr", "port"};
+  std::vector<PostgresSettings> servers(pieces(settings.at("host")).size(), settings);
+  for (const char* const list : kLists) {
+    const auto found = settings.find(list);
+    if (found == settings.end()) continue;
+    const std::vector<std::string> values = pieces(found->second);
+    const bool for_all = values.size() == 1 && std::string_view(list) == "port";
+    if (!for_all && values.size() != servers.size()) {
+      return fail({ErrorCode::invalid_argument,
+                   "database URL names other numbers of hosts, addresses and ports"});
+    }
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      servers[i][list] = values[for_all ? 0 : i];
+    }
+  }
+  return servers;
+}
 
-Result<PostgresSettings> postgres_settings(const Options& options, PostgresAccess access) {
-  SR_TRY(PostgresSettings settings, parse(options.url));
-  if (settings.contains("service")) {
-    return fail({ErrorCode::invalid_argument, "database URL may not name a service"});
-  }
-  if (!settings.contains("host")) {
-    return fail({ErrorCode::invalid_argument, "database URL names no host"});
-  }
-  if (uses_tcp(settings) && settings["sslmode"] != "verify-full") {
-    return fail(
-        {ErrorCode::invalid_argument, "TLS required: database URL lacks sslmode=verify-full"});
-  }
+// A Unix socket needs no TLS: there the kernel vouches.
+bool uses_tcp(const PostgresSettings& server) {
+  return server.contains("hostaddr") || !server.at("host").starts_with('/');
+}
+
+// What holds whatever the URL says.
+void enforce(PostgresSettings& settings, const Options& options, PostgresAccess access) {
   // Also for Unix sockets, which ignore it: PGHOSTADDR could turn one into TCP. GSS encryption
   // would go before TLS, and a standby could answer from the past.
   settings["sslmode"] = "verify-full";
@@ -65,7 +83,26 @@ Result<PostgresSettings> postgres_settings(const Options& options, PostgresAcces
       " -c default_transaction_read_only={} -c client_min_messages=error -c enable_seqscan=off"
       " -c plan_cache_mode=force_generic_plan -c jit=off",
       timeout_ms, 2 * timeout_ms, access == PostgresAccess::read ? "on" : "off");
-  return settings;
+}
+
+}  // namespace
+
+Result<std::vector<PostgresSettings>> postgres_settings(const Options& options,
+                                                        PostgresAccess access) {
+  SR_TRY(PostgresSettings settings, parse(options.url));
+  if (settings.contains("service")) {
+    return fail({ErrorCode::invalid_argument, "database URL may not name a service"});
+  }
+  if (!settings.contains("host")) {
+    return fail({ErrorCode::invalid_argument, "database URL names no host"});
+  }
+  SR_TRY(std::vector<PostgresSettings> servers, of_each_server(settings));
+  if (settings["sslmode"] != "verify-full" && std::ranges::any_of(servers, &uses_tcp)) {
+    return fail(
+        {ErrorCode::invalid_argument, "TLS required: database URL lacks sslmode=verify-full"});
+  }
+  for (PostgresSettings& server : servers) enforce(server, options, access);
+  return servers;
 }
 
 }  // namespace strongroom::storage

@@ -84,6 +84,7 @@ class SqliteDatabase final : public Database {
     co_return co_await run<std::vector<Rows>>(writer_, work);
   }
 
+  async::Task<Result<bool>> has_open_for(std::chrono::milliseconds) override { co_return false; }
   bool ready() const override { return writer_.ready() && reader_.ready(); }
   bool has_room() const override { return writer_.has_room(); }
 

@@ -1,6 +1,9 @@
 // What callers see while PostgreSQL is lost or frozen, and that it comes back by itself.
+#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -101,6 +104,49 @@ TEST_P(PostgresRecoveryTest, CallUnderWayAtTheLossSaysWhatIsKnown) {
   EXPECT_EQ(code_of(plain), ErrorCode::unknown_outcome);
   EXPECT_EQ(read_until_ready("SELECT uses FROM card")->at(0)[0].integer(), 0);
   run((*blocker)->close());
+}
+
+// As when the standby that commits wait for is away.
+TEST_P(PostgresRecoveryTest, CommitThatWaitsForAStandbyIsOpen) {
+  ASSERT_TRUE(insert(1));
+  const auto wait_for = [](std::string_view standbys) {
+    postgres_server()->query(
+        "postgres", fmt::format("ALTER SYSTEM SET synchronous_standby_names = '{}'", standbys));
+    postgres_server()->query("postgres", "SELECT pg_reload_conf()");
+  };
+  wait_for("nobody");
+  run(loop_.sleep_for(milliseconds(200)));
+  EXPECT_EQ(code_of(insert(2)), ErrorCode::unknown_outcome);
+  EXPECT_EQ(read_until_ready("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 1);
+  EXPECT_TRUE(*run(database_->has_open_for(milliseconds(500))));
+  EXPECT_FALSE(*run(database_->has_open_for(milliseconds(60'000))));
+  wait_for("");
+  run(sessions(0, "wait_event = 'SyncRep'"));
+  EXPECT_FALSE(*run(database_->has_open_for(milliseconds(0))));
+  EXPECT_EQ(read("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 2);
+}
+
+// The first server of the URL is silent, as a host that died.
+TEST_P(PostgresRecoveryTest, NextServerIsAskedWhereOneIsSilent) {
+  if (std::string_view(GetParam()) == "unix") GTEST_SKIP() << "a socket's folder is here or not";
+  ASSERT_TRUE(insert(1));
+  close_database();
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(silent, 16), 0);
+  ASSERT_EQ(::getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string host = "@127.0.0.1:";
+  ASSERT_TRUE(options_.url.contains(host)) << options_.url;
+  options_.url.replace(options_.url.find(host), host.size(),
+                       fmt::format("{}{},127.0.0.1:", host, ::ntohs(address.sin_port)));
+  open_database();
+  EXPECT_TRUE(insert(2));
+  EXPECT_EQ(read("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 2);
+  ::close(silent);
 }
 
 TEST_P(PostgresRecoveryTest, FrozenServerIsGivenUpAndFoundAgain) {

@@ -82,12 +82,15 @@ class LossyDatabase final : public storage::Database {
     held_ = std::move(statements);
     co_return fail({ErrorCode::unknown_outcome, "the connection was lost"});
   }
+  async::Task<Result<bool>> has_open_for(std::chrono::milliseconds) override {
+    co_return !held_.empty();
+  }
   bool ready() const override { return inner_.ready(); }
   bool has_room() const override { return inner_.has_room(); }
   async::Task<void> close() override { return inner_.close(); }
 
   async::Task<Result<std::vector<storage::Rows>>> let_go() {
-    return inner_.write_many(std::move(held_));
+    return inner_.write_many(std::exchange(held_, {}));
   }
   std::vector<Fate> fates;
   int refused_writes = 0;  // of the next ones

@@ -191,6 +191,7 @@ class LateDatabase final : public storage::Database {
       std::vector<storage::ManyStatement>) override {
     co_return fail({ErrorCode::unavailable, "not used"});
   }
+  async::Task<Result<bool>> has_open_for(std::chrono::milliseconds) override { co_return false; }
   [[nodiscard]] bool ready() const override { return true; }
   [[nodiscard]] bool has_room() const override { return true; }
   async::Task<void> close() override { co_return; }
