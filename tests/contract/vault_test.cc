@@ -251,6 +251,34 @@ TEST_F(VaultTest, AnInsertThatMayStillCommitIsSettledLater) {
   expect_balanced();
 }
 
+TEST_F(VaultTest, WhatMayStillCommitIsNotCalledUndone) {
+  make_vault(std::chrono::milliseconds(50));
+  lossy_->fates = {LossyDatabase::Fate::held, LossyDatabase::Fate::refused};
+  ASSERT_FALSE(tokenize(request()));
+  loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(2500)));
+  EXPECT_EQ(recorder_.entries.size(), 1U) << "the commit waits";
+  ASSERT_TRUE(loop_.run_until_done(lossy_->let_go()));
+  wait_until_entries(2);
+  EXPECT_EQ(recorder_.entries[1].outcome, Outcome::done);
+  expect_balanced();
+}
+
+TEST_F(VaultTest, RecoveryIsToBeRepeatedWhileACommitWaits) {
+  lossy_->fates = {LossyDatabase::Fate::held, LossyDatabase::Fate::refused};
+  ASSERT_FALSE(tokenize(request()));
+  recorder_.open = {recorder_.entries[0]};
+  vault_->stop();
+  recorder_.entries.clear();
+  make_vault(std::chrono::milliseconds(50));
+  EXPECT_EQ(loop_.run_until_done(vault_->close_open_intents()).error().code(),
+            ErrorCode::unavailable);
+  EXPECT_TRUE(recorder_.entries.empty());
+  ASSERT_TRUE(loop_.run_until_done(lossy_->let_go()));
+  ASSERT_TRUE(loop_.run_until_done(vault_->close_open_intents()));
+  ASSERT_EQ(recorder_.entries.size(), 1U);
+  EXPECT_EQ(recorder_.entries[0].outcome, Outcome::done);
+}
+
 TEST_F(VaultTest, AnInsertThatCannotHaveBeenMadeIsNotDoneAtOnce) {
   lossy_->fates = {LossyDatabase::Fate::refused};
   ASSERT_FALSE(tokenize(request()));

@@ -109,6 +109,11 @@ class CardStore final {
   [[nodiscard]] async::Task<Result<Found>> find_by_token(crypto::Sha3Digest512 token_hash,
                                                          BlindIndex merchant);
 
+  // Database::has_open_for.
+  [[nodiscard]] async::Task<Result<bool>> has_open_for(std::chrono::milliseconds age) {
+    return database_.has_open_for(age);
+  }
+
   // Those of `tokens` whose cards are erased.
   [[nodiscard]] async::Task<Result<std::vector<TokenId>>> erased_of(std::vector<TokenId> tokens);
 

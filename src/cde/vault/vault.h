@@ -96,7 +96,8 @@ struct VaultParts {
   crypto::Random& random;
   const Clock& clock;
   VaultMetrics& metrics;
-  // How long what a lost connection or a killed process sent to the database may still commit.
+  // How long what a lost connection or a killed process sent to the database, which answers, may
+  // still run.
   std::chrono::milliseconds commit_lag_max{};
 };
 
@@ -149,12 +150,15 @@ class Vault final {
   [[nodiscard]] async::Task<Answer<void>> note_denial(Caller caller);
 
   // Closes the instance's open intents from the database, as done or not_done: before serving.
-  // Waits until commit_lag_max after the Vault was made if one is not in the database.
+  // If one is not in the database, waits until nothing can commit that was sent before.
+  // unavailable: it may all the same, or the database or the audit log is away; call it again.
   [[nodiscard]] async::Task<Result<void>> close_open_intents();
   // Ends the settling of outcomes that the database still owes; they stay open for the next start.
   void stop() noexcept { stopping_ = true; }
 
  private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::seconds kSettleStep{1};
   struct NewCard {
     CardRow row;
     PublicToken token;
@@ -233,9 +237,9 @@ class Vault final {
   async::Task<Result<audit::Outcome>> outcome_of_hold(const audit::Entry& intent,
                                                       const CardStore::Found& found);
   async::Task<void> settle(audit::Entry intent);
-  // Until nothing of a lost connection's can commit any more.
-  [[nodiscard]] std::chrono::nanoseconds settle_interval() const;
-  async::Task<Result<void>> wait_for_late_commits();
+  // outcome_in_database() when it cannot change any more; unavailable: it may.
+  async::Task<Result<audit::Outcome>> final_outcome(const audit::Entry& intent);
+  async::Task<Result<void>> wait_for_late_commits(SteadyTime answered);
   [[nodiscard]] audit::Entry entry(audit::EventType event, const Caller& caller);
   [[nodiscard]] audit::Entry entry(audit::EventType event, const PublicToken& token,
                                    const Caller& caller);
@@ -248,7 +252,6 @@ class Vault final {
   VaultParts parts_;
   Likenesses likenesses_;
   std::map<std::string, BlindIndex, std::less<>> blind_indexes_;
-  const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   bool stopping_ = false;
   log::Recurring code_not_held_{"verification code not held"};
   log::Recurring held_{"a delete above its budget waits for an operator"};

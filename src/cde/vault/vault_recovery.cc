@@ -1,6 +1,6 @@
 // What became of an operation whose outcome is not in the log: the database knows.
-#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -13,7 +13,6 @@ namespace {
 using audit::EventType;
 using audit::Outcome;
 
-constexpr std::chrono::seconds kSettleStepMin{1};
 constexpr std::chrono::milliseconds kWaitStep{50};
 
 }  // namespace
@@ -69,11 +68,13 @@ async::Task<Result<Outcome>> Vault::outcome_of_hold(const audit::Entry& intent,
 
 async::Task<Result<void>> Vault::close_open_intents() {
   SR_CO_TRY(const std::vector<audit::OpenIntent> open, co_await parts_.recorder.open_intents());
+  std::optional<SteadyTime> answered;
   for (const audit::OpenIntent& intent : open) {
     SR_CO_TRY(Outcome outcome, co_await outcome_in_database(intent));
+    if (!answered) answered = std::chrono::steady_clock::now();
     if (outcome != Outcome::done) {
       // The database does not notice at once that the process which asked it was killed.
-      SR_CO_CHECK_OK(co_await wait_for_late_commits());
+      SR_CO_CHECK_OK(co_await wait_for_late_commits(*answered));
       SR_CO_TRY(outcome, co_await outcome_in_database(intent));
     }
     conclude(intent, outcome);
@@ -84,25 +85,32 @@ async::Task<Result<void>> Vault::close_open_intents() {
   co_return Result<void>{};
 }
 
-// Until nothing that was sent before this Vault was made can commit. unavailable: stopped
-// meanwhile.
-async::Task<Result<void>> Vault::wait_for_late_commits() {
-  while (std::chrono::steady_clock::now() < made_ + parts_.commit_lag_max) {
+// Until nothing can commit that was sent to the database before it `answered`: one that was frozen
+// begins then with what lay before it. A statement ends soon; a commit that waits for a standby
+// does not, and cannot be seen. unavailable: there may be one, or stopped meanwhile.
+async::Task<Result<void>> Vault::wait_for_late_commits(SteadyTime answered) {
+  while (std::chrono::steady_clock::now() < answered + parts_.commit_lag_max) {
     if (stopping_) co_return fail({ErrorCode::unavailable, "stopped before recovery was over"});
     co_await parts_.loop.sleep_for(kWaitStep);
   }
+  // Half of it: also one that the database was late to begin with.
+  SR_CO_TRY(const bool open, co_await parts_.cards.has_open_for(parts_.commit_lag_max / 2));
+  if (open) co_return fail({ErrorCode::unavailable, "a commit in the database does not end"});
   co_return Result<void>{};
 }
 
-std::chrono::nanoseconds Vault::settle_interval() const {
-  return std::max<std::chrono::nanoseconds>(parts_.commit_lag_max, kSettleStepMin);
+async::Task<Result<Outcome>> Vault::final_outcome(const audit::Entry& intent) {
+  SR_CO_TRY(const Outcome outcome, co_await outcome_in_database(intent));
+  if (outcome == Outcome::done) co_return outcome;
+  SR_CO_CHECK_OK(co_await wait_for_late_commits(std::chrono::steady_clock::now()));
+  co_return co_await outcome_in_database(intent);
 }
 
 async::Task<void> Vault::settle(audit::Entry intent) {
   for (;;) {
-    co_await parts_.loop.sleep_for(settle_interval());
+    co_await parts_.loop.sleep_for(kSettleStep);
     if (stopping_) co_return;
-    const Result<Outcome> outcome = co_await outcome_in_database(intent);
+    const Result<Outcome> outcome = co_await final_outcome(intent);
     if (outcome) {
       conclude(intent, *outcome);
       co_return;

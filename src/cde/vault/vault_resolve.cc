@@ -325,9 +325,13 @@ async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const Car
 async::Task<void> Vault::settle_kept(audit::Entry intent, ProcessorTokenPlace place,
                                      Removal left_over) {
   for (;;) {
-    co_await parts_.loop.sleep_for(settle_interval());
+    co_await parts_.loop.sleep_for(kSettleStep);
     if (stopping_) co_return;
-    const auto stored = co_await parts_.processor_tokens.find(place.token, place.account);
+    auto stored = co_await parts_.processor_tokens.find(place.token, place.account);
+    if (!stored) continue;
+    const Result<void> over = co_await wait_for_late_commits(std::chrono::steady_clock::now());
+    if (!over) continue;
+    stored = co_await parts_.processor_tokens.find(place.token, place.account);
     if (!stored) continue;
     const OperationId ours = intent.operation_id;
     const bool kept = *stored && ((*stored)->operation == ours ||
