@@ -102,6 +102,14 @@ Result<void> LogCheck::read_checkpoint() {
   return {};
 }
 
+Result<void> LogCheck::expect_checkpoints() {
+  auto file = files_->open(checkpoint_path(directory_, name_), OpenMode::read);
+  if (!file && file.error().code() == ErrorCode::not_found) return {};
+  if (!file) return std::unexpected(file.error());
+  SR_TRY(expected_bytes_, (*file)->size());
+  return {};
+}
+
 Result<std::uint64_t> LogCheck::entries_before(std::uint64_t first_sequence) {
   auto file = files_->open(places_path(directory_, name_), OpenMode::read);
   if (!file && file.error().code() == ErrorCode::not_found) return 0;
@@ -259,6 +267,7 @@ void LogCheck::check_ends() {
     bad_->index_end = last_signed_->size;
     return;
   }
+  if (next_ && next_->offset_bytes >= expected_bytes_) next_.reset();  // of what came meanwhile
   if (!next_ && !last_signed_) return;
   bad_ = BadPlace{.what = "journal is older than its last signed checkpoint",
                   .file = next_ ? checkpoint_file() : std::string(kLastSignedName),

@@ -31,6 +31,8 @@ class LogCheck {
 
   // What is recorded as signed last.
   void expect(Checkpoint last_signed) { last_signed_ = std::move(last_signed); }
+  // The journal must hold what its checkpoints of now are of. auditd may add more while it is read.
+  [[nodiscard]] Result<void> expect_checkpoints();
   // How many of the log's entries stand in segments before the one that begins with
   // `first_sequence`, as its places have it.
   [[nodiscard]] Result<std::uint64_t> entries_before(std::uint64_t first_sequence);
@@ -78,7 +80,8 @@ class LogCheck {
   NoteVerifier verifier_;
   MerkleTree tree_;
   std::optional<Pending> next_;
-  std::uint64_t next_offset_ = 0;  // where the note behind it begins
+  std::uint64_t next_offset_ = 0;     // where the note behind it begins
+  std::uint64_t expected_bytes_ = 0;  // of its file of checkpoints
   std::optional<Checkpoint> last_signed_;
   bool record_differs_ = false;  // last_signed_ does not fit, and no checkpoint tells why yet
   std::uint64_t good_size_ = 0;

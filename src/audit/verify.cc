@@ -71,7 +71,10 @@ class Verification {
       log->expect(checkpoint);
     }
     SR_TRY(const auto names, list_checkpoint_logs(files_, directory_));
-    for (const std::string& name : names) SR_CHECK_OK(log_named(name));
+    for (const std::string& name : names) {
+      SR_TRY(LogCheck * log, log_named(name));
+      SR_CHECK_OK(log->expect_checkpoints());
+    }
     // Read before the journal, which thus holds what they are of.
     SR_TRY(cosigned_, read_cosigned(files_, directory_));
     SR_TRY(snapshot_, check_snapshot(files_, directory_, keys_.key.public_key));

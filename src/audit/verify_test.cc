@@ -258,6 +258,36 @@ TEST_F(VerifyTest, LooksAgainAtWhatIsWrittenMeanwhile) {
   EXPECT_FALSE(verify_audit(never, folder_, key.text(), now_us_)->ok());
 }
 
+// auditd signs for an entry that came when the journal was read already: as the file of checkpoints
+// is opened for the last time.
+class SignedMeanwhile final : public PosixFiles {
+ public:
+  SignedMeanwhile(std::string file, std::string note)
+      : file_(std::move(file)), note_(std::move(note)) {}
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    if (path == file_ && ++opened == add_at) std::ofstream(file_, std::ios::app) << note_;
+    return PosixFiles::open(path, mode);
+  }
+  int opened = 0;
+  int add_at = 0;
+
+ private:
+  std::string file_, note_;
+};
+
+TEST_F(VerifyTest, ToleratesWhatIsSignedMeanwhile) {
+  fill();
+  const NoteKey key{log_origin(kPlace, "operator-2026"), signer_.public_key()};
+  const Checkpoint next{log_origin(kPlace, "operator-2026"), 3, Hash{}};
+  SignedMeanwhile files(path("checkpoints/operator-2026.log"), sign_checkpoint(next, signer_));
+  ASSERT_TRUE(verify_audit(files, folder_, key.text(), now_us_)->ok());
+  files.add_at = 2 * files.opened;
+  const auto report = verify_audit(files, folder_, key.text(), now_us_);
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok()) << report->bad->what;
+  EXPECT_FALSE(verify_audit(files, folder_, key.text(), now_us_)->ok()) << "now it was there";
+}
+
 TEST_F(VerifyTest, CatchesWhatIsNotAnEntry) {
   fill();
   rewrite([](auto& entries) { entries[4] = "{}"; });
