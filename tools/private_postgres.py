@@ -61,7 +61,8 @@ class Postgres:
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def _create_data(self):
+    def make_data_folder(self):
+        """Empty, and the server's user's own."""
         self.data.mkdir(mode=0o700)
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
@@ -70,6 +71,9 @@ class Postgres:
             if reachable.returncode != 0:
                 raise DeploymentError(f"user postgres cannot enter {self.data}: every folder above"
                                       " it must allow that (chmod o+x), or choose another --dir")
+
+    def _create_data(self):
+        self.make_data_folder()
         self._run(self.programs() / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8",
                   "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256",
                   "--data-checksums")

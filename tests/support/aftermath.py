@@ -10,22 +10,25 @@ CLOSE_SECONDS = 30  # vaultd settles an operation of unknown end after ten
 
 
 class Aftermath:
-    """Of a CardLoad on a deployment that lost a part of itself meanwhile and is whole again."""
+    """Of a CardLoad on a deployment that lost a part of itself meanwhile and is whole again.
+    `beside`: deployments whose vaultd works on its database too, each with a log of its own.
+    """
 
-    def __init__(self, deployment, load):
+    def __init__(self, deployment, load, beside=()):
         self.deployment = deployment
         self.load = load
-        self.report = wait_until(self._closed_report, "no open intent", CLOSE_SECONDS)
+        self._logs = [deployment, *beside]
+        wait_until(self._all_closed, "no open intent", CLOSE_SECONDS)
         self.rows = vault_rows.read(deployment)
-        self.entries = audit_journal.entries(deployment.dir / "audit")
+        self.entries = [entry for one in self._logs
+                        for entry in audit_journal.entries(one.dir / "audit")]
 
     def verify(self):
-        """Reads the whole log again; a log that does not verify fails the test."""
-        return self.deployment.strongroom("audit", "verify")
+        """Reads the whole logs again; a log that does not verify fails the test."""
+        return [one.strongroom("audit", "verify") for one in self._logs]
 
-    def _closed_report(self):
-        report = self.verify()
-        return report if report["open_intent_count"] == 0 else None
+    def _all_closed(self):
+        return all(report["open_intent_count"] == 0 for report in self.verify())
 
     def intents(self, event_type):
         return [entry["unmapped"] for entry in self.entries
@@ -98,9 +101,10 @@ class Aftermath:
         assert [told for told in self.load.request_ids if told not in logged] == []
 
     def assert_log_verifies(self):
-        report = self.verify()
-        assert report["ok"] and report["bad"] is None
-        assert report["entries"] >= len(self.entries) > len(self.load.request_ids)
+        reports = self.verify()
+        assert all(report["ok"] and report["bad"] is None for report in reports)
+        entries = sum(report["entries"] for report in reports)
+        assert entries >= len(self.entries) > len(self.load.request_ids)
 
     def assert_all(self):
         """Every promise was kept, and the log is whole and true."""

@@ -43,6 +43,7 @@ class Worker(threading.Thread):
         self.request_ids = []    # of requests whose answer was a promise
         self.excused = 0         # 503
         self.lost = 0            # no answer
+        self.in_a_row = 0        # promises since the last failure
         self.unexpected = []
 
     def run(self):
@@ -81,8 +82,10 @@ class Worker(threading.Thread):
         with self._losses():
             status, body, headers = connection.receive()
             if status in PROMISES:
+                self.in_a_row += 1
                 self.request_ids.append(headers["strongroom-request-id"])
                 return body
+            self.in_a_row = 0
             if status in EXCUSES:
                 self.excused += 1
                 time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
@@ -96,6 +99,7 @@ class Worker(threading.Thread):
             yield
         except (http.client.HTTPException, OSError):
             self.lost += 1
+            self.in_a_row = 0
             time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 
 
@@ -130,6 +134,11 @@ class CardLoad:
     @property
     def request_ids(self):
         return [identifier for worker in self._workers for identifier in worker.request_ids]
+
+    @property
+    def in_a_row(self):
+        """What every worker was promised at least, one after the other, since its last failure."""
+        return min(worker.in_a_row for worker in self._workers)
 
     @property
     def unexpected(self):
