@@ -43,7 +43,7 @@ class Plan:
     cards: int = 5_000_000  # in the large table
     flame: bool = False
     flame_seconds: float = 5
-    pool: int = 500  # cards made one by one before duplicates and look-ups are measured
+    pool: int = 500  # cards made before anything but new cards is measured
 
     @staticmethod
     def quick():

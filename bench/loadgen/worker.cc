@@ -190,11 +190,14 @@ async::Task<Result<Shot>> Worker::make_processor_sale() {
                  R"("status":"succeeded")"};
 }
 
-// The pool holds cards that the vault has a processor token of, at one account.
+// The pool holds cards that the vault has a processor token of, at one account; those that are to
+// be handed over it has none of.
 async::Task<Result<Shot>> Worker::make_resolve() {
   SR_CO_TRY(const std::string token, co_await make_card(next_card()));
   std::string target = fmt::format("/v1/cards/{}/processor-tokens", token);
-  Shot resolve = resolve_of(std::move(target), false);
+  const bool handover = plan_.mix == Mix::handovers;
+  Shot resolve = resolve_of(std::move(target), handover);
+  if (handover) co_return resolve;
   const auto first = co_await send(resolve);
   if (!first) co_return fail(first.error());
   if (first->status != 200 || !first->body.contains(kHandedOver)) {

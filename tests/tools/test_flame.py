@@ -60,6 +60,7 @@ def test_widths_are_shares_and_callers_lie_below():
     main, kernel = frames["main: 100.0 %"], frames["do_syscall_64: 66.7 %"]
     assert float(main.get("width")) == pytest.approx(1200, abs=1)
     assert float(kernel.get("width")) == pytest.approx(800, abs=1)
+    assert float(kernel.get("x")) == pytest.approx(400, abs=1)  # beside what else main called
     assert float(main.get("y")) > float(kernel.get("y"))
 
 
