@@ -1,4 +1,4 @@
-"""New cards by the number of connections: a row each, and a picture of both databases."""
+"""New cards by the number of connections: a row each, and pictures of both databases."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import report
 from load import say
 
 COUNTS = (1, 4, 16, 64, 256)
+PERCENTILES = ("p50", "p99")
 WARMUP_SECONDS = 1  # in which 256 connections are made
 
 
@@ -31,13 +32,17 @@ def rate(run):
     return run["requests_per_second"]
 
 
+def latency_ms(run, name):
+    return run["latency_us"][name] / 1000
+
+
 def rows(result):
     """(connections, cards per s, pgbench, p50, p99, CPU of vaultd), a row per number."""
     rounds = result["connections"]
     for count in COUNTS:
         beside = result.get("pgbench_rates", {}).get(count)
-        times = [spread(rounds, count, lambda run, name=name: run["latency_us"][name] / 1000)
-                 for name in ("p50", "p99")]
+        times = [spread(rounds, count, lambda run, name=name: latency_ms(run, name))
+                 for name in PERCENTILES]
         used = spread(rounds, count, lambda run: run["cpu_us"]["vaultd"])
         yield [f"{count}", spread(rounds, count, rate).text(),
                f"{beside:,.0f}" if beside else "", *(time.text(".2f") for time in times),
@@ -49,14 +54,24 @@ def markdown(result):
                          "CPU of vaultd, us"), rows(result))
 
 
-def picture(results):
-    """New cards per second by connections, as SVG; `results`: database -> result."""
-    names = {"postgres": "vaultd on PostgreSQL", "sqlite": "vaultd on SQLite"}
+def pictures(results):
+    """File name -> SVG; `results`: database -> result."""
+    return {"vault_connections.svg": _rates(results), "vault_latency.svg": _latencies(results)}
+
+
+def _rates(results):
     series = {}
     for database, result in results.items():
-        series[names[database]] = [spread(result["connections"], count, rate).median
-                                   for count in COUNTS]
+        series[f"vaultd on {report.DATABASES[database]}"] = [
+            spread(result["connections"], count, rate).median for count in COUNTS]
         if "pgbench_rates" in result:
             series["pgbench, one card per transaction"] = [
                 result["pgbench_rates"].get(count) for count in COUNTS]
     return plot.lines("New cards per second, by connections", COUNTS, series)
+
+
+def _latencies(results):
+    series = {f"{name} on {report.DATABASES[database]}": [
+        spread(result["connections"], count, lambda run: latency_ms(run, name)).median
+        for count in COUNTS] for database, result in results.items() for name in PERCENTILES}
+    return plot.lines("Latency of a new card in ms, by connections", COUNTS, series)

@@ -3,6 +3,8 @@
 import json
 import statistics
 
+DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
+
 
 class Spread:
     """The median of repeats, with what it lies between."""

@@ -5,9 +5,9 @@ import tempfile
 
 import flame
 import perf
+import report
 from load import say
 
-NAMES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 MIXES = {
     "new": "new cards",
     "resolve": "resolves, processor token kept",
@@ -21,7 +21,7 @@ def draw(database, loadgen, plan, folder):
     names = []
     for mix, what in MIXES.items():
         say(f"{database}: flame graph of {what}")
-        title = f"vaultd on {NAMES[database]}, {what}"
+        title = f"vaultd on {report.DATABASES[database]}, {what}"
         picture = flame.svg(title, flame.tree(_stacks(loadgen, plan, mix)))
         names.append(f"vault_flame_{database}_{mix}.svg")
         (folder / names[-1]).write_text(picture)

@@ -175,8 +175,9 @@ def markdown(state, plan, results):
              "table is filled with copies of a row under other keys, in SQL; beside it runs "
              "another deployment on an empty one.", ""]
     for database, result in results.items():
-        lines += [f"## {database}", "", *_database(result, plan)]
+        lines += [f"## {report.DATABASES[database]}", "", *_database(result, plan)]
     lines += ["![New cards per second, by connections](vault_connections.svg)", "",
+              "![Latency of a new card, by connections](vault_latency.svg)", "",
               "## Machine", "", *(f"- {name}: {value}" for name, value in state.items())]
     return "\n".join(lines) + "\n"
 
@@ -184,6 +185,7 @@ def markdown(state, plan, results):
 def write(folder, state, plan, results):
     """Writes vault.md, vault.json and the pictures to `folder` and prints the first."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vault_connections.svg").write_text(connections.picture(results))
+    for name, picture in connections.pictures(results).items():
+        (folder / name).write_text(picture)
     report.write_files(folder, "vault", markdown(state, plan, results),
                        {"machine": state, "plan": dataclasses.asdict(plan), "results": results})

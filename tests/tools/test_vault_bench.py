@@ -127,11 +127,18 @@ def test_report_without_pgbench():
         "| pgbench, per s |", "")
 
 
-def test_picture_shows_both_databases_beside_pgbench():
-    results = {"postgres": a_result(), "sqlite": without_pgbench(a_result())}
-    picture = ElementTree.fromstring(connections.picture(results))
-    lines = picture.findall("{http://www.w3.org/2000/svg}polyline")
-    assert [len(line.get("points").split()) for line in lines] == [5, 2, 5]
+def points(picture):
+    lines = ElementTree.fromstring(picture).findall("{http://www.w3.org/2000/svg}polyline")
+    return [line.get("points").split() for line in lines]
+
+
+def test_pictures_show_both_databases_beside_pgbench():
+    pictures = connections.pictures({"postgres": a_result(),
+                                     "sqlite": without_pgbench(a_result())})
+    assert [len(line) for line in points(pictures["vault_connections.svg"])] == [5, 2, 5]
+    assert [len(line) for line in points(pictures["vault_latency.svg"])] == [5, 5, 5, 5]
+    p50, p99, *_ = points(pictures["vault_latency.svg"])
+    assert float(p50[0].split(",")[1]) > float(p99[0].split(",")[1])  # SVG counts downwards
 
 
 def test_report_counts_what_was_shed():
