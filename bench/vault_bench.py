@@ -38,8 +38,8 @@ class Plan:
     connection_rounds: int = 3
     connection_seconds: float = 2
     open_seconds: float = 10
-    large_rounds: int = 3
-    large_seconds: float = 3
+    large_rounds: int = 5
+    large_seconds: float = 2
     cards: int = 5_000_000  # in the large table
     flame: bool = False
     flame_seconds: float = 5
@@ -48,8 +48,8 @@ class Plan:
     @staticmethod
     def quick():
         return Plan(rounds=3, seconds=2, warmup=0.3, pgbench_search_seconds=1, connection_rounds=1,
-                    connection_seconds=1, open_seconds=3, large_rounds=1,
-                    large_seconds=1, cards=200_000, pool=100)
+                    connection_seconds=1, open_seconds=3, large_rounds=1, large_seconds=1,
+                    cards=200_000, pool=100)
 
 
 def measure(database, plan, folder):

@@ -165,7 +165,8 @@ def _database(result, plan):
 def markdown(state, plan, results):
     lines = ["# Vault benchmark", "",
              f"Median of {plan.rounds} interleaved rounds of {plan.seconds} s, minimum to maximum; "
-             f"by connections of {plan.connection_rounds} of {plan.connection_seconds} s. "
+             f"by connections of {plan.connection_rounds} of {plan.connection_seconds} s, "
+             f"beside a large table of {plan.large_rounds} of {plan.large_seconds} s. "
              "Load generator, database and daemons share the machine. One merchant adds all cards, "
              "of one BIN: `new_cards_per_truncation_daily` is raised to 60000, and its budgets to "
              "60 million a minute, so that these guards count and let them pass. Resolves are "
