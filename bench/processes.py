@@ -46,9 +46,19 @@ def cpu_us(pids):
     return result
 
 
-def resident_kib(pid):
+def resident_kib(pid, field="VmRSS"):
     """Memory of one process that is in RAM, in KiB."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1])
     return 0
+
+
+def own_kib(pid):
+    """The same of a process that stands alone; of one with others below it, what each has for
+    itself."""
+    parents = {member: int(fields[PPID]) for member, fields in _stats().items()}
+    members = tree(pid, parents)
+    if len(members) == 1:
+        return resident_kib(pid)
+    return sum(resident_kib(member, "RssAnon") for member in members)

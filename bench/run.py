@@ -5,9 +5,11 @@ puts the same rows into the same PostgreSQL server one per transaction, through 
 resolves; then by 1 to 256 connections, in the open model, with duplicates and look-ups, and beside
 a table of 5 million cards. `./dev bench pay` sells by token through all processes, beside the
 processor's stand-in called directly. `./dev bench audit` fills the audit log, beside a plain loop
-of write and fdatasync, and makes a large one to start on, prove from and verify. Each figure is the
-median of interleaved rounds with its minimum and maximum. The reports go to build/bench, as
-vault.md, pay.md, audit.md and the same as JSON, with pictures. Exits 1 when a request failed or
+of write and fdatasync, and makes a large one to start on, prove from and verify. `./dev bench soak`
+loads all processes for ten minutes and tells what memory they need, then sends three times what
+they can take. Each figure of the others is the median of interleaved rounds with its minimum and
+maximum. The reports go to build/bench, as vault.md, pay.md, audit.md, soak.md and the same as JSON,
+with pictures. Exits 1 when a request failed or
 something could not be measured; a target that is missed is in the report, not in the exit status.
 """
 
@@ -24,6 +26,7 @@ import deployment as d  # noqa: E402
 import load  # noqa: E402
 import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
+import soak_bench  # noqa: E402
 import vault_bench  # noqa: E402
 
 
@@ -43,11 +46,15 @@ def parse_arguments():
                        help="of the large log (default 10 million, --quick 1 million)")
     audit.add_argument("--disk", default=tempfile.gettempdir(), metavar="DIR",
                        help="whose file system is measured (default %(default)s)")
-    for verb in (vault, pay):
+    soak = verbs.add_parser("soak", help="memory over ten minutes, and overload, on PostgreSQL")
+    soak.add_argument("--minutes", type=float, metavar="N", help="default 10; --quick a third")
+    soak.add_argument("--target", choices=("edge", "vault"), default="edge",
+                      help="through edged (default), or vaultd itself")
+    for verb in (vault, pay, soak):
         verb.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
-    for verb in (vault, pay, audit):
+    for verb in (vault, pay, audit, soak):
         verb.add_argument("--pairs", type=int, metavar="N",
-                          help="rounds (default 7, audit 5; --quick 3, audit 2)")
+                          help="rounds (default 7, audit 5, soak 3; --quick 3, audit 2, soak 1)")
         verb.add_argument("--quick", action="store_true",
                           help="shorter and fewer runs, 2 to 3 minutes")
         verb.add_argument("--output", type=pathlib.Path, default=d.ROOT / "build" / "bench",
@@ -78,6 +85,15 @@ def run_pay(arguments):
     pay_bench.run(arguments.output, plan)
 
 
+def run_soak(arguments):
+    plan = plan_of(soak_bench, arguments)
+    plan.connections = arguments.connections
+    if arguments.minutes:
+        plan.soak_seconds = round(60 * arguments.minutes)
+    d.build_programs("loadgen")
+    soak_bench.run(arguments.output, plan, arguments.target)
+
+
 def run_audit(arguments):
     plan = plan_of(audit_bench, arguments)
     plan.entries = arguments.entries or plan.entries
@@ -88,7 +104,8 @@ def run_audit(arguments):
 def main():
     arguments = parse_arguments()
     try:
-        {"vault": run_vault, "pay": run_pay, "audit": run_audit}[arguments.what](arguments)
+        {"vault": run_vault, "pay": run_pay, "audit": run_audit,
+         "soak": run_soak}[arguments.what](arguments)
     except (load.BenchError, pgbench.PgbenchError, d.DeploymentError,
             subprocess.TimeoutExpired, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)

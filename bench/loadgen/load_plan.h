@@ -60,7 +60,7 @@ struct Window {
 
 // Tally is what one thread measured. Latencies are of the answers with status 2xx. A sale's must
 // say that it was captured, a resolve's whether the card was handed over for it as the mix has it,
-// or it counts as a failure, unknown_outcome.
+// or it counts as a failure, unknown_outcome; a 503 without Retry-After as corrupt.
 struct Tally {
   LatencyHistogram latencies;
   std::map<int, std::uint64_t> statuses{};

@@ -21,7 +21,9 @@ using std::chrono::steady_clock;
 // Requests of the open model that wait for a connection: a second of load at any rate that one
 // machine reaches. Beyond it they are counted as failures, which no report may hide.
 constexpr std::size_t kWaitingMax = 65'536;
+constexpr std::chrono::seconds kTurnTimeout{60};
 constexpr std::chrono::milliseconds kPoll{2};
+constexpr int kUnavailable = 503;
 
 std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
   return whole / parts + (index < whole % parts ? 1 : 0);
@@ -41,7 +43,8 @@ http::ClientOptions gateway_options(const Deployment& deployment, std::size_t co
           .server_identity = "vaultd",
           .tls = deployment.gateway_tls,
           .connections_max = connections,
-          .waiting_max = kWaitingMax};
+          .waiting_max = kWaitingMax,
+          .turn_timeout = kTurnTimeout};
 }
 
 http::ClientOptions server_options(const Deployment& deployment, Target target,
@@ -55,7 +58,8 @@ http::ClientOptions server_options(const Deployment& deployment, Target target,
           .server_identity = vault ? "vaultd" : "",
           .tls = vault ? deployment.tls : deployment.public_tls,
           .connections_max = connections,
-          .waiting_max = kWaitingMax};
+          .waiting_max = kWaitingMax,
+          .turn_timeout = kTurnTimeout};
 }
 
 // psp-sim takes any test key; this one is an account of its own.
@@ -326,6 +330,10 @@ void Worker::count(const Shot& shot, const Result<http::ClientResponse>& answer,
   }
   if (answer->status / 100 == 2 && !succeeded(shot, *answer)) {
     ++tally_.failures[ErrorCode::unknown_outcome];
+    return;
+  }
+  if (answer->status == kUnavailable && answer->header("retry-after").empty()) {
+    ++tally_.failures[ErrorCode::corrupt];
     return;
   }
   ++tally_.statuses[answer->status];

@@ -61,6 +61,7 @@ class WorkerTest : public testing::Test {
   LoadPlan plan_;
   int ticket_status_ = 200;
   int card_status_ = 201;
+  bool retry_after_ = false;
   std::set<std::string> bodies_;  // of vaultd, whose requests all run on one thread
   std::set<std::string> looked_up_;
   std::string paid_ = "captured";    // what a payment comes to
@@ -115,8 +116,10 @@ class WorkerTest : public testing::Test {
     credential_ = std::string(request.header("strongroom-ticket"));
     credential_ += std::string(request.header("authorization"));
     bodies_.emplace(as_text(request.body()));
-    co_return http::json_response(card_status_,
-                                  R"({"id":"tok_)" + std::to_string(++taken_) + R"("})");
+    Response response =
+        http::json_response(card_status_, R"({"id":"tok_)" + std::to_string(++taken_) + R"("})");
+    if (retry_after_) response.headers.emplace_back("Retry-After", "1");
+    co_return response;
   }
   async::Task<Response> pay(Request& request) {
     keys_.emplace(request.header("idempotency-key"));
@@ -247,8 +250,15 @@ TEST_F(WorkerTest, TheMixHasFourResolvesToANewCard) {
   EXPECT_NEAR(static_cast<double>(resolves_ - plan_.pool) / cards, 4, 1);
 }
 
+TEST_F(WorkerTest, RefusalThatSaysNotWhenToComeBackIsAFailure) {
+  card_status_ = 503;
+  const LoadResult result = run();
+  EXPECT_EQ(result.tally.errors(), result.tally.failures.at(ErrorCode::corrupt));
+}
+
 TEST_F(WorkerTest, RefusalsAreCountedNotMeasured) {
   card_status_ = 503;
+  retry_after_ = true;
   const LoadResult result = run();
   EXPECT_EQ(result.tally.errors(), result.tally.statuses.at(503));
   EXPECT_EQ(result.tally.latencies.count(), 0U);

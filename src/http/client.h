@@ -38,8 +38,9 @@ struct ClientOptions {
   std::shared_ptr<const TlsContext> tls{};  // needed without unix_path
   std::size_t connections_max = 8;
   std::size_t waiting_max = 1024;  // requests waiting for a connection, first come first served
+  std::chrono::milliseconds turn_timeout{3'000};     // for one of connections_max to be free
   std::chrono::milliseconds connect_timeout{3'000};  // TCP and TLS together; a look-up of a
-  // name has the system's own limits; waiting for a connection to be free counts by itself
+  // name has the system's own limits
   std::chrono::milliseconds response_timeout{
       10'000};                                     // from the first byte out to the last byte in
   std::chrono::milliseconds idle_timeout{60'000};  // below the servers' own, so that we close first
@@ -79,7 +80,8 @@ class Client {
   // unknown_outcome: the request went out and no whole answer came (also one that is too large or
   //   malformed): it may have taken effect. GET and HEAD on a kept connection are repeated once
   //   first.
-  // exhausted: waiting_max is reached. invalid_argument: control characters in target or headers.
+  // exhausted: waiting_max is reached, or no connection became free in time; nothing was sent.
+  // invalid_argument: control characters in target or headers.
   [[nodiscard]] async::Task<Result<ClientResponse>> send(const ClientRequest& request);
   // Connections made from now on use `tls`; idle ones are closed.
   void set_tls(std::shared_ptr<const TlsContext> tls);

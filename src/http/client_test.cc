@@ -181,7 +181,7 @@ TEST_F(ClientTest, RefusesBeyondTheQueue) {
 
 TEST_F(ClientTest, GivesUpWaitingForAConnection) {
   options_.connections_max = 1;
-  options_.connect_timeout = 500ms;
+  options_.turn_timeout = 500ms;
   slow_for_ = 1'500ms;
   start();
   EXPECT_EQ(loop_.run_until_done(many(client(), 3, "/slow")), 1);

@@ -15,6 +15,7 @@ import pay_bench  # noqa: E402
 import pgbench  # noqa: E402
 import plot  # noqa: E402
 import processes  # noqa: E402
+import soak_bench  # noqa: E402
 
 
 def test_insert_keeps_sizes_and_makes_keys_new():
@@ -132,3 +133,30 @@ def test_a_line_leaves_out_what_was_not_measured():
     picture = ElementTree.fromstring(plot.lines("rates", (1, 4, 16), {"a": [10, None, 1000]}))
     points = picture.find("{http://www.w3.org/2000/svg}polyline").get("points").split()
     assert [point.split(",")[0] for point in points] == ["80.0", "700.0"]
+
+
+def soaked(end_kib):
+    """Samples of two processes, of which one rises to `end_kib` after caches have filled."""
+    return [{"at": second, "vaultd": 10_000 if second < 5 else 20_000,
+             "auditd": 30_000 + (end_kib - 30_000) * second / 60} for second in range(1, 61)]
+
+
+@pytest.mark.parametrize("end_kib, verdict", [(30_000, "flat"), (31_000, "flat"),
+                                              (40_000, "GROWS")])
+def test_memory_that_grows_is_told_from_caches_that_fill(end_kib, verdict):
+    rows = {name: row for name, *row in soak_bench.memory_rows(soaked(end_kib))}
+    assert rows["vaultd"] == ["19.5", "19.5", "19.5", "19.5", "flat"]
+    assert rows["auditd"][-1] == verdict
+
+
+def test_soak_report_shows_what_was_shed_and_what_else_was_answered():
+    latency = {"p50": 4000, "p99": 9000, "max": 15000}
+    run = {"rate": 700.0, "seconds": 10, "requests": 7000, "errors": 20, "latency_us": latency,
+           "requests_per_second": 698.0, "failures": {"unavailable": 3},
+           "statuses": {"201": 6980, "503": 15, "500": 2}}
+    result = {"highest": 1000.0, "soak": run, "memory": soaked(30_000),
+              "overload": {"before": run, "during": run, "after": run}}
+    text = soak_bench.markdown({"cores": 2}, soak_bench.Plan.quick(), "edge", result)
+    assert "| 3 times the highest rate | 700 | 698 | 2 | {'500': 2, 'unavailable': 3} |" in text
+    assert "4.0 / 9.0 / 15.0" in text and "- cores: 2" in text
+    ElementTree.fromstring(soak_bench.picture(result["memory"], ["vaultd", "auditd"]))

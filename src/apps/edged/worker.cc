@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kServerPatience{5};
 constexpr std::size_t kVaultConnectionsMax = 64;  // card requests wait on the database, not on us
+// As at vaultd: a card that waits is a card in memory. More than come in time are shed.
+constexpr std::chrono::milliseconds kCardTurnTimeout{100};
 constexpr std::size_t kGatewayConnectionsMax = 256;  // payments wait on processors
 // Above what gatewayd gives a connector: its word on a payment, `unknown` included, comes first.
 constexpr std::chrono::seconds kPaymentTimeout{60};
@@ -37,8 +39,9 @@ http::ClientGroup::Members vaultd_clients(async::Loop& loop, const Config& confi
                                           const std::shared_ptr<const http::TlsContext>& tls) {
   http::ClientGroup::Members members;
   for (const auto& [name, address] : config.vaultds) {
-    members.emplace(name, std::make_unique<http::Client>(
-                              loop, client_options(address, "vaultd", kVaultConnectionsMax, tls)));
+    http::ClientOptions options = client_options(address, "vaultd", kVaultConnectionsMax, tls);
+    options.turn_timeout = kCardTurnTimeout;
+    members.emplace(name, std::make_unique<http::Client>(loop, std::move(options)));
   }
   return members;
 }

@@ -213,7 +213,12 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const NewCard& card,
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
   const auto begun = std::chrono::steady_clock::now();
-  Answer<TokenView> view = co_await tokenize_now(std::move(request), std::move(caller), begun);
+  Answer<TokenView> view = refuse(kOverloaded);
+  if (tokenizing_ < kTokenizingMax) {
+    ++tokenizing_;
+    view = co_await tokenize_now(std::move(request), std::move(caller), begun);
+    --tokenizing_;
+  }
   const bool shed = !view && view.error().type == wire::ProblemType::overloaded;
   parts_.metrics.count_card(std::chrono::steady_clock::now() - begun, shed);
   co_return view;

@@ -111,7 +111,8 @@ class Vault final {
   // The token of the card in `request`: a new one, or the merchant's earlier one. Durable on
   // return. Idempotent by the fingerprint. rate_limited: the merchant has added too many cards with
   // the same first and last digits, so that nothing is said of one more. overloaded: also when it
-  // waited for kCardWaitMax. PCI DSS 3.5.1.
+  // waited for kCardWaitMax, or kTokenizingMax are under way. PCI DSS 3.5.1.
+  static constexpr std::size_t kTokenizingMax = 256;
   [[nodiscard]] async::Task<Answer<TokenView>> tokenize(TokenRequest request, Caller caller);
   // Holds the code of a card that another vaultd has taken. not_found, token_deleted,
   // token_expired; overloaded: too many are held.
@@ -252,6 +253,7 @@ class Vault final {
   VaultParts parts_;
   Likenesses likenesses_;
   std::map<std::string, BlindIndex, std::less<>> blind_indexes_;
+  std::size_t tokenizing_ = 0;
   bool stopping_ = false;
   log::Recurring code_not_held_{"verification code not held"};
   log::Recurring held_{"a delete above its budget waits for an operator"};

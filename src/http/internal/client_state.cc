@@ -48,7 +48,8 @@ Result<std::string> request_head(const ClientRequest& request, const std::string
 bool is_safe(Method method) noexcept { return method == Method::get || method == Method::head; }
 
 std::chrono::milliseconds shortest(const ClientOptions& options) {
-  return std::min({options.connect_timeout, options.response_timeout, options.idle_timeout});
+  return std::min({options.turn_timeout, options.connect_timeout, options.response_timeout,
+                   options.idle_timeout});
 }
 
 }  // namespace
@@ -122,7 +123,7 @@ async::Task<Result<ClientState::Lease>> ClientState::wait_for_turn() {
                   resume_later(*self);
                 })};
   self = &waiter;
-  waiter.deadline.arm(options_.connect_timeout);
+  waiter.deadline.arm(options_.turn_timeout);
   waiting_.push_back(&waiter);
   struct Turn {
     Waiter& waiter;
@@ -131,8 +132,7 @@ async::Task<Result<ClientState::Lease>> ClientState::wait_for_turn() {
     void await_resume() const noexcept {}
   };
   co_await Turn{waiter};
-  if (!waiter.granted)
-    co_return fail({ErrorCode::unavailable, "no connection became free in time"});
+  if (!waiter.granted) co_return fail({ErrorCode::exhausted, "no connection became free in time"});
   if (waiter.lease.connection) co_return Result<Lease>(std::move(waiter.lease));
   co_return co_await open();
 }
