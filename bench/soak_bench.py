@@ -21,6 +21,7 @@ PLACES = 12     # of the plot and the table
 FLAT_SHARE = 1.05  # what memory may grow to from the first tenth to the last ...
 FLAT_KIB = 2048    # ... or by
 SAMPLE_SECONDS = 1
+CONNECT_SECONDS = 4  # for as many handshakes, before it is measured
 
 
 @dataclasses.dataclass
@@ -66,8 +67,9 @@ def overload(loadgen, plan, target, highest):
     """Before, while and right after more comes than can be done."""
     many, seconds = plan.many_connections, plan.overload_seconds
     say(f"{TIMES} times as much over {many} connections for {seconds} s")
-    before = loadgen.run(target, seconds, plan, rate=SHARE * highest, connections=many)
-    during = loadgen.run(target, seconds, plan, rate=TIMES * highest, connections=many)
+    connected = dataclasses.replace(plan, warmup=CONNECT_SECONDS)
+    before = loadgen.run(target, seconds, connected, rate=SHARE * highest, connections=many)
+    during = loadgen.run(target, seconds, connected, rate=TIMES * highest, connections=many)
     at_once = dataclasses.replace(plan, warmup=0)
     after = loadgen.run(target, plan.seconds, at_once, rate=SHARE * highest)
     return {"before": before, "during": during, "after": after}

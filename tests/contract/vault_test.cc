@@ -286,6 +286,28 @@ TEST_F(VaultTest, AnInsertThatCannotHaveBeenMadeIsNotDoneAtOnce) {
   EXPECT_EQ(recorder_.entries[1].outcome, Outcome::not_done);
 }
 
+TEST_F(VaultTest, WhatComesWhileManyAreTakenIsShedAtOnce) {
+  constexpr std::size_t kTooMany = 5;
+  std::size_t under_way = Vault::kTokenizingMax + kTooMany, shed = 0;
+  auto add = [](Vault& vault, TokenRequest card, std::size_t& left,
+                std::size_t& no) -> async::Task<> {
+    const auto view = co_await vault.tokenize(std::move(card), caller());
+    if (!view && view.error().type == ProblemType::overloaded) ++no;
+    --left;
+  };
+  for (std::size_t i = under_way; i > 0; --i) {
+    async::spawn(add(*vault_, request(), under_way, shed));
+  }
+  EXPECT_EQ(shed, kTooMany);
+  EXPECT_EQ(under_way, Vault::kTokenizingMax);
+  auto wait = [](async::Loop& loop, const std::size_t& left) -> async::Task<> {
+    while (left > 0) co_await loop.sleep_for(std::chrono::milliseconds(1));
+  };
+  loop_.run_until_done(wait(loop_, under_way));
+  EXPECT_TRUE(tokenize(request()));
+  expect_balanced();
+}
+
 TEST_F(VaultTest, AFullDiskIsToldFromAnAbsentDatabase) {
   lossy_->fates = {LossyDatabase::Fate::disk_full};
   const auto view = tokenize(request());
