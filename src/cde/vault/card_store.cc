@@ -201,6 +201,14 @@ Row to_counted(const CardRow& card, Likeness likeness) {
   return {Value::id(card.token_id), Value::integer(likeness), Value::integer(card.created_at_us)};
 }
 
+// Suspends into `place`, for who resumes it.
+struct HeldBack {
+  std::coroutine_handle<>& place;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const noexcept { place = waiter; }
+  void await_resume() const noexcept {}
+};
+
 }  // namespace
 
 std::span<const storage::Migration> vault_migrations() noexcept { return kMigrations; }
@@ -215,25 +223,35 @@ async::Task<Result<bool>> CardStore::insert(CardRow row, Likeness likeness) {
   return inserts_.submit(NewCard{std::move(row), likeness, alike_max_});
 }
 
-// Batches see nothing of each other's cards before they commit, nor a card of those in its own.
-void CardStore::enter(NewCard& card) {
+// How many other cards that are like this one are being inserted.
+std::int64_t CardStore::others_like(const NewCard& card) const {
   const auto own = std::pair(card.likeness, card.row.fingerprint);
+  std::int64_t count = 0;
   for (auto one = under_way_.lower_bound({card.likeness, Fingerprint{}});
        one != under_way_.end() && one->first.first == card.likeness; ++one) {
-    if (one->first != own) --card.room;
+    if (one->first != own) ++count;
   }
-  ++under_way_[own];
+  return count;
 }
 
-void CardStore::leave(const NewCard& card) {
-  const auto own = under_way_.find({card.likeness, card.row.fingerprint});
-  if (--own->second == 0) under_way_.erase(own);
-}
-
+// A batch sees nothing of the cards in it before it commits, so each leaves room to those before
+// it. Of another batch under way it would not know whether its cards count already: so one with
+// cards that are alike waits until that has ended, and is the only one that waits.
 async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<NewCard> cards) {
-  for (NewCard& card : cards) enter(card);
+  static_assert(kInsertLimits.in_flight_max == 2);
+  if (std::ranges::any_of(cards, [&](const NewCard& card) { return others_like(card) > 0; })) {
+    co_await HeldBack{held_back_};
+  }
+  for (NewCard& card : cards) {
+    card.room -= others_like(card);
+    ++under_way_[{card.likeness, card.row.fingerprint}];
+  }
   std::vector<Result<bool>> fates = co_await insert_entered(cards);
-  for (const NewCard& card : cards) leave(card);
+  for (const NewCard& card : cards) {
+    const auto own = under_way_.find({card.likeness, card.row.fingerprint});
+    if (--own->second == 0) under_way_.erase(own);
+  }
+  if (held_back_) std::exchange(held_back_, nullptr).resume();
   co_return fates;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -176,9 +177,7 @@ class CardStore final {
   // The token_ids that went in.
   async::Task<Result<std::set<TokenId>>> insert_rows(std::vector<storage::Row> rows,
                                                      std::vector<storage::Row> counted);
-  // Counts the card among those that are being inserted, and leaves the others' room to them.
-  void enter(NewCard& card);
-  void leave(const NewCard& card);
+  std::int64_t others_like(const NewCard& card) const;
   async::Task<Result<Found>> find(storage::Statement statement);
   // Runs a guarded UPDATE of one row, then the `rest`; true when the row was changed.
   async::Task<Result<bool>> update_one(storage::Statement update,
@@ -187,6 +186,7 @@ class CardStore final {
   storage::Database& database_;
   const std::int64_t alike_max_;
   std::map<std::pair<Likeness, Fingerprint>, std::size_t> under_way_;  // requests of each card
+  std::coroutine_handle<> held_back_;  // the batch that waits until the other has ended
   Inserts inserts_;
 };
 
