@@ -1,13 +1,11 @@
 """A card that waits too long for its turn is shed: 503, nothing done, and its memory is free."""
 import concurrent.futures
-import contextlib
 import datetime
-import signal
 import time
 
-import psycopg2
 import pytest
 
+import held
 import leak_scan
 from running_deployment import running, wait_until
 
@@ -29,47 +27,30 @@ def add(client):
     return answer, time.monotonic() - began
 
 
-@contextlib.contextmanager
-def stopped(process):
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def locked_cards(deployment):
-    with contextlib.closing(psycopg2.connect(deployment.state()["databases"]["vault"])) as other:
-        other.cursor().execute("LOCK TABLE cards IN SHARE MODE")
-        yield
-        other.rollback()
-
-
 def held_up(pool, clients):
     """Adds a card at a time until one is shed: then every turn is taken, by the ones returned."""
-    held = []
+    waiting = []
     for client in clients:
         future = pool.submit(add, client)
         if concurrent.futures.wait([future], timeout=1.5).done:
             assert future.result()[0].status == 503
             break
-        held.append(future)
-    assert 1 <= len(held) <= IN_FLIGHT
-    return held
+        waiting.append(future)
+    assert 1 <= len(waiting) <= IN_FLIGHT
+    return waiting
 
 
-@pytest.mark.parametrize("neighbor", ["auditd", "database"])
-def test_what_waits_behind_a_slow_neighbor_is_shed(deployment, neighbor):
+@pytest.mark.parametrize("hold", [lambda deployment: held.frozen(deployment, "auditd"),
+                                  lambda deployment: held.locked(deployment, "vault")],
+                         ids=["auditd", "database"])
+def test_what_waits_behind_a_slow_neighbor_is_shed(deployment, hold):
     ticket = deployment.ticket()
     clients = [deployment.vault(ticket) for _ in range(IN_FLIGHT + WAITING)]
     for client in clients:
         assert add(client)[0].status == 201  # connected
     shed_before = deployment.metrics("vaultd")["strongroom_cards_shed_total"]
-    slow = {"auditd": lambda: stopped(deployment.processes["auditd"]),
-            "database": lambda: locked_cards(deployment)}[neighbor]
     with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
-        with slow():
+        with hold(deployment):
             served = held_up(pool, clients)
             shed = [future.result(timeout=4)
                     for future in [pool.submit(add, client) for client in clients[len(served):]]]
