@@ -52,7 +52,10 @@ enum class EventType : std::uint8_t {
   key_retire,
   key_rotate,
   key_destroy,
+  key_backup,
   schema_migrate,
+  backup_create,
+  backup_restore,
   batch_import,
   access_denied,
   config_reload,
@@ -117,7 +120,7 @@ struct Entry {
   std::optional<std::uint64_t> tree_size{};
   std::optional<TreeRoot> tree_root{};
   std::string reason{};  // log.break: as the operator gave it
-  // log.archive: of the archive's file, and until when it is locked or its copy is kept.
+  // log.archive: of its file (of a backup, its manifest), and until when it is locked or kept.
   std::optional<crypto::Sha256Digest> sha256{};
   std::optional<std::uint64_t> until_ms{};
 };

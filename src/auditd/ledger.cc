@@ -103,7 +103,8 @@ bool Ledger::is_of_now(const EntryView& view) const {
   if (view.time_ms > now_ms + kClockSkewMaxMs) return false;
   return view.time_ms >= now_ms - kEntryAgeMaxMs || view.instance == options_.instance ||
          view.event_type == audit::EventType::key_generate ||
-         view.event_type == audit::EventType::schema_migrate;
+         view.event_type == audit::EventType::schema_migrate ||
+         view.event_type == audit::EventType::backup_restore;
 }
 
 // A known owner's log of this year is no new one, so that a year can begin for all at once; those

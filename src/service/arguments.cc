@@ -14,7 +14,8 @@ constexpr std::string_view kHelp = R"(NAME
     {name} - {purpose}
 
 SYNOPSIS
-    {name} --config FILE [--instance NAME] [--init | --migrate | --check-sandbox]
+    {name} --config FILE [--instance NAME] [--init | --migrate | --dump | --load |
+        --check-sandbox]
     {name} --help | --version
 
 DESCRIPTION
@@ -27,6 +28,10 @@ OPTIONS
     --instance NAME    which instance this is: {name} or {name}-<suffix>; {name} by default
     --init             make this daemon's keys and its database, then exit
     --migrate          bring its database to this version's schema, then exit
+    --dump             write its database as it is at this moment to standard output, also while the
+                       daemon runs, then exit
+    --load             fill its empty database from a dump on standard input and bring it to this
+                       version's schema, or leave it empty, then exit
     --check-sandbox    try from inside the sandbox what must be denied, print the results as JSON,
                        then exit: 0 when everything was denied, else 1
     --version          print the version
@@ -62,7 +67,8 @@ int usage_error(std::string_view name, std::string_view reason) {
 std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv,
                                              std::string_view name, std::string_view purpose) {
   Arguments arguments{.config_path = {}, .instance = std::string(name), .action = Action::serve};
-  bool help = false, version = false, init = false, migrate = false, check = false;
+  bool help = false, version = false, init = false, migrate = false, check = false, dump = false,
+       load = false;
   CLI::App app;
   app.set_help_flag();
   app.add_flag("--help", help);
@@ -71,6 +77,8 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv,
   app.add_option("--instance", arguments.instance);
   app.add_flag("--init", init);
   app.add_flag("--migrate", migrate);
+  app.add_flag("--dump", dump);
+  app.add_flag("--load", load);
   app.add_flag("--check-sandbox", check);
   try {
     app.parse(argc, argv);
@@ -85,13 +93,16 @@ std::variant<Arguments, int> parse_arguments(int argc, const char* const* argv,
     fmt::print("{} {}\n", name, kVersion);
     return 0;
   }
-  if (init + migrate + check > 1) return usage_error(name, "more than one thing to do");
+  if (init + migrate + dump + load + check > 1)
+    return usage_error(name, "more than one thing to do");
   if (arguments.config_path.empty()) return usage_error(name, "--config is required");
   if (!belongs_to(arguments.instance, name)) {
     return usage_error(name, "--instance is not of this program");
   }
   if (init) arguments.action = Action::init;
   if (migrate) arguments.action = Action::migrate;
+  if (dump) arguments.action = Action::dump;
+  if (load) arguments.action = Action::load;
   if (check) arguments.action = Action::check_sandbox;
   return arguments;
 }

@@ -12,6 +12,8 @@ enum class Action {
   serve,          // the daemon itself
   init,           // --init: makes the daemon's keys and its database, then exits
   migrate,        // --migrate: brings its database to this version's schema, then exits
+  dump,           // --dump: writes its database to standard output; also beside the daemon
+  load,           // --load: fills its empty database from such a dump on standard input
   check_sandbox,  // --check-sandbox: tries from inside the sandbox what must be denied, as JSON
 };
 

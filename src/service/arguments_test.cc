@@ -34,8 +34,11 @@ TEST(ArgumentsTest, ServesTheProgramsOwnInstanceByDefault) {
 TEST(ArgumentsTest, TakesOneThingToDo) {
   EXPECT_EQ(arguments_of({"--config", "f", "--init"}).action, Action::init);
   EXPECT_EQ(arguments_of({"--config", "f", "--migrate"}).action, Action::migrate);
+  EXPECT_EQ(arguments_of({"--config", "f", "--dump"}).action, Action::dump);
+  EXPECT_EQ(arguments_of({"--config", "f", "--load"}).action, Action::load);
   EXPECT_EQ(arguments_of({"--config", "f", "--check-sandbox"}).action, Action::check_sandbox);
   EXPECT_EQ(status_of({"--config", "f", "--init", "--migrate"}), 2);
+  EXPECT_EQ(status_of({"--config", "f", "--dump", "--load"}), 2);
 }
 
 TEST(ArgumentsTest, InstanceBelongsToTheProgram) {

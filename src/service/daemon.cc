@@ -25,6 +25,7 @@ namespace strongroom::service {
 namespace {
 
 constexpr int kBadStart = 2;
+constexpr Error kNoDatabase{ErrorCode::invalid_argument, "this daemon has no database"};
 constexpr Error kKernelLeavesGaps{
     ErrorCode::permission_denied,
     "this kernel cannot enforce all of it; [deployment] accept_sandbox_gaps goes without"};
@@ -140,14 +141,21 @@ Start<int> run_once(Start<void> (*work)(Host&), Host& host) {
   return 0;
 }
 
+Start<int> run_on_database(Start<void> (*work)(Host&), Host& host) {
+  if (work == nullptr) return start_failure(host.deployment.instance, kNoDatabase);
+  return run_once(work, host);
+}
+
 Start<int> act(const Program& program, Host& host, Action action, const Hardening& hardening) {
-  // A check of the sandbox writes nothing, so it may run beside the daemon.
+  // These write nothing, so they may run beside the daemon.
   if (action == Action::check_sandbox) return try_sandbox(program, host);
+  if (action == Action::dump) return run_on_database(program.dump, host);
   SR_TRY(const FileLock lock, claim_instance(host.deployment));
   const auto read = host.unrecorded.read();
   if (!read) return start_failure(host.unrecorded.path(), read.error());
   if (action == Action::init) return run_once(program.init, host);
   if (action == Action::migrate) return run_once(program.migrate, host);
+  if (action == Action::load) return run_on_database(program.load, host);
   return serve(program, host, hardening);
 }
 
@@ -157,7 +165,10 @@ std::string_view option_of(Action action) {
       return " --init";
     case Action::migrate:
       return " --migrate";
+    case Action::load:
+      return " --load";
     case Action::serve:
+    case Action::dump:
     case Action::check_sandbox:
       break;
   }

@@ -89,6 +89,8 @@ struct Program {
   Start<std::unique_ptr<Service>> (*open)(Host& host);
   Start<void> (*init)(Host& host);     // --init; null when the daemon has nothing to make
   Start<void> (*migrate)(Host& host);  // --migrate; null when it has no database
+  Start<void> (*dump)(Host& host);     // --dump and --load; null when it has no database
+  Start<void> (*load)(Host& host);
 };
 
 inline constexpr std::chrono::seconds kDrainTimeout{10};

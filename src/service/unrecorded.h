@@ -70,6 +70,16 @@ class Unrecorded {
   [[nodiscard]] std::function<Result<void>(std::int64_t version, const Make& apply)> migrating(
       std::string database);
 
+  // The same for a backup of `database`, whatever `load` gives beside its error.
+  template <class Load>
+  [[nodiscard]] Result<void> restoring(const std::string& database, const Load& load) {
+    return making({{.type = audit::EventType::backup_restore, .names = {"database " + database}}},
+                  [&]() -> Result<void> {
+                    const auto loaded = load();
+                    return loaded ? Result<void>{} : Result<void>(fail(loaded.error()));
+                  });
+  }
+
   // Opens the file for forget(), which then works inside any sandbox. Nothing is made from then on.
   [[nodiscard]] Result<void> hold();
   // Empties the file: the entries are in the log. Not synced: what a power cut brings back is sent

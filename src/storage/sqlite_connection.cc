@@ -183,6 +183,19 @@ Result<Answer> SqliteConnection::run(std::string_view sql, std::span<const Value
   return answer;
 }
 
+Result<void> SqliteConnection::each(std::string_view sql,
+                                    const std::function<Result<void>(Row)>& take) {
+  SR_TRY(Prepared* const prepared_sql, prepared(sql));
+  sqlite3_stmt* const statement = prepared_sql->statement.get();
+  deadline_ = std::chrono::steady_clock::now() + timeout_;
+  Result<void> taken;
+  int code = SQLITE_DONE;
+  while (taken && (code = sqlite3_step(statement)) == SQLITE_ROW) taken = take(row_of(statement));
+  sqlite3_reset(statement);
+  if (!taken) return taken;
+  return code == SQLITE_DONE ? Result<void>{} : fail(refusal(code));
+}
+
 Result<SqliteConnection::Prepared*> SqliteConnection::prepared(std::string_view sql) {
   if (const auto found = prepared_.find(sql); found != prepared_.end()) return &found->second;
   sqlite3_stmt* raw = nullptr;

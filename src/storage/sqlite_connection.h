@@ -49,6 +49,10 @@ class SqliteConnection {
 
   // Runs one statement within the file's statement timeout. Errors: as Database's.
   [[nodiscard]] Result<Answer> run(std::string_view sql, std::span<const Value> parameters = {});
+  // The same for a statement whose rows are too many to keep: `take` gets one at a time, and ends
+  // it by an error.
+  [[nodiscard]] Result<void> each(std::string_view sql,
+                                  const std::function<Result<void>(Row)>& take);
   // True inside BEGIN ... COMMIT. Some errors make SQLite roll back by itself.
   [[nodiscard]] bool in_transaction() const noexcept;
   // True when the file is no longer where it was opened: what is written to it would be lost.

@@ -173,6 +173,8 @@ int main(int argc, char** argv) {
                                           .purpose = "the audit log for those whom it concerns",
                                           .open = strongroom::audit_relay::open,
                                           .init = nullptr,
-                                          .migrate = nullptr},
+                                          .migrate = nullptr,
+                                          .dump = nullptr,
+                                          .load = nullptr},
                                          argc, argv);
 }

@@ -310,6 +310,8 @@ int main(int argc, char** argv) {
                                           .purpose = "the only writer of its host's audit log",
                                           .open = strongroom::auditd::open,
                                           .init = strongroom::auditd::init,
-                                          .migrate = nullptr},
+                                          .migrate = nullptr,
+                                          .dump = nullptr,
+                                          .load = nullptr},
                                          argc, argv);
 }

@@ -1,4 +1,6 @@
 // authd: who may do what. It keeps merchants and API keys and issues tickets.
+#include <unistd.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 #include "connected/auth/ticket_key.h"
 #include "sandbox/authd.h"
 #include "service/daemon.h"
+#include "storage/dump.h"
 #include "storage/migrations.h"
 
 namespace strongroom::authd {
@@ -96,6 +99,25 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
+Start<void> dump(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const auto dumped = storage::dump_at(config.database.text, connected::auth::migrations(),
+                                       storage::sink_of(STDOUT_FILENO));
+  if (!dumped) return start_failure("[authd] database", dumped.error());
+  return {};
+}
+
+Start<void> load(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const storage::Source source = storage::source_of(STDIN_FILENO);
+  const auto loaded = host.unrecorded.restoring("auth", [&] {
+    return storage::load_at(config.database.text, connected::auth::migrations(), source,
+                            [&] { return storage::nothing_more(source); });
+  });
+  if (!loaded) return start_failure("[authd] database", loaded.error());
+  return {};
+}
+
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   SR_TRY(const SecretBytes passphrase,
@@ -118,6 +140,8 @@ int main(int argc, char** argv) {
                                           .purpose = "merchants, API keys and tickets",
                                           .open = strongroom::authd::open,
                                           .init = strongroom::authd::init,
-                                          .migrate = strongroom::authd::migrate},
+                                          .migrate = strongroom::authd::migrate,
+                                          .dump = strongroom::authd::dump,
+                                          .load = strongroom::authd::load},
                                          argc, argv);
 }

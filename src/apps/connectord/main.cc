@@ -109,6 +109,8 @@ int main(int argc, char** argv) {
                                           .purpose = "one processor's connector",
                                           .open = strongroom::connectord::open,
                                           .init = strongroom::connectord::init,
-                                          .migrate = nullptr},
+                                          .migrate = nullptr,
+                                          .dump = nullptr,
+                                          .load = nullptr},
                                          argc, argv);
 }

@@ -79,6 +79,8 @@ int main(int argc, char** argv) {
                                           .purpose = "the public HTTPS door of a deployment",
                                           .open = strongroom::edged::open,
                                           .init = nullptr,
-                                          .migrate = nullptr},
+                                          .migrate = nullptr,
+                                          .dump = nullptr,
+                                          .load = nullptr},
                                          argc, argv);
 }

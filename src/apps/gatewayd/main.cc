@@ -1,4 +1,6 @@
 // gatewayd: payments by token. It sees no card and opens no connection to the outside.
+#include <unistd.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@
 #include "connected/gateway/schema.h"
 #include "sandbox/gatewayd.h"
 #include "service/daemon.h"
+#include "storage/dump.h"
 #include "storage/migrations.h"
 
 namespace strongroom::gatewayd {
@@ -103,6 +106,25 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
+Start<void> dump(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const auto dumped = storage::dump_at(config.database.text, connected::gateway::migrations(),
+                                       storage::sink_of(STDOUT_FILENO));
+  if (!dumped) return start_failure("[gatewayd] database", dumped.error());
+  return {};
+}
+
+Start<void> load(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const storage::Source source = storage::source_of(STDIN_FILENO);
+  const auto loaded = host.unrecorded.restoring("core", [&] {
+    return storage::load_at(config.database.text, connected::gateway::migrations(), source,
+                            [&] { return storage::nothing_more(source); });
+  });
+  if (!loaded) return start_failure("[gatewayd] database", loaded.error());
+  return {};
+}
+
 }  // namespace
 }  // namespace strongroom::gatewayd
 
@@ -111,6 +133,8 @@ int main(int argc, char** argv) {
                                           .purpose = "payments by token",
                                           .open = strongroom::gatewayd::open,
                                           .init = strongroom::gatewayd::migrate,
-                                          .migrate = strongroom::gatewayd::migrate},
+                                          .migrate = strongroom::gatewayd::migrate,
+                                          .dump = strongroom::gatewayd::dump,
+                                          .load = strongroom::gatewayd::load},
                                          argc, argv);
 }

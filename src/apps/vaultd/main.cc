@@ -1,5 +1,7 @@
 // vaultd: takes cards, gives tokens. The only process with card keys (through the HSM) and the
 // vault database.
+#include <unistd.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +13,10 @@
 #include "base/clock.h"
 #include "base/try.h"
 #include "cde/vault/card_store.h"
+#include "cde/vault/due_erasures.h"
 #include "sandbox/vaultd.h"
 #include "service/daemon.h"
+#include "storage/dump.h"
 #include "storage/migrations.h"
 
 namespace strongroom::vaultd {
@@ -95,6 +99,27 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
+Start<void> dump(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const auto dumped = storage::dump_at(config.database.text, cde::vault_migrations(),
+                                       storage::sink_of(STDOUT_FILENO));
+  if (!dumped) return start_failure("[vaultd] database", dumped.error());
+  return {};
+}
+
+// What was erased since the dump comes behind it, and must: a card that somebody had erased is not
+// to be served again.
+Start<void> load(Host& host) {
+  SR_TRY(const Config config, Config::read(host.deployment));
+  const storage::Source source = storage::source_of(STDIN_FILENO);
+  const auto loaded = host.unrecorded.restoring("vault", [&] {
+    return storage::load_at(config.database.text, cde::vault_migrations(), source,
+                            [&] { return cde::read_due_erasures(source); });
+  });
+  if (!loaded) return start_failure("[vaultd] database", loaded.error());
+  return {};
+}
+
 Start<void> init(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   SR_CHECK_OK(Hsm::init(config.hsm, host.unrecorded));
@@ -109,6 +134,8 @@ int main(int argc, char** argv) {
                                           .purpose = "cards in, tokens out",
                                           .open = strongroom::vaultd::open,
                                           .init = strongroom::vaultd::init,
-                                          .migrate = strongroom::vaultd::migrate},
+                                          .migrate = strongroom::vaultd::migrate,
+                                          .dump = strongroom::vaultd::dump,
+                                          .load = strongroom::vaultd::load},
                                          argc, argv);
 }

@@ -117,6 +117,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                     .recorder = audit_.client(),
                     .random = shared.random,
                     .clock = shared.clock}),
+      due_erasures_(*database_, cards_, vault_, shared.clock),
       retention_({.loop = loop,
                   .cards = cards_,
                   .keys = keys_,
@@ -157,6 +158,7 @@ async::Task<Result<void>> Worker::recover() {
   SR_CO_CHECK_OK(co_await cde::check_registered(*database_, shared_.hsm.keys(), shared_.clock));
   const Result<void> closed = co_await vault_.close_open_intents();
   SR_CO_CHECK_OK(closed);
+  SR_CO_CHECK_OK(co_await due_erasures_.run());
   co_return co_await audit_.record_start();
 }
 
@@ -247,7 +249,10 @@ void Worker::readiness(service::Readiness& readiness) {
   if (releases_.waiting() > 0) {
     readiness.warn("deletes: some wait for you, see strongroom deletes list");
   }
-  readiness.add("recovery", recovered_, "open intents are not closed yet");
+  readiness.add(
+      "recovery", recovered_,
+      "open intents are not closed yet, or cards not erased again that a restore has brought"
+      " back");
 }
 
 void Worker::add_admin_routes(http::Router& router) {

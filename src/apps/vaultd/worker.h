@@ -15,6 +15,7 @@
 #include "cde/vault/code_peers.h"
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/delete_desk.h"
+#include "cde/vault/due_erasures.h"
 #include "cde/vault/held_deletes.h"
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/processor_token_store.h"
@@ -66,7 +67,7 @@ class Worker final : public service::Worker {
 
  private:
   // Until it is done, or the daemon stops: schema known, the HSM's keys those of the database, open
-  // intents closed.
+  // intents closed, what a restore has brought back erased again.
   async::Task<Result<void>> recover();
   async::Task<void> sweep_codes();
   async::Task<void> drop_erased_codes();
@@ -92,6 +93,7 @@ class Worker final : public service::Worker {
   cde::PurgeJob purge_;
   cde::ReleaseJob releases_;
   cde::DeleteDesk delete_desk_;
+  cde::DueErasures due_erasures_;
   cde::RetentionJob retention_;
   service::InnerListener listener_;
   bool recovered_ = false;

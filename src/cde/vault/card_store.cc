@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
 #include "cde/vault/card_rows.h"
+#include "cde/vault/due_erasures.h"
 #include "cde/vault/held_deletes.h"
 #include "storage/sql_literal.h"
 
@@ -65,7 +66,8 @@ constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{4, kVersion4},
                                  storage::Migration{5, kVersion5},
                                  storage::Migration{6, kVersion6},
-                                 storage::Migration{7, kCreateHeldDeletes}};
+                                 storage::Migration{7, kCreateHeldDeletes},
+                                 storage::Migration{8, kCreateDueErasures}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},

@@ -101,6 +101,8 @@ int main(int argc, char** argv) {
                                           .purpose = "a test",
                                           .open = strongroom::service::open_service,
                                           .init = strongroom::service::init_service,
-                                          .migrate = nullptr},
+                                          .migrate = nullptr,
+                                          .dump = nullptr,
+                                          .load = nullptr},
                                          argc, argv);
 }
