@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "auditd/archive_routes.h"
+#include "auditd/backup_routes.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "http/operator_user.h"
@@ -136,6 +137,7 @@ http::Route witness_route(http::Handler handler) {
 
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
   add_archive_routes(router, auditd);
+  add_backup_routes(router, auditd);
   router.add({.method = http::Method::post,
               .pattern = "/v1/checkpoints",
               .identities = {http::kLocal},

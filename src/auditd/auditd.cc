@@ -219,6 +219,13 @@ Task<Result<void>> Auditd::record_made(const std::vector<audit::Entry>& entries)
   co_return all ? Result<void>{} : fail(kNotTaken);
 }
 
+Task<Result<void>> Auditd::record_asked(audit::Entry entry) {
+  entry.uid = crypto::new_entry_id(random_, clock_);
+  entry.time_us = clock_.now_us();
+  const std::vector<audit::Entry> one{std::move(entry)};
+  co_return co_await record_made(one);
+}
+
 Task<Result<std::size_t>> Auditd::checkpoint_now() { co_return co_await sign({.record = true}); }
 
 Task<void> Auditd::be_alone() {

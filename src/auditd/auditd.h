@@ -119,6 +119,9 @@ class Auditd {
   // Writes auditd's own entries of what was made before it ran, as service::Unrecorded has them;
   // those that the journal has already stay as they are. Durable on return; unavailable.
   [[nodiscard]] async::Task<Result<void>> record_made(const std::vector<audit::Entry>& entries);
+  // Writes an entry of auditd's own about what an operator is doing, with uid and time; its other
+  // members are given. Durable on return; unavailable.
+  [[nodiscard]] async::Task<Result<void>> record_asked(audit::Entry entry);
   // Records what the merchants' logs have come to in the operator's, and signs a checkpoint of
   // every log that has grown; gives their number. conflict, unavailable.
   [[nodiscard]] async::Task<Result<std::size_t>> checkpoint_now();

@@ -12,6 +12,8 @@
 #include "apps/strongroom/audit_prove.h"
 #include "apps/strongroom/audit_report.h"
 #include "apps/strongroom/audit_search.h"
+#include "apps/strongroom/backup_create.h"
+#include "apps/strongroom/backup_restore.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/deletes.h"
@@ -36,6 +38,8 @@ struct Invocation {
   RestoreOptions restore;
   OpenOptions open;
   std::string until;
+  BackupOptions backup;
+  RestoreFrom restore_from;
   std::string exported;
   NewWitness witness;
   AuditFilter filter;
@@ -52,5 +56,8 @@ CLI::App* add_command(CLI::App& parent, Invocation& invocation, const char* name
 
 // `audit` and everything below it.
 void add_audit(CLI::App& app, Invocation& in);
+
+// `restore`, and `backup` and everything below it.
+void add_backup(CLI::App& app, Invocation& in);
 
 }  // namespace strongroom::tool

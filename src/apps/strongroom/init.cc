@@ -2,22 +2,18 @@
 #include "apps/strongroom/init.h"
 
 #include <fmt/core.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cerrno>
 #include <expected>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "apps/strongroom/child.h"
+#include "apps/strongroom/deployment_folder.h"
 #include "apps/strongroom/init_files.h"
 #include "base/clock.h"
 #include "base/try.h"
@@ -36,64 +32,15 @@ Step step(std::string_view name, const Result<void>& result) {
   return std::unexpected(fmt::format("{}: {}", name, result.error().what()));
 }
 
-// A database server of the deployment's own may keep its data in DIR: it must run before its
-// databases can be made.
-constexpr std::string_view kServerFolder = "postgres";
-
-bool is_ours(const fs::path& path) { return path.filename() != kServerFolder; }
-
-bool holds_anything(const std::string& directory) {
-  std::error_code error;
-  const fs::directory_iterator entries(directory, error);
-  return std::any_of(begin(entries), end(entries),
-                     [](const fs::directory_entry& entry) { return is_ours(entry.path()); });
-}
-
-// DIR exists afterwards, without anything of ours, and nobody else can list or change it.
-Step claim_folder(const std::string& directory) {
-  std::error_code error;
-  if (fs::exists(directory, error)) {
-    if (!fs::is_directory(directory, error) || holds_anything(directory)) {
-      return std::unexpected(fmt::format("{} exists and is not an empty folder", directory));
-    }
-    constexpr auto kOthersMay = fs::perms::group_read | fs::perms::group_write |
-                                fs::perms::others_read | fs::perms::others_write;
-    fs::permissions(directory, kOthersMay, fs::perm_options::remove, error);
-  } else {
-    fs::create_directories(fs::path(directory).parent_path(), error);
-    if (!error && ::mkdir(directory.c_str(), S_IRWXU) != 0) {
-      error = std::error_code(errno, std::generic_category());
-    }
-  }
-  if (error) return std::unexpected(fmt::format("{}: {}", directory, error.message()));
-  return {};
-}
-
-// Runs `program` for `instance` with --config DIR/etc/strongroom.toml --init; what it says goes
-// where our words go.
+// Has the daemon make what is its own.
 Step run_init(const InitPlan& plan, std::string_view program, std::string_view instance) {
-  std::error_code error;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const std::string path = (beside / program).string();
-  std::array<std::string, 6> words{path,
-                                   "--config",
-                                   plan.options.directory + "/etc/strongroom.toml",
-                                   "--instance",
-                                   std::string(instance),
-                                   "--init"};
-  std::array<char*, words.size() + 1> arguments{};
-  std::ranges::transform(words, arguments.begin(), [](std::string& word) { return word.data(); });
-  pid_t child = 0;
-  const int spawned =
-      ::posix_spawn(&child, path.c_str(), nullptr, nullptr, arguments.data(), environ);
-  if (spawned != 0) {
-    return std::unexpected(fmt::format("{}: {}", path, std::generic_category().message(spawned)));
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return std::unexpected(fmt::format("{} --init failed (its reason stands above)", program));
+  auto child = Child::start({.program = std::string(program),
+                             .config = plan.options.directory + "/etc/strongroom.toml",
+                             .instance = std::string(instance),
+                             .action = "--init"},
+                            Child::Pipe::none);
+  if (!child) return std::unexpected(child.error());
+  return child->wait();
 }
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
@@ -113,7 +60,7 @@ Result<void> note_and_make(const InitPlan& plan) {
 
 Step make(const InitPlan& plan) {
   say("folders, certificates, secrets, configuration");
-  SR_CHECK_OK(step("folders", write_folders(plan)));
+  SR_CHECK_OK(step("folders", write_folders(plan.options.directory)));
   SR_CHECK_OK(step("certificates and secrets", note_and_make(plan)));
   SR_CHECK_OK(step("configuration", write_configuration(plan)));
   say("auditd: checkpoint key");
@@ -130,12 +77,7 @@ Step make(const InitPlan& plan) {
 
 // DIR was empty when we came, so whatever stands in it is ours.
 void undo(const InitPlan& plan) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(plan.options.directory, error)) {
-    if (is_ours(entry.path())) fs::remove_all(entry.path(), error);
-  }
-  say(error ? fmt::format("{} could not be emptied: {}", plan.options.directory, error.message())
-            : fmt::format("{} is empty again", plan.options.directory));
+  say(empty_folder(plan.options.directory));
   const InitOptions& options = plan.options;
   if (!options.auth_database.empty() || !options.core_database.empty() ||
       !options.vault_database.empty()) {

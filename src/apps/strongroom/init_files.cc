@@ -126,9 +126,9 @@ Result<void> write_certificate(const InitPlan& plan, const Leaf& leaf,
 
 }  // namespace
 
-Result<void> write_folders(const InitPlan& plan) {
+Result<void> write_folders(const std::string& directory) {
   for (const std::string_view folder : kFolders) {
-    if (::mkdir(path_in(plan, folder).c_str(), kOwnerFolder) != 0) {
+    if (::mkdir(fmt::format("{}/{}", directory, folder).c_str(), kOwnerFolder) != 0) {
       return fail(Error{ErrorCode::unavailable, "folder cannot be made"}.with_detail(
           static_cast<std::uint32_t>(errno)));
     }

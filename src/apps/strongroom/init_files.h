@@ -1,6 +1,7 @@
 // The files that `strongroom init` writes itself; everything else is the daemons' own.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "apps/strongroom/init_plan.h"
@@ -11,7 +12,7 @@ namespace strongroom::tool {
 
 // Folders of DIR, all 0700: etc, tls/ca, tls/<daemon>, public, secrets, hsm/tokens, data/<daemon>,
 // audit, run, run/auditd, log. Sandboxes let a daemon read its own folders alone.
-[[nodiscard]] Result<void> write_folders(const InitPlan& plan);
+[[nodiscard]] Result<void> write_folders(const std::string& directory);
 // What the two below make, for the audit log: each key with its certificate, each secret.
 [[nodiscard]] std::vector<service::Object> keys_to_make(const InitPlan& plan);
 // tls/ca/ca.crt, with its key in secrets/ca.key; tls/<daemon>/<daemon>.crt and .key (30 days) of

@@ -1,0 +1,521 @@
+// Making a backup. The databases come first and the audit log behind them, so that the log tells of
+// everything that a database holds. Nothing counts before the manifest, which is written last.
+#include "apps/strongroom/backup_create.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/audit_keys.h"
+#include "apps/strongroom/backup_folder.h"
+#include "apps/strongroom/child.h"
+#include "apps/strongroom/progress_bar.h"
+#include "audit/archive.h"
+#include "audit/journal_reader.h"
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/try.h"
+#include "crypto/sealed_file.h"
+#include "service/version.h"
+
+namespace strongroom::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+constexpr std::size_t kIdBytes = 16;
+constexpr int kJournalTries = 20;
+constexpr std::chrono::milliseconds kJournalRest{20};
+// Of a dump (docs/formats/database-dump.md): the schema's version stands behind eight bytes, the
+// number of rows are the last eight.
+constexpr std::size_t kDumpHeadBytes = 16, kNumberBytes = 8;
+
+void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
+
+// A file to back up.
+struct Chosen {
+  std::string path;  // below DIR
+  std::uint64_t size_bytes_max = UINT64_MAX;
+};
+
+// One of the two backups while it is made.
+class Making {
+ public:
+  // Makes the folder, which must not hold anything, and its key.
+  static Done<Making> begin(audit::Files& files, crypto::Random& random, std::string folder,
+                            const std::string& passphrase_path, backup::Manifest manifest) {
+    SR_TRY(const SecretBytes passphrase, read_backup_passphrase(passphrase_path));
+    std::error_code error;
+    if (fs::exists(folder, error) &&
+        !(fs::is_directory(folder, error) && fs::is_empty(folder, error))) {
+      return failure(kUsage, fmt::format("{} exists and is not an empty folder", folder));
+    }
+    fs::create_directories(fs::path(folder).parent_path(), error);
+    if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+      return failure(kUsage, fmt::format("{}: {}", folder, std::generic_category().message(errno)));
+    }
+    auto secret = crypto::random_secret(random, crypto::Aead::kKeySize);
+    if (!secret) return failure_at(folder, secret.error());
+    const auto written = crypto::write_sealed_file(fmt::format("{}/{}", folder, kBackupKeyName),
+                                                   *secret, passphrase, kBackupKeyPurpose);
+    if (!written) return failure_at(folder, written.error());
+    auto key = crypto::Aead::create(*std::move(secret), kBackupKeyVersion);
+    if (!key) return failure_at(folder, key.error());
+    return Making(files, random,
+                  OpenBackup{std::move(folder), *std::move(key), std::move(manifest)});
+  }
+
+  [[nodiscard]] OpenBackup& backup() noexcept { return backup_; }
+
+  // `fill` adds the files, in order.
+  Done<void> add_part(std::string name,
+                      const std::function<Done<void>(backup::PartWriter&, backup::Part&)>& fill) {
+    backup::Part part{.name = std::move(name), .size_bytes = 0, .sha256 = {}, .files = {}};
+    const std::string path = backup_.path_of(part);
+    auto writer = backup::PartWriter::create(
+        files_, path, {.backup = backup_.manifest.id, .part = part.name}, backup_.key, random_);
+    if (!writer) return failure_at(path, writer.error());
+    SR_CHECK_OK(fill(*writer, part));
+    const auto facts = writer->finish();
+    if (!facts) return failure_at(path, facts.error());
+    part.size_bytes = facts->size_bytes;
+    part.sha256 = facts->sha256;
+    backup_.manifest.parts.push_back(std::move(part));
+    return {};
+  }
+
+  // Makes the backup count; gives the manifest's hash.
+  Done<crypto::Sha256Digest> finish() {
+    const auto facts =
+        backup::write_manifest(files_, backup_.folder, backup_.manifest, backup_.key, random_);
+    if (!facts) return failure_at(backup_.folder, facts.error());
+    return facts->sha256;
+  }
+
+ private:
+  Making(audit::Files& files, crypto::Random& random, OpenBackup backup)
+      : files_(files), random_(random), backup_(std::move(backup)) {}
+
+  audit::Files& files_;
+  crypto::Random& random_;
+  OpenBackup backup_;
+};
+
+// Copies the file at `path` as it is now, or its beginning.
+Done<void> add_file(audit::Files& files, const std::string& directory, const Chosen& chosen,
+                    backup::PartWriter& writer, backup::Part& part) {
+  const std::string path = fmt::format("{}/{}", directory, chosen.path);
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return failure(kUsage, fmt::format("{}: {}", path, std::generic_category().message(errno)));
+  }
+  const auto file = files.open(path, audit::OpenMode::read);
+  if (!file) return failure_at(path, file.error());
+  const auto size = (*file)->size();
+  if (!size) return failure_at(path, size.error());
+  backup::BackedFile backed{.path = chosen.path,
+                            .mode = static_cast<std::uint32_t>(status.st_mode & 0777),
+                            .size_bytes = std::min(*size, chosen.size_bytes_max),
+                            .sha256 = {}};
+  crypto::Sha256 hash;
+  std::vector<std::byte> piece(kPieceBytes);
+  for (std::uint64_t at = 0; at < backed.size_bytes;) {
+    const auto wanted = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), backed.size_bytes - at)));
+    const auto got = (*file)->read(at, wanted);
+    if (!got) return failure_at(path, got.error());
+    if (*got == 0) return failure(kUsage, path + ": became shorter while it was read; try again");
+    const auto added = writer.add(wanted.first(*got));
+    if (!added) return failure_at(part.name, added.error());
+    hash.update(wanted.first(*got));
+    at += *got;
+  }
+  backed.sha256 = hash.finish();
+  part.files.push_back(std::move(backed));
+  return {};
+}
+
+Done<void> add_files(audit::Files& files, const std::string& directory,
+                     const std::vector<Chosen>& chosen, backup::PartWriter& writer,
+                     backup::Part& part, std::string_view what) {
+  ProgressBar bar{std::string(what)};
+  std::size_t done = 0;
+  for (const Chosen& one : chosen) {
+    SR_CHECK_OK(add_file(files, directory, one, writer, part));
+    bar.show(++done, chosen.size());
+  }
+  return {};
+}
+
+// The regular files below DIR/<folder>, ascending.
+std::vector<std::string> files_below(const std::string& directory, std::string_view folder) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const fs::directory_entry& entry :
+       fs::recursive_directory_iterator(fs::path(directory) / folder, error)) {
+    if (!entry.is_regular_file(error) || entry.is_symlink(error)) continue;
+    found.push_back(entry.path().lexically_relative(directory).string());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+void choose_below(std::vector<Chosen>& chosen, const std::string& directory,
+                  std::string_view folder) {
+  for (std::string& path : files_below(directory, folder)) chosen.push_back({std::move(path)});
+}
+
+// Where the journal ends now: file, bytes and the last entry.
+Result<audit::JournalPlace> find_journal_end(audit::Files& files, const std::string& directory) {
+  SR_TRY(const auto names, audit::list_segments(files, directory));
+  if (names.empty()) return fail({ErrorCode::not_found, "no journal"});
+  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files, directory));
+  SR_CHECK_OK(reader.start_at_segment(*audit::sequence_of_segment(names.back())));
+  while (true) {
+    const auto frame = reader.next();
+    // What auditd is writing now comes behind.
+    const bool ended = frame ? !frame->has_value() : reader.torn();
+    if (ended) return reader.place();
+    if (!frame) return fail(frame.error());
+  }
+}
+
+// A frame that auditd was writing when it was read looks damaged once others stand behind it; what
+// is damaged stays so.
+Done<audit::JournalPlace> journal_end(audit::Files& files, const std::string& directory) {
+  for (int tries = kJournalTries;; --tries) {
+    const auto end = find_journal_end(files, directory);
+    if (end) return *end;
+    if (tries == 1 || end.error().code() != ErrorCode::corrupt) {
+      return failure_at(directory, end.error());
+    }
+    std::this_thread::sleep_for(kJournalRest);
+  }
+}
+
+// A file that grows by records of one size, up to the last whole one.
+std::uint64_t whole_records(const std::string& path, std::uint64_t record_bytes) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(path, error);
+  return error ? 0 : size - size % record_bytes;
+}
+
+// A file of notes, up to the end of the last whole one: its signatures' lines begin with a dash.
+std::uint64_t whole_notes(const std::string& path) {
+  constexpr std::uint64_t kTailBytes = 64 << 10;
+  constexpr std::string_view kDash = "\n\xE2\x80\x94 ";
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(path, error);
+  if (error) return 0;
+  const std::uint64_t from = size > kTailBytes ? size - kTailBytes : 0;
+  audit::PosixFiles files;
+  const auto file = files.open(path, audit::OpenMode::read);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(size - from));
+  if (!file || !(*file)->read(from, bytes)) return size;
+  std::string_view tail = as_text(bytes);
+  while (true) {
+    const std::size_t dash = tail.rfind(kDash);
+    if (dash == std::string_view::npos) return from == 0 ? 0 : size;
+    const std::size_t end = tail.find('\n', dash + 1);
+    if (end != std::string_view::npos) return from + end + 1;
+    tail = tail.substr(0, dash);
+  }
+}
+
+constexpr std::uint64_t kPlaceBytes = 12, kHashBytes = 32;
+
+// The log's files in the order in which each says no more than those behind it: so they fit
+// together although auditd goes on writing.
+Done<std::vector<Chosen>> choose_log(audit::Files& files, const std::string& directory,
+                                     const std::string& audit_directory,
+                                     backup::Manifest& manifest) {
+  const std::string folder(kLogFolder);
+  if (fs::path(audit_directory).lexically_relative(directory) != folder) {
+    return failure(kUsage,
+                   fmt::format("{}: only a log in DIR/{} is backed up", audit_directory, folder));
+  }
+  const auto absolute = [&](const std::string& path) { return directory + "/" + path; };
+  std::error_code error;
+  std::vector<Chosen> chosen;
+  for (const std::string_view name : {"snapshot", "checkpoints/synced"}) {
+    std::string path = fmt::format("{}/{}", folder, name);
+    if (fs::exists(absolute(path), error)) chosen.push_back({std::move(path)});
+  }
+  for (std::string& path : files_below(directory, folder + "/checkpoints")) {
+    if (path.ends_with("/synced")) continue;
+    const std::uint64_t size = path.ends_with(".log") ? whole_notes(absolute(path)) : UINT64_MAX;
+    chosen.push_back({std::move(path), size});
+  }
+  chosen.push_back({folder + "/last-signed"});
+  choose_below(chosen, directory, folder + "/archive");
+  for (std::string& path : files_below(directory, folder + "/trees")) {
+    const std::uint64_t record = path.ends_with("/places") ? kPlaceBytes : kHashBytes;
+    const std::uint64_t size = whole_records(absolute(path), record);
+    chosen.push_back({std::move(path), size});
+  }
+  SR_TRY(const audit::JournalPlace end, journal_end(files, audit_directory));
+  const auto segments = audit::list_segments(files, audit_directory);
+  if (!segments) return failure_at(audit_directory, segments.error());
+  for (const std::string& name : *segments) {
+    if (name > end.file) break;
+    chosen.push_back(
+        {fmt::format("{}/{}", folder, name), name == end.file ? end.offset_bytes : UINT64_MAX});
+  }
+  manifest.log_end = end.sequence - 1;
+  return chosen;
+}
+
+// Streams a daemon's dump into a part.
+Done<void> add_dump(const Context& context, const DatabaseOwner& owner, backup::PartWriter& writer,
+                    backup::Part& part, backup::Manifest& manifest) {
+  auto child = Child::start({.program = std::string(owner.daemon),
+                             .config = context.config_path(),
+                             .instance = std::string(owner.daemon),
+                             .action = "--dump"},
+                            Child::Pipe::from_its_output);
+  if (!child) return failure(kUsage, child.error());
+  backup::BackedFile file{
+      .path = std::string(owner.name), .mode = 0600, .size_bytes = 0, .sha256 = {}};
+  crypto::Sha256 hash;
+  std::vector<std::byte> piece(kPieceBytes), head, tail;
+  while (true) {
+    const ssize_t got = ::read(child->fd(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    const auto bytes = std::span<const std::byte>(piece).first(static_cast<std::size_t>(got));
+    if (head.size() < kDumpHeadBytes) {
+      append_bytes(head, bytes.first(std::min(bytes.size(), kDumpHeadBytes - head.size())));
+    }
+    append_bytes(tail, bytes.last(std::min(bytes.size(), kNumberBytes)));
+    tail.erase(tail.begin(),
+               tail.end() - static_cast<std::ptrdiff_t>(std::min(tail.size(), kNumberBytes)));
+    hash.update(bytes);
+    file.size_bytes += bytes.size();
+    const auto added = writer.add(bytes);
+    if (!added) return failure_at(part.name, added.error());
+  }
+  if (const auto ended = child->wait(); !ended) return failure(kUsage, ended.error());
+  if (head.size() < kDumpHeadBytes) return failure(kUsage, part.name + ": no dump came");
+  file.sha256 = hash.finish();
+  manifest.databases.push_back({.name = file.path,
+                                .schema_version = read_u64be(std::span(head).subspan(kNumberBytes)),
+                                .rows = read_u64be(tail)});
+  part.files.push_back(std::move(file));
+  return {};
+}
+
+// What auditd records of a backup, before it is begun and when it has ended.
+Done<void> record(const Context& context, const backup::Manifest& manifest, std::string_view act,
+                  const std::optional<crypto::Sha256Digest>& sha256 = std::nullopt) {
+  boost::json::array parts;
+  for (const backup::Part& part : manifest.parts) parts.emplace_back(part.name);
+  boost::json::object body{{"id", manifest.id},
+                           {"kind", backup::to_string(manifest.kind)},
+                           {"act", act},
+                           {"parts", std::move(parts)}};
+  if (sha256) body["sha256"] = hex(*sha256);
+  const auto answer = call_admin(context.directory, "auditd", http::Method::post, "/v1/backups",
+                                 boost::json::serialize(body));
+  if (answer && answer->status == 200) return {};
+  return failure(
+      kNotReachable,
+      fmt::format("{}: auditd does not record the backup, so there is none", context.directory));
+}
+
+Done<void> make_data(const Context& context, audit::Files& files, Making& making,
+                     const AuditPaths& audit) {
+  const std::string directory = fs::path(context.directory).lexically_normal().string();
+  backup::Manifest& manifest = making.backup().manifest;
+  SR_TRY(const audit::JournalPlace before, journal_end(files, audit.directory));
+  manifest.log_before = before.sequence - 1;
+  for (const DatabaseOwner& owner : kDatabases) {
+    say(fmt::format("database {}", owner.name));
+    SR_CHECK_OK(making.add_part(std::string(owner.name), [&](auto& writer, auto& part) {
+      return add_dump(context, owner, writer, part, manifest);
+    }));
+  }
+  std::vector<Chosen> chosen;
+  choose_below(chosen, directory, "etc");
+  choose_below(chosen, directory, "public");
+  for (std::string& path : files_below(directory, "data")) {
+    if (path.ends_with(".sealed")) chosen.push_back({std::move(path)});
+  }
+  SR_CHECK_OK(making.add_part(std::string(kFilesPart), [&](auto& writer, auto& part) {
+    return add_files(files, directory, chosen, writer, part, "configuration and sealed files");
+  }));
+  if (!ask_for_checkpoints(context)) {
+    return failure(kNotReachable, fmt::format("{}: auditd does not sign", context.directory));
+  }
+  say("audit log");
+  SR_TRY(const std::vector<Chosen> log, choose_log(files, directory, audit.directory, manifest));
+  return making.add_part(std::string(kLogPart), [&](auto& writer, auto& part) {
+    return add_files(files, directory, log, writer, part, "audit log");
+  });
+}
+
+// SoftHSM may have written a key meanwhile: then the copy could be neither the old nor the new.
+Done<void> see_that_nothing_changed(audit::Files& files, const std::string& directory,
+                                    const backup::Part& part) {
+  for (const backup::BackedFile& file : part.files) {
+    const std::string path = fmt::format("{}/{}", directory, file.path);
+    const auto digest = audit::hash_file(files, path);
+    if (!digest || *digest != file.sha256) {
+      return failure(kUsage, path + ": changed while it was read; make the backup again");
+    }
+  }
+  return {};
+}
+
+Done<void> make_keys(const Context& context, audit::Files& files, Making& making) {
+  const std::string directory = fs::path(context.directory).lexically_normal().string();
+  std::vector<Chosen> chosen;
+  for (const std::string_view folder : {"hsm", "secrets", "tls"}) {
+    choose_below(chosen, directory, folder);
+  }
+  SR_CHECK_OK(making.add_part(std::string(kKeysPart), [&](auto& writer, auto& part) {
+    return add_files(files, directory, chosen, writer, part, "keys");
+  }));
+  return see_that_nothing_changed(files, directory, making.backup().manifest.parts.back());
+}
+
+// Between its two entries: `make`, the manifest, and a look at what was written, as it is read back
+// from the disk with the passphrase.
+Done<OpenBackup> make_recorded(const Context& context, audit::Files& files, Making& making,
+                               const std::string& passphrase,
+                               const std::function<Done<void>()>& make) {
+  const backup::Manifest& manifest = making.backup().manifest;
+  SR_CHECK_OK(record(context, manifest, "begin"));
+  const auto whole = [&]() -> Done<std::pair<OpenBackup, crypto::Sha256Digest>> {
+    SR_CHECK_OK(make());
+    SR_TRY(const crypto::Sha256Digest sha256, making.finish());
+    SR_TRY(OpenBackup written, open_backup(files, making.backup().folder, passphrase));
+    SR_CHECK_OK(check_with_bar(files, written));
+    return std::pair(std::move(written), sha256);
+  };
+  auto made = whole();
+  if (!made) {
+    static_cast<void>(record(context, manifest, "end"));
+    return std::unexpected(made.error());
+  }
+  SR_CHECK_OK(record(context, manifest, "end", made->second));
+  return std::move(made->first);
+}
+
+// Neither group of people can open the other's folder.
+Done<void> see_that_passphrases_differ(const BackupOptions& options) {
+  if (options.keys_out.empty()) return {};
+  SR_TRY(const SecretBytes data, read_backup_passphrase(options.passphrase));
+  SR_TRY(const SecretBytes keys, read_backup_passphrase(options.keys_passphrase));
+  if (!equal_constant_time(data.reveal(), keys.reveal())) return {};
+  return failure(kUsage, fmt::format("{}: the same passphrase as in {}", options.keys_passphrase,
+                                     options.passphrase));
+}
+
+// `begun` gets the folders that were made, or were empty.
+Done<std::vector<OpenBackup>> make_all(const Context& context, const BackupOptions& options,
+                                       std::vector<std::string>& begun) {
+  SR_CHECK_OK(see_that_passphrases_differ(options));
+  const auto audit = read_audit_paths(context);
+  if (!audit) return failure(audit.error(), {});
+  const auto vkey = read_key_file(audit->vkey);
+  if (!vkey) return failure(vkey.error(), {});
+  audit::PosixFiles files;
+  crypto::SystemRandom random;
+  std::array<std::byte, kIdBytes> id{};
+  random.fill(id);
+  const auto manifest_of = [&](backup::Kind kind) {
+    backup::Manifest manifest;
+    manifest.kind = kind;
+    manifest.id = hex(id);
+    manifest.deployment = *vkey;
+    manifest.program = service::kVersion;
+    manifest.made_at_us = SystemClock().now_us();
+    return manifest;
+  };
+  std::vector<OpenBackup> made;
+  SR_TRY(Making data, Making::begin(files, random, options.out, options.passphrase,
+                                    manifest_of(backup::Kind::data)));
+  begun.push_back(options.out);
+  std::optional<Making> keys;
+  if (!options.keys_out.empty()) {
+    auto made_keys = Making::begin(files, random, options.keys_out, options.keys_passphrase,
+                                   manifest_of(backup::Kind::keys));
+    if (!made_keys) return std::unexpected(made_keys.error());
+    keys.emplace(*std::move(made_keys));
+    begun.push_back(options.keys_out);
+  }
+  SR_TRY(OpenBackup data_made, make_recorded(context, files, data, options.passphrase, [&] {
+           return make_data(context, files, data, *audit);
+         }));
+  made.push_back(std::move(data_made));
+  if (keys) {
+    SR_TRY(OpenBackup keys_made, make_recorded(context, files, *keys, options.keys_passphrase,
+                                               [&] { return make_keys(context, files, *keys); }));
+    made.push_back(std::move(keys_made));
+  }
+  return made;
+}
+
+int print_all(const Context& context, const std::vector<OpenBackup>& backups) {
+  boost::json::array all;
+  for (const OpenBackup& backup : backups) {
+    if (context.json) {
+      all.push_back(to_json(backup));
+    } else {
+      print_backup(backup);
+    }
+  }
+  if (context.json) fmt::print("{}\n", boost::json::serialize(all));
+  return kOk;
+}
+
+}  // namespace
+
+int create_backup(const Context& context, const BackupOptions& options) {
+  Context absolute = context;
+  std::error_code error;
+  absolute.directory = fs::absolute(context.directory, error).lexically_normal().string();
+  std::vector<std::string> begun;
+  const auto made = make_all(absolute, options, begun);
+  if (!made) {
+    for (const std::string& folder : begun) fs::remove_all(folder, error);
+    return end_with(made.error());
+  }
+  if (options.keys_out.empty()) {
+    say("without the keys, which --keys-out backs up, or the HSM by its own means");
+  }
+  return print_all(context, *made);
+}
+
+int verify_backup(const Context& context, const std::string& folder,
+                  const std::string& passphrase) {
+  audit::PosixFiles files;
+  std::vector<OpenBackup> opened;
+  auto backup = open_backup(files, folder, passphrase);
+  if (!backup) return end_with(backup.error());
+  const auto whole = check_with_bar(files, *backup);
+  if (!whole) return end_with(whole.error());
+  opened.push_back(*std::move(backup));
+  return print_all(context, opened);
+}
+
+}  // namespace strongroom::tool

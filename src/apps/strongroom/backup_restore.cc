@@ -1,0 +1,394 @@
+// Restoring. The configuration stands in DIR/restoring while it lasts, and becomes DIR/etc as the
+// last step: what is not whole cannot be started.
+#include "apps/strongroom/backup_restore.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "apps/strongroom/backup_folder.h"
+#include "apps/strongroom/child.h"
+#include "apps/strongroom/deployment_folder.h"
+#include "apps/strongroom/erasures.h"
+#include "apps/strongroom/init_files.h"
+#include "apps/strongroom/init_plan.h"
+#include "apps/strongroom/progress_bar.h"
+#include "audit/checkpoint_files.h"
+#include "audit/logs.h"
+#include "audit/merkle.h"
+#include "audit/verify.h"
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/try.h"
+#include "crypto/random.h"
+#include "service/unrecorded.h"
+
+namespace strongroom::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kRestoring = "restoring";
+constexpr std::string_view kConfigFolder = "etc/";
+constexpr std::string_view kConfigName = "strongroom.toml";
+constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
+constexpr std::string_view kRolledBack = "rolled-back";
+constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
+constexpr mode_t kOwnerOnly = 0600;
+
+void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
+
+std::string text_of(int error) { return std::generic_category().message(error); }
+
+// What is restored, opened and found whole.
+struct Sources {
+  OpenBackup data, keys;
+};
+
+Done<void> claim(const std::string& directory) {
+  std::error_code error;
+  if (fs::exists(fs::path(directory) / kRestoring, error)) {
+    return failure(kUsage, fmt::format("{0}: a restore was cut off here. Remove all of {0}, empty"
+                                       " the PostgreSQL databases that {0}/{1}/{2} names, and"
+                                       " restore again",
+                                       directory, kRestoring, kConfigName));
+  }
+  const auto claimed = claim_folder(directory);
+  return claimed ? Done<void>{} : failure(kUsage, claimed.error());
+}
+
+void undo(const std::string& directory) {
+  say(empty_folder(directory));
+  say("PostgreSQL databases that were given may hold tables: empty them before the next try");
+}
+
+// A file that is made while it is restored.
+class NewFile {
+ public:
+  NewFile(const std::string& path, std::uint32_t mode)
+      : fd_(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode)) {}
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
+  Result<void> write(std::span<const std::byte> bytes) const { return write_to(fd_, bytes); }
+
+  static Result<void> write_to(int fd, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        return fail(Error{ErrorCode::unavailable, "cannot be written"}.with_detail(
+            static_cast<std::uint32_t>(errno)));
+      }
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+ private:
+  int fd_;
+};
+
+// Where a file of the backup goes in DIR; empty: nowhere.
+std::string target_of(const std::string& path, const RestoreFrom& from) {
+  if (path == kSoftHsmConfig) return {};  // names the folder that DIR was
+  if (!path.starts_with(kConfigFolder)) return path;
+  const std::string name = path.substr(kConfigFolder.size());
+  if (name == kConfigName && !from.config.empty()) return {};
+  return fmt::format("{}/{}", kRestoring, name);
+}
+
+Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_view part_name,
+                  const std::string& directory, const RestoreFrom& from) {
+  const backup::Part* part = backup.manifest.part(part_name);
+  if (part == nullptr) {
+    return failure(kCheckFailed, fmt::format("{}: has no part {}", backup.folder, part_name));
+  }
+  auto reader = backup.reader(files, *part);
+  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  ProgressBar bar{std::string(part_name)};
+  std::uint64_t offset = 0;
+  std::size_t count = 0;
+  for (const backup::BackedFile& file : part->files) {
+    const std::string target = target_of(file.path, from);
+    if (!target.empty()) {
+      const std::string path = fmt::format("{}/{}", directory, target);
+      std::error_code error;
+      fs::create_directories(fs::path(path).parent_path(), error);
+      const NewFile made(path, file.mode);
+      if (!made.open()) return failure(kUsage, fmt::format("{}: {}", path, text_of(errno)));
+      const auto written =
+          read_backed_file(*reader, offset, file.size_bytes,
+                           [&made](std::span<const std::byte> piece) { return made.write(piece); });
+      if (!written) return failure_at(path, written.error());
+    }
+    offset += file.size_bytes;
+    bar.show(++count, part->files.size());
+  }
+  return {};
+}
+
+// What is not in the backup as it must be here.
+Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
+                           const RestoreFrom& from) {
+  const backup::Part* part = keys.manifest.part(kKeysPart);
+  for (const backup::BackedFile& file : part->files) {
+    if (file.path != kSoftHsmConfig) continue;
+    const std::string path = fmt::format("{}/{}", directory, kSoftHsmConfig);
+    const auto written = write_file_durable(path, as_bytes(softhsm_text(directory)), kOwnerOnly);
+    if (!written) return failure_at(path, written.error());
+  }
+  if (from.config.empty()) return {};
+  const auto config = read_file(from.config, kConfigBytesMax);
+  if (!config) return failure_at(from.config, config.error());
+  const std::string path = fmt::format("{}/{}/{}", directory, kRestoring, kConfigName);
+  const auto written = write_file_durable(path, as_bytes(*config), kOwnerOnly);
+  if (!written) return failure_at(path, written.error());
+  return {};
+}
+
+// That the log which is to be gone on with is this deployment's, intact, and not older than the
+// backup's. What a crash left at its end is auditd's to cut off and to sign.
+Done<void> check_newer_log(audit::Files& files, const RestoreFrom& from,
+                           const backup::Manifest& manifest) {
+  ProgressBar bar("log verified");
+  const auto report = audit::verify_audit(
+      files, from.log, manifest.deployment, manifest.made_at_us,
+      [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
+  if (!report) return failure_at(from.log, report.error());
+  if (report->bad && !report->bad->torn) {
+    return failure(
+        kCheckFailed,
+        fmt::format("{}: not this deployment's log, or not intact: {} ({} at byte {})", from.log,
+                    report->bad->what, report->bad->file, report->bad->offset_bytes));
+  }
+  if (report->entries + report->unread_entries < manifest.log_end) {
+    return failure(kCheckFailed, fmt::format("{}: ends with entry {}, before the backup's own log,"
+                                             " which ends with entry {}",
+                                             from.log, report->entries + report->unread_entries,
+                                             manifest.log_end));
+  }
+  return {};
+}
+
+// What another auditd wrote for itself alone.
+bool belongs_to_log(const std::string& path) {
+  return path != "lock" && path != "reserve" && path != "refused" && !path.starts_with("restored/");
+}
+
+Done<void> copy_log(const std::string& source, const std::string& target) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(source, error)) {
+    const std::string path = entry.path().lexically_relative(source).string();
+    if (!entry.is_regular_file(error) || !belongs_to_log(path)) continue;
+    fs::create_directories((fs::path(target) / path).parent_path(), error);
+    if (!fs::copy_file(entry.path(), fs::path(target) / path, error)) break;
+  }
+  if (error) return failure(kUsage, fmt::format("{}: {}", source, error.message()));
+  return {};
+}
+
+// The log goes back, and what may have been signed for behind it must not be signed for once more
+// as something else. So auditd takes no entry before the operator has recorded the break: as though
+// a witness had seen one entry more (docs/formats/audit-checkpoints.md).
+Result<void> doubt_the_end(audit::Files& files, const std::string& log) {
+  SR_TRY(std::vector<audit::Checkpoint> heads, audit::read_last_signed(files, log));
+  std::erase_if(heads, [](const audit::Checkpoint& head) {
+    return !head.origin.contains(fmt::format("/{}/", audit::kOperator));
+  });
+  const auto newest = std::ranges::max_element(heads, {}, &audit::Checkpoint::origin);
+  if (newest == heads.end()) return {};  // nothing was ever signed
+  const audit::Checkpoint presumed{newest->origin, newest->size + 1, audit::MerkleTree().root()};
+  return files.replace(fmt::format("{}/{}", log, kRolledBack),
+                       as_bytes(audit::checkpoint_text(presumed) + "\n"));
+}
+
+// Feeds a daemon its database's dump, and `rest`.
+Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string& directory,
+                const DatabaseOwner& owner, std::span<const std::byte> rest) {
+  const backup::Part* part = backup.manifest.part(owner.name);
+  if (part == nullptr || part->files.size() != 1) {
+    return failure(kCheckFailed, fmt::format("{}: has no database {}", backup.folder, owner.name));
+  }
+  auto reader = backup.reader(files, *part);
+  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  auto child = Child::start({.program = std::string(owner.daemon),
+                             .config = fmt::format("{}/{}/{}", directory, kRestoring, kConfigName),
+                             .instance = std::string(owner.daemon),
+                             .action = "--load"},
+                            Child::Pipe::to_its_input);
+  if (!child) return failure(kUsage, child.error());
+  ProgressBar bar(fmt::format("database {}", owner.name));
+  std::uint64_t done = 0;
+  const std::uint64_t size = part->files[0].size_bytes;
+  auto fed = read_backed_file(*reader, 0, size, [&](std::span<const std::byte> piece) {
+    done += piece.size();
+    bar.show(done, size);
+    return NewFile::write_to(child->fd(), piece);
+  });
+  if (fed) fed = NewFile::write_to(child->fd(), rest);
+  // It says itself what it refuses.
+  if (const auto ended = child->wait(); !ended) return failure(kUsage, ended.error());
+  if (!fed) return failure_at(backup.path_of(*part), fed.error());
+  return {};
+}
+
+// All but the last step; gives how many cards are to be erased again.
+Done<std::size_t> fill(audit::Files& files, const Sources& sources, const std::string& directory,
+                       const RestoreFrom& from) {
+  SR_CHECK_OK(unpack(files, sources.data, kFilesPart, directory, from));
+  SR_CHECK_OK(unpack(files, sources.keys, kKeysPart, directory, from));
+  SR_CHECK_OK(write_own_files(sources.keys, directory, from));
+  const std::string log = fmt::format("{}/{}", directory, kLogFolder);
+  if (from.log.empty()) {
+    SR_CHECK_OK(unpack(files, sources.data, kLogPart, directory, from));
+    if (const auto doubted = doubt_the_end(files, log); !doubted) {
+      return failure_at(log, doubted.error());
+    }
+  } else {
+    SR_CHECK_OK(copy_log(from.log, log));
+  }
+  const auto erasures = read_erasures(files, log, sources.data.manifest.log_before);
+  if (!erasures) return failure_at(from.log.empty() ? log : from.log, erasures.error());
+  for (const DatabaseOwner& owner : kDatabases) {
+    const bool has_cards = owner.name == "vault";
+    const std::vector<std::byte> rest = has_cards ? encode(*erasures) : std::vector<std::byte>{};
+    SR_CHECK_OK(load(files, sources.data, directory, owner, rest));
+  }
+  return erasures->size();
+}
+
+// From here on daemons can be started.
+Done<void> open_for_use(audit::Files& files, const std::string& directory) {
+  const std::string from = fmt::format("{}/{}", directory, kRestoring);
+  const std::string to = fmt::format("{}/etc", directory);
+  if (const auto synced = files.sync_all(directory); !synced) {
+    return failure_at(directory, synced.error());
+  }
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return failure(kUsage, fmt::format("{}: {}", to, text_of(errno)));
+  }
+  if (const auto synced = files.sync_directory(directory); !synced) {
+    return failure_at(directory, synced.error());
+  }
+  return {};
+}
+
+Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
+  SR_TRY(OpenBackup data, open_backup(files, from.from, from.passphrase));
+  SR_TRY(OpenBackup keys, open_backup(files, from.keys, from.keys_passphrase));
+  if (data.manifest.kind != backup::Kind::data) {
+    return failure(kCheckFailed, fmt::format("{}: a backup of keys, not of data", from.from));
+  }
+  if (keys.manifest.kind != backup::Kind::keys) {
+    return failure(kCheckFailed, fmt::format("{}: a backup of data, not of keys", from.keys));
+  }
+  if (data.manifest.deployment != keys.manifest.deployment) {
+    return failure(kCheckFailed,
+                   fmt::format("{}: of another deployment than {}", from.keys, from.from));
+  }
+  SR_CHECK_OK(check_with_bar(files, data));
+  SR_CHECK_OK(check_with_bar(files, keys));
+  if (!from.log.empty()) SR_CHECK_OK(check_newer_log(files, from, data.manifest));
+  return Sources{std::move(data), std::move(keys)};
+}
+
+// In the log by auditd's next start, as of the time before anything was done.
+Done<std::size_t> fill_noted(audit::Files& files, const Sources& sources,
+                             const std::string& directory, const RestoreFrom& from) {
+  const SystemClock clock;
+  crypto::SystemRandom random;
+  service::Unrecorded unrecorded(
+      {.directory = directory, .instance = "auditd", .operation = "strongroom restore"}, random,
+      clock);
+  Done<std::size_t> filled = failure(kUsage, {});
+  const std::vector<service::Object> objects{
+      {.type = audit::EventType::backup_restore,
+       .names = {"backup " + sources.data.manifest.id,
+                 "made " + rfc3339(sources.data.manifest.made_at_us),
+                 from.log.empty() ? "with its own log" : "with a newer log"}}};
+  const auto noted = unrecorded.making(objects, [&]() -> Result<void> {
+    filled = fill(files, sources, directory, from);
+    return filled ? Result<void>{} : fail({ErrorCode::unavailable, "restore failed"});
+  });
+  if (!noted && (filled || filled.error().text.empty())) {
+    return failure_at(unrecorded.path(), noted.error());
+  }
+  return filled;
+}
+
+Done<std::size_t> restore(audit::Files& files, const Sources& sources, const std::string& directory,
+                          const RestoreFrom& from) {
+  if (::mkdir(fmt::format("{}/{}", directory, kRestoring).c_str(), S_IRWXU) != 0) {
+    return failure(kUsage, fmt::format("{}: {}", directory, text_of(errno)));
+  }
+  if (const auto folders = write_folders(directory); !folders) {
+    return failure_at(directory, folders.error());
+  }
+  SR_TRY(const std::size_t erasures, fill_noted(files, sources, directory, from));
+  SR_CHECK_OK(open_for_use(files, directory));
+  return erasures;
+}
+
+void tell(const Context& context, const Sources& sources, const std::string& directory,
+          const RestoreFrom& from, std::size_t erasures) {
+  const backup::Manifest& manifest = sources.data.manifest;
+  if (context.json) {
+    const boost::json::object object{{"directory", directory},
+                                     {"id", manifest.id},
+                                     {"made_at", rfc3339(manifest.made_at_us)},
+                                     {"log", from.log.empty() ? "backup" : "newer"},
+                                     {"due_erasures", erasures}};
+    fmt::print("{}\n", boost::json::serialize(object));
+    return;
+  }
+  fmt::print(
+      "{}\n  as it was at {}\n  {} erasures since then, which vaultd makes again before it"
+      " serves\n",
+      directory, rfc3339(manifest.made_at_us), erasures);
+  if (!from.log_is_lost) return;
+  fmt::print(
+      "  The log goes back to the backup's, so auditd takes no entry and nobody serves until that\n"
+      "  is recorded: strongroom audit open-shard --reason TEXT. Cards that were erased after the\n"
+      "  backup are not known.\n");
+}
+
+}  // namespace
+
+int restore_deployment(const Context& context, const RestoreFrom& from) {
+  ::signal(SIGPIPE, SIG_IGN);  // a daemon that refuses its dump says why itself
+  ::umask(S_IRWXG | S_IRWXO);
+  std::error_code error;
+  const std::string directory = fs::absolute(context.directory, error).lexically_normal().string();
+  audit::PosixFiles files;
+  const auto sources = open_sources(files, from);
+  if (!sources) return end_with(sources.error());
+  if (const auto claimed = claim(directory); !claimed) return end_with(claimed.error());
+  const auto restored = restore(files, *sources, directory, from);
+  if (!restored) {
+    undo(directory);
+    return end_with(restored.error());
+  }
+  tell(context, *sources, directory, from, *restored);
+  return kOk;
+}
+
+}  // namespace strongroom::tool

@@ -1,0 +1,86 @@
+// Reading what is said of a backup, and recording it.
+#include "auditd/backup_routes.h"
+
+#include <boost/json/array.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/try.h"
+#include "http/operator_user.h"
+#include "wire/json.h"
+
+namespace strongroom::auditd {
+
+using async::Task;
+using http::Request;
+using http::Response;
+
+namespace {
+
+constexpr wire::TextLength kIdLength{.min = 32, .max = 32};
+constexpr wire::TextLength kWordLength{.min = 1, .max = 16};
+constexpr wire::TextLength kDigestLength{.min = 64, .max = 64};
+constexpr std::size_t kPartNameMax = 64;
+constexpr std::size_t kPartsMax = audit::kResourcesMax - 1;
+constexpr std::string_view kBegin = "begin", kEnd = "end";
+constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
+constexpr wire::Problem kNoBackup{wire::ProblemType::invalid_value, "not what is said of a backup"};
+
+std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
+  SR_TRY(const boost::json::value value, wire::parse_strict(body, {}));
+  SR_TRY(const boost::json::object* object, wire::as_object(value));
+  wire::ObjectReader reader(*object);
+  const std::string_view id = reader.text("#/id", kIdLength);
+  const std::string_view kind = reader.text("#/kind", kWordLength);
+  const std::string_view act = reader.text("#/act", kWordLength);
+  const boost::json::array* parts = reader.array("#/parts", kPartsMax);
+  const auto sha256 = reader.text_or_none("#/sha256", kDigestLength);
+  if (const auto problem = reader.finish("id, kind, act, parts, sha256")) {
+    return std::unexpected(*problem);
+  }
+  std::array<std::byte, 16> id_bytes{};
+  const bool known = (kind == "data" || kind == "keys") && (act == kBegin || act == kEnd);
+  if (!known || !parse_hex(id, id_bytes)) return std::unexpected(kNoBackup);
+  audit::Entry entry{
+      .event_type = kind == "keys" ? audit::EventType::key_backup : audit::EventType::backup_create,
+      .outcome = audit::Outcome::success,
+      .operation = std::string(act),
+      .resources = {"backup " + std::string(id)}};
+  for (const boost::json::value& part : *parts) {
+    if (!part.is_string() || part.get_string().size() > kPartNameMax) {
+      return std::unexpected(kNoBackup);
+    }
+    entry.resources.emplace_back(part.get_string());
+  }
+  if (sha256) {
+    if (!parse_hex(*sha256, entry.sha256.emplace())) return std::unexpected(kNoBackup);
+  } else if (act == kEnd) {
+    entry.outcome = audit::Outcome::failed;
+  }
+  return entry;
+}
+
+Task<Response> record(Auditd* auditd, Request& request) {
+  auto entry = parse_said(as_text(request.body()));
+  if (!entry) co_return http::problem_response(entry.error(), request.request_id());
+  entry->user = http::operator_user(request);
+  Result<void> recorded = fail(kNotYet);
+  if (auditd != nullptr) recorded = co_await auditd->record_asked(*std::move(entry));
+  if (!recorded) {
+    co_return http::problem_response(wire::problem_of(recorded.error()), request.request_id());
+  }
+  co_return http::json_response(200, R"({"recorded":true})");
+}
+
+}  // namespace
+
+void add_backup_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
+  router.add({.method = http::Method::post,
+              .pattern = "/v1/backups",
+              .identities = {http::kLocal},
+              .handler = [auditd](Request& request) { return record(auditd(), request); }});
+}
+
+}  // namespace strongroom::auditd

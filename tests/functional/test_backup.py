@@ -1,0 +1,341 @@
+"""Backup and restore with real processes: what was there comes back, what was erased stays erased,
+and what is not whole, not this deployment's or not this program's is refused."""
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import leak_scan
+from card_load import CardLoad
+from deployment import BIN
+from running_deployment import RunningDeployment, folder, running, wait_until
+
+OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
+DATABASES = {"vault": "vaultd", "auth": "authd", "core": "gatewayd"}
+ERASED, FOUND, UNKNOWN = 410, 200, 404
+
+
+class Safe:
+    """Where backups are kept: two folders, each with its passphrase."""
+
+    def __init__(self, path):
+        self.path = path
+        self.data, self.keys = path / "data", path / "keys"
+        self.data_secret = self._secret("data.passphrase", "a passphrase of the operators")
+        self.keys_secret = self._secret("keys.passphrase", "another one, of the custodians")
+
+    def _secret(self, name, text):
+        file = self.path / name
+        file.touch(mode=0o600)
+        file.write_text(text)
+        return file
+
+    def _run(self, *arguments):
+        command = [BIN / "strongroom", *arguments, "--json"]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              timeout=300)
+
+    def create(self, directory):
+        return self._run("backup", "create", "--dir", directory,
+                         "--out", self.data, "--passphrase", self.data_secret,
+                         "--keys-out", self.keys, "--keys-passphrase", self.keys_secret)
+
+    def verify(self, data=None):
+        return self._run("backup", "verify", data or self.data, "--passphrase", self.data_secret)
+
+    def restoring(self, directory, *log, data=None, keys=None):
+        return ["restore", "--dir", directory,
+                "--from", data or self.data, "--passphrase", self.data_secret,
+                "--keys", keys or self.keys, "--keys-passphrase", self.keys_secret, *log]
+
+    def restore(self, directory, *log, **others):
+        return self._run(*self.restoring(directory, *log, **others))
+
+
+@pytest.fixture
+def safe(tmp_path):
+    return Safe(tmp_path)
+
+
+def card():
+    return {"card": {"number": leak_scan.generate_pan(), "exp_month": 12, "exp_year": 2040}}
+
+
+def added(client, count):
+    return [client.post("/v1/tokens", card()).body["id"] for _ in range(count)]
+
+
+def statuses(client, tokens):
+    return {client.get(f"/v1/tokens/{token}").status for token in tokens}
+
+
+def fresh_copy_of(original, tmp_path):
+    """A folder to restore to, and what `restore` is told of it: databases of its own, too."""
+    copy = RunningDeployment(original.dir.parent / "restored")
+    if not original.postgres.exists():
+        return copy, []
+    copy.dir.mkdir(mode=0o711)
+    copy.postgres.create()
+    with copy.postgres.running():
+        urls = copy.postgres.create_databases(tuple(DATABASES))
+    text = original.config.read_text()
+    for name, daemon in DATABASES.items():
+        text = text.replace(original.settings()[daemon]["database"], urls[name])
+    config = tmp_path / "strongroom.toml"
+    config.write_text(text)
+    return copy, ["--config", config]
+
+
+def restore_to(copy, safe, *arguments):
+    """Runs `restore`, with the copy's own database server where it has one."""
+    if not copy.postgres.exists():
+        return safe.restore(copy.dir, *arguments)
+    with copy.postgres.running():
+        return safe.restore(copy.dir, *arguments)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_path):
+    with running(database) as original:
+        client = original.gateway()
+        kept, erased_before, erased_after = (added(client, n) for n in (40, 3, 20))
+        for token in erased_before:
+            assert client.delete(f"/v1/tokens/{token}").status == 204
+        with CardLoad(original) as load:
+            time.sleep(0.5)
+            made = safe.create(original.dir)
+        assert made.returncode == OK, made.stderr
+        assert load.unexpected == []
+        for token in erased_after:
+            assert client.delete(f"/v1/tokens/{token}").status == 204
+        added_after = added(client, 5)
+        told = [(entry["unmapped"]["event_type"], entry["api"]["operation"],
+                 entry["unmapped"]["outcome"], entry["actor"]["user"]["uid"].split(":")[0])
+                for kind in ("backup.create", "key.backup")
+                for entry in original.audit_entries(event_type=kind)]
+        assert told == [(kind, act, "success", "uid") for kind in ("backup.create", "key.backup")
+                        for act in ("begin", "end")]
+        loaded = [(min(one.tokens), one.delete_sent) for one in load.promised_cards]
+        found_after = statuses(client, [token for token, sent in loaded if not sent])
+        assert found_after <= {FOUND}
+        original.supervisor.stop_all()
+
+        data, keys = json.loads(made.stdout)
+        assert (data["kind"], keys["kind"]) == ("data", "keys") and data["id"] == keys["id"]
+        assert {part["name"] for part in data["parts"]} == {*DATABASES, "files", "log"}
+        assert safe.verify().returncode == OK
+
+        copy, config = fresh_copy_of(original, tmp_path)
+        done = restore_to(copy, safe, "--log", original.dir / "audit", *config)
+        assert done.returncode == OK, done.stderr
+        assert json.loads(done.stdout)["due_erasures"] >= len(erased_after)
+        try:
+            copy.supervisor.start_all()
+            client = copy.gateway()
+            assert statuses(client, kept) == {FOUND}
+            assert statuses(client, erased_before) == statuses(client, erased_after) == {ERASED}
+            assert statuses(client, added_after) == {UNKNOWN}
+            # Cards that came while the databases were dumped: there or not, but never back.
+            assert statuses(client, [token for token, sent in loaded if not sent]) <= {FOUND,
+                                                                                      UNKNOWN}
+            assert statuses(client, [token for token, sent in loaded if sent]) <= {ERASED, UNKNOWN}
+            assert copy.vault_rows("SELECT COUNT(*) FROM due_erasures") == [(0,)]
+            assert client.post("/v1/tokens", card()).status == 201
+            assert copy.strongroom("audit", "verify")["ok"]
+            again = {entry["unmapped"]["gateway_token"]
+                     for entry in copy.audit_entries(event_type="token.delete", outcome="done")
+                     if entry["api"]["operation"] == "restore"}
+            assert again >= set(erased_after) and not again & set(kept)
+            restores = copy.audit_entries(event_type="backup.restore")
+            assert {entry["actor"]["app_uid"] for entry in restores} == {
+                "auditd", *DATABASES.values()}
+        finally:
+            copy.supervisor.stop_all()
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory):
+    """A deployment at rest, and a backup of it."""
+    safe = Safe(tmp_path_factory.mktemp("safe"))
+    with running() as deployment:
+        added(deployment.gateway(), 3)
+        made = safe.create(deployment.dir)
+        assert made.returncode == OK, made.stderr
+        deployment.supervisor.stop_all()
+        yield deployment, safe
+
+
+@pytest.fixture
+def target():
+    with folder() as path:
+        yield path / "target"
+
+
+def refused(done, status, *words):
+    assert done.returncode == status, (done.stdout, done.stderr)
+    for word in words:
+        assert word in done.stderr
+    return True
+
+
+@pytest.mark.parametrize("name", ["vault.part", "log.part", "key", "manifest"])
+def test_half_a_backup_is_refused_by_the_name_of_what_is_missing(backed_up, tmp_path, target, name):
+    _, safe = backed_up
+    half = tmp_path / "half"
+    shutil.copytree(safe.data, half)
+    (half / name).unlink()
+    assert refused(safe.verify(half), CHECK_FAILED, f"{half}/{name}: missing")
+    assert refused(safe.restore(target, "--log-is-lost", data=half), CHECK_FAILED, name)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["auth.part", "core.part", "vault.part", "files.part", "log.part",
+                                  "manifest"])
+def test_a_byte_that_was_changed_is_found_in_its_part(backed_up, tmp_path, target, name):
+    _, safe = backed_up
+    changed = tmp_path / "changed"
+    shutil.copytree(safe.data, changed)
+    part = changed / name
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    assert refused(safe.verify(changed), CHECK_FAILED, f"{changed}/{name}: altered")
+    assert refused(safe.restore(target, "--log-is-lost", data=changed), CHECK_FAILED, name)
+    assert not target.exists()
+
+
+def test_parts_of_two_backups_are_not_mixed(backed_up, tmp_path):
+    deployment, safe = backed_up
+    deployment.supervisor.start_all()
+    other = Safe(tmp_path)
+    try:
+        assert other.create(deployment.dir).returncode == OK
+    finally:
+        deployment.supervisor.stop_all()
+    shutil.copy(safe.data / "vault.part", other.data / "vault.part")
+    assert refused(other.verify(), CHECK_FAILED, f"{other.data}/vault.part: altered")
+
+
+def test_another_deployments_keys_and_log_are_refused(backed_up, tmp_path, target):
+    _, safe = backed_up
+    other = Safe(tmp_path)
+    with running() as stranger:
+        assert other.create(stranger.dir).returncode == OK
+        stranger.supervisor.stop_all()
+        assert refused(safe.restore(target, "--log-is-lost", keys=other.keys), CHECK_FAILED,
+                       "of another deployment")
+        assert refused(safe.restore(target, "--log", stranger.dir / "audit"), CHECK_FAILED,
+                       "not this deployment's log")
+    assert refused(safe.restore(target, "--log-is-lost", keys=safe.data), USAGE, "does not open it")
+    assert not target.exists()
+
+
+def test_a_log_older_than_the_backups_is_refused(backed_up, tmp_path, target):
+    deployment, safe = backed_up
+    shutil.copytree(deployment.dir / "audit", tmp_path / "older")
+    other = Safe(tmp_path)
+    deployment.supervisor.start_all()
+    try:
+        added(deployment.gateway(), 3)
+        assert other.create(deployment.dir).returncode == OK
+    finally:
+        deployment.supervisor.stop_all()
+    assert refused(other.restore(target, "--log", tmp_path / "older"), CHECK_FAILED,
+                   "before the backup's own log")
+    assert not target.exists()
+    assert refused(other.restore(target), USAGE), "which log it is must be said"
+
+
+def test_a_schema_newer_than_the_daemon_is_refused(backed_up, target):
+    deployment, safe = backed_up
+    command = [str(BIN / "vaultd"), "--config", str(deployment.config)]
+    dump = subprocess.run([*command, "--dump"], capture_output=True, timeout=60, check=True).stdout
+    assert dump[:8] == b"SRDUMP01"
+    newer = dump[:8] + (99).to_bytes(8, "big") + dump[16:]
+    (deployment.dir / "data/vaultd").rename(deployment.dir / "data/kept")
+    (deployment.dir / "data/vaultd").mkdir(mode=0o700)
+    try:
+        for content, reason in ((newer, b"dump's schema is newer than this program"),
+                                (dump, b"not followed by what was erased since"),
+                                (dump[:-40], b"cut short")):
+            loaded = subprocess.run([*command, "--load"], input=content, capture_output=True,
+                                    timeout=60)
+            assert loaded.returncode == USAGE and reason in loaded.stderr, loaded.stderr
+    finally:
+        shutil.rmtree(deployment.dir / "data/vaultd")
+        (deployment.dir / "data/kept").rename(deployment.dir / "data/vaultd")
+
+
+def test_a_folder_that_is_not_empty_is_left_as_it_is(backed_up, target):
+    deployment, safe = backed_up
+    before = sorted(path.name for path in deployment.dir.iterdir())
+    assert refused(safe.restore(deployment.dir, "--log-is-lost"), USAGE, "is not an empty folder")
+    assert sorted(path.name for path in deployment.dir.iterdir()) == before
+    assert refused(safe.create(deployment.dir), USAGE, "is not an empty folder")
+
+
+def test_a_restore_that_is_killed_serves_nothing_and_says_what_to_do(backed_up, target):
+    deployment, safe = backed_up
+    command = [str(BIN / "strongroom"), *map(str, safe.restoring(target, "--log-is-lost"))]
+    restore = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (target / "restoring").exists() and restore.poll() is None:
+        time.sleep(0.001)
+    restore.kill()
+    assert restore.wait() != OK
+    time.sleep(0.5)  # a daemon that was filling its database sees the end of its input
+    assert not (target / "etc/strongroom.toml").exists()
+    assert refused(safe.restore(target, "--log-is-lost"), USAGE, "a restore was cut off here",
+                   f"Remove all of {target}")
+    shutil.rmtree(target)
+    assert safe.restore(target, "--log-is-lost").returncode == OK
+
+
+def takes_nothing(deployment):
+    try:
+        return deployment.failing_checks("auditd") == {"journal", "history"}
+    except OSError:  # it does not answer yet
+        return False
+
+
+def test_a_log_that_goes_back_takes_nothing_before_the_break_is_recorded(backed_up, target):
+    deployment, safe = backed_up
+    assert safe.restore(target, "--log-is-lost").returncode == OK
+    copy = RunningDeployment(target)
+    before = copy.audit_entries()
+    try:
+        for _ in range(2):
+            copy.start_one("auditd", ready=False)
+            wait_until(lambda: takes_nothing(copy), "auditd refuses")
+            assert copy.audit_entries() == before, "nothing is signed again, not even log.start"
+            assert copy.stop_one("auditd") == 0
+        copy.start_one("auditd", ready=False)
+        wait_until(lambda: takes_nothing(copy), "auditd refuses")
+        copy.strongroom("audit", "open-shard", "--reason", "disk lost")
+        assert copy.stop_one("auditd") == 0
+        copy.supervisor.start_all()
+        assert copy.gateway().post("/v1/tokens", card()).status == 201
+        assert copy.strongroom("audit", "verify")["ok"]
+        (broken,) = copy.audit_entries(event_type="log.break")
+        assert broken["unmapped"]["reason"] == "disk lost"
+        assert {entry["actor"]["app_uid"] for entry in
+                copy.audit_entries(event_type="backup.restore")} == {"auditd", *DATABASES.values()}
+    finally:
+        copy.supervisor.stop_all()
+
+
+def test_nothing_is_backed_up_that_is_not_recorded(backed_up, safe):
+    deployment, _ = backed_up
+    assert refused(safe.create(deployment.dir), NOT_REACHABLE, "auditd does not record")
+    assert not safe.data.exists() and not safe.keys.exists()
+    safe.keys_secret.write_text(safe.data_secret.read_text())
+    assert refused(safe.create(deployment.dir), USAGE, "the same passphrase")
+
+
+def test_a_backup_tells_nothing_to_who_lacks_its_passphrase(backed_up):
+    _, safe = backed_up
+    content = b"".join(path.read_bytes() for path in
+                       (*safe.data.iterdir(), *safe.keys.iterdir()))
+    for word in (b"strongroom.local", b"token.create", b"SRJOURN", b"SRDUMP", b"mer_", b"uid:"):
+        assert word not in content
