@@ -98,7 +98,7 @@ TEST_P(DumpTest, EveryRowComesBackInEitherKindOfDatabase) {
       append_bytes(again, piece);
       return Result<void>{};
     }));
-    EXPECT_EQ(again.size(), bytes.size());
+    EXPECT_TRUE(again == bytes);
     EXPECT_EQ(number_at(url, "SELECT CAST(SUM(at) AS bigint) FROM use_of_card"),
               -5'000 * 4'999 / 2);
     EXPECT_EQ(number_at(url, "SELECT COUNT(*) FROM card WHERE fingerprint IS NULL"), 1667);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "audit/entry.h"
+#include "audit/entry_list.h"
 #include "cde/vault/due_erasures.h"
 #include "contract/each_database.h"
 #include "contract/resolve_fixture.h"
@@ -33,21 +33,11 @@ class List {
     entry.gateway_token = token;
     add_json(audit::to_json(entry));
   }
-  void add_json(const std::string& json) {
-    append_u32be(entries_, static_cast<std::uint32_t>(json.size()));
-    append_bytes(entries_, as_bytes(json));
-    ++count_;
-  }
-  std::vector<std::byte> bytes() const {
-    std::vector<std::byte> out;
-    append_u64be(out, count_);
-    append_bytes(out, entries_);
-    return out;
-  }
+  void add_json(std::string json) { entries_.push_back(std::move(json)); }
+  std::vector<std::byte> bytes() const { return audit::entry_list(entries_); }
 
  private:
-  std::vector<std::byte> entries_;
-  std::uint64_t count_ = 0;
+  std::vector<std::string> entries_;
 };
 
 Result<std::vector<storage::Statement>> read_list(const std::vector<std::byte>& bytes) {

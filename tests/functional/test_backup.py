@@ -1,5 +1,7 @@
 """Backup and restore with real processes: what was there comes back, what was erased stays erased,
 and what is not whole, not this deployment's or not this program's is refused."""
+import contextlib
+import datetime
 import json
 import shutil
 import subprocess
@@ -15,6 +17,8 @@ from running_deployment import RunningDeployment, folder, running, wait_until
 OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
 DATABASES = {"vault": "vaultd", "auth": "authd", "core": "gatewayd"}
 ERASED, FOUND, UNKNOWN = 410, 200, 404
+GONE, HELD = 204, 202
+DELETES = 6  # in a minute, of one key
 
 
 class Safe:
@@ -100,6 +104,8 @@ def restore_to(copy, safe, *arguments):
 def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_path):
     with running(database) as original:
         client = original.gateway()
+        shop = original.new_merchant()
+        dead_key = original.new_key(shop.id)
         kept, erased_before, erased_after = (added(client, n) for n in (40, 3, 20))
         for token in erased_before:
             assert client.delete(f"/v1/tokens/{token}").status == 204
@@ -111,6 +117,7 @@ def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_p
         for token in erased_after:
             assert client.delete(f"/v1/tokens/{token}").status == 204
         added_after = added(client, 5)
+        original.strongroom("api-keys", "revoke", dead_key["id"])
         told = [(entry["unmapped"]["event_type"], entry["api"]["operation"],
                  entry["unmapped"]["outcome"], entry["actor"]["user"]["uid"].split(":")[0])
                 for kind in ("backup.create", "key.backup")
@@ -130,9 +137,13 @@ def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_p
         copy, config = fresh_copy_of(original, tmp_path)
         done = restore_to(copy, safe, "--log", original.dir / "audit", *config)
         assert done.returncode == OK, done.stderr
-        assert json.loads(done.stdout)["due_erasures"] >= len(erased_after)
+        report = json.loads(done.stdout)
+        assert report["due_erasures"] >= len(erased_after)
+        assert (report["revocations"], report["lost_holds"]) == (1, 0)
         try:
             copy.supervisor.start_all()
+            assert copy.gateway(dead_key["key"]).get("/v1/api-keys").status == 401
+            assert copy.gateway(shop.api_key).get("/v1/api-keys").status == 200
             client = copy.gateway()
             assert statuses(client, kept) == {FOUND}
             assert statuses(client, erased_before) == statuses(client, erased_after) == {ERASED}
@@ -151,6 +162,57 @@ def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_p
             restores = copy.audit_entries(event_type="backup.restore")
             assert {entry["actor"]["app_uid"] for entry in restores} == {
                 "auditd", *DATABASES.values()}
+        finally:
+            copy.supervisor.stop_all()
+
+
+@contextlib.contextmanager
+def few_deletes(deployment):
+    deployment.configure("vaultd", f"deletes_per_minute_key = {DELETES}",
+                         "purge_expired_after_hours = 0")
+    yield
+
+
+def test_what_was_purged_and_released_since_is_gone_again(safe):
+    with running(around=few_deletes) as original:
+        client = original.gateway()
+        over = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=20)
+        purged = [client.post("/v1/tokens", card() | {
+            "expires_at": over.strftime("%Y-%m-%dT%H:%M:%SZ")}).body["id"] for _ in range(3)]
+        deleted = added(client, DELETES + 4)
+        made = safe.create(original.dir)
+        assert made.returncode == OK, made.stderr
+        assert statuses(client, [*purged, *deleted]) == {FOUND}, "all of it is after the backup"
+
+        answers = {token: client.delete(f"/v1/tokens/{token}").status for token in deleted}
+        released = [token for token, status in answers.items() if status == HELD]
+        assert released and set(answers.values()) == {HELD, GONE}
+        (row,) = original.strongroom("deletes", "list")
+        original.strongroom("deletes", "release", "--merchant", row["merchant"])
+        wait_until(lambda: statuses(client, released) == {ERASED}, "the released ones are erased")
+        wait_until(lambda: statuses(client, purged) == {ERASED} and original.vault_rows(
+            "SELECT count(*) FROM cards WHERE deleted_at IS NOT NULL") == [
+                (len(deleted) + len(purged),)], "the expired ones are purged", seconds=40)
+        lost = added(client, DELETES + 3)
+        held = [token for token in lost if client.delete(f"/v1/tokens/{token}").status == HELD]
+        assert held
+        original.supervisor.stop_all()
+
+        copy = RunningDeployment(original.dir.parent / "restored")
+        done = safe.restore(copy.dir, "--log", original.dir / "audit")
+        assert done.returncode == OK, done.stderr
+        report = json.loads(done.stdout)
+        assert report["lost_holds"] == len(held)
+        assert report["due_erasures"] == len(purged) + len(deleted) + len(lost) - len(held)
+        try:
+            copy.supervisor.start_all()
+            assert statuses(copy.gateway(), [*purged, *deleted]) == {ERASED}
+            assert copy.vault_rows("SELECT count(*) FROM cards WHERE deleted_at IS NULL") == [(0,)]
+            for kind, tokens in (("token.expire", purged), ("token.delete", deleted)):
+                again = {entry["unmapped"]["gateway_token"]
+                         for entry in copy.audit_entries(event_type=kind, outcome="done")
+                         if entry["api"]["operation"] == "restore"}
+                assert again == set(tokens)
         finally:
             copy.supervisor.stop_all()
 
@@ -232,6 +294,17 @@ def test_another_deployments_keys_and_log_are_refused(backed_up, tmp_path, targe
     assert not target.exists()
 
 
+def test_a_log_that_is_still_written_is_refused(backed_up, target):
+    deployment, safe = backed_up
+    log = deployment.dir / "audit"
+    deployment.start_one("auditd")
+    try:
+        assert refused(safe.restore(target, "--log", log), USAGE, f"{log}: auditd runs on it")
+    finally:
+        assert deployment.stop_one("auditd") == 0
+    assert not target.exists()
+
+
 def test_a_log_older_than_the_backups_is_refused(backed_up, tmp_path, target):
     deployment, safe = backed_up
     shutil.copytree(deployment.dir / "audit", tmp_path / "older")
@@ -286,8 +359,8 @@ def test_a_restore_that_is_killed_serves_nothing_and_says_what_to_do(backed_up, 
     assert restore.wait() != OK
     time.sleep(0.5)  # a daemon that was filling its database sees the end of its input
     assert not (target / "etc/strongroom.toml").exists()
-    assert refused(safe.restore(target, "--log-is-lost"), USAGE, "a restore was cut off here",
-                   f"Remove all of {target}")
+    assert refused(safe.restore(target, "--log-is-lost"), USAGE,
+                   "a restore runs here, or was cut off", f"remove all of {target}")
     shutil.rmtree(target)
     assert safe.restore(target, "--log-is-lost").returncode == OK
 
@@ -299,7 +372,8 @@ def takes_nothing(deployment):
         return False
 
 
-def test_a_log_that_goes_back_takes_nothing_before_the_break_is_recorded(backed_up, target):
+def test_a_log_that_goes_back_takes_nothing_before_the_break_is_recorded(backed_up, target,
+                                                                         tmp_path):
     deployment, safe = backed_up
     assert safe.restore(target, "--log-is-lost").returncode == OK
     copy = RunningDeployment(target)
@@ -321,8 +395,19 @@ def test_a_log_that_goes_back_takes_nothing_before_the_break_is_recorded(backed_
         assert broken["unmapped"]["reason"] == "disk lost"
         assert {entry["actor"]["app_uid"] for entry in
                 copy.audit_entries(event_type="backup.restore")} == {"auditd", *DATABASES.values()}
+        added(copy.gateway(), 40)  # longer than the log that it has left
     finally:
         copy.supervisor.stop_all()
+    other = Safe(tmp_path)
+    deployment.supervisor.start_all()
+    try:
+        assert other.create(deployment.dir).returncode == OK
+    finally:
+        deployment.supervisor.stop_all()
+    third = target.parent / "third"
+    assert refused(other.restore(third, "--log", target / "audit"), CHECK_FAILED,
+                   f"{target}/audit: does not go on from the backup's log")
+    assert not third.exists()
 
 
 def test_nothing_is_backed_up_that_is_not_recorded(backed_up, safe):

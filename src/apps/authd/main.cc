@@ -10,6 +10,7 @@
 #include "apps/authd/worker.h"
 #include "base/clock.h"
 #include "base/try.h"
+#include "connected/auth/revocations.h"
 #include "connected/auth/schema.h"
 #include "connected/auth/ticket_key.h"
 #include "sandbox/authd.h"
@@ -107,12 +108,13 @@ Start<void> dump(Host& host) {
   return {};
 }
 
+// What was revoked since the dump comes behind it, and must: such a key opens nothing again.
 Start<void> load(Host& host) {
   SR_TRY(const Config config, Config::read(host.deployment));
   const storage::Source source = storage::source_of(STDIN_FILENO);
   const auto loaded = host.unrecorded.restoring("auth", [&] {
     return storage::load_at(config.database.text, connected::auth::migrations(), source,
-                            [&] { return storage::nothing_more(source); });
+                            [&] { return connected::auth::read_revocations(source); });
   });
   if (!loaded) return start_failure("[authd] database", loaded.error());
   return {};

@@ -57,22 +57,35 @@ struct Chosen {
   std::uint64_t size_bytes_max = UINT64_MAX;
 };
 
+// A new folder for a backup, or an empty one. The one that it is to lie in must be there: where it
+// is not, a disk may not be mounted.
+Done<void> claim_backup_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+    return failure(kUsage, fmt::format("{}: {}", folder, std::generic_category().message(errno)));
+  }
+  std::error_code error;
+  if (fs::is_directory(folder, error) && fs::is_empty(folder, error)) return {};
+  return failure(kUsage, fmt::format("{} exists and is not an empty folder", folder));
+}
+
+// So that what is read next comes from the disk.
+void drop_cached(const std::string& folder) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const int file = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) continue;
+    ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    ::close(file);
+  }
+}
+
 // One of the two backups while it is made.
 class Making {
  public:
-  // Makes the folder, which must not hold anything, and its key.
+  // Makes the key of the empty `folder`.
   static Done<Making> begin(audit::Files& files, crypto::Random& random, std::string folder,
                             const std::string& passphrase_path, backup::Manifest manifest) {
     SR_TRY(const SecretBytes passphrase, read_backup_passphrase(passphrase_path));
-    std::error_code error;
-    if (fs::exists(folder, error) &&
-        !(fs::is_directory(folder, error) && fs::is_empty(folder, error))) {
-      return failure(kUsage, fmt::format("{} exists and is not an empty folder", folder));
-    }
-    fs::create_directories(fs::path(folder).parent_path(), error);
-    if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-      return failure(kUsage, fmt::format("{}: {}", folder, std::generic_category().message(errno)));
-    }
     auto secret = crypto::random_secret(random, crypto::Aead::kKeySize);
     if (!secret) return failure_at(folder, secret.error());
     const auto written = crypto::write_sealed_file(fmt::format("{}/{}", folder, kBackupKeyName),
@@ -103,11 +116,13 @@ class Making {
     return {};
   }
 
-  // Makes the backup count; gives the manifest's hash.
+  // Makes the backup count, and durable; gives the manifest's hash.
   Done<crypto::Sha256Digest> finish() {
     const auto facts =
         backup::write_manifest(files_, backup_.folder, backup_.manifest, backup_.key, random_);
     if (!facts) return failure_at(backup_.folder, facts.error());
+    const auto synced = files_.sync_directory(backup_.folder + "/..");
+    if (!synced) return failure_at(backup_.folder, synced.error());
     return facts->sha256;
   }
 
@@ -407,6 +422,7 @@ Done<OpenBackup> make_recorded(const Context& context, audit::Files& files, Maki
   const auto whole = [&]() -> Done<std::pair<OpenBackup, crypto::Sha256Digest>> {
     SR_CHECK_OK(make());
     SR_TRY(const crypto::Sha256Digest sha256, making.finish());
+    drop_cached(making.backup().folder);
     SR_TRY(OpenBackup written, open_backup(files, making.backup().folder, passphrase));
     SR_CHECK_OK(check_with_bar(files, written));
     return std::pair(std::move(written), sha256);
@@ -452,16 +468,18 @@ Done<std::vector<OpenBackup>> make_all(const Context& context, const BackupOptio
     return manifest;
   };
   std::vector<OpenBackup> made;
+  SR_CHECK_OK(claim_backup_folder(options.out));
+  begun.push_back(options.out);
   SR_TRY(Making data, Making::begin(files, random, options.out, options.passphrase,
                                     manifest_of(backup::Kind::data)));
-  begun.push_back(options.out);
   std::optional<Making> keys;
   if (!options.keys_out.empty()) {
+    SR_CHECK_OK(claim_backup_folder(options.keys_out));
+    begun.push_back(options.keys_out);
     auto made_keys = Making::begin(files, random, options.keys_out, options.keys_passphrase,
                                    manifest_of(backup::Kind::keys));
     if (!made_keys) return std::unexpected(made_keys.error());
     keys.emplace(*std::move(made_keys));
-    begun.push_back(options.keys_out);
   }
   SR_TRY(OpenBackup data_made, make_recorded(context, files, data, options.passphrase, [&] {
            return make_data(context, files, data, *audit);
@@ -491,6 +509,7 @@ int print_all(const Context& context, const std::vector<OpenBackup>& backups) {
 }  // namespace
 
 int create_backup(const Context& context, const BackupOptions& options) {
+  protect_process();
   Context absolute = context;
   std::error_code error;
   absolute.directory = fs::absolute(context.directory, error).lexically_normal().string();
@@ -508,6 +527,7 @@ int create_backup(const Context& context, const BackupOptions& options) {
 
 int verify_backup(const Context& context, const std::string& folder,
                   const std::string& passphrase) {
+  protect_process();
   audit::PosixFiles files;
   std::vector<OpenBackup> opened;
   auto backup = open_backup(files, folder, passphrase);

@@ -2,9 +2,13 @@
 #include "apps/strongroom/backup_folder.h"
 
 #include <fmt/core.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <csignal>
 #include <utility>
 #include <vector>
 
@@ -95,6 +99,14 @@ std::uint64_t content_bytes(const backup::Manifest& manifest) {
 }
 
 }  // namespace
+
+void protect_process() {
+  const rlimit none{0, 0};
+  SR_CHECK(::setrlimit(RLIMIT_CORE, &none) == 0);
+  SR_CHECK(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+  ::umask(S_IRWXG | S_IRWXO);
+  ::signal(SIGPIPE, SIG_IGN);
+}
 
 std::unexpected<Failure> failure_at(const std::string& path, const Error& error) {
   return failure(kUsage, fmt::format("{}: {}", path, error.what()));

@@ -61,6 +61,11 @@ struct OpenBackup {
                                                   const backup::Part& part) const;
 };
 
+// First of all, for keys and passphrases go through this process: no core dump, no look into it by
+// others of this user, files for the owner alone. A write to a daemon that has ended fails, and the
+// daemon has said why.
+void protect_process();
+
 // The passphrase in a file that only its owner can read.
 [[nodiscard]] Done<SecretBytes> read_backup_passphrase(const std::string& path);
 // What is missing or damaged, or another passphrase's, is named.

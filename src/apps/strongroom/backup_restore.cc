@@ -11,9 +11,9 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -22,7 +22,6 @@
 #include "apps/strongroom/backup_folder.h"
 #include "apps/strongroom/child.h"
 #include "apps/strongroom/deployment_folder.h"
-#include "apps/strongroom/erasures.h"
 #include "apps/strongroom/init_files.h"
 #include "apps/strongroom/init_plan.h"
 #include "apps/strongroom/progress_bar.h"
@@ -30,6 +29,8 @@
 #include "audit/logs.h"
 #include "audit/merkle.h"
 #include "audit/verify.h"
+#include "backup/log_since.h"
+#include "backup/part_files.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -60,16 +61,23 @@ struct Sources {
   OpenBackup data, keys;
 };
 
+// From here on DIR is ours, and to be emptied by us.
 Done<void> claim(const std::string& directory) {
   std::error_code error;
   if (fs::exists(fs::path(directory) / kRestoring, error)) {
-    return failure(kUsage, fmt::format("{0}: a restore was cut off here. Remove all of {0}, empty"
-                                       " the PostgreSQL databases that {0}/{1}/{2} names, and"
-                                       " restore again",
-                                       directory, kRestoring, kConfigName));
+    return failure(kUsage,
+                   fmt::format("{0}: a restore runs here, or was cut off. If none runs, remove"
+                               " all of {0}, empty the PostgreSQL databases that"
+                               " {0}/{1}/{2} names, and restore again",
+                               directory, kRestoring, kConfigName));
   }
   const auto claimed = claim_folder(directory);
-  return claimed ? Done<void>{} : failure(kUsage, claimed.error());
+  if (!claimed) return failure(kUsage, claimed.error());
+  // Who comes second, at the same time, must not take the first one's work for its own.
+  if (::mkdir(fmt::format("{}/{}", directory, kRestoring).c_str(), S_IRWXU) != 0) {
+    return failure(kUsage, fmt::format("{}: {}", directory, text_of(errno)));
+  }
+  return {};
 }
 
 void undo(const std::string& directory) {
@@ -165,10 +173,29 @@ Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
   return {};
 }
 
-// That the log which is to be gone on with is this deployment's, intact, and not older than the
+// A log that once went back has another history behind that point, although it is signed alike:
+// what the backup's log ends with must stand there.
+Done<void> check_continuation(audit::Files& files, const RestoreFrom& from,
+                              const OpenBackup& backup) {
+  const backup::Part* part = backup.manifest.part(kLogPart);
+  auto reader = backup.reader(files, *part);
+  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  const std::uint64_t end = backup.manifest.log_end;
+  const auto last = backup::journal_entry(own, std::string(kLogFolder), end);
+  if (!last) return failure_at(backup.path_of(*part), last.error());
+  const auto same = backup::journal_entry(files, from.log, end);
+  if (!same) return failure_at(from.log, same.error());
+  if (*same == *last) return {};
+  return failure(
+      kCheckFailed,
+      fmt::format("{}: does not go on from the backup's log: entry {} is another", from.log, end));
+}
+
+// That the log which is to be gone on with is this deployment's, intact, and goes on from the
 // backup's. What a crash left at its end is auditd's to cut off and to sign.
-Done<void> check_newer_log(audit::Files& files, const RestoreFrom& from,
-                           const backup::Manifest& manifest) {
+Done<void> check_newer_log(audit::Files& files, const RestoreFrom& from, const OpenBackup& backup) {
+  const backup::Manifest& manifest = backup.manifest;
   ProgressBar bar("log verified");
   const auto report = audit::verify_audit(
       files, from.log, manifest.deployment, manifest.made_at_us,
@@ -186,7 +213,19 @@ Done<void> check_newer_log(audit::Files& files, const RestoreFrom& from,
                                              from.log, report->entries + report->unread_entries,
                                              manifest.log_end));
   }
-  return {};
+  return check_continuation(files, from, backup);
+}
+
+// Two deployments must not go on with one log. On a medium that cannot be written nobody does.
+Done<std::optional<FileLock>> lock_log(const std::string& log) {
+  const std::string path = log + "/lock";
+  std::error_code error;
+  if (log.empty() || !fs::exists(path, error)) return std::nullopt;
+  auto lock = FileLock::acquire(path);
+  if (lock) return *std::move(lock);
+  if (lock.error().code() != ErrorCode::conflict) return std::nullopt;
+  return failure(
+      kUsage, fmt::format("{}: auditd runs on it. Stop the old deployment, or copy its log", log));
 }
 
 // What another auditd wrote for itself alone.
@@ -251,9 +290,16 @@ Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string
   return {};
 }
 
-// All but the last step; gives how many cards are to be erased again.
-Done<std::size_t> fill(audit::Files& files, const Sources& sources, const std::string& directory,
-                       const RestoreFrom& from) {
+// What follows the dump of this database.
+std::vector<std::byte> list_for(const DatabaseOwner& owner, const backup::LogSince& since) {
+  if (owner.name == "vault") return backup::encode(since.erasures);
+  if (owner.name == "auth") return backup::encode(since.revocations);
+  return {};
+}
+
+// All but the last step; gives what is taken away again.
+Done<backup::LogSince> fill(audit::Files& files, const Sources& sources,
+                            const std::string& directory, const RestoreFrom& from) {
   SR_CHECK_OK(unpack(files, sources.data, kFilesPart, directory, from));
   SR_CHECK_OK(unpack(files, sources.keys, kKeysPart, directory, from));
   SR_CHECK_OK(write_own_files(sources.keys, directory, from));
@@ -266,14 +312,12 @@ Done<std::size_t> fill(audit::Files& files, const Sources& sources, const std::s
   } else {
     SR_CHECK_OK(copy_log(from.log, log));
   }
-  const auto erasures = read_erasures(files, log, sources.data.manifest.log_before);
-  if (!erasures) return failure_at(from.log.empty() ? log : from.log, erasures.error());
+  auto since = backup::read_log_since(files, log, sources.data.manifest.log_before);
+  if (!since) return failure_at(from.log.empty() ? log : from.log, since.error());
   for (const DatabaseOwner& owner : kDatabases) {
-    const bool has_cards = owner.name == "vault";
-    const std::vector<std::byte> rest = has_cards ? encode(*erasures) : std::vector<std::byte>{};
-    SR_CHECK_OK(load(files, sources.data, directory, owner, rest));
+    SR_CHECK_OK(load(files, sources.data, directory, owner, list_for(owner, *since)));
   }
-  return erasures->size();
+  return *std::move(since);
 }
 
 // From here on daemons can be started.
@@ -305,21 +349,24 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
     return failure(kCheckFailed,
                    fmt::format("{}: of another deployment than {}", from.keys, from.from));
   }
+  if (data.manifest.part(kLogPart) == nullptr) {
+    return failure(kCheckFailed, fmt::format("{}: has no part {}", from.from, kLogPart));
+  }
   SR_CHECK_OK(check_with_bar(files, data));
   SR_CHECK_OK(check_with_bar(files, keys));
-  if (!from.log.empty()) SR_CHECK_OK(check_newer_log(files, from, data.manifest));
+  if (!from.log.empty()) SR_CHECK_OK(check_newer_log(files, from, data));
   return Sources{std::move(data), std::move(keys)};
 }
 
 // In the log by auditd's next start, as of the time before anything was done.
-Done<std::size_t> fill_noted(audit::Files& files, const Sources& sources,
-                             const std::string& directory, const RestoreFrom& from) {
+Done<backup::LogSince> fill_noted(audit::Files& files, const Sources& sources,
+                                  const std::string& directory, const RestoreFrom& from) {
   const SystemClock clock;
   crypto::SystemRandom random;
   service::Unrecorded unrecorded(
       {.directory = directory, .instance = "auditd", .operation = "strongroom restore"}, random,
       clock);
-  Done<std::size_t> filled = failure(kUsage, {});
+  Done<backup::LogSince> filled = failure(kUsage, {});
   const std::vector<service::Object> objects{
       {.type = audit::EventType::backup_restore,
        .names = {"backup " + sources.data.manifest.id,
@@ -335,50 +382,56 @@ Done<std::size_t> fill_noted(audit::Files& files, const Sources& sources,
   return filled;
 }
 
-Done<std::size_t> restore(audit::Files& files, const Sources& sources, const std::string& directory,
-                          const RestoreFrom& from) {
-  if (::mkdir(fmt::format("{}/{}", directory, kRestoring).c_str(), S_IRWXU) != 0) {
-    return failure(kUsage, fmt::format("{}: {}", directory, text_of(errno)));
-  }
+Done<backup::LogSince> restore(audit::Files& files, const Sources& sources,
+                               const std::string& directory, const RestoreFrom& from) {
   if (const auto folders = write_folders(directory); !folders) {
     return failure_at(directory, folders.error());
   }
-  SR_TRY(const std::size_t erasures, fill_noted(files, sources, directory, from));
+  SR_TRY(backup::LogSince since, fill_noted(files, sources, directory, from));
   SR_CHECK_OK(open_for_use(files, directory));
-  return erasures;
+  return since;
 }
 
 void tell(const Context& context, const Sources& sources, const std::string& directory,
-          const RestoreFrom& from, std::size_t erasures) {
+          const RestoreFrom& from, const backup::LogSince& since) {
   const backup::Manifest& manifest = sources.data.manifest;
   if (context.json) {
     const boost::json::object object{{"directory", directory},
                                      {"id", manifest.id},
                                      {"made_at", rfc3339(manifest.made_at_us)},
                                      {"log", from.log.empty() ? "backup" : "newer"},
-                                     {"due_erasures", erasures}};
+                                     {"due_erasures", since.erasures.size()},
+                                     {"revocations", since.revocations.size()},
+                                     {"lost_holds", since.holds.size()}};
     fmt::print("{}\n", boost::json::serialize(object));
     return;
   }
   fmt::print(
       "{}\n  as it was at {}\n  {} erasures since then, which vaultd makes again before it"
-      " serves\n",
-      directory, rfc3339(manifest.made_at_us), erasures);
+      " serves\n  {} API keys revoked since then are revoked\n",
+      directory, rfc3339(manifest.made_at_us), since.erasures.size(), since.revocations.size());
+  if (!since.holds.empty()) {
+    fmt::print(
+        "  {} deletes were held since then and are not now: strongroom audit search --type"
+        " delete.hold\n",
+        since.holds.size());
+  }
   if (!from.log_is_lost) return;
   fmt::print(
       "  The log goes back to the backup's, so auditd takes no entry and nobody serves until that\n"
-      "  is recorded: strongroom audit open-shard --reason TEXT. Cards that were erased after the\n"
-      "  backup are not known.\n");
+      "  is recorded: strongroom audit open-shard --reason TEXT. Cards that were erased, and keys\n"
+      "  that were revoked, after the backup are not known.\n");
 }
 
 }  // namespace
 
 int restore_deployment(const Context& context, const RestoreFrom& from) {
-  ::signal(SIGPIPE, SIG_IGN);  // a daemon that refuses its dump says why itself
-  ::umask(S_IRWXG | S_IRWXO);
+  protect_process();
   std::error_code error;
   const std::string directory = fs::absolute(context.directory, error).lexically_normal().string();
   audit::PosixFiles files;
+  const auto locked = lock_log(from.log);
+  if (!locked) return end_with(locked.error());
   const auto sources = open_sources(files, from);
   if (!sources) return end_with(sources.error());
   if (const auto claimed = claim(directory); !claimed) return end_with(claimed.error());

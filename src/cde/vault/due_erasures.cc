@@ -6,8 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "audit/entry.h"
-#include "base/encoding.h"
+#include "audit/entry_list.h"
 #include "base/log.h"
 #include "base/try.h"
 #include "cde/vault/public_token.h"
@@ -30,19 +29,10 @@ constexpr Error kNotTold{ErrorCode::corrupt, "dump is not followed by what was e
 constexpr Error kNotErased{ErrorCode::unavailable,
                            "a card that was erased before the restore cannot be erased yet"};
 
-Result<std::vector<std::byte>> take(const storage::Source& source, std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  SR_TRY(const std::size_t got, source(bytes));
-  if (got != size) return fail(kNotTold);
-  return bytes;
-}
-
-Result<Statement> statement_of(std::string_view json) {
-  const auto entry = audit::parse_entry(json);
-  if (!entry) return fail(kNotTold);
-  const bool expired = entry->event_type == audit::EventType::token_expire;
-  if (!expired && entry->event_type != audit::EventType::token_delete) return fail(kNotTold);
-  const auto token = PublicToken::parse(entry->gateway_token);
+Result<Statement> statement_of(const audit::Entry& entry) {
+  const bool expired = entry.event_type == audit::EventType::token_expire;
+  if (!expired && entry.event_type != audit::EventType::token_delete) return fail(kNotTold);
+  const auto token = PublicToken::parse(entry.gateway_token);
   if (!token) return fail(kNotTold);
   return Statement{kNote, {Value::digest(token->hash()), Value::integer(expired ? 1 : 0)}};
 }
@@ -50,17 +40,14 @@ Result<Statement> statement_of(std::string_view json) {
 }  // namespace
 
 Result<std::vector<Statement>> read_due_erasures(const storage::Source& source) {
-  SR_TRY(const auto count_bytes, take(source, 8));
-  const std::uint64_t count = read_u64be(count_bytes);
   std::vector<Statement> statements;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    SR_TRY(const auto size_bytes, take(source, 4));
-    const std::size_t size = read_u32be(size_bytes);
-    if (size > audit::kEntryBytesMax) return fail(kNotTold);
-    SR_TRY(const auto json, take(source, size));
-    SR_TRY(Statement statement, statement_of(as_text(json)));
-    statements.push_back(std::move(statement));
-  }
+  const auto read =
+      audit::read_entry_list(source, [&statements](const audit::Entry& entry) -> Result<void> {
+        SR_TRY(Statement statement, statement_of(entry));
+        statements.push_back(std::move(statement));
+        return {};
+      });
+  if (!read) return fail(read.error().code() == ErrorCode::corrupt ? kNotTold : read.error());
   SR_CHECK_OK(storage::nothing_more(source));
   return statements;
 }

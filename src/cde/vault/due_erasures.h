@@ -25,9 +25,9 @@ inline constexpr std::array<std::string_view, 1> kCreateDueErasures{
     " token_hash bytea NOT NULL PRIMARY KEY,"
     " expired bigint NOT NULL)"};
 
-// The list as it comes behind a dump (docs/formats/database-dump.md): u64 count, and of each u32
-// length and the audit entry, of token.delete or token.expire, that says so. To be run in the
-// transaction that fills the database. corrupt: cut short, too long, or not such an entry.
+// Of the entries token.delete and token.expire that stand behind a dump and tell what was erased
+// since (docs/formats/database-dump.md). To be run in the transaction that fills the database.
+// corrupt: cut short, too long, or other entries.
 [[nodiscard]] Result<std::vector<storage::Statement>> read_due_erasures(
     const storage::Source& source);
 
