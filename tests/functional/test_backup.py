@@ -10,6 +10,7 @@ import time
 import pytest
 
 import leak_scan
+import small_disk
 from card_load import CardLoad
 from deployment import BIN
 from running_deployment import RunningDeployment, folder, running, wait_until
@@ -416,6 +417,25 @@ def test_nothing_is_backed_up_that_is_not_recorded(backed_up, safe):
     assert not safe.data.exists() and not safe.keys.exists()
     safe.keys_secret.write_text(safe.data_secret.read_text())
     assert refused(safe.create(deployment.dir), USAGE, "the same passphrase")
+
+
+def test_a_disk_that_fills_ends_in_no_backup_and_is_told(backed_up, tmp_path):
+    deployment, _ = backed_up
+    place = tmp_path / "disk"
+    place.mkdir()
+    with small_disk.under(place, megabytes=1):
+        full = Safe(place)
+        (place / "filler").write_bytes(bytes(900 << 10))
+        deployment.supervisor.start_all()
+        try:
+            assert refused(full.create(deployment.dir), USAGE, f"{full.data}")
+        finally:
+            deployment.supervisor.stop_all()
+        assert not full.data.exists() and not full.keys.exists()
+    begun, ended = deployment.audit_entries(event_type="backup.create")[-2:]
+    assert (begun["api"]["operation"], begun["unmapped"]["outcome"]) == ("begin", "success")
+    assert (ended["api"]["operation"], ended["unmapped"]["outcome"]) == ("end", "failed")
+    assert begun["resources"][0] == ended["resources"][0]
 
 
 def test_a_backup_tells_nothing_to_who_lacks_its_passphrase(backed_up):
