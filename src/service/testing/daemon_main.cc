@@ -15,7 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool is_set(const char* name) { return std::getenv(name) != nullptr; }
+// NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets one meanwhile
+const char* value_of(const char* name) { return std::getenv(name); }
+bool is_set(const char* name) { return value_of(name) != nullptr; }
 
 class TestWorker final : public Worker {
  public:
@@ -71,7 +73,8 @@ class TestService final : public Service {
     return sandbox::Enforced{.landlock_abi = 0, .gaps = {"not entered in this test"}};
   }
   [[nodiscard]] std::size_t workers() const override {
-    return is_set("TEST_WORKERS") ? std::stoul(std::getenv("TEST_WORKERS")) : 1;
+    const char* set = value_of("TEST_WORKERS");
+    return set != nullptr ? std::stoul(set) : 1;
   }
   Result<std::unique_ptr<Worker>> make_worker(async::Loop& loop, std::size_t index) override {
     return std::make_unique<TestWorker>(loop, host_.deployment.directory, index);
