@@ -18,7 +18,7 @@ from load import Loadgen, say
 SHARE = 0.7     # of the highest rate, for the soak
 TIMES = 3       # the highest rate, for the overload
 PLACES = 12     # of the plot and the table
-FLAT_SHARE = 1.05  # what memory may grow to from the first tenth to the last ...
+FLAT_SHARE = 1.05  # what memory may grow to from the middle to the end ...
 FLAT_KIB = 2048    # ... or by
 SAMPLE_SECONDS = 1
 CONNECT_SECONDS = 4  # for as many handshakes, before it is measured
@@ -110,8 +110,9 @@ def by_place(samples, name):
 
 
 def is_flat(medians):
-    """Of what stands after the first part, in which caches fill."""
-    return medians[-1] <= max(FLAT_SHARE * medians[1], medians[1] + FLAT_KIB)
+    """From the middle on: until then caches and windows fill."""
+    middle = medians[PLACES // 2]
+    return medians[-1] <= max(FLAT_SHARE * middle, middle + FLAT_KIB)
 
 
 def memory_rows(samples):
