@@ -11,52 +11,15 @@ import pytest
 
 import leak_scan
 import small_disk
+from backups import DATABASES, Safe, fresh_copy_of, restore_to
 from card_load import CardLoad
 from deployment import BIN
 from running_deployment import RunningDeployment, folder, running, wait_until
 
 OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
-DATABASES = {"vault": "vaultd", "auth": "authd", "core": "gatewayd"}
 ERASED, FOUND, UNKNOWN = 410, 200, 404
 GONE, HELD = 204, 202
 DELETES = 6  # in a minute, of one key
-
-
-class Safe:
-    """Where backups are kept: two folders, each with its passphrase."""
-
-    def __init__(self, path):
-        self.path = path
-        self.data, self.keys = path / "data", path / "keys"
-        self.data_secret = self._secret("data.passphrase", "a passphrase of the operators")
-        self.keys_secret = self._secret("keys.passphrase", "another one, of the custodians")
-
-    def _secret(self, name, text):
-        file = self.path / name
-        file.touch(mode=0o600)
-        file.write_text(text)
-        return file
-
-    def _run(self, *arguments):
-        command = [BIN / "strongroom", *arguments, "--json"]
-        return subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                              timeout=300)
-
-    def create(self, directory):
-        return self._run("backup", "create", "--dir", directory,
-                         "--out", self.data, "--passphrase", self.data_secret,
-                         "--keys-out", self.keys, "--keys-passphrase", self.keys_secret)
-
-    def verify(self, data=None):
-        return self._run("backup", "verify", data or self.data, "--passphrase", self.data_secret)
-
-    def restoring(self, directory, *log, data=None, keys=None):
-        return ["restore", "--dir", directory,
-                "--from", data or self.data, "--passphrase", self.data_secret,
-                "--keys", keys or self.keys, "--keys-passphrase", self.keys_secret, *log]
-
-    def restore(self, directory, *log, **others):
-        return self._run(*self.restoring(directory, *log, **others))
 
 
 @pytest.fixture
@@ -74,31 +37,6 @@ def added(client, count):
 
 def statuses(client, tokens):
     return {client.get(f"/v1/tokens/{token}").status for token in tokens}
-
-
-def fresh_copy_of(original, tmp_path):
-    """A folder to restore to, and what `restore` is told of it: databases of its own, too."""
-    copy = RunningDeployment(original.dir.parent / "restored")
-    if not original.postgres.exists():
-        return copy, []
-    copy.dir.mkdir(mode=0o711)
-    copy.postgres.create()
-    with copy.postgres.running():
-        urls = copy.postgres.create_databases(tuple(DATABASES))
-    text = original.config.read_text()
-    for name, daemon in DATABASES.items():
-        text = text.replace(original.settings()[daemon]["database"], urls[name])
-    config = tmp_path / "strongroom.toml"
-    config.write_text(text)
-    return copy, ["--config", config]
-
-
-def restore_to(copy, safe, *arguments):
-    """Runs `restore`, with the copy's own database server where it has one."""
-    if not copy.postgres.exists():
-        return safe.restore(copy.dir, *arguments)
-    with copy.postgres.running():
-        return safe.restore(copy.dir, *arguments)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
