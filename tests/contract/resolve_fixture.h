@@ -77,12 +77,16 @@ class ResolveTest : public VaultTest {
   // Begins a payment whose card stands at the connector, which has not answered yet.
   void pay_until_handed_over(const PublicToken& token, std::optional<Answer<Resolved>>& answer) {
     stored_cards_.paused = true;
-    auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest what,
-                  std::optional<Answer<Resolved>>& out) -> async::Task<> {
-      out.emplace(co_await vault.resolve(which, std::move(what), "t", caller()));
-    };
-    async::spawn(pay(*vault_, token, ask("pay_1"), answer));
+    begin(token, ask("pay_1"), answer);
     run_until([this] { return !stored_cards_.bodies.empty(); });
+  }
+  void begin(const PublicToken& token, wire::ProcessorTokenRequest what,
+             std::optional<Answer<Resolved>>& answer) {
+    auto pay = [](Vault& vault, PublicToken which, wire::ProcessorTokenRequest asked,
+                  std::optional<Answer<Resolved>>& out) -> async::Task<> {
+      out.emplace(co_await vault.resolve(which, std::move(asked), "t", caller()));
+    };
+    async::spawn(pay(*vault_, token, std::move(what), answer));
   }
   template <class Done>
   void run_until(const Done& done) {

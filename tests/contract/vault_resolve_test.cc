@@ -310,7 +310,7 @@ TEST_F(ResolveTest, ACardThatCannotBeKeptIsRemovedAtItsProcessor) {
   const PublicToken token = add();
   std::optional<Answer<Resolved>> answer;
   pay_until_handed_over(token, answer);
-  lossy_->refused_writes = 1;
+  lossy_->fates = {LossyDatabase::Fate::refused};
   stored_cards_.paused = false;
   const auto settled = [this] { return recorder_.entries.back().phase == Phase::outcome; };
   run_until(settled);

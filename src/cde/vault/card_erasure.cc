@@ -66,18 +66,10 @@ constexpr auto kForgetHeldText = storage::join("DELETE FROM held_deletes", kEras
 constexpr std::array kForgetMany{storage::ManySql{storage::view(kTakeStoredText), kErasedColumns},
                                  storage::ManySql{storage::view(kForgetUsesText), kErasedColumns},
                                  storage::ManySql{storage::view(kForgetHeldText), kErasedColumns}};
-constexpr std::array kQueueColumns{
-    Column{"id", ColumnType::bytes},          Column{"operation", ColumnType::bytes},
-    Column{"removal", ColumnType::bytes},     Column{"connector_name", ColumnType::text},
-    Column{"account_blob", ColumnType::text}, Column{"token_blob", ColumnType::text},
-    Column{"at", ColumnType::integer}};
-constexpr storage::ManySql kQueueMany{
-    "INSERT INTO removals"
-    " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
-    " SELECT given.removal, given.connector_name, given.account_blob, given.token_blob, given.at,"
-    " 0, given.at FROM {given}"
-    " JOIN cards ON cards.token_id = given.id AND cards.operation_id = given.operation",
-    kQueueColumns};
+constexpr auto kQueueErasedText = storage::join(
+    kQueueOfGiven,
+    " JOIN cards ON cards.token_id = given.id AND cards.operation_id = given.operation");
+constexpr storage::ManySql kQueueErased{storage::view(kQueueErasedText), kQueueColumns};
 
 }  // namespace
 
@@ -117,16 +109,14 @@ async::Task<Result<std::set<TokenId>>> CardStore::erase_all(std::vector<Erasing>
                       Value::integer(static_cast<std::int64_t>(card.removals.size()))});
     forgotten.push_back({id, operation});
     for (const Removal& one : card.removals) {
-      queued.push_back({id, operation, Value::id(one.id), Value::text(one.connector),
-                        Value::text(one.what.account), Value::text(one.what.processor_token),
-                        Value::integer(one.queued_at_us)});
+      queued.push_back(queue_row(card.token, card.operation, one));
     }
   }
   std::vector<storage::ManyStatement> statements;
   statements.push_back({kLock, std::move(locked)});
   statements.push_back({ending == Ending::expired ? kExpireMany : kEraseMany, std::move(erased)});
   for (const storage::ManySql& forget : kForgetMany) statements.push_back({forget, forgotten});
-  statements.push_back({kQueueMany, std::move(queued)});
+  statements.push_back({kQueueErased, std::move(queued)});
   SR_CO_TRY(const std::vector<Rows> written, co_await database_.write_many(std::move(statements)));
   std::set<TokenId> gone;
   for (const Row& row : written[1]) {

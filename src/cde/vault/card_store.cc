@@ -13,6 +13,7 @@
 #include "cde/vault/due_erasures.h"
 #include "cde/vault/held_deletes.h"
 #include "storage/sql_literal.h"
+#include "storage/write_batch.h"
 
 namespace strongroom::cde {
 namespace {
@@ -248,7 +249,9 @@ async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<NewCa
     card.room -= others_like(card);
     ++under_way_[{card.likeness, card.row.fingerprint}];
   }
-  std::vector<Result<bool>> fates = co_await insert_entered(cards);
+  std::vector<Result<bool>> fates = co_await storage::write_batch<bool>(
+      std::span<const NewCard>(cards),
+      [this](std::span<const NewCard> some) { return insert_together(some); });
   for (const NewCard& card : cards) {
     const auto own = under_way_.find({card.likeness, card.row.fingerprint});
     if (--own->second == 0) under_way_.erase(own);
@@ -257,47 +260,19 @@ async::Task<std::vector<Result<bool>>> CardStore::insert_batch(std::vector<NewCa
   co_return fates;
 }
 
-async::Task<std::vector<Result<bool>>> CardStore::insert_entered(
-    const std::vector<NewCard>& cards) {
-  // In the order of fingerprints, so that two batches never wait for each other's rows crosswise.
-  std::vector<std::size_t> order(cards.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return cards[i].row.fingerprint; });
+// In the order of fingerprints, so that two batches never wait for each other's rows crosswise.
+async::Task<Result<std::vector<bool>>> CardStore::insert_together(std::span<const NewCard> cards) {
+  std::vector<const NewCard*> order;
+  order.reserve(cards.size());
+  for (const NewCard& card : cards) order.push_back(&card);
+  std::ranges::sort(order, {}, [](const NewCard* card) { return card->row.fingerprint; });
   std::vector<Row> rows, counted;
   rows.reserve(cards.size());
   counted.reserve(cards.size());
-  for (const std::size_t i : order) {
-    rows.push_back(to_row(cards[i].row, cards[i].likeness, cards[i].room));
-    counted.push_back(to_counted(cards[i].row, cards[i].likeness));
+  for (const NewCard* card : order) {
+    rows.push_back(to_row(card->row, card->likeness, card->room));
+    counted.push_back(to_counted(card->row, card->likeness));
   }
-
-  std::vector<Result<bool>> fates(cards.size(), Result<bool>(false));
-  const auto went_in = co_await insert_rows(std::move(rows), std::move(counted));
-  if (went_in) {
-    for (std::size_t i = 0; i < cards.size(); ++i) {
-      fates[i] = went_in->contains(cards[i].row.token_id);
-    }
-    co_return fates;
-  }
-  const bool one_spoils_all = went_in.error().code() == ErrorCode::conflict ||
-                              went_in.error().code() == ErrorCode::invalid_argument;
-  if (!one_spoils_all || cards.size() == 1) {
-    std::ranges::fill(fates, Result<bool>(fail(went_in.error())));
-    co_return fates;
-  }
-  // Row by row, so that each card has its own fate.
-  for (std::size_t i = 0; i < cards.size(); ++i) {
-    std::vector<Row> row, count;
-    row.push_back(to_row(cards[i].row, cards[i].likeness, cards[i].room));
-    count.push_back(to_counted(cards[i].row, cards[i].likeness));
-    const auto alone = co_await insert_rows(std::move(row), std::move(count));
-    fates[i] = alone ? Result<bool>(!alone->empty()) : Result<bool>(fail(alone.error()));
-  }
-  co_return fates;
-}
-
-async::Task<Result<std::set<TokenId>>> CardStore::insert_rows(std::vector<Row> rows,
-                                                              std::vector<Row> counted) {
   std::vector<storage::ManyStatement> statements;
   statements.push_back({kInsert, std::move(rows)});
   statements.push_back({kCountNew, std::move(counted)});
@@ -307,7 +282,10 @@ async::Task<Result<std::set<TokenId>>> CardStore::insert_rows(std::vector<Row> r
     SR_CO_TRY(const TokenId id, row[0].id<TokenIdTag>());
     went_in.insert(id);
   }
-  co_return went_in;
+  std::vector<bool> fates;
+  fates.reserve(cards.size());
+  for (const NewCard& card : cards) fates.push_back(went_in.contains(card.row.token_id));
+  co_return fates;
 }
 
 async::Task<Result<CardStore::Found>> CardStore::find(Statement statement) {

@@ -173,10 +173,8 @@ class CardStore final {
   };
   using Inserts = async::Batcher<NewCard, bool>;
   async::Task<std::vector<Result<bool>>> insert_batch(std::vector<NewCard> cards);
-  async::Task<std::vector<Result<bool>>> insert_entered(const std::vector<NewCard>& cards);
-  // The token_ids that went in.
-  async::Task<Result<std::set<TokenId>>> insert_rows(std::vector<storage::Row> rows,
-                                                     std::vector<storage::Row> counted);
+  // Whether each went in.
+  async::Task<Result<std::vector<bool>>> insert_together(std::span<const NewCard> cards);
   std::int64_t others_like(const NewCard& card) const;
   async::Task<Result<Found>> find(storage::Statement statement);
   // Runs a guarded UPDATE of one row, then the `rest`; true when the row was changed.

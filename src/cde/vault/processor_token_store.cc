@@ -9,10 +9,14 @@
 #include "base/encoding.h"
 #include "base/try.h"
 #include "crypto/context.h"
+#include "storage/sql_literal.h"
+#include "storage/write_batch.h"
 
 namespace strongroom::cde {
 namespace {
 
+using storage::Column;
+using storage::ColumnType;
 using storage::Row;
 using storage::Rows;
 using storage::Statement;
@@ -23,20 +27,41 @@ constexpr std::string_view kFind =
     " WHERE token_id = $1 AND account_key = $2";
 constexpr std::string_view kAllOf =
     "SELECT account_key, sealed, operation_id FROM processor_tokens WHERE token_id = $1";
-constexpr std::array kTokenColumns{storage::Column{"id", storage::ColumnType::bytes}};
+constexpr std::array kTokenColumns{Column{"id", ColumnType::bytes}};
 constexpr storage::ManySql kAllOfMany{
     "SELECT account_key, sealed, operation_id, token_id FROM {given}"
     " JOIN processor_tokens ON token_id = given.id",
     kTokenColumns};
-constexpr std::string_view kLockUnchanged =
-    "UPDATE cards SET usage_count = usage_count"
-    " WHERE token_id = $1 AND operation_id = $2 AND deleted_at IS NULL";
-constexpr std::string_view kKeepFirst =
+constexpr std::array kLockColumns{Column{"id", ColumnType::bytes},
+                                  Column{"left_by", ColumnType::bytes}};
+constexpr storage::ManySql kLockUnchanged{
+    "UPDATE cards SET usage_count = usage_count FROM {given}"
+    " WHERE token_id = given.id AND operation_id = given.left_by AND deleted_at IS NULL"
+    " RETURNING token_id, operation_id",
+    kLockColumns};
+// Of both that follow: of cards that are locked.
+constexpr std::array kKeepColumns{
+    Column{"id", ColumnType::bytes},        Column{"left_by", ColumnType::bytes},
+    Column{"account", ColumnType::bytes},   Column{"blob", ColumnType::bytes},
+    Column{"operation", ColumnType::bytes}, Column{"at", ColumnType::integer},
+    Column{"replaced", ColumnType::bytes}};
+constexpr storage::ManySql kKeepFirst{
     "INSERT INTO processor_tokens (token_id, account_key, sealed, operation_id, created_at)"
-    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_id, account_key) DO NOTHING";
-constexpr std::string_view kKeepInstead =
-    "UPDATE processor_tokens SET sealed = $3, operation_id = $4, created_at = $5"
-    " WHERE token_id = $1 AND account_key = $2 AND operation_id = $6";
+    " SELECT given.id, given.account, given.blob, given.operation, given.at FROM {given}"
+    " JOIN cards ON cards.token_id = given.id AND cards.operation_id = given.left_by WHERE true"
+    " ON CONFLICT (token_id, account_key) DO NOTHING RETURNING operation_id",
+    std::span(kKeepColumns).first<6>()};
+constexpr storage::ManySql kKeepInstead{
+    "UPDATE processor_tokens SET sealed = given.blob, operation_id = given.operation,"
+    " created_at = given.at FROM {given}"
+    " JOIN cards ON cards.token_id = given.id AND cards.operation_id = given.left_by"
+    " WHERE processor_tokens.token_id = given.id AND account_key = given.account"
+    " AND processor_tokens.operation_id = given.replaced RETURNING processor_tokens.operation_id",
+    kKeepColumns};
+constexpr auto kQueueReplacedText = storage::join(
+    kQueueOfGiven,
+    " JOIN processor_tokens ON token_id = given.id AND operation_id = given.operation");
+constexpr storage::ManySql kQueueReplaced{storage::view(kQueueReplacedText), kQueueColumns};
 constexpr std::string_view kTakeAll = "DELETE FROM processor_tokens WHERE token_id = $1";
 constexpr std::string_view kNameOperation =
     "UPDATE cards SET operation_id = $2 WHERE token_id = $1 AND deleted_at IS NULL";
@@ -52,8 +77,8 @@ constexpr std::string_view kCount =
     "UPDATE cards SET usage_count = usage_count + 1, last_use = $2"
     " WHERE token_id = $1 AND deleted_at IS NULL"
     " AND (usage_limit IS NULL OR usage_count < usage_limit)";
-constexpr std::array kCountColumns{storage::Column{"token", storage::ColumnType::bytes},
-                                   storage::Column{"payment", storage::ColumnType::bytes}};
+constexpr std::array kCountColumns{Column{"token", ColumnType::bytes},
+                                   Column{"payment", ColumnType::bytes}};
 constexpr storage::ManySql kCountMany{
     "UPDATE cards SET usage_count = usage_count + 1, last_use = given.payment FROM {given}"
     " WHERE token_id = given.token AND deleted_at IS NULL"
@@ -61,16 +86,17 @@ constexpr storage::ManySql kCountMany{
     " AND NOT EXISTS (SELECT 1 FROM token_uses WHERE token_uses.token_id = given.token"
     " AND token_uses.payment_key = given.payment) RETURNING token_id",
     kCountColumns};
-constexpr std::array kUseColumns{storage::Column{"token", storage::ColumnType::bytes},
-                                 storage::Column{"payment", storage::ColumnType::bytes},
-                                 storage::Column{"at", storage::ColumnType::integer}};
+constexpr std::array kUseColumns{Column{"token", ColumnType::bytes},
+                                 Column{"payment", ColumnType::bytes},
+                                 Column{"at", ColumnType::integer}};
 // Of those that were counted. A row that is there already is a conflict, which undoes the count.
 constexpr storage::ManySql kUseMany{
     "INSERT INTO token_uses (token_id, payment_key, used_at)"
     " SELECT given.token, given.payment, given.at FROM {given}"
     " JOIN cards ON cards.token_id = given.token AND cards.last_use = given.payment",
     kUseColumns};
-constexpr async::BatcherLimits kUseLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
+// Two batches under way keep both writer connections busy.
+constexpr async::BatcherLimits kLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
 constexpr std::string_view kQueue =
     "INSERT INTO removals"
     " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
@@ -107,6 +133,39 @@ Statement queue_statement(const Removal& removal) {
            Value::text(removal.what.processor_token), Value::integer(removal.queued_at_us)}};
 }
 
+// Locks the cards before anything is read of them, and in the order of tokens, so that two batches
+// never wait for each other's rows crosswise.
+std::vector<storage::ManyStatement> statements_to_keep(
+    std::span<const ProcessorTokenStore::Keeping> all) {
+  using Keeping = ProcessorTokenStore::Keeping;
+  std::vector<const Keeping*> order;
+  order.reserve(all.size());
+  for (const Keeping& one : all) order.push_back(&one);
+  std::ranges::stable_sort(order, {}, &Keeping::token);
+  std::vector<Row> locked, first, instead, queued;
+  for (const Keeping* one : order) {
+    const Value token = Value::id(one->token), left_by = Value::id(one->card_operation);
+    locked.push_back({token, left_by});
+    Row row{token,
+            left_by,
+            Value::digest(one->row.account),
+            Value::sealed(one->row.sealed),
+            Value::id(one->row.operation),
+            Value::integer(one->at_us)};
+    if (one->replaced) {
+      row.push_back(Value::id(one->replaced->operation));
+      queued.push_back(queue_row(one->token, one->row.operation, one->replaced->removal));
+    }
+    (one->replaced ? instead : first).push_back(std::move(row));
+  }
+  std::vector<storage::ManyStatement> statements;
+  statements.push_back({kLockUnchanged, std::move(locked)});
+  statements.push_back({kKeepFirst, std::move(first)});
+  statements.push_back({kKeepInstead, std::move(instead)});
+  statements.push_back({kQueueReplaced, std::move(queued)});
+  return statements;
+}
+
 crypto::Sha256Digest key_of(std::string_view label, TokenId token, std::string_view id) {
   crypto::Context context(label);
   context.add(token.bytes).add(id);
@@ -131,9 +190,21 @@ PaymentKey payment_key(TokenId token, std::string_view payment) {
 }
 
 ProcessorTokenStore::ProcessorTokenStore(async::Loop& loop, storage::Database& database)
-    : database_(database), uses_(loop, kUseLimits, [this](std::vector<Use> uses) {
-        return count_batch(std::move(uses));
-      }) {}
+    : database_(database),
+      keeps_(loop, kLimits,
+             [this](std::vector<Keeping> all) { return keep_batch(std::move(all)); }),
+      uses_(loop, kLimits, [this](std::vector<Use> uses) { return count_batch(std::move(uses)); }) {
+}
+
+Row queue_row(TokenId token, OperationId operation, const Removal& removal) {
+  return {Value::id(token),
+          Value::id(operation),
+          Value::id(removal.id),
+          Value::text(removal.connector),
+          Value::text(removal.what.account),
+          Value::text(removal.what.processor_token),
+          Value::integer(removal.queued_at_us)};
+}
 
 std::vector<Statement> statements_to_remove(TokenId token, std::span<const Removal> removals) {
   std::vector<Statement> statements;
@@ -178,20 +249,42 @@ async::Task<Result<ProcessorTokenStore::OfTokens>> ProcessorTokenStore::all_of(
   co_return all;
 }
 
-async::Task<Result<ProcessorTokenStore::Kept>> ProcessorTokenStore::keep(
-    TokenId token, OperationId card_operation, const ProcessorTokenRow& row,
-    std::optional<OperationId> replaced, std::span<const Removal> removals, std::int64_t now_us) {
-  std::vector<Value> values{Value::id(token), Value::digest(row.account), Value::sealed(row.sealed),
-                            Value::id(row.operation), Value::integer(now_us)};
-  if (replaced) values.push_back(Value::id(*replaced));
-  std::vector<Statement> statements;
-  statements.push_back({kLockUnchanged, {Value::id(token), Value::id(card_operation)}, 1});
-  statements.push_back({replaced ? kKeepInstead : kKeepFirst, std::move(values), 1});
-  for (const Removal& removal : removals) statements.push_back(queue_statement(removal));
-  const Result<std::vector<Rows>> kept = co_await database_.write(std::move(statements));
-  if (kept) co_return Kept::kept;
-  if (kept.error().code() != ErrorCode::conflict) co_return fail(kept.error());
-  co_return kept.error().detail() == 0 ? Kept::changed : Kept::elsewhere;
+async::Task<Result<ProcessorTokenStore::Kept>> ProcessorTokenStore::keep(Keeping what) {
+  return keeps_.submit(std::move(what));
+}
+
+async::Task<std::vector<Result<ProcessorTokenStore::Kept>>> ProcessorTokenStore::keep_batch(
+    std::vector<Keeping> all) {
+  co_return co_await storage::write_batch<Kept>(
+      std::span<const Keeping>(all),
+      [this](std::span<const Keeping> some) { return keep_together(some); });
+}
+
+async::Task<Result<std::vector<ProcessorTokenStore::Kept>>> ProcessorTokenStore::keep_together(
+    std::span<const Keeping> all) {
+  SR_CO_TRY(const std::vector<Rows> written,
+            co_await database_.write_many(statements_to_keep(all)));
+  std::set<std::pair<TokenId, OperationId>> unchanged;
+  for (const Row& row : written[0]) {
+    SR_CO_TRY(const TokenId token, row[0].id<TokenIdTag>());
+    SR_CO_TRY(const OperationId left_by, row[1].id<OperationIdTag>());
+    unchanged.emplace(token, left_by);
+  }
+  std::set<OperationId> kept;
+  for (const Rows* rows : {&written[1], &written[2]}) {
+    for (const Row& row : *rows) {
+      SR_CO_TRY(const OperationId operation, row[0].id<OperationIdTag>());
+      kept.insert(operation);
+    }
+  }
+  std::vector<Kept> fates;
+  fates.reserve(all.size());
+  for (const Keeping& one : all) {
+    const bool is_unchanged = unchanged.contains({one.token, one.card_operation});
+    const Kept there = kept.contains(one.row.operation) ? Kept::kept : Kept::elsewhere;
+    fates.push_back(is_unchanged ? there : Kept::changed);
+  }
+  co_return fates;
 }
 
 async::Task<Result<bool>> ProcessorTokenStore::take(TokenId token, const ProcessorTokenRow& row,

@@ -77,6 +77,23 @@ struct Removal {
   std::int64_t tries = 0;
 };
 
+// A statement that queues removals with what is done to cards or their processor tokens: this text,
+// then a JOIN that keeps those of `operation` only; and its rows.
+inline constexpr char kQueueOfGiven[] =
+    "INSERT INTO removals"
+    " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
+    " SELECT given.removal, given.connector_name, given.account_blob, given.token_blob, given.at,"
+    " 0, given.at FROM {given}";
+inline constexpr std::array kQueueColumns{
+    storage::Column{"id", storage::ColumnType::bytes},
+    storage::Column{"operation", storage::ColumnType::bytes},
+    storage::Column{"removal", storage::ColumnType::bytes},
+    storage::Column{"connector_name", storage::ColumnType::text},
+    storage::Column{"account_blob", storage::ColumnType::text},
+    storage::Column{"token_blob", storage::ColumnType::text},
+    storage::Column{"at", storage::ColumnType::integer}};
+[[nodiscard]] storage::Row queue_row(TokenId token, OperationId operation, const Removal& removal);
+
 // The part of a transaction that takes all processor tokens of `token` and queues `removals`, which
 // stand for them: the transaction fails with conflict if there are more or fewer.
 [[nodiscard]] std::vector<storage::Statement> statements_to_remove(
@@ -99,13 +116,20 @@ class ProcessorTokenStore final {
     elsewhere,  // another one stands there: read it
     changed,    // the card was deleted or replaced since it was read
   };
-  // Keeps `row` for the card as `card_operation` left it, in the place of the one that `replaced`
-  // put there, if one did, whose `removals` are queued.
-  [[nodiscard]] async::Task<Result<Kept>> keep(TokenId token, OperationId card_operation,
-                                               const ProcessorTokenRow& row,
-                                               std::optional<OperationId> replaced,
-                                               std::span<const Removal> removals,
-                                               std::int64_t now_us);
+  struct Replaced {
+    OperationId operation;  // that put it there
+    Removal removal;
+  };
+  struct Keeping {
+    TokenId token;
+    OperationId card_operation;  // that left the card as it was handed over
+    ProcessorTokenRow row;
+    std::optional<Replaced> replaced{};  // in whose place it comes, and which is to be removed
+    std::int64_t at_us = 0;
+  };
+  // Keeps the row for the card, unless that has changed since. Batched with what arrives meanwhile;
+  // durable on return.
+  [[nodiscard]] async::Task<Result<Kept>> keep(Keeping what);
 
   // Takes exactly this one from the card, in the name of `operation`, and queues its removal.
   // False: it does not stand there any more.
@@ -132,11 +156,14 @@ class ProcessorTokenStore final {
     PaymentKey payment;
     std::int64_t at_us;
   };
+  async::Task<std::vector<Result<Kept>>> keep_batch(std::vector<Keeping> all);
+  async::Task<Result<std::vector<Kept>>> keep_together(std::span<const Keeping> all);
   async::Task<std::vector<Result<bool>>> count_batch(std::vector<Use> uses);
   async::Task<std::vector<Result<bool>>> count_together(std::span<const Use> uses);
   async::Task<Result<bool>> count_alone(Use use);
 
   storage::Database& database_;
+  async::Batcher<Keeping, Kept> keeps_;
   async::Batcher<Use, bool> uses_;
 };
 

@@ -290,15 +290,16 @@ async::Task<Answer<void>> Vault::keep_processor_token(Resolving& work, const Car
   }
   const ProcessorTokenRow row{work.account, *sealed, work.entry.operation_id};
   for (int attempt = 0; attempt < kKeepAttemptsMax; ++attempt) {
-    std::vector<Removal> removals;
+    ProcessorTokenStore::Keeping keeping{.token = id,
+                                         .card_operation = work.row.operation,
+                                         .row = row,
+                                         .at_us = parts_.clock.now_us()};
     if (cached) {
       Result<Removal> old = removal(sealer, *cached);
       if (!old) break;
-      removals.push_back(*std::move(old));
+      keeping.replaced.emplace(cached->operation, *std::move(old));
     }
-    const auto replaced = cached ? std::optional(cached->operation) : std::nullopt;
-    const Result<Kept> kept = co_await parts_.processor_tokens.keep(
-        id, work.row.operation, row, replaced, removals, parts_.clock.now_us());
+    const Result<Kept> kept = co_await parts_.processor_tokens.keep(std::move(keeping));
     if (!kept) {
       async::spawn(settle_kept(work.entry, place, std::move(left_over)));
       co_return refuse(problem_of_database(kept.error()));
