@@ -1,6 +1,7 @@
 // Asking one after the other.
 #include "http/client_group.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,13 +33,22 @@ std::vector<ClientGroup::Member*> ClientGroup::order(std::string_view key) {
 
 async::Task<Result<ClientResponse>> ClientGroup::send(std::string_view key,
                                                       const ClientRequest& request) {
-  Result<ClientResponse> response = fail({ErrorCode::unavailable, "no instance to ask"});
+  std::optional<Error> refusal;
   for (Member* member : order(key)) {
-    response = co_await member->client->send(request);
-    if (response || response.error().code() != ErrorCode::unavailable) break;
-    member->rests_until = SteadyClock::now() + kRest;
+    Result<ClientResponse> response = co_await member->client->send(request);
+    if (response) co_return response;
+    const Error& error = response.error();
+    if (error.code() == ErrorCode::unavailable) {
+      member->rests_until = SteadyClock::now() + kRest;
+      refusal = error;
+    } else if (error.code() == ErrorCode::exhausted) {
+      // A place may be free the next moment, so it does not rest.
+      if (!refusal) refusal = error;
+    } else {
+      co_return response;
+    }
   }
-  co_return response;
+  co_return fail(refusal.value_or(Error{ErrorCode::unavailable, "no instance to ask"}));
 }
 
 void ClientGroup::set_tls(const std::shared_ptr<const TlsContext>& tls) {

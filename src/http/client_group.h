@@ -24,7 +24,8 @@ class ClientGroup {
   explicit ClientGroup(Members members);
 
   // Sends `request` to the member that rendezvous_order names for `key`; to the next one where that
-  // was not reached, so that it cannot have acted. Errors are Client's.
+  // was not reached or had no place for it, so that it cannot have acted. Errors are Client's:
+  // exhausted where none has a place, unavailable where one of those without was not reached.
   [[nodiscard]] async::Task<Result<ClientResponse>> send(std::string_view key,
                                                          const ClientRequest& request);
   void set_tls(const std::shared_ptr<const TlsContext>& tls);
