@@ -92,10 +92,10 @@ class Database {
   [[nodiscard]] virtual async::Task<Result<std::vector<Rows>>> write_many(
       std::vector<ManyStatement> statements) = 0;
 
-  // True while a transaction that has written, of whoever works here as we do, is open for longer
-  // than `age`: its commit waits for a synchronous standby, so that it may still become visible,
-  // also when the connection that sent it is gone. Errors of read. Always false with SQLite, which
-  // ends with its process.
+  // True while a transaction that has written, of whoever works in this database as we do, is open
+  // for longer than `age`: its commit waits for a synchronous standby, so that it may still become
+  // visible, also when the connection that sent it is gone. Errors of read. Always false with
+  // SQLite, which ends with its process.
   [[nodiscard]] virtual async::Task<Result<bool>> has_open_for(std::chrono::milliseconds age) = 0;
 
   // True while calls can be served; for /readyz.

@@ -14,8 +14,9 @@ namespace {
 
 // A transaction has a backend_xid from its first write until others see what it wrote.
 constexpr std::string_view kOpenFor =
-    "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = current_user"
-    " AND backend_xid IS NOT NULL AND xact_start < clock_timestamp() - $1 * interval '1 ms'";
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND usename = current_user AND backend_xid IS NOT NULL"
+    " AND xact_start < clock_timestamp() - $1 * interval '1 ms'";
 
 PostgresCommand command_of(const Statement& statement) {
   PostgresCommand command{std::string(statement.sql), {}, statement.expect_rows};

@@ -126,6 +126,31 @@ TEST_P(PostgresRecoveryTest, CommitThatWaitsForAStandbyIsOpen) {
   EXPECT_EQ(read("SELECT COUNT(*) FROM card")->at(0)[0].integer(), 2);
 }
 
+TEST_P(PostgresRecoveryTest, WhatIsOpenInAnotherDatabaseIsNotOurs) {
+  const std::string name = fmt::format("other_{}", GetParam());
+  postgres_server()->create_database(name);
+  Options options = options_;
+  options.url = std::string_view(GetParam()) == "unix" ? postgres_server()->unix_url(name)
+                                                       : postgres_server()->url(name);
+  options.statement_timeout = milliseconds(20'000);
+  auto other = open(loop_, options);
+  ASSERT_TRUE(other);
+  run_together(2, [&](std::size_t i) -> async::Task<void> {
+    if (i == 0) {
+      std::vector<Statement> statements{};
+      statements.push_back({kCreateCards});
+      statements.push_back({"SELECT CAST(pg_sleep(20) AS text)"});
+      static_cast<void>(co_await (*other)->write(std::move(statements)));
+    } else {
+      co_await sessions(1, "wait_event = 'PgSleep'");
+      EXPECT_TRUE(*co_await (*other)->has_open_for(milliseconds(0)));
+      EXPECT_FALSE(*co_await database_->has_open_for(milliseconds(0)));
+      end_sessions("wait_event = 'PgSleep'");
+    }
+  });
+  run((*other)->close());
+}
+
 // The first server of the URL is silent, as a host that died.
 TEST_P(PostgresRecoveryTest, NextServerIsAskedWhereOneIsSilent) {
   if (std::string_view(GetParam()) == "unix") GTEST_SKIP() << "a socket's folder is here or not";
