@@ -9,14 +9,13 @@ import time
 
 import pytest
 
-import leak_scan
 import small_disk
-from backups import DATABASES, Safe, fresh_copy_of, restore_to
+from backups import (CHECK_FAILED, DATABASES, NOT_REACHABLE, OK, USAGE, Safe, added, card,
+                     fresh_copy_of, refused, restore_to)
 from card_load import CardLoad
 from deployment import BIN
 from running_deployment import RunningDeployment, folder, running, wait_until
 
-OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
 ERASED, FOUND, UNKNOWN = 410, 200, 404
 GONE, HELD = 204, 202
 DELETES = 6  # in a minute, of one key
@@ -25,14 +24,6 @@ DELETES = 6  # in a minute, of one key
 @pytest.fixture
 def safe(tmp_path):
     return Safe(tmp_path)
-
-
-def card():
-    return {"card": {"number": leak_scan.generate_pan(), "exp_month": 12, "exp_year": 2040}}
-
-
-def added(client, count):
-    return [client.post("/v1/tokens", card()).body["id"] for _ in range(count)]
 
 
 def statuses(client, tokens):
@@ -172,13 +163,6 @@ def backed_up(tmp_path_factory):
 def target():
     with folder() as path:
         yield path / "target"
-
-
-def refused(done, status, *words):
-    assert done.returncode == status, (done.stdout, done.stderr)
-    for word in words:
-        assert word in done.stderr
-    return True
 
 
 @pytest.mark.parametrize("name", ["vault.part", "log.part", "key", "manifest"])

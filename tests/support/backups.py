@@ -1,10 +1,12 @@
 """Backups of a deployment, and folders that they are restored to."""
 import subprocess
 
+import leak_scan
 from deployment import BIN
 from running_deployment import RunningDeployment
 
 DATABASES = {"vault": "vaultd", "auth": "authd", "core": "gatewayd"}
+OK, CHECK_FAILED, USAGE, NOT_REACHABLE = 0, 1, 2, 3
 
 
 class Safe:
@@ -27,10 +29,13 @@ class Safe:
         return subprocess.run([str(word) for word in command], capture_output=True, text=True,
                               timeout=300)
 
+    def creating(self, directory):
+        return ["backup", "create", "--dir", directory,
+                "--out", self.data, "--passphrase", self.data_secret,
+                "--keys-out", self.keys, "--keys-passphrase", self.keys_secret]
+
     def create(self, directory):
-        return self._run("backup", "create", "--dir", directory,
-                         "--out", self.data, "--passphrase", self.data_secret,
-                         "--keys-out", self.keys, "--keys-passphrase", self.keys_secret)
+        return self._run(*self.creating(directory))
 
     def verify(self, data=None):
         return self._run("backup", "verify", data or self.data, "--passphrase", self.data_secret)
@@ -67,3 +72,18 @@ def restore_to(copy, safe, *arguments):
         return safe.restore(copy.dir, *arguments)
     with copy.postgres.running():
         return safe.restore(copy.dir, *arguments)
+
+
+def card():
+    return {"card": {"number": leak_scan.generate_pan(), "exp_month": 12, "exp_year": 2040}}
+
+
+def added(client, count):
+    return [client.post("/v1/tokens", card()).body["id"] for _ in range(count)]
+
+
+def refused(done, status, *words):
+    assert done.returncode == status, (done.stdout, done.stderr)
+    for word in words:
+        assert word in done.stderr
+    return True

@@ -12,13 +12,12 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,9 +25,10 @@
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/backup_folder.h"
 #include "apps/strongroom/child.h"
+#include "apps/strongroom/log_files.h"
+#include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
-#include "audit/journal_reader.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -43,19 +43,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kIdBytes = 16;
-constexpr int kJournalTries = 20;
-constexpr std::chrono::milliseconds kJournalRest{20};
 // Of a dump (docs/formats/database-dump.md): the schema's version stands behind eight bytes, the
 // number of rows are the last eight.
 constexpr std::size_t kDumpHeadBytes = 16, kNumberBytes = 8;
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
-
-// A file to back up.
-struct Chosen {
-  std::string path;  // below DIR
-  std::uint64_t size_bytes_max = UINT64_MAX;
-};
 
 // A new folder for a backup, or an empty one. The one that it is to lie in must be there: where it
 // is not, a disk may not be mounted.
@@ -141,11 +133,18 @@ Done<void> add_file(audit::Files& files, const std::string& directory, const Cho
   const std::string path = fmt::format("{}/{}", directory, chosen.path);
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    return failure(kUsage, fmt::format("{}: {}", path, std::generic_category().message(errno)));
+    return failure(kUsage, fmt::format("{}: {}; if it was archived or disposed of meanwhile, make"
+                                       " the backup again",
+                                       path, std::generic_category().message(errno)));
   }
-  const auto file = files.open(path, audit::OpenMode::read);
-  if (!file) return failure_at(path, file.error());
-  const auto size = (*file)->size();
+  std::unique_ptr<audit::File> opened;
+  if (chosen.open == nullptr) {
+    auto file = files.open(path, audit::OpenMode::read);
+    if (!file) return failure_at(path, file.error());
+    opened = *std::move(file);
+  }
+  audit::File& file = chosen.open == nullptr ? *opened : *chosen.open;
+  const auto size = file.size();
   if (!size) return failure_at(path, size.error());
   backup::BackedFile backed{.path = chosen.path,
                             .mode = static_cast<std::uint32_t>(status.st_mode & 0777),
@@ -156,7 +155,7 @@ Done<void> add_file(audit::Files& files, const std::string& directory, const Cho
   for (std::uint64_t at = 0; at < backed.size_bytes;) {
     const auto wanted = std::span(piece).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), backed.size_bytes - at)));
-    const auto got = (*file)->read(at, wanted);
+    const auto got = file.read(at, wanted);
     if (!got) return failure_at(path, got.error());
     if (*got == 0) return failure(kUsage, path + ": became shorter while it was read; try again");
     const auto added = writer.add(wanted.first(*got));
@@ -181,122 +180,12 @@ Done<void> add_files(audit::Files& files, const std::string& directory,
   return {};
 }
 
-// The regular files below DIR/<folder>, ascending.
-std::vector<std::string> files_below(const std::string& directory, std::string_view folder) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const fs::directory_entry& entry :
-       fs::recursive_directory_iterator(fs::path(directory) / folder, error)) {
-    if (!entry.is_regular_file(error) || entry.is_symlink(error)) continue;
-    found.push_back(entry.path().lexically_relative(directory).string());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
-void choose_below(std::vector<Chosen>& chosen, const std::string& directory,
-                  std::string_view folder) {
-  for (std::string& path : files_below(directory, folder)) chosen.push_back({std::move(path)});
-}
-
-// Where the journal ends now: file, bytes and the last entry.
-Result<audit::JournalPlace> find_journal_end(audit::Files& files, const std::string& directory) {
-  SR_TRY(const auto names, audit::list_segments(files, directory));
-  if (names.empty()) return fail({ErrorCode::not_found, "no journal"});
-  SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files, directory));
-  SR_CHECK_OK(reader.start_at_segment(*audit::sequence_of_segment(names.back())));
-  while (true) {
-    const auto frame = reader.next();
-    // What auditd is writing now comes behind.
-    const bool ended = frame ? !frame->has_value() : reader.torn();
-    if (ended) return reader.place();
-    if (!frame) return fail(frame.error());
-  }
-}
-
-// A frame that auditd was writing when it was read looks damaged once others stand behind it; what
-// is damaged stays so.
-Done<audit::JournalPlace> journal_end(audit::Files& files, const std::string& directory) {
-  for (int tries = kJournalTries;; --tries) {
-    const auto end = find_journal_end(files, directory);
-    if (end) return *end;
-    if (tries == 1 || end.error().code() != ErrorCode::corrupt) {
-      return failure_at(directory, end.error());
-    }
-    std::this_thread::sleep_for(kJournalRest);
-  }
-}
-
-// A file that grows by records of one size, up to the last whole one.
-std::uint64_t whole_records(const std::string& path, std::uint64_t record_bytes) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  return error ? 0 : size - size % record_bytes;
-}
-
-// A file of notes, up to the end of the last whole one: its signatures' lines begin with a dash.
-std::uint64_t whole_notes(const std::string& path) {
-  constexpr std::uint64_t kTailBytes = 64 << 10;
-  constexpr std::string_view kDash = "\n\xE2\x80\x94 ";
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  if (error) return 0;
-  const std::uint64_t from = size > kTailBytes ? size - kTailBytes : 0;
-  audit::PosixFiles files;
-  const auto file = files.open(path, audit::OpenMode::read);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size - from));
-  if (!file || !(*file)->read(from, bytes)) return size;
-  std::string_view tail = as_text(bytes);
-  while (true) {
-    const std::size_t dash = tail.rfind(kDash);
-    if (dash == std::string_view::npos) return from == 0 ? 0 : size;
-    const std::size_t end = tail.find('\n', dash + 1);
-    if (end != std::string_view::npos) return from + end + 1;
-    tail = tail.substr(0, dash);
-  }
-}
-
-constexpr std::uint64_t kPlaceBytes = 12, kHashBytes = 32;
-
-// The log's files in the order in which each says no more than those behind it: so they fit
-// together although auditd goes on writing.
-Done<std::vector<Chosen>> choose_log(audit::Files& files, const std::string& directory,
-                                     const std::string& audit_directory,
-                                     backup::Manifest& manifest) {
-  const std::string folder(kLogFolder);
-  if (fs::path(audit_directory).lexically_relative(directory) != folder) {
-    return failure(kUsage,
-                   fmt::format("{}: only a log in DIR/{} is backed up", audit_directory, folder));
-  }
-  const auto absolute = [&](const std::string& path) { return directory + "/" + path; };
-  std::error_code error;
-  std::vector<Chosen> chosen;
-  for (const std::string_view name : {"snapshot", "checkpoints/synced"}) {
-    std::string path = fmt::format("{}/{}", folder, name);
-    if (fs::exists(absolute(path), error)) chosen.push_back({std::move(path)});
-  }
-  for (std::string& path : files_below(directory, folder + "/checkpoints")) {
-    if (path.ends_with("/synced")) continue;
-    const std::uint64_t size = path.ends_with(".log") ? whole_notes(absolute(path)) : UINT64_MAX;
-    chosen.push_back({std::move(path), size});
-  }
-  chosen.push_back({folder + "/last-signed"});
-  choose_below(chosen, directory, folder + "/archive");
-  for (std::string& path : files_below(directory, folder + "/trees")) {
-    const std::uint64_t record = path.ends_with("/places") ? kPlaceBytes : kHashBytes;
-    const std::uint64_t size = whole_records(absolute(path), record);
-    chosen.push_back({std::move(path), size});
-  }
-  SR_TRY(const audit::JournalPlace end, journal_end(files, audit_directory));
-  const auto segments = audit::list_segments(files, audit_directory);
-  if (!segments) return failure_at(audit_directory, segments.error());
-  for (const std::string& name : *segments) {
-    if (name > end.file) break;
-    chosen.push_back(
-        {fmt::format("{}/{}", folder, name), name == end.file ? end.offset_bytes : UINT64_MAX});
-  }
-  manifest.log_end = end.sequence - 1;
-  return chosen;
+// All files below DIR/<folder>.
+Done<void> choose_below(std::vector<Chosen>& chosen, const std::string& directory,
+                        std::string_view folder) {
+  SR_TRY(const auto paths, plain_files(fmt::format("{}/{}", directory, folder)));
+  for (const std::string& path : paths) chosen.push_back({fmt::format("{}/{}", folder, path)});
+  return {};
 }
 
 // Streams a daemon's dump into a part.
@@ -359,6 +248,10 @@ Done<void> record(const Context& context, const backup::Manifest& manifest, std:
 Done<void> make_data(const Context& context, audit::Files& files, Making& making,
                      const AuditPaths& audit) {
   const std::string directory = fs::path(context.directory).lexically_normal().string();
+  if (fs::path(audit.directory).lexically_relative(directory) != kLogFolder) {
+    return failure(
+        kUsage, fmt::format("{}: only a log in DIR/{} is backed up", audit.directory, kLogFolder));
+  }
   backup::Manifest& manifest = making.backup().manifest;
   SR_TRY(const audit::JournalPlace before, journal_end(files, audit.directory));
   manifest.log_before = before.sequence - 1;
@@ -369,11 +262,12 @@ Done<void> make_data(const Context& context, audit::Files& files, Making& making
     }));
   }
   std::vector<Chosen> chosen;
-  choose_below(chosen, directory, "etc");
-  choose_below(chosen, directory, "public");
-  for (std::string& path : files_below(directory, "data")) {
-    if (path.ends_with(".sealed")) chosen.push_back({std::move(path)});
+  for (const std::string_view folder : {"etc", "public", "data"}) {
+    SR_CHECK_OK(choose_below(chosen, directory, folder));
   }
+  std::erase_if(chosen, [](const Chosen& one) {
+    return one.path.starts_with("data/") && !one.path.ends_with(".sealed");
+  });
   SR_CHECK_OK(making.add_part(std::string(kFilesPart), [&](auto& writer, auto& part) {
     return add_files(files, directory, chosen, writer, part, "configuration and sealed files");
   }));
@@ -381,9 +275,10 @@ Done<void> make_data(const Context& context, audit::Files& files, Making& making
     return failure(kNotReachable, fmt::format("{}: auditd does not sign", context.directory));
   }
   say("audit log");
-  SR_TRY(const std::vector<Chosen> log, choose_log(files, directory, audit.directory, manifest));
+  SR_TRY(const ChosenLog log, choose_log(files, directory));
+  manifest.log_end = log.end;
   return making.add_part(std::string(kLogPart), [&](auto& writer, auto& part) {
-    return add_files(files, directory, log, writer, part, "audit log");
+    return add_files(files, directory, log.files, writer, part, "audit log");
   });
 }
 
@@ -404,7 +299,7 @@ Done<void> make_keys(const Context& context, audit::Files& files, Making& making
   const std::string directory = fs::path(context.directory).lexically_normal().string();
   std::vector<Chosen> chosen;
   for (const std::string_view folder : {"hsm", "secrets", "tls"}) {
-    choose_below(chosen, directory, folder);
+    SR_CHECK_OK(choose_below(chosen, directory, folder));
   }
   SR_CHECK_OK(making.add_part(std::string(kKeysPart), [&](auto& writer, auto& part) {
     return add_files(files, directory, chosen, writer, part, "keys");
@@ -446,9 +341,9 @@ Done<void> see_that_passphrases_differ(const BackupOptions& options) {
                                      options.passphrase));
 }
 
-// `begun` gets the folders that were made, or were empty.
-Done<std::vector<OpenBackup>> make_all(const Context& context, const BackupOptions& options,
-                                       std::vector<std::string>& begun) {
+// `begun` has the folders that were made, or were empty, and are no backup yet; `made` the backups.
+Done<void> make_all(const Context& context, const BackupOptions& options,
+                    std::vector<std::string>& begun, std::vector<OpenBackup>& made) {
   SR_CHECK_OK(see_that_passphrases_differ(options));
   const auto audit = read_audit_paths(context);
   if (!audit) return failure(audit.error(), {});
@@ -467,7 +362,6 @@ Done<std::vector<OpenBackup>> make_all(const Context& context, const BackupOptio
     manifest.made_at_us = SystemClock().now_us();
     return manifest;
   };
-  std::vector<OpenBackup> made;
   SR_CHECK_OK(claim_backup_folder(options.out));
   begun.push_back(options.out);
   SR_TRY(Making data, Making::begin(files, random, options.out, options.passphrase,
@@ -485,12 +379,13 @@ Done<std::vector<OpenBackup>> make_all(const Context& context, const BackupOptio
            return make_data(context, files, data, *audit);
          }));
   made.push_back(std::move(data_made));
-  if (keys) {
-    SR_TRY(OpenBackup keys_made, make_recorded(context, files, *keys, options.keys_passphrase,
-                                               [&] { return make_keys(context, files, *keys); }));
-    made.push_back(std::move(keys_made));
-  }
-  return made;
+  std::erase(begun, options.out);
+  if (!keys) return {};
+  SR_TRY(OpenBackup keys_made, make_recorded(context, files, *keys, options.keys_passphrase,
+                                             [&] { return make_keys(context, files, *keys); }));
+  made.push_back(std::move(keys_made));
+  begun.clear();
+  return {};
 }
 
 int print_all(const Context& context, const std::vector<OpenBackup>& backups) {
@@ -514,15 +409,19 @@ int create_backup(const Context& context, const BackupOptions& options) {
   std::error_code error;
   absolute.directory = fs::absolute(context.directory, error).lexically_normal().string();
   std::vector<std::string> begun;
-  const auto made = make_all(absolute, options, begun);
-  if (!made) {
+  std::vector<OpenBackup> made;
+  const auto all = make_all(absolute, options, begun, made);
+  if (!all) {
     for (const std::string& folder : begun) fs::remove_all(folder, error);
-    return end_with(made.error());
+    if (made.empty()) return end_with(all.error());
+    print_all(context, made);
+    say("of the keys there is no backup; that of the data is whole");
+    return end_with(all.error());
   }
   if (options.keys_out.empty()) {
     say("without the keys, which --keys-out backs up, or the HSM by its own means");
   }
-  return print_all(context, *made);
+  return print_all(context, made);
 }
 
 int verify_backup(const Context& context, const std::string& folder,
