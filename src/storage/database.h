@@ -41,10 +41,13 @@ struct Statement {
 //   UPDATE cards SET note = given.note FROM {given} WHERE card_id = given.id RETURNING card_id
 // PostgreSQL works all rows off as one; SQLite, where a statement costs little, row by row. So a
 // statement must not depend on what it does for its other rows, and answers with rows in any order.
-// Both members refer to literals.
+// The text and the columns are literals.
 struct ManySql {
   std::string_view sql;
   std::span<const Column> given;
+  // Of a SELECT in write_many(): nobody else changes or deletes the rows that it reads before the
+  // transaction ends. It costs less than an UPDATE that changes nothing.
+  bool locks = false;
 };
 
 // A ManySql with its rows; each has the values of the columns. Callers whose batches may touch the

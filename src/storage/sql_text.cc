@@ -42,7 +42,8 @@ std::string arrays_sql(const ManySql& many) {
     arrays.push_back(fmt::format("${}::{}", names.size(), array_type(column.type)));
   }
   return replace_given(many.sql, fmt::format("unnest({}) AS given({})", fmt::join(arrays, ","),
-                                             fmt::join(names, ",")));
+                                             fmt::join(names, ","))) +
+         (many.locks ? " FOR NO KEY UPDATE" : "");
 }
 
 std::string row_sql(const ManySql& many) {

@@ -17,6 +17,17 @@ TEST(SqlTextTest, GivesArraysATable) {
             " WHERE card_id = given.id");
 }
 
+TEST(SqlTextTest, LocksRowsWhereOthersWrite) {
+  constexpr ManySql kLock{.sql = "SELECT note FROM {given} JOIN card ON card_id = given.id",
+                          .given = std::span(kColumns).first<1>(),
+                          .locks = true};
+  EXPECT_EQ(arrays_sql(kLock),
+            "SELECT note FROM unnest($1::bytea[]) AS given(id) JOIN card ON card_id = given.id"
+            " FOR NO KEY UPDATE");
+  EXPECT_EQ(row_sql(kLock),
+            "SELECT note FROM (SELECT $1 AS id) AS given JOIN card ON card_id = given.id");
+}
+
 TEST(SqlTextTest, GivesOneRowATable) {
   EXPECT_EQ(row_sql(kUpdate),
             "UPDATE card SET note = given.note FROM"

@@ -30,9 +30,11 @@ constexpr std::string_view kForgetHeld = "DELETE FROM held_deletes WHERE token_i
 
 constexpr std::array kLockColumns{Column{"id", ColumnType::bytes}};
 constexpr storage::ManySql kLock{
-    "UPDATE cards SET usage_count = usage_count FROM {given}"
-    " WHERE token_id = given.id AND deleted_at IS NULL",
-    kLockColumns};
+    .sql =
+        "SELECT token_id FROM {given} JOIN cards ON token_id = given.id"
+        " WHERE deleted_at IS NULL",
+    .given = kLockColumns,
+    .locks = true};
 constexpr storage::ManySql kErasedOf{
     "SELECT token_id FROM {given} JOIN cards ON token_id = given.id WHERE deleted_at IS NOT NULL",
     kLockColumns};

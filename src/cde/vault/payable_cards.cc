@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
-#include <set>
 #include <utility>
 
 #include "base/try.h"
@@ -29,11 +27,8 @@ enum StoredColumn : std::size_t { kAccountKey = kCardColumnCount, kSealed, kPutB
 constexpr std::array kGiven{storage::Column{"asked", storage::ColumnType::bytes}};
 constexpr storage::ManySql kFind{kFindText.data(), kGiven};
 
-// A statement costs nearly the same for one card as for many.
-constexpr async::BatcherLimits kLimits{.batch_max = 64,
-                                       .queue_max = 4096,
-                                       .in_flight_max = 2,
-                                       .pace = std::chrono::microseconds(2000)};
+constexpr async::BatcherLimits kLimits{
+    .batch_max = 64, .queue_max = 4096, .in_flight_max = 2, .pace = kPaymentPace};
 
 Result<ProcessorTokenRow> read_stored(const Row& row) {
   SR_TRY(const auto account, row[kAccountKey].digest<32>());
@@ -60,30 +55,40 @@ async::Task<Result<PayableCard>> PayableCards::find(crypto::Sha3Digest512 token_
 }
 
 async::Task<std::vector<Result<PayableCard>>> PayableCards::find_batch(std::vector<Asked> asked) {
-  std::set<crypto::Sha3Digest512> token_hashes;  // payments of one card ask for it once
-  for (const Asked& one : asked) token_hashes.insert(one.token_hash);
+  RowsOfCards found;  // payments of one card ask for it once
+  for (const Asked& one : asked) found.try_emplace(one.token_hash);
   storage::ManyStatement statement{kFind, {}};
-  for (const auto& token_hash : token_hashes) {
+  for (const auto& [token_hash, none] : found) {
     statement.rows.push_back({Value::digest(token_hash)});
   }
   const Result<Rows> rows = co_await database_.read_many(std::move(statement));
+  const Result<void> sorted = rows ? sort_into(found, *rows) : fail(rows.error());
   std::vector<Result<PayableCard>> cards;
   cards.reserve(asked.size());
   for (const Asked& one : asked) {
-    cards.push_back(rows ? card_of(*rows, one) : Result<PayableCard>(fail(rows.error())));
+    cards.push_back(sorted ? card_of(found[one.token_hash], one.merchant)
+                           : Result<PayableCard>(fail(sorted.error())));
   }
   co_return cards;
 }
 
-Result<PayableCard> PayableCards::card_of(const Rows& rows, const Asked& asked) {
-  PayableCard card;
+Result<void> PayableCards::sort_into(RowsOfCards& found, const Rows& rows) {
   for (const Row& row : rows) {
     SR_TRY(const auto token_hash, row[kTokenHash].digest<64>());
-    SR_TRY(const auto merchant, row[kMerchantIndex].digest<32>());
-    if (token_hash != asked.token_hash || merchant != asked.merchant) continue;
-    SR_TRY(card.found, read_found(row));
-    if (row[kAccountKey].is_null()) continue;
-    SR_TRY(ProcessorTokenRow stored, read_stored(row));
+    found[token_hash].push_back(&row);
+  }
+  return {};
+}
+
+Result<PayableCard> PayableCards::card_of(std::span<const Row* const> rows,
+                                          const BlindIndex& merchant) {
+  PayableCard card;
+  for (const Row* row : rows) {
+    SR_TRY(const auto owner, (*row)[kMerchantIndex].digest<32>());
+    if (owner != merchant) continue;
+    SR_TRY(card.found, read_found(*row));
+    if ((*row)[kAccountKey].is_null()) continue;
+    SR_TRY(ProcessorTokenRow stored, read_stored(*row));
     card.processor_tokens.push_back(std::move(stored));
   }
   return card;

@@ -2,6 +2,8 @@
 // once: the card's row and what processors have of it, as they stand together.
 #pragma once
 
+#include <map>
+#include <span>
 #include <vector>
 
 #include "async/batcher.h"
@@ -38,7 +40,10 @@ class PayableCards final {
     BlindIndex merchant;
   };
   async::Task<std::vector<Result<PayableCard>>> find_batch(std::vector<Asked> asked);
-  static Result<PayableCard> card_of(const storage::Rows& rows, const Asked& asked);
+  using RowsOfCards = std::map<crypto::Sha3Digest512, std::vector<const storage::Row*>>;
+  static Result<void> sort_into(RowsOfCards& found, const storage::Rows& rows);
+  static Result<PayableCard> card_of(std::span<const storage::Row* const> rows,
+                                     const BlindIndex& merchant);
 
   storage::Database& database_;
   async::Batcher<Asked, PayableCard> finds_;

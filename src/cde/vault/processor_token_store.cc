@@ -35,10 +35,12 @@ constexpr storage::ManySql kAllOfMany{
 constexpr std::array kLockColumns{Column{"id", ColumnType::bytes},
                                   Column{"left_by", ColumnType::bytes}};
 constexpr storage::ManySql kLockUnchanged{
-    "UPDATE cards SET usage_count = usage_count FROM {given}"
-    " WHERE token_id = given.id AND operation_id = given.left_by AND deleted_at IS NULL"
-    " RETURNING token_id, operation_id",
-    kLockColumns};
+    .sql =
+        "SELECT token_id, operation_id FROM {given}"
+        " JOIN cards ON token_id = given.id AND operation_id = given.left_by"
+        " WHERE deleted_at IS NULL",
+    .given = kLockColumns,
+    .locks = true};
 // Of both that follow: of cards that are locked.
 constexpr std::array kKeepColumns{
     Column{"id", ColumnType::bytes},        Column{"left_by", ColumnType::bytes},
@@ -96,7 +98,9 @@ constexpr storage::ManySql kUseMany{
     " JOIN cards ON cards.token_id = given.token AND cards.last_use = given.payment",
     kUseColumns};
 // Two batches under way keep both writer connections busy.
-constexpr async::BatcherLimits kLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
+constexpr async::BatcherLimits kKeepLimits{
+    .batch_max = 64, .queue_max = 4096, .in_flight_max = 2, .pace = kPaymentPace};
+constexpr async::BatcherLimits kUseLimits{.batch_max = 64, .queue_max = 4096, .in_flight_max = 2};
 constexpr std::string_view kQueue =
     "INSERT INTO removals"
     " (removal_id, connector, account, processor_token, queued_at, tries, try_at)"
@@ -191,10 +195,10 @@ PaymentKey payment_key(TokenId token, std::string_view payment) {
 
 ProcessorTokenStore::ProcessorTokenStore(async::Loop& loop, storage::Database& database)
     : database_(database),
-      keeps_(loop, kLimits,
+      keeps_(loop, kKeepLimits,
              [this](std::vector<Keeping> all) { return keep_batch(std::move(all)); }),
-      uses_(loop, kLimits, [this](std::vector<Use> uses) { return count_batch(std::move(uses)); }) {
-}
+      uses_(loop, kUseLimits,
+            [this](std::vector<Use> uses) { return count_batch(std::move(uses)); }) {}
 
 Row queue_row(TokenId token, OperationId operation, const Removal& removal) {
   return {Value::id(token),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -98,6 +99,10 @@ inline constexpr std::array kQueueColumns{
 // stand for them: the transaction fails with conflict if there are more or fewer.
 [[nodiscard]] std::vector<storage::Statement> statements_to_remove(
     TokenId token, std::span<const Removal> removals);
+
+// Least time from one batch for payments to the next: a payment goes through processes that share
+// the cores, and a statement costs nearly the same for one card as for many.
+inline constexpr std::chrono::microseconds kPaymentPace{2000};
 
 // Belongs to one Loop. Errors of every call are those of storage::Database.
 class ProcessorTokenStore final {
