@@ -36,9 +36,31 @@ constexpr std::array<std::string_view, 3> kSecond{
     "WHERE counted.log = logs.id",
     "DELETE FROM entries WHERE time = 0"};
 
-constexpr std::array<storage::Migration, 2> kMigrations{
+// A term's entries stand together, and those of 8,192 entries of the index in one block of it, so
+// that what is added meets the same few pages. A block knows of which times its entries are.
+constexpr std::array<std::string_view, 7> kThird{
+    "CREATE TABLE blocks ("
+    "id integer PRIMARY KEY, "
+    "first_time bigint NOT NULL, "
+    "last_time bigint NOT NULL)",
+    "INSERT INTO blocks (id, first_time, last_time) "
+    "SELECT id / 8192, MIN(time), MAX(time) FROM entries GROUP BY id / 8192",
+    "CREATE INDEX blocks_by_time ON blocks (last_time, id)",
+    "CREATE TABLE postings ("
+    "block bigint NOT NULL, "
+    "term text NOT NULL, "
+    "first_entry bigint NOT NULL, "
+    "entries text NOT NULL, "  // a JSON array of their ids, ascending
+    "PRIMARY KEY (block, term, first_entry)) WITHOUT ROWID",
+    "INSERT INTO postings (block, term, first_entry, entries) "
+    "SELECT entry / 8192, term, entry, '[' || entry || ']' FROM terms",
+    "DROP TABLE terms",
+    "DROP INDEX entries_by_time"};
+
+constexpr std::array<storage::Migration, 3> kMigrations{
     storage::Migration{.version = 1, .statements = kFirst},
-    storage::Migration{.version = 2, .statements = kSecond}};
+    storage::Migration{.version = 2, .statements = kSecond},
+    storage::Migration{.version = 3, .statements = kThird}};
 
 }  // namespace
 

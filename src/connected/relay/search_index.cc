@@ -7,6 +7,9 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <initializer_list>
+#include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -47,48 +50,61 @@ constexpr ManySql kAddEntries{
     "SELECT id, log, entry_index, time FROM {given}",
     kEntryColumns};
 
-constexpr std::array<Column, 4> kTermColumns{{{"term", ColumnType::text},
-                                              {"time", ColumnType::integer},
-                                              {"entry", ColumnType::integer},
-                                              {"log", ColumnType::integer}}};
-constexpr ManySql kAddTerms{
-    "INSERT INTO terms (term, time, entry, log) SELECT term, time, entry, log FROM {given}",
-    kTermColumns};
+// How many entries, by their ids, share a block (schema.cc).
+constexpr std::int64_t kBlockEntries = 8'192;
 
-// Of a search: $1 to $2 the time, $3 and $4 where it goes on, $5 the owner, $6 the limit, $7 the
-// term that leads, $8 to $10 what else an entry must have.
-constexpr char kSelect[] = "SELECT e.id, l.name, e.entry_index, e.time FROM ";
-// $5 of everybody's is empty, and looked at for nothing.
-constexpr char kEverybodys[] = " AND $5 = ''";
-constexpr char kOfOwner[] = " AND l.owner = $5";
-constexpr auto kByTime = join(kSelect,
-                              "entries e JOIN logs l ON l.id = e.log WHERE e.time >= $1 AND "
-                              "e.time < $2 AND (e.time, e.id) < ($3, $4)",
-                              kEverybodys, " ORDER BY e.time DESC, e.id DESC LIMIT $6");
-constexpr char kAnother[] =
-    "EXISTS (SELECT 1 FROM terms o WHERE o.time = t.time AND "
-    "o.entry = t.entry AND o.term = ";
-template <std::size_t N>
-consteval auto by_term(const char (&owned)[N]) {
-  return join(kSelect,
-              "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
-              "WHERE t.term = $7 AND t.time >= $1 AND t.time < $2 AND (t.time, t.entry) < ($3, $4) "
-              "AND ($8 = '' OR ",
-              kAnother, "$8)) AND ($9 = '' OR ", kAnother, "$9)) AND ($10 = '' OR ", kAnother,
-              "$10))", owned, " ORDER BY t.time DESC, t.entry DESC LIMIT $6");
-}
-constexpr auto kEverybodysByTerm = by_term(kEverybodys);
-constexpr auto kOwnersByTerm = by_term(kOfOwner);
+constexpr std::array<Column, 3> kBlockColumns{{{"id", ColumnType::integer},
+                                               {"first_time", ColumnType::integer},
+                                               {"last_time", ColumnType::integer}}};
+constexpr ManySql kPutBlocks{
+    "INSERT INTO blocks (id, first_time, last_time) "
+    "SELECT id, first_time, last_time FROM {given} WHERE true "
+    "ON CONFLICT (id) DO UPDATE SET first_time = MIN(first_time, excluded.first_time), "
+    "last_time = MAX(last_time, excluded.last_time)",
+    kBlockColumns};
+
+constexpr std::array<Column, 4> kPostingColumns{{{"block", ColumnType::integer},
+                                                 {"term", ColumnType::text},
+                                                 {"first_entry", ColumnType::integer},
+                                                 {"entries", ColumnType::text}}};
+constexpr ManySql kAddPostings{
+    "INSERT INTO postings (block, term, first_entry, entries) "
+    "SELECT block, term, first_entry, entries FROM {given}",
+    kPostingColumns};
+
+// Of a search: $1 to $4 the terms, empty where there are fewer; $5 to $6 the time. Then of blocks:
+// $7 and $8 where it goes on, and $9 the limit; of entries: $7 and $8 the same, $9 the block, $10
+// the owner, $11 and $12 the log and where it ends, and $13 the limit.
 constexpr std::size_t kTermsMax = 4;
+constexpr char kInBlock[] =
+    " = '' OR EXISTS (SELECT 1 FROM postings WHERE block = b.id AND term = ";
+constexpr auto kBlocks =
+    join("SELECT b.id, b.last_time FROM blocks b WHERE ($1", kInBlock, "$1)) AND ($2", kInBlock,
+         "$2)) AND ($3", kInBlock, "$3)) AND ($4", kInBlock,
+         "$4)) AND b.last_time >= $5 AND b.first_time < $6 AND (b.last_time, b.id) < ($7, $8) "
+         "ORDER BY b.last_time DESC, b.id DESC LIMIT $9");
+constexpr std::size_t kBlocksAtOnce = 4;
 
-// The time, $2 to $3, and the log are in the term's own row: what does not fit costs no look at its
-// entry, of which a year has half a million.
-constexpr auto kRecords =
-    join(kSelect,
-         "terms t CROSS JOIN entries e ON e.id = t.entry JOIN logs l ON l.id = t.log "
-         "WHERE t.term = $1 AND t.time >= $2 AND t.time < $3 AND t.log = $4 AND "
-         "e.entry_index < $5 AND ",
-         kAnother, "$6) ORDER BY t.time DESC, t.entry DESC LIMIT $7");
+constexpr char kSelect[] = "SELECT e.id, l.name, e.entry_index, e.time FROM ";
+constexpr char kHasTerm[] =
+    " = '' OR e.id IN (SELECT j.value FROM postings p, json_each(p.entries) j "
+    "WHERE p.block = $9 AND p.term = ";
+template <std::size_t N>
+consteval auto entries_of_block(const char (&from)[N]) {
+  return join(kSelect, from, " AND ($2", kHasTerm, "$2)) AND ($3", kHasTerm, "$3)) AND ($4",
+              kHasTerm,
+              "$4)) AND e.time >= $5 AND e.time < $6 AND (e.time, e.id) < ($7, $8) "
+              "AND ($10 = '' OR l.owner = $10) "
+              "AND ($11 = '' OR (l.name = $11 AND e.entry_index < $12)) "
+              "ORDER BY e.time DESC, e.id DESC LIMIT $13");
+}
+constexpr auto kByTerm = entries_of_block(
+    "postings t CROSS JOIN json_each(t.entries) i CROSS JOIN entries e ON e.id = i.value "
+    "JOIN logs l ON l.id = e.log WHERE t.block = $9 AND t.term = $1");
+constexpr auto kByTime = entries_of_block(
+    "entries e JOIN logs l ON l.id = e.log "
+    "WHERE $1 = '' AND e.id >= $9 * 8192 AND e.id < ($9 + 1) * 8192");
+
 constexpr auto kAddedAfter =
     join(kSelect, "entries e JOIN logs l ON l.id = e.log WHERE e.id > $1 ORDER BY e.id LIMIT $2");
 constexpr auto kNewest =
@@ -158,7 +174,96 @@ Year year_of(std::string_view log) {
 
 Value number(std::uint64_t value) { return Value::integer(static_cast<std::int64_t>(value)); }
 
+// What one transaction adds to a block.
+struct BlockAddition {
+  struct Posting {
+    std::int64_t first_entry = 0;
+    std::string entries{};  // "[1,5,9", which lacks its end
+  };
+
+  void take(std::int64_t id, IndexedEntry entry) {
+    first_ms = std::min(first_ms, entry.time_ms);
+    last_ms = std::max(last_ms, entry.time_ms);
+    for (std::string& term : entry.terms) {
+      const auto [place, is_new] =
+          postings.try_emplace(std::move(term), Posting{.first_entry = id});
+      fmt::format_to(std::back_inserter(place->second.entries), "{}{}", is_new ? '[' : ',', id);
+    }
+  }
+
+  std::int64_t first_ms = std::numeric_limits<std::int64_t>::max();
+  std::int64_t last_ms = 0;
+  std::map<std::string, Posting> postings{};  // of the terms
+};
+using Additions = std::map<std::int64_t, BlockAddition>;
+
+std::vector<Row> block_rows(const Additions& additions) {
+  std::vector<Row> rows;
+  for (const auto& [block, addition] : additions) {
+    rows.push_back({Value::integer(block), Value::integer(addition.first_ms),
+                    Value::integer(addition.last_ms)});
+  }
+  return rows;
+}
+
+std::vector<Row> posting_rows(const Additions& additions) {
+  std::vector<Row> rows;
+  for (const auto& [block, addition] : additions) {
+    for (const auto& [term, posting] : addition.postings) {
+      rows.push_back({Value::integer(block), Value::text(term), Value::integer(posting.first_entry),
+                      Value::text(posting.entries + "]")});
+    }
+  }
+  return rows;
+}
+
+// Newest first.
+void keep_newest(std::vector<FoundEntry>& found, std::size_t limit) {
+  std::ranges::sort(found, std::greater(),
+                    [](const FoundEntry& one) { return std::pair(one.at.time_ms, one.at.id); });
+  if (found.size() > limit) found.resize(limit);
+}
+
 }  // namespace
+
+// What to look for, as the statements have it.
+struct SearchIndex::Wanted {
+  std::vector<std::string> terms{};  // all of them, likely the rarest first
+  std::int64_t from_ms = 0;
+  std::int64_t to_ms = 0;
+  SearchPlace before{};
+  std::string owner{};  // empty: everybody
+  EntryPlace end{};     // of one log those before this; empty: of any
+  std::size_t limit = 0;
+
+  [[nodiscard]] Statement blocks_before(SearchPlace place) const {
+    Statement statement{.sql = view(kBlocks), .parameters = terms_and_time()};
+    add(statement,
+        {Value::integer(place.time_ms), Value::integer(place.id), number(kBlocksAtOnce)});
+    return statement;
+  }
+  [[nodiscard]] Statement entries_of(std::int64_t block) const {
+    Statement statement{.sql = terms.empty() ? view(kByTime) : view(kByTerm),
+                        .parameters = terms_and_time()};
+    add(statement,
+        {Value::integer(before.time_ms), Value::integer(before.id), Value::integer(block),
+         Value::text(owner), Value::text(end.log), number(end.index), number(limit)});
+    return statement;
+  }
+
+ private:
+  [[nodiscard]] std::vector<Value> terms_and_time() const {
+    std::vector<Value> values;
+    for (const std::string& term : terms) values.push_back(Value::text(term));
+    values.resize(kTermsMax, Value::text(""));
+    values.push_back(Value::integer(from_ms));
+    values.push_back(Value::integer(to_ms));
+    return values;
+  }
+  static void add(Statement& statement, std::initializer_list<Value> values) {
+    statement.parameters.insert(statement.parameters.end(), values);
+  }
+};
 
 std::string_view owner_of(std::string_view log) noexcept { return log.substr(0, log.rfind('-')); }
 
@@ -203,12 +308,12 @@ async::Task<Result<void>> SearchIndex::load() {
 
 async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
   KnownLogs changed;
+  Additions additions;
   std::vector<Row> entry_rows;
-  std::vector<Row> term_rows;
   entry_rows.reserve(entries.size());
   std::int64_t id = last_entry_;
   std::int64_t deed = last_deed_;
-  for (const IndexedEntry& entry : entries) {
+  for (IndexedEntry& entry : entries) {
     const auto [place, is_new] = changed.try_emplace(entry.place.log);
     KnownLog& log = place->second;
     if (is_new) {
@@ -225,10 +330,7 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
     if (!entry.tells_of_reading) deed = id;
     entry_rows.push_back({Value::integer(id), Value::integer(log.id), number(entry.place.index),
                           Value::integer(entry.time_ms)});
-    for (const std::string& term : entry.terms) {
-      term_rows.push_back({Value::text(term), Value::integer(entry.time_ms), Value::integer(id),
-                           Value::integer(log.id)});
-    }
+    additions[id / kBlockEntries].take(id, std::move(entry));
   }
   std::vector<Row> log_rows;
   log_rows.reserve(changed.size());
@@ -237,10 +339,11 @@ async::Task<Result<void>> SearchIndex::add(std::vector<IndexedEntry> entries) {
                         number(log.size), number(log.unread)});
   }
   std::vector<ManyStatement> statements;
-  statements.reserve(3);
+  statements.reserve(4);
   statements.push_back({.many = kPutLogs, .rows = std::move(log_rows)});
   statements.push_back({.many = kAddEntries, .rows = std::move(entry_rows)});
-  statements.push_back({.many = kAddTerms, .rows = std::move(term_rows)});
+  statements.push_back({.many = kPutBlocks, .rows = block_rows(additions)});
+  statements.push_back({.many = kAddPostings, .rows = posting_rows(additions)});
   const auto written = co_await database_.write_many(std::move(statements));
   if (!written) co_return fail(written.error());
   for (auto& [name, log] : changed) logs_.insert_or_assign(name, log);
@@ -264,37 +367,49 @@ LogSizes SearchIndex::unread() const {
 }
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery query) {
-  std::vector<std::string> terms = terms_of(query);
-  const std::string_view by_term = query.owner ? view(kOwnersByTerm) : view(kEverybodysByTerm);
-  Statement statement{
-      .sql = terms.empty() ? view(kByTime) : by_term,
-      .parameters = {Value::integer(query.from_ms), Value::integer(query.to_ms),
-                     Value::integer(query.before.time_ms), Value::integer(query.before.id),
-                     Value::text(query.owner.value_or("")), number(query.limit)}};
-  if (!terms.empty()) {
-    terms.resize(kTermsMax);
-    for (const std::string& term : terms) statement.parameters.push_back(Value::text(term));
-  }
-  const auto rows = co_await database_.read(std::move(statement));
-  co_return read_all(rows);
+  Wanted wanted{.terms = terms_of(query),
+                .from_ms = query.from_ms,
+                .to_ms = query.to_ms,
+                .before = query.before,
+                .owner = query.owner.value_or(""),
+                .limit = query.limit};
+  if (query.owner && query.owner->empty()) co_return std::vector<FoundEntry>();  // nobody's
+  co_return co_await find(std::move(wanted));
 }
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::records_of(std::string origin,
                                                                      EntryPlace end,
                                                                      std::int64_t until_ms,
                                                                      std::size_t limit) {
-  const auto log = logs_.find(end.log);
-  if (log == logs_.end()) co_return std::vector<FoundEntry>();
   const Year year = year_of(end.log);
-  Statement statement{
-      .sql = view(kRecords),
-      .parameters = {Value::text(resource_term(origin)), Value::integer(year.begin_ms),
-                     Value::integer(std::min(year.end_ms, until_ms)),
-                     Value::integer(log->second.id), number(end.index),
-                     Value::text(type_term(audit::name(audit::EventType::log_checkpoint))),
-                     number(limit)}};
-  const auto rows = co_await database_.read(std::move(statement));
-  co_return read_all(rows);
+  Wanted wanted{
+      .terms = {resource_term(origin), type_term(audit::name(audit::EventType::log_checkpoint))},
+      .from_ms = year.begin_ms,
+      .to_ms = std::min(year.end_ms, until_ms),
+      .end = std::move(end),
+      .limit = limit};
+  co_return co_await find(std::move(wanted));
+}
+
+// Block by block, that with the newest entry first, until those to come have nothing as new.
+async::Task<Result<std::vector<FoundEntry>>> SearchIndex::find(Wanted wanted) {
+  const std::size_t limit = wanted.limit;
+  std::vector<FoundEntry> found;
+  SearchPlace at;
+  for (bool may_be_more = limit > 0; may_be_more;) {
+    const auto blocks = co_await database_.read(wanted.blocks_before(at));
+    if (!blocks) co_return fail(blocks.error());
+    may_be_more = blocks->size() == kBlocksAtOnce;
+    for (const Row& row : *blocks) {
+      SR_CO_TRY(at.id, row[0].integer());
+      SR_CO_TRY(at.time_ms, row[1].integer());
+      if (found.size() == limit && at.time_ms < found.back().at.time_ms) co_return found;
+      SR_CO_TRY(auto in_block, read_all(co_await database_.read(wanted.entries_of(at.id))));
+      std::ranges::move(in_block, std::back_inserter(found));
+      keep_newest(found, limit);
+    }
+  }
+  co_return found;
 }
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::added_after(std::int64_t id,

@@ -92,6 +92,9 @@ class SearchIndex {
   [[nodiscard]] std::int64_t last_deed() const noexcept { return last_deed_; }
 
  private:
+  struct Wanted;
+  [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> find(Wanted wanted);
+
   struct KnownLog {
     std::int64_t id = 0;
     std::uint64_t size = 0;

@@ -4,6 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <span>
+#include <string>
+
 #include "connected/relay/testing/relay_fixture.h"
 
 namespace strongroom::connected::relay {
@@ -74,11 +80,11 @@ TEST_F(SearchIndexTest, PassesOverWhatIsArchivedAndCountsIt) {
             (LogSizes{{"mer_1-2026", 3}, {"mer_2-2026", 1}, {"operator-2026", 1}}));
 }
 
-TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsCountedOver) {
+TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsTakenOver) {
   const std::string url = "sqlite:" + folder_.directory() + "/../first.db";
   ASSERT_TRUE(storage::migrate_at(url, migrations().first(1)));
   const auto first = *storage::open(loop_, {.url = url});
-  std::vector<storage::Statement> rows(2);
+  std::vector<storage::Statement> rows(3);
   rows[0].sql =
       "INSERT INTO logs (id, name, owner, size) "
       "VALUES (1, 'mer_1-2026', 'mer_1', 3), (2, 'mer_2-2026', 'mer_2', 1), "
@@ -86,6 +92,7 @@ TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsCountedOver) {
   rows[1].sql =
       "INSERT INTO entries (id, log, entry_index, time) "
       "VALUES (1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 2, 7), (4, 2, 0, 8), (5, 3, 0, 0), (6, 3, 1, 0)";
+  rows[2].sql = "INSERT INTO terms (term, time, entry, log) VALUES ('actor key_1', 7, 3, 1)";
   ASSERT_TRUE(wait(first->write(std::move(rows))));
   wait(first->close());
   ASSERT_TRUE(storage::migrate_at(url, migrations()));
@@ -98,6 +105,9 @@ TEST_F(SearchIndexTest, AnIndexOfTheFirstSchemaIsCountedOver) {
   ASSERT_TRUE(found && found->size() == 2);
   EXPECT_EQ((*found)[0].place, theirs(0));
   EXPECT_EQ((*found)[1].place, mine(2));
+  const auto by_term = wait(index.search({.actor = "key_1", .limit = 10}));
+  ASSERT_TRUE(by_term && by_term->size() == 1);
+  EXPECT_EQ((*by_term)[0].place, mine(2));
   wait(second->close());
 }
 
@@ -163,6 +173,55 @@ TEST_F(SearchIndexTest, PagesMeetWithoutGapAndRepetition) {
     }
     ASSERT_EQ(indexes.size(), 25);
     EXPECT_TRUE(std::ranges::is_sorted(indexes, std::greater{}));
+  }
+}
+
+// Over more blocks of the index than it looks at in one go. Their times overlap, as do those of
+// logs that it comes to one after the other.
+TEST_F(SearchIndexTest, FindsInEveryBlockWhatALookAtEachEntryFinds) {
+  constexpr std::int64_t kEntries = 50'000;
+  constexpr std::int64_t kTimes = 40;
+  std::mt19937 dice(1);
+  const auto one_of = [&](unsigned count) { return std::to_string(dice() % count); };
+  std::vector<IndexedEntry> all;
+  LogSizes sizes;
+  for (std::int64_t i = 0; i < kEntries; ++i) {
+    const std::string owner = "mer_" + one_of(2);
+    const std::string log = owner + "-2026";
+    all.push_back({.place = {log, sizes[log]++},
+                   .time_ms = 1 + i % (kEntries / 2) * kTimes / kEntries + i * 8 / kEntries,
+                   .terms = {"actor " + one_of(3), "owner " + owner, "resource " + one_of(2'000)}});
+  }
+  constexpr std::size_t kBatch = 999;
+  for (std::size_t begin = 0; begin < all.size(); begin += kBatch) {
+    const std::span batch = std::span(all).subspan(begin, std::min(kBatch, all.size() - begin));
+    ASSERT_TRUE(wait(index_->add({batch.begin(), batch.end()})));
+  }
+  std::ranges::reverse(all);
+  std::ranges::stable_sort(all, std::greater(), &IndexedEntry::time_ms);
+  for (int round = 0; round < 20; ++round) {
+    SearchQuery query{.from_ms = static_cast<std::int64_t>(dice() % kTimes),
+                      .limit = 1 + dice() % 2'000};
+    query.to_ms = query.from_ms + 1 + static_cast<std::int64_t>(dice() % kTimes);
+    std::vector<std::string> terms;
+    if (dice() % 2 != 0) terms.push_back("actor " + (query.actor = one_of(3)));
+    if (dice() % 2 != 0) terms.push_back("owner " + *(query.owner = "mer_" + one_of(2)));
+    if (dice() % 2 != 0) terms.push_back("resource " + (query.resource = one_of(2'000)));
+    std::vector<EntryPlace> expected;
+    for (const IndexedEntry& entry : all) {
+      const bool in_time = entry.time_ms >= query.from_ms && entry.time_ms < query.to_ms;
+      if (in_time && std::ranges::includes(entry.terms, terms)) expected.push_back(entry.place);
+    }
+    std::vector<EntryPlace> got;
+    for (bool may_be_more = true; may_be_more;) {
+      const auto page = wait(index_->search(query));
+      ASSERT_TRUE(page);
+      for (const FoundEntry& entry : *page) got.push_back(entry.place);
+      may_be_more = page->size() == query.limit;
+      if (may_be_more) query.before = page->back().at;
+    }
+    ASSERT_TRUE(got == expected) << "round " << round << ": " << got.size() << " of "
+                                 << expected.size();
   }
 }
 
