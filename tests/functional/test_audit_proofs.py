@@ -263,16 +263,25 @@ def test_export_that_could_not_be_ended_says_so_until_it_is(run, copy, tmp_path,
 def test_each_export_that_could_not_be_ended_is_remembered(run, copy, tmp_path, key):
     logs = [run[3], f"operator-{run[3].rsplit('-', 1)[1]}"]
     out = tmp_path / "out"
+    before = [f"mer_{number:032x}-2026" for number in range(40)]
+    out.mkdir()
+
+    def left():
+        text = (out / "unfinished").read_text()
+        return [line.removeprefix("--log ") for line in text.split("\n")]
+    (out / "unfinished").write_text("".join(f"--log {log}\n" for log in before))
     for log in logs:
         blocked = out.joinpath(*log.rsplit("-", 1), "tile")
         blocked.parent.mkdir(parents=True)
         blocked.write_text("where a folder must be")
         assert audit(copy, "export", "--log", log, "--out", out) == (3, None)
         blocked.unlink()
-    assert (out / "unfinished").read_text() == "".join(f"--log {log}\n" for log in logs)
+    assert left() == [*before, *logs, ""]
     assert audit(copy, "export", "--log", logs[1], "--out", out)[0] == 0
-    assert (out / "unfinished").read_text() == f"--log {logs[0]}\n"
+    assert left() == [*before, logs[0], ""]
     assert audit(copy, "export", "--log", logs[0], "--out", out)[0] == 0
+    assert left() == [*before, ""]
+    assert audit(copy, "export", "--all", "--out", out)[0] == 0
     assert not (out / "unfinished").exists()
 
 

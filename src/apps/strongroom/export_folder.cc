@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 constexpr mode_t kFileMode = 0644;
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kAllLogs = "--all\n";
+constexpr std::size_t kUnfinishedBytesMax = 1 << 20;  // ten thousand logs
 constexpr Error kOtherHistory{ErrorCode::conflict,
                               "the folder holds a checkpoint that this log does not continue"};
 constexpr Error kUnavailable{ErrorCode::unavailable, "the export cannot be written"};
@@ -133,7 +134,7 @@ Result<ExportedLog> ExportFolder::write(const std::string& log) {
 Result<void> ExportFolder::finish() {
   SR_CHECK_OK(write_whole(out_ / audit::kExportVkey, as_bytes(vkey_line(key_, key_.origin()))));
   SR_CHECK_OK(sync_all(out_));
-  std::string left = unfinished();
+  SR_TRY(std::string left, unfinished());
   const std::size_t own = left.find(what_);
   if (own == std::string::npos) return {};
   left.erase(own, what_.size());
@@ -149,15 +150,16 @@ std::string ExportFolder::origin(std::string_view log) const {
 }
 
 // A line for each command that has not finished; that of all logs stands for all.
-std::string ExportFolder::unfinished() {
-  const std::string path = out_ / audit::kUnfinishedName;
-  return audit::read_text(files_, path, audit::kFieldBytesMax).value_or("");
+Result<std::string> ExportFolder::unfinished() {
+  auto lines = audit::read_text(files_, out_ / audit::kUnfinishedName, kUnfinishedBytesMax);
+  if (!lines && lines.error().code() == ErrorCode::not_found) return std::string();
+  return lines;
 }
 
 // Before the first change: until all logs are as far as they tell of each other, nobody could
 // verify them.
 Result<void> ExportFolder::begin() {
-  const std::string before = unfinished();
+  SR_TRY(const std::string before, unfinished());
   if (before == kAllLogs || before.find(what_) != std::string::npos) return {};
   std::error_code error;
   fs::create_directories(out_, error);

@@ -49,7 +49,7 @@ class ExportFolder {
   };
 
   std::string origin(std::string_view log) const;
-  std::string unfinished();
+  Result<std::string> unfinished();
   Result<void> begin();
   Result<Earlier> check_earlier(const std::filesystem::path& folder, audit::LogReader& reader,
                                 const audit::NoteVerifier& verifier);
