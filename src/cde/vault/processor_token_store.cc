@@ -145,7 +145,7 @@ std::vector<storage::ManyStatement> statements_to_keep(
   std::vector<const Keeping*> order;
   order.reserve(all.size());
   for (const Keeping& one : all) order.push_back(&one);
-  std::ranges::stable_sort(order, {}, &Keeping::token);
+  std::ranges::sort(order, {}, [](const Keeping* one) { return std::pair(one->token, one); });
   std::vector<Row> locked, first, instead, queued;
   for (const Keeping* one : order) {
     const Value token = Value::id(one->token), left_by = Value::id(one->card_operation);
