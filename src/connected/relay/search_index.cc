@@ -72,16 +72,16 @@ constexpr ManySql kAddPostings{
     "SELECT block, term, first_entry, entries FROM {given}",
     kPostingColumns};
 
-// Of a search: $1 to $4 the terms, empty where there are fewer; $5 to $6 the time. Then of blocks:
-// $7 and $8 where it goes on, and $9 the limit; of entries: $7 and $8 the same, $9 the block, $10
-// the owner, $11 and $12 the log and where it ends, and $13 the limit.
+// Of a search: $1 to $4 the terms, empty where there are fewer; $5 and $6 the first and the last
+// time. Then of blocks: $7 and $8 where it goes on, and $9 the limit; of entries: $7 and $8 the
+// same, $9 the block, $10 the owner, $11 and $12 the log and where it ends, and $13 the limit.
 constexpr std::size_t kTermsMax = 4;
 constexpr char kInBlock[] =
     " = '' OR EXISTS (SELECT 1 FROM postings WHERE block = b.id AND term = ";
 constexpr auto kBlocks =
     join("SELECT b.id, b.last_time FROM blocks b WHERE ($1", kInBlock, "$1)) AND ($2", kInBlock,
          "$2)) AND ($3", kInBlock, "$3)) AND ($4", kInBlock,
-         "$4)) AND b.last_time >= $5 AND b.first_time < $6 AND (b.last_time, b.id) < ($7, $8) "
+         "$4)) AND b.last_time >= $5 AND b.first_time <= $6 AND (b.last_time, b.id) < ($7, $8) "
          "ORDER BY b.last_time DESC, b.id DESC LIMIT $9");
 constexpr std::size_t kBlocksAtOnce = 4;
 
@@ -93,7 +93,7 @@ template <std::size_t N>
 consteval auto entries_of_block(const char (&from)[N]) {
   return join(kSelect, from, " AND ($2", kHasTerm, "$2)) AND ($3", kHasTerm, "$3)) AND ($4",
               kHasTerm,
-              "$4)) AND e.time >= $5 AND e.time < $6 AND (e.time, e.id) < ($7, $8) "
+              "$4)) AND e.time >= $5 AND e.time <= $6 AND (e.time, e.id) < ($7, $8) "
               "AND ($10 = '' OR l.owner = $10) "
               "AND ($11 = '' OR (l.name = $11 AND e.entry_index < $12)) "
               "ORDER BY e.time DESC, e.id DESC LIMIT $13");
@@ -199,6 +199,7 @@ using Additions = std::map<std::int64_t, BlockAddition>;
 
 std::vector<Row> block_rows(const Additions& additions) {
   std::vector<Row> rows;
+  rows.reserve(additions.size());
   for (const auto& [block, addition] : additions) {
     rows.push_back({Value::integer(block), Value::integer(addition.first_ms),
                     Value::integer(addition.last_ms)});
@@ -230,7 +231,7 @@ void keep_newest(std::vector<FoundEntry>& found, std::size_t limit) {
 struct SearchIndex::Wanted {
   std::vector<std::string> terms{};  // all of them, likely the rarest first
   std::int64_t from_ms = 0;
-  std::int64_t to_ms = 0;
+  std::int64_t last_ms = 0;
   SearchPlace before{};
   std::string owner{};  // empty: everybody
   EntryPlace end{};     // of one log those before this; empty: of any
@@ -254,10 +255,11 @@ struct SearchIndex::Wanted {
  private:
   [[nodiscard]] std::vector<Value> terms_and_time() const {
     std::vector<Value> values;
+    values.reserve(kTermsMax + 2);
     for (const std::string& term : terms) values.push_back(Value::text(term));
     values.resize(kTermsMax, Value::text(""));
     values.push_back(Value::integer(from_ms));
-    values.push_back(Value::integer(to_ms));
+    values.push_back(Value::integer(last_ms));
     return values;
   }
   static void add(Statement& statement, std::initializer_list<Value> values) {
@@ -367,9 +369,10 @@ LogSizes SearchIndex::unread() const {
 }
 
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::search(SearchQuery query) {
+  // What is newer than the place is in blocks that need not be looked at.
   Wanted wanted{.terms = terms_of(query),
                 .from_ms = query.from_ms,
-                .to_ms = query.to_ms,
+                .last_ms = std::min(query.to_ms - 1, query.before.time_ms),
                 .before = query.before,
                 .owner = query.owner.value_or(""),
                 .limit = query.limit};
@@ -385,7 +388,7 @@ async::Task<Result<std::vector<FoundEntry>>> SearchIndex::records_of(std::string
   Wanted wanted{
       .terms = {resource_term(origin), type_term(audit::name(audit::EventType::log_checkpoint))},
       .from_ms = year.begin_ms,
-      .to_ms = std::min(year.end_ms, until_ms),
+      .last_ms = std::min(year.end_ms, until_ms) - 1,
       .end = std::move(end),
       .limit = limit};
   co_return co_await find(std::move(wanted));
