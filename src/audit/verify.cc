@@ -52,6 +52,7 @@ class Verification {
     if (!report_.bad) SR_CHECK_OK(check_record());
     if (!report_.bad) SR_CHECK_OK(check_side_files());
     if (!report_.bad) SR_CHECK_OK(check_archives());
+    if (damaged_) blame_damage();
     count();
     return std::move(report_);
   }
@@ -116,11 +117,18 @@ class Verification {
         SR_CHECK_OK(take(frame));
         if (report_.bad) break;
       }
-      if (!report_.bad && batch.damaged) report_.bad = damaged(*batch.damaged, batch.torn);
+      if (!report_.bad && batch.damaged) damaged_ = damaged(*batch.damaged, batch.torn);
       report_.segments = batch.segments;
       if (progress) progress({batch.bytes_read, batch.bytes_total, report_.entries});
     }
     return {};
+  }
+
+  // What stands before the damage was judged as if it were all.
+  void blame_damage() {
+    damaged_->behind_signed = !report_.bad;
+    damaged_->torn = damaged_->torn && damaged_->behind_signed;
+    report_.bad = std::move(damaged_);
   }
 
   static BadPlace damaged(const JournalPlace& at, bool torn) {
@@ -209,11 +217,12 @@ class Verification {
   }
 
   Result<void> finish_logs() {
-    if (report_.entries + report_.unread_entries == 0) {
+    if (report_.entries + report_.unread_entries == 0 && !damaged_) {
       report_.bad = BadPlace{.what = "journal holds no entry, and auditd begins it with one"};
     }
     for (auto& [name, log] : logs_) {
-      SR_CHECK_OK(log.finish(signed_before_ms_));
+      // A crash, or who copied it, may have left unsigned what stands before a damaged end.
+      SR_CHECK_OK(log.finish(damaged_ ? INT64_MIN : signed_before_ms_));
       blame(log);
     }
     return {};
@@ -362,6 +371,7 @@ class Verification {
   LogNames names_;
   LogCheck* log_ = nullptr;  // of the last entry
   std::uint64_t uncompared_ = 0;
+  std::optional<BadPlace> damaged_;  // a frame, where reading ended
   VerifyReport report_;
 };
 

@@ -27,7 +27,9 @@ struct BadPlace {
   std::string log{};               // "operator-2026", when one is concerned
   std::uint64_t index_begin = 0;   // of the log's entries: the first that may be concerned, ...
   std::uint64_t index_end = 0;     // ... and behind the last; one entry where it is known which
-  bool torn = false;  // it may be the end of a write that a crash cut and nobody was told of
+  // Of a damaged frame of the journal: all that was signed for stands before it, ...
+  bool behind_signed = false;
+  bool torn = false;  // ... and it may be the end of a write that a crash cut, unacknowledged
 };
 
 struct OpenIntentPlace {

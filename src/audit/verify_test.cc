@@ -47,6 +47,28 @@ TEST_F(VerifyTest, WantsASignatureForWhatIsOlderThanMinutes) {
   EXPECT_TRUE(verify().ok());
 }
 
+// Such an end is auditd's to cut only where nobody was told of what stood there.
+TEST_F(VerifyTest, ATornEndIsNoneWhereItWasSignedFor) {
+  fill();
+  const std::string segment = path(segment_name(1));
+  const std::size_t signed_bytes = read(segment).find_last_not_of('\0');
+  append({entry("mer_2")}, false);
+  const std::size_t end = read(segment).find_last_not_of('\0');
+  ASSERT_GT(end, signed_bytes);
+  flip(segment, end - 10);
+  VerifyReport report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_TRUE(report.bad->torn && report.bad->behind_signed);
+  EXPECT_EQ(report.bad->sequence, 6U);
+  now_us_ = kEntryTimeUs + kUnsignedAgeMaxUs + 1'000'000;
+  EXPECT_TRUE(verify().bad->torn) << "the crash may be a while ago";
+  sign_all();
+  report = verify();
+  ASSERT_FALSE(report.ok());
+  EXPECT_FALSE(report.bad->torn || report.bad->behind_signed);
+  EXPECT_EQ(report.bad->what, "journal holds a damaged frame");
+}
+
 TEST_F(VerifyTest, CatchesCheckpointsThatAreGone) {
   fill();
   now_us_ = kEntryTimeUs + kUnsignedAgeMaxUs + 1'000'000;

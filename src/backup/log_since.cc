@@ -18,8 +18,8 @@ using audit::EventType;
 using audit::Outcome;
 
 constexpr Error kGone{ErrorCode::gone,
-                      "what was erased right after the backup is in archives: bring these back"
-                      " (audit restore, open-archive)"};
+                      "what was erased right after the backup is in archives: put what audit"
+                      " open-archive gives of each into the log's folder, beside its journal"};
 
 // "vaultd" or "vaultd-2". A daemon's word counts only on what is its own.
 bool is_of(std::string_view instance, std::string_view daemon) {
@@ -43,9 +43,21 @@ Operations* kind_of(LogSince& since, const audit::EntryView& entry) {
   }
 }
 
+void take_backup(LogSince& since, const audit::EntryView& entry) {
+  const bool is_one =
+      entry.event_type == EventType::backup_create || entry.event_type == EventType::key_backup;
+  constexpr std::string_view kBefore = "backup ";
+  if (!is_one || !is_of(entry.instance, "auditd") || entry.operation != "end") return;
+  if (entry.resource_count == 0 || !entry.resources[0].starts_with(kBefore)) return;
+  // A backup ends once; what is said of it later counts for nothing.
+  since.backups.try_emplace(
+      {entry.event_type, std::string(entry.resources[0].substr(kBefore.size()))}, entry.sha256);
+}
+
 // `is_new`: the entry stands behind the backup's beginning.
 Result<void> take(LogSince& since, std::string_view json, bool is_new) {
   SR_TRY(const audit::EntryView entry, audit::read_entry(json));
+  take_backup(since, entry);
   Operations* operations = kind_of(since, entry);
   // A single one says that there was nothing left to do, or what a run came to.
   if (operations == nullptr || entry.phase == audit::Phase::single) return {};
@@ -75,19 +87,17 @@ Result<void> forget_erased_holds(LogSince& since) {
 }  // namespace
 
 Result<LogSince> read_log_since(audit::Files& files, const std::string& directory,
-                                std::uint64_t log_before) {
+                                std::uint64_t log_before, std::uint64_t log_end) {
   SR_TRY(audit::JournalReader reader, audit::JournalReader::open(files, directory));
   SR_CHECK_OK(reader.start_at_oldest());
   LogSince since;
   bool first = true;
-  while (true) {
-    const auto frame = reader.next();
-    const bool at_end = frame ? !frame->has_value() : reader.torn();
-    if (at_end) break;
-    if (!frame) return fail(frame.error());
-    const std::uint64_t sequence = (*frame)->sequence;
+  for (std::uint64_t sequence = 0; sequence < log_end;) {
+    SR_TRY(const auto frame, reader.next());
+    if (!frame) return fail({ErrorCode::corrupt, "journal ends too early"});
+    sequence = frame->sequence;
     if (std::exchange(first, false) && sequence > log_before + 1) return fail(kGone);
-    SR_CHECK_OK(take(since, as_text((*frame)->entry), sequence > log_before));
+    SR_CHECK_OK(take(since, as_text(frame->entry), sequence > log_before));
   }
   SR_CHECK_OK(forget_erased_holds(since));
   return since;

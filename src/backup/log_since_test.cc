@@ -45,7 +45,7 @@ class LogSinceTest : public audit::testing::VerifyFixture {
     return told;
   }
   LogSince since(std::uint64_t log_before) {
-    auto read = read_log_since(files_, folder_, log_before);
+    auto read = read_log_since(files_, folder_, log_before, written_);
     SR_CHECK(read.has_value());
     return *std::move(read);
   }
@@ -106,20 +106,49 @@ TEST_F(LogSinceTest, HoldsAreToldUnlessTheirCardsWereErasedThen) {
   EXPECT_THAT(told(since(0).erasures), UnorderedElementsAre("released"));
 }
 
-TEST_F(LogSinceTest, ATornEndIsNoDamageAndAFlippedByteIs) {
+TEST_F(LogSinceTest, WhatStandsBehindTheEndIsNotRead) {
   write({intent("first")});
   write({intent("second")});
   const std::string segment = path(audit::segment_name(1));
   const std::string whole = read(segment);
   const std::size_t second = whole.find("second");
   ASSERT_NE(second, std::string::npos);
+  const auto before = read_log_since(files_, folder_, 0, 1);
+  ASSERT_TRUE(before);
+  EXPECT_THAT(told(before->erasures), UnorderedElementsAre("first"));
+  const auto beyond = read_log_since(files_, folder_, 0, 3);
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().code(), ErrorCode::corrupt);
   flip(segment, second);
-  EXPECT_THAT(told(since(0).erasures), UnorderedElementsAre("first"));
-  VerifyFixture::write(segment, whole);
-  flip(segment, whole.find("first"));
-  const auto damaged = read_log_since(files_, folder_, 0);
+  EXPECT_TRUE(read_log_since(files_, folder_, 0, 1));
+  const auto damaged = read_log_since(files_, folder_, 0, 2);
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().code(), ErrorCode::corrupt);
+}
+
+TEST_F(LogSinceTest, TellsHowBackupsEndedByAuditdsWordAlone) {
+  Entry ended = entry("");
+  ended.instance = "auditd";
+  ended.event_type = EventType::backup_create;
+  ended.phase = Phase::single;
+  ended.outcome = Outcome::success;
+  ended.operation = "end";
+  ended.resources = {"backup 1", "vault"};
+  ended.sha256.emplace().fill(std::byte{7});
+  Entry begun = ended, failed = ended, of_gateway = ended, later = ended;
+  later.sha256->fill(std::byte{9});
+  begun.operation = "begin";
+  begun.resources[0] = "backup 2";
+  failed.event_type = EventType::key_backup;
+  failed.outcome = Outcome::failed;
+  failed.sha256.reset();
+  of_gateway.instance = "gatewayd";
+  of_gateway.sha256->fill(std::byte{8});
+  write({of_gateway, ended, begun, failed, later});
+  const LogSince told = since(0);
+  ASSERT_EQ(told.backups.size(), 2U);
+  EXPECT_EQ(told.backups.at({EventType::backup_create, "1"}), ended.sha256);
+  EXPECT_EQ(told.backups.at({EventType::key_backup, "1"}), std::nullopt);
 }
 
 TEST_F(LogSinceTest, WhatLeftTheJournalIsMissed) {
@@ -129,7 +158,7 @@ TEST_F(LogSinceTest, WhatLeftTheJournalIsMissed) {
   ASSERT_GT(segments->size(), 1U);
   std::filesystem::remove(path(segments->front()));
   const std::uint64_t oldest = *audit::sequence_of_segment(segments->at(1));
-  const auto gone = read_log_since(files_, folder_, oldest - 2);
+  const auto gone = read_log_since(files_, folder_, oldest - 2, written_);
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code(), ErrorCode::gone);
   EXPECT_EQ(told(since(oldest - 1).erasures).size(), written_ - oldest + 1);

@@ -249,7 +249,8 @@ def entries_after_a_restore(deployment, tmp_path):
     assert safe.create(deployment.dir).returncode == 0
     deployment.supervisor.stop_all()
     copy, config = fresh_copy_of(deployment, tmp_path)
-    done = restore_to(copy, safe, "--log", deployment.dir / "audit", *config)
+    done = restore_to(copy, safe, "--log", deployment.dir / "audit", "--log-is-final",
+                      *config)
     assert done.returncode == 0, done.stderr
     try:
         copy.supervisor.start_all()

@@ -65,7 +65,8 @@ def test_what_was_there_is_back_and_what_was_erased_is_not(database, safe, tmp_p
         assert safe.verify().returncode == OK
 
         copy, config = fresh_copy_of(original, tmp_path)
-        done = restore_to(copy, safe, "--log", original.dir / "audit", *config)
+        done = restore_to(copy, safe, "--log", original.dir / "audit", "--log-is-final",
+                          *config)
         assert done.returncode == OK, done.stderr
         report = json.loads(done.stdout)
         assert report["due_erasures"] >= len(erased_after)
@@ -106,7 +107,7 @@ def few_deletes(deployment):
 def test_what_was_purged_and_released_since_is_gone_again(safe):
     with running(around=few_deletes) as original:
         client = original.gateway()
-        over = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=20)
+        over = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=40)
         purged = [client.post("/v1/tokens", card() | {
             "expires_at": over.strftime("%Y-%m-%dT%H:%M:%SZ")}).body["id"] for _ in range(3)]
         deleted = added(client, DELETES + 4)
@@ -122,14 +123,14 @@ def test_what_was_purged_and_released_since_is_gone_again(safe):
         wait_until(lambda: statuses(client, released) == {ERASED}, "the released ones are erased")
         wait_until(lambda: statuses(client, purged) == {ERASED} and original.vault_rows(
             "SELECT count(*) FROM cards WHERE deleted_at IS NOT NULL") == [
-                (len(deleted) + len(purged),)], "the expired ones are purged", seconds=40)
+                (len(deleted) + len(purged),)], "the expired ones are purged", seconds=60)
         lost = added(client, DELETES + 3)
         held = [token for token in lost if client.delete(f"/v1/tokens/{token}").status == HELD]
         assert held
         original.supervisor.stop_all()
 
         copy = RunningDeployment(original.dir.parent / "restored")
-        done = safe.restore(copy.dir, "--log", original.dir / "audit")
+        done = safe.restore(copy.dir, "--log", original.dir / "audit", "--log-is-final")
         assert done.returncode == OK, done.stderr
         report = json.loads(done.stdout)
         assert report["lost_holds"] == len(held)

@@ -43,6 +43,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kIdBytes = 16;
+constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 // Of a dump (docs/formats/database-dump.md): the schema's version stands behind eight bytes, the
 // number of rows are the last eight.
 constexpr std::size_t kDumpHeadBytes = 16, kNumberBytes = 8;
@@ -345,6 +346,9 @@ Done<void> see_that_passphrases_differ(const BackupOptions& options) {
 Done<void> make_all(const Context& context, const BackupOptions& options,
                     std::vector<std::string>& begun, std::vector<OpenBackup>& made) {
   SR_CHECK_OK(see_that_passphrases_differ(options));
+  const auto config = read_file(context.config_path(), kConfigBytesMax);
+  if (!config) return failure_at(context.config_path(), config.error());
+  SR_CHECK_OK(see_that_vaultd_is_alone(*config, context.config_path()));
   const auto audit = read_audit_paths(context);
   if (!audit) return failure(audit.error(), {});
   const auto vkey = read_key_file(audit->vkey);

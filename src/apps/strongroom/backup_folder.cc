@@ -18,6 +18,7 @@
 #include "audit/verify.h"
 #include "backup/part_files.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/try.h"
@@ -189,6 +190,19 @@ Done<void> check_with_bar(audit::Files& files, const OpenBackup& backup) {
   ProgressBar bar("verified");
   return check_backup(files, backup,
                       [&bar](std::uint64_t done, std::uint64_t total) { bar.show(done, total); });
+}
+
+Done<void> see_that_vaultd_is_alone(std::string_view toml, const std::string& path) {
+  const auto file = ConfigFile::parse(toml, path, "/");
+  if (!file) return failure(kUsage, file.error().text());
+  if (!file->has_section("vaultd")) return {};
+  auto section = file->section("vaultd");
+  if (!section) return failure(kUsage, section.error().text());
+  if (section->table("peers").empty()) return {};
+  return failure(kUsage,
+                 fmt::format("{}: [vaultd] has peers, whose hosts' logs tell what is erased"
+                             " there: this backs up and restores one host's deployment only",
+                             path));
 }
 
 int end_with(const Failure& failure) {

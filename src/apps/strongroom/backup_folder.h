@@ -87,6 +87,10 @@ using TakePiece = std::function<Result<void>(std::span<const std::byte>)>;
 // check_backup() with a bar.
 [[nodiscard]] Done<void> check_with_bar(audit::Files& files, const OpenBackup& backup);
 
+// Refuses the configuration `toml` where its vaultd has peers: what these erase stands in the logs
+// of their hosts alone, so one log cannot tell what a restore must erase again. `path` names it.
+[[nodiscard]] Done<void> see_that_vaultd_is_alone(std::string_view toml, const std::string& path);
+
 // Prints the reason, unless it was printed where it came about, and gives the status.
 int end_with(const Failure& failure);
 

@@ -44,8 +44,13 @@ void add_backup(CLI::App& app, Invocation& in) {
   restore->add_option("--config", from.config, "configuration, in place of the one backed up")
       ->type_name("FILE");
   CLI::Option_group* log = restore->add_option_group("log");
-  log->add_option("--log", from.log, "newest copy of DIR/audit: what it says was erased is")
-      ->type_name("FOLDER");
+  CLI::Option* newest =
+      log->add_option("--log", from.log, "newest copy of DIR/audit: what it says was erased is")
+          ->type_name("FOLDER");
+  restore
+      ->add_flag("--log-is-final", from.log_is_final,
+                 "auditd had stopped, and ends with that log's last entry")
+      ->needs(newest);
   log->add_flag("--log-is-lost", from.log_is_lost, "there is none newer than the backup's");
   log->require_option(1);
 }

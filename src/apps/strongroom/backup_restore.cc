@@ -24,8 +24,12 @@
 #include "apps/strongroom/deployment_folder.h"
 #include "apps/strongroom/init_files.h"
 #include "apps/strongroom/init_plan.h"
+#include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
+#include "audit/archive.h"
 #include "audit/checkpoint_files.h"
+#include "audit/entry_view.h"
+#include "audit/journal_reader.h"
 #include "audit/logs.h"
 #include "audit/merkle.h"
 #include "audit/verify.h"
@@ -51,15 +55,29 @@ constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
 constexpr std::string_view kRolledBack = "rolled-back";
 constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 constexpr mode_t kOwnerOnly = 0600;
+constexpr fs::perms kLogFile{0640};
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
 
 std::string text_of(int error) { return std::generic_category().message(error); }
 
+// The newer log that is gone on with.
+struct NewerLog {
+  std::uint64_t end = 0;  // sequence of its last whole entry
+  std::string end_at;     // and its time
+  std::uint64_t unsigned_entries = 0;
+  std::optional<audit::BadPlace> damaged_end;
+};
+
 // What is restored, opened and found whole.
 struct Sources {
   OpenBackup data, keys;
+  std::optional<NewerLog> log;
+  backup::LogSince since;  // what is taken away again
 };
+
+// Somebody may have seen entries that are not in it.
+bool may_go_back(const RestoreFrom& from) { return !from.log_is_final; }
 
 // From here on DIR is ours, and to be emptied by us.
 Done<void> claim(const std::string& directory) {
@@ -192,28 +210,81 @@ Done<void> check_continuation(audit::Files& files, const RestoreFrom& from,
       fmt::format("{}: does not go on from the backup's log: entry {} is another", from.log, end));
 }
 
+// Whether what stands before the damaged end is all that must be there. A crash leaves a torn one,
+// which is auditd's to cut off and to sign. A copy that was made while auditd wrote may also end in
+// a frame with a hole: the zeros ahead were read before, and what followed after it was written.
+Result<bool> may_end_in(audit::Files& files, const RestoreFrom& from, const audit::BadPlace& bad) {
+  if (bad.torn) return true;
+  SR_TRY(const auto segments, audit::list_segments(files, from.log));
+  return may_go_back(from) && bad.behind_signed && bad.file == segments.back();
+}
+
 // That the log which is to be gone on with is this deployment's, intact, and goes on from the
-// backup's. What a crash left at its end is auditd's to cut off and to sign.
-Done<void> check_newer_log(audit::Files& files, const RestoreFrom& from, const OpenBackup& backup) {
+// backup's. What is not signed for is believed, too: an erasure is acknowledged before it is.
+Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
+                               const OpenBackup& backup) {
   const backup::Manifest& manifest = backup.manifest;
   ProgressBar bar("log verified");
   const auto report = audit::verify_audit(
       files, from.log, manifest.deployment, manifest.made_at_us,
       [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
   if (!report) return failure_at(from.log, report.error());
-  if (report->bad && !report->bad->torn) {
-    return failure(
-        kCheckFailed,
-        fmt::format("{}: not this deployment's log, or not intact: {} ({} at byte {})", from.log,
-                    report->bad->what, report->bad->file, report->bad->offset_bytes));
+  if (report->bad) {
+    const auto allowed = may_end_in(files, from, *report->bad);
+    if (!allowed) return failure_at(from.log, allowed.error());
+    if (!*allowed) {
+      return failure(
+          kCheckFailed,
+          fmt::format("{}: not this deployment's log, or not intact: {} ({} at byte {})", from.log,
+                      report->bad->what, report->bad->file, report->bad->offset_bytes));
+    }
   }
-  if (report->entries + report->unread_entries < manifest.log_end) {
+  const std::uint64_t end = report->entries + report->unread_entries;
+  if (end < manifest.log_end) {
     return failure(kCheckFailed, fmt::format("{}: ends with entry {}, before the backup's own log,"
                                              " which ends with entry {}",
-                                             from.log, report->entries + report->unread_entries,
-                                             manifest.log_end));
+                                             from.log, end, manifest.log_end));
   }
-  return check_continuation(files, from, backup);
+  const auto last = backup::journal_entry(files, from.log, end);
+  if (!last) return failure_at(from.log, last.error());
+  const auto view = audit::read_entry(*last);
+  if (!view) return failure_at(from.log, view.error());
+  return NewerLog{end, std::string(view->timestamp), report->unsigned_entries, report->bad};
+}
+
+// What was taken away since the backup, and that what the log says of the backup itself is so.
+Done<backup::LogSince> read_since(audit::Files& files, const RestoreFrom& from,
+                                  const OpenBackup& data, const std::optional<NewerLog>& newer) {
+  const backup::Manifest& manifest = data.manifest;
+  if (newer) {
+    auto since = backup::read_log_since(files, from.log, manifest.log_before, newer->end);
+    if (!since) return failure_at(from.log, since.error());
+    return *std::move(since);
+  }
+  const backup::Part* part = manifest.part(kLogPart);
+  auto reader = data.reader(files, *part);
+  if (!reader) return failure_at(data.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  auto since =
+      backup::read_log_since(own, std::string(kLogFolder), manifest.log_before, manifest.log_end);
+  if (!since) return failure_at(data.path_of(*part), since.error());
+  return *std::move(since);
+}
+
+// A log that is older than the backup's end does not tell.
+Done<void> check_recorded(audit::Files& files, const backup::LogSince& since,
+                          const OpenBackup& backup) {
+  const bool is_data = backup.manifest.kind == backup::Kind::data;
+  const auto recorded =
+      since.backups.find({is_data ? audit::EventType::backup_create : audit::EventType::key_backup,
+                          backup.manifest.id});
+  if (recorded == since.backups.end()) return {};
+  const std::string path = fmt::format("{}/{}", backup.folder, backup::kManifestName);
+  const auto digest = audit::hash_file(files, path);
+  if (!digest) return failure_at(path, digest.error());
+  if (recorded->second == *digest) return {};
+  return failure(kCheckFailed, fmt::format("{}: not what the log says was backed up as {}", path,
+                                           backup.manifest.id));
 }
 
 // Two deployments must not go on with one log. On a medium that cannot be written nobody does.
@@ -223,7 +294,8 @@ Done<std::optional<FileLock>> lock_log(const std::string& log) {
   if (log.empty() || !fs::exists(path, error)) return std::nullopt;
   auto lock = FileLock::acquire(path);
   if (lock) return *std::move(lock);
-  if (lock.error().code() != ErrorCode::conflict) return std::nullopt;
+  if (lock.error().detail() == EROFS) return std::nullopt;
+  if (lock.error().code() != ErrorCode::conflict) return failure_at(path, lock.error());
   return failure(
       kUsage, fmt::format("{}: auditd runs on it. Stop the old deployment, or copy its log", log));
 }
@@ -234,14 +306,29 @@ bool belongs_to_log(const std::string& path) {
 }
 
 Done<void> copy_log(const std::string& source, const std::string& target) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(source, error)) {
-    const std::string path = entry.path().lexically_relative(source).string();
-    if (!entry.is_regular_file(error) || !belongs_to_log(path)) continue;
-    fs::create_directories((fs::path(target) / path).parent_path(), error);
-    if (!fs::copy_file(entry.path(), fs::path(target) / path, error)) break;
+  SR_TRY(const auto paths, plain_files(source));
+  for (const std::string& path : paths) {
+    if (!belongs_to_log(path)) continue;
+    const fs::path copy = fs::path(target) / path;
+    std::error_code error;
+    fs::create_directories(copy.parent_path(), error);
+    if (!error) fs::copy_file(fs::path(source) / path, copy, error);
+    if (!error) fs::permissions(copy, kLogFile, error);
+    if (error) return failure(kUsage, fmt::format("{}/{}: {}", source, path, error.message()));
   }
-  if (error) return failure(kUsage, fmt::format("{}: {}", source, error.message()));
+  return {};
+}
+
+// So that the journal ends with a whole entry.
+Done<void> cut_end(const std::string& log, const audit::BadPlace& damaged) {
+  const fs::path path = fs::path(log) / damaged.file;
+  std::error_code error;
+  if (damaged.offset_bytes == 0) {
+    fs::remove(path, error);
+  } else {
+    fs::resize_file(path, damaged.offset_bytes, error);
+  }
+  if (error) return failure(kUsage, fmt::format("{}: {}", path.string(), error.message()));
   return {};
 }
 
@@ -297,27 +384,34 @@ std::vector<std::byte> list_for(const DatabaseOwner& owner, const backup::LogSin
   return {};
 }
 
-// All but the last step; gives what is taken away again.
-Done<backup::LogSince> fill(audit::Files& files, const Sources& sources,
-                            const std::string& directory, const RestoreFrom& from) {
+// DIR/audit.
+Done<void> fill_log(audit::Files& files, const Sources& sources, const std::string& directory,
+                    const RestoreFrom& from) {
+  const std::string log = fmt::format("{}/{}", directory, kLogFolder);
+  if (!sources.log) {
+    SR_CHECK_OK(unpack(files, sources.data, kLogPart, directory, from));
+  } else {
+    SR_CHECK_OK(copy_log(from.log, log));
+    if (sources.log->damaged_end && may_go_back(from)) {
+      SR_CHECK_OK(cut_end(log, *sources.log->damaged_end));
+    }
+  }
+  if (!may_go_back(from)) return {};
+  const auto doubted = doubt_the_end(files, log);
+  return doubted ? Done<void>{} : failure_at(log, doubted.error());
+}
+
+// All but the last step.
+Done<void> fill(audit::Files& files, const Sources& sources, const std::string& directory,
+                const RestoreFrom& from) {
   SR_CHECK_OK(unpack(files, sources.data, kFilesPart, directory, from));
   SR_CHECK_OK(unpack(files, sources.keys, kKeysPart, directory, from));
   SR_CHECK_OK(write_own_files(sources.keys, directory, from));
-  const std::string log = fmt::format("{}/{}", directory, kLogFolder);
-  if (from.log.empty()) {
-    SR_CHECK_OK(unpack(files, sources.data, kLogPart, directory, from));
-    if (const auto doubted = doubt_the_end(files, log); !doubted) {
-      return failure_at(log, doubted.error());
-    }
-  } else {
-    SR_CHECK_OK(copy_log(from.log, log));
-  }
-  auto since = backup::read_log_since(files, log, sources.data.manifest.log_before);
-  if (!since) return failure_at(from.log.empty() ? log : from.log, since.error());
+  SR_CHECK_OK(fill_log(files, sources, directory, from));
   for (const DatabaseOwner& owner : kDatabases) {
-    SR_CHECK_OK(load(files, sources.data, directory, owner, list_for(owner, *since)));
+    SR_CHECK_OK(load(files, sources.data, directory, owner, list_for(owner, sources.since)));
   }
-  return *std::move(since);
+  return {};
 }
 
 // From here on daemons can be started.
@@ -334,6 +428,21 @@ Done<void> open_for_use(audit::Files& files, const std::string& directory) {
     return failure_at(directory, synced.error());
   }
   return {};
+}
+
+// By the configuration in the backup, whatever --config says now.
+Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
+  const backup::Part* part = data.manifest.part(kFilesPart);
+  if (part == nullptr) {
+    return failure(kCheckFailed, fmt::format("{}: has no part {}", data.folder, kFilesPart));
+  }
+  auto reader = data.reader(files, *part);
+  if (!reader) return failure_at(data.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  const std::string path = fmt::format("{}{}", kConfigFolder, kConfigName);
+  const auto config = audit::read_text(own, path, kConfigBytesMax);
+  if (!config) return failure_at(data.path_of(*part), config.error());
+  return see_that_vaultd_is_alone(*config, path);
 }
 
 Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
@@ -354,19 +463,31 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
   }
   SR_CHECK_OK(check_with_bar(files, data));
   SR_CHECK_OK(check_with_bar(files, keys));
-  if (!from.log.empty()) SR_CHECK_OK(check_newer_log(files, from, data));
-  return Sources{std::move(data), std::move(keys)};
+  SR_CHECK_OK(see_that_it_was_alone(files, data));
+  std::optional<NewerLog> newer;
+  if (!from.log.empty()) {
+    SR_TRY(newer, check_newer_log(files, from, data));
+  }
+  SR_TRY(backup::LogSince since, read_since(files, from, data, newer));
+  if (newer) {
+    SR_CHECK_OK(check_continuation(files, from, data));
+    say(fmt::format("{}: ends with entry {} of {}; {} are not signed for", from.log, newer->end,
+                    newer->end_at, newer->unsigned_entries));
+  }
+  SR_CHECK_OK(check_recorded(files, since, data));
+  SR_CHECK_OK(check_recorded(files, since, keys));
+  return Sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
 }
 
 // In the log by auditd's next start, as of the time before anything was done.
-Done<backup::LogSince> fill_noted(audit::Files& files, const Sources& sources,
-                                  const std::string& directory, const RestoreFrom& from) {
+Done<void> fill_noted(audit::Files& files, const Sources& sources, const std::string& directory,
+                      const RestoreFrom& from) {
   const SystemClock clock;
   crypto::SystemRandom random;
   service::Unrecorded unrecorded(
       {.directory = directory, .instance = "auditd", .operation = "strongroom restore"}, random,
       clock);
-  Done<backup::LogSince> filled = failure(kUsage, {});
+  Done<void> filled = failure(kUsage, {});
   const std::vector<service::Object> objects{
       {.type = audit::EventType::backup_restore,
        .names = {"backup " + sources.data.manifest.id,
@@ -382,27 +503,32 @@ Done<backup::LogSince> fill_noted(audit::Files& files, const Sources& sources,
   return filled;
 }
 
-Done<backup::LogSince> restore(audit::Files& files, const Sources& sources,
-                               const std::string& directory, const RestoreFrom& from) {
+Done<void> restore(audit::Files& files, const Sources& sources, const std::string& directory,
+                   const RestoreFrom& from) {
   if (const auto folders = write_folders(directory); !folders) {
     return failure_at(directory, folders.error());
   }
-  SR_TRY(backup::LogSince since, fill_noted(files, sources, directory, from));
-  SR_CHECK_OK(open_for_use(files, directory));
-  return since;
+  SR_CHECK_OK(fill_noted(files, sources, directory, from));
+  return open_for_use(files, directory);
 }
 
 void tell(const Context& context, const Sources& sources, const std::string& directory,
-          const RestoreFrom& from, const backup::LogSince& since) {
+          const RestoreFrom& from) {
   const backup::Manifest& manifest = sources.data.manifest;
+  const backup::LogSince& since = sources.since;
   if (context.json) {
-    const boost::json::object object{{"directory", directory},
-                                     {"id", manifest.id},
-                                     {"made_at", rfc3339(manifest.made_at_us)},
-                                     {"log", from.log.empty() ? "backup" : "newer"},
-                                     {"due_erasures", since.erasures.size()},
-                                     {"revocations", since.revocations.size()},
-                                     {"lost_holds", since.holds.size()}};
+    boost::json::object object{{"directory", directory},
+                               {"id", manifest.id},
+                               {"made_at", rfc3339(manifest.made_at_us)},
+                               {"log", from.log.empty() ? "backup" : "newer"},
+                               {"due_erasures", since.erasures.size()},
+                               {"revocations", since.revocations.size()},
+                               {"lost_holds", since.holds.size()}};
+    if (sources.log) {
+      object["log_end"] = sources.log->end;
+      object["log_end_at"] = sources.log->end_at;
+      object["unsigned_entries"] = sources.log->unsigned_entries;
+    }
     fmt::print("{}\n", boost::json::serialize(object));
     return;
   }
@@ -416,11 +542,16 @@ void tell(const Context& context, const Sources& sources, const std::string& dir
         " delete.hold\n",
         since.holds.size());
   }
-  if (!from.log_is_lost) return;
+  if (!may_go_back(from)) return;
+  const std::string end =
+      sources.log ? fmt::format("with entry {} of {}", sources.log->end, sources.log->end_at)
+                  : fmt::format("with entry {}, as the backup", manifest.log_end);
   fmt::print(
-      "  The log goes back to the backup's, so auditd takes no entry and nobody serves until that\n"
-      "  is recorded: strongroom audit open-shard --reason TEXT. Cards that were erased, and keys\n"
-      "  that were revoked, after the backup are not known.\n");
+      "  The log ends {}, and may go back: so auditd takes no entry and nobody\n"
+      "  serves until that is recorded: strongroom audit open-shard --reason TEXT. Cards that "
+      "were\n"
+      "  erased, and keys that were revoked, after that entry are not known.\n",
+      end);
 }
 
 }  // namespace
@@ -440,7 +571,7 @@ int restore_deployment(const Context& context, const RestoreFrom& from) {
     undo(directory);
     return end_with(restored.error());
   }
-  tell(context, *sources, directory, from, *restored);
+  tell(context, *sources, directory, from);
   return kOk;
 }
 

@@ -10,7 +10,8 @@ namespace strongroom::tool {
 struct RestoreFrom {
   std::string from, passphrase;       // a backup of the data
   std::string keys, keys_passphrase;  // and one of the keys
-  std::string log;                    // the newest copy of DIR/audit that there is
+  std::string log;                    // the newest copy of DIR/audit that there is, ...
+  bool log_is_final = false;          // ... to the last entry that auditd ever wrote
   bool log_is_lost = false;           // there is none newer than the backup's
   std::string config;                 // instead of the one in the backup
 };
