@@ -167,13 +167,13 @@ TEST_F(LogSinceTest, WhatLeftTheJournalIsMissed) {
 TEST_F(LogSinceTest, GivesOneEntryBySequence) {
   segment_bytes_max_ = 2048;
   for (int i = 0; i < 8; ++i) write({intent("token " + std::to_string(i))});
-  for (const std::uint64_t sequence : {1, 2, 7, 8}) {
+  for (const std::uint64_t sequence : {1U, 2U, 7U, 8U}) {
     const auto entry = journal_entry(files_, folder_, sequence);
     ASSERT_TRUE(entry) << sequence;
     EXPECT_EQ(audit::parse_entry(*entry)->gateway_token, "token " + std::to_string(sequence - 1));
   }
   std::filesystem::remove(path(audit::segment_name(1)));
-  for (const std::uint64_t sequence : {0, 1, 9}) {
+  for (const std::uint64_t sequence : {0U, 1U, 9U}) {
     const auto entry = journal_entry(files_, folder_, sequence);
     ASSERT_FALSE(entry) << sequence;
     EXPECT_EQ(entry.error().code(), ErrorCode::not_found);
