@@ -197,8 +197,9 @@ TEST_F(SearchIndexTest, FindsInEveryBlockWhatALookAtEachEntryFinds) {
     const std::span batch = std::span(all).subspan(begin, std::min(kBatch, all.size() - begin));
     ASSERT_TRUE(wait(index_->add({batch.begin(), batch.end()})));
   }
-  std::ranges::reverse(all);
-  std::ranges::stable_sort(all, std::greater(), &IndexedEntry::time_ms);
+  std::vector<std::pair<std::int64_t, const IndexedEntry*>> newest_first;
+  for (const IndexedEntry& entry : all) newest_first.emplace_back(entry.time_ms, &entry);
+  std::ranges::sort(newest_first, std::greater());  // of one time, the last of them first
   for (int round = 0; round < 20; ++round) {
     SearchQuery query{.from_ms = static_cast<std::int64_t>(dice() % kTimes),
                       .limit = 1 + dice() % 2'000};
@@ -208,9 +209,9 @@ TEST_F(SearchIndexTest, FindsInEveryBlockWhatALookAtEachEntryFinds) {
     if (dice() % 2 != 0) terms.push_back("owner " + *(query.owner = "mer_" + one_of(2)));
     if (dice() % 2 != 0) terms.push_back("resource " + (query.resource = one_of(2'000)));
     std::vector<EntryPlace> expected;
-    for (const IndexedEntry& entry : all) {
-      const bool in_time = entry.time_ms >= query.from_ms && entry.time_ms < query.to_ms;
-      if (in_time && std::ranges::includes(entry.terms, terms)) expected.push_back(entry.place);
+    for (const auto& [time, entry] : newest_first) {
+      const bool in_time = time >= query.from_ms && time < query.to_ms;
+      if (in_time && std::ranges::includes(entry->terms, terms)) expected.push_back(entry->place);
     }
     std::vector<EntryPlace> got;
     for (bool may_be_more = true; may_be_more;) {
