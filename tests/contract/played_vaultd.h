@@ -64,7 +64,7 @@ class Turns {
   template <class Done>
   async::Task<> play(Done done) {
     while (!done()) {
-      for (int i = 0; i < kSettled; ++i) co_await rest();
+      for (int i = 0; i < kSettled; ++i) co_await Rest{loop_};
       if (at_database_ == 0 && !answered_.empty()) {
         for (const auto& [call, handle] : std::exchange(answered_, {})) handle.resume();
       } else if (at_database_ == 0 && !waiting_.empty()) {
@@ -89,17 +89,14 @@ class Turns {
       handle.resume();
     }
   }
-  auto rest() {
-    struct Rest {
-      async::Loop& loop;
-      bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<> handle) const {
-        loop.post([handle] { handle.resume(); });
-      }
-      void await_resume() const noexcept {}
-    };
-    return Rest{loop_};
-  }
+  struct Rest {
+    async::Loop& loop;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) const {
+      loop.post([handle] { handle.resume(); });
+    }
+    void await_resume() const noexcept {}
+  };
 
   async::Loop& loop_;
   const std::size_t together_max_;
