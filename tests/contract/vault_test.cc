@@ -268,6 +268,7 @@ TEST_F(VaultTest, RecoveryIsToBeRepeatedWhileACommitWaits) {
   ASSERT_FALSE(tokenize(request()));
   recorder_.open = {recorder_.entries[0]};
   vault_->stop();
+  loop_.run_until_done(loop_.sleep_for(std::chrono::milliseconds(1500)));  // what it left ends
   recorder_.entries.clear();
   make_vault(std::chrono::milliseconds(50));
   EXPECT_EQ(loop_.run_until_done(vault_->close_open_intents()).error().code(),
