@@ -1,6 +1,7 @@
 // The schema's history, applied and checked.
 #include "storage/migrations.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -11,6 +12,9 @@
 
 namespace strongroom::storage {
 namespace {
+
+// Nobody waits for a migration, which may rewrite all that there is.
+constexpr std::chrono::hours kStatementTimeout{24};
 
 constexpr std::string_view kCreateTable =
     "CREATE TABLE IF NOT EXISTS schema_version("
@@ -100,7 +104,8 @@ async::Task<Result<void>> migrate(Database& database, std::span<const Migration>
 Result<void> migrate_at(const std::string& url, std::span<const Migration> migrations,
                         const AroundMigration& around) {
   async::Loop loop;
-  SR_TRY(const std::unique_ptr<Database> database, open(loop, {.url = url}));
+  SR_TRY(const std::unique_ptr<Database> database,
+         open(loop, {.url = url, .statement_timeout = kStatementTimeout}));
   const Result<void> migrated = migrate_on(loop, *database, migrations, around);
   loop.run_until_done(database->close());
   return migrated;

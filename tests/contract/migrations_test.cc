@@ -88,6 +88,13 @@ TEST_P(MigrationsTest, NewerDatabaseIsRefused) {
   }
 }
 
+TEST_P(MigrationsTest, AMigrationMayTakeLongerThanAStatement) {
+  if (is_sqlite()) GTEST_SKIP() << "it cannot be told to wait";
+  static constexpr std::string_view kSlow[] = {"SELECT CAST(pg_sleep(5.2) AS text)"};
+  static constexpr Migration kWaiting[] = {{1, kSlow}};
+  EXPECT_TRUE(migrate_at(options_.url, kWaiting));
+}
+
 TEST_P(MigrationsTest, FailedMigrationLeavesNoTrace) {
   const auto refused = apply(kFailing);
   ASSERT_FALSE(refused);
