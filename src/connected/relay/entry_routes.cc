@@ -23,6 +23,8 @@ using wire::ProblemType;
 constexpr std::chrono::milliseconds kTailPatience{5'000};
 constexpr std::chrono::milliseconds kTailStep{100};
 constexpr Problem kNoIndex{ProblemType::database_unavailable, "try again", {}, 1};
+constexpr Problem kTooLong{ProblemType::database_unavailable,
+                           "the search takes too long: ask for a shorter time", "?from"};
 
 // An entry in its place. It is given byte for byte as it was logged: what leaf_hash is the hash of.
 void append_json(std::string& out, const EntryPlace& place, std::string_view entry) {
@@ -96,7 +98,10 @@ async::Task<Response> search_entries(RouteParts parts, Request& request) {
   const Sight searched{query->owner};
   const std::size_t limit = query->limit++;  // one more tells whether there are more
   auto found = co_await find(parts, request, *std::move(query));
-  if (!found) co_return problem(request, kNoIndex);
+  if (!found) {
+    const bool too_long = found.error().code() == ErrorCode::exhausted;
+    co_return problem(request, too_long ? kTooLong : kNoIndex);
+  }
   std::string next = "null";
   if (found->size() > limit) {
     found->pop_back();

@@ -85,6 +85,8 @@ constexpr auto kBlocks =
          "ORDER BY b.last_time DESC, b.id DESC LIMIT $9");
 constexpr std::size_t kBlocksAtOnce = 4;
 
+constexpr Error kTooLong{ErrorCode::exhausted, "search takes too long"};
+
 constexpr char kSelect[] = "SELECT e.id, l.name, e.entry_index, e.time FROM ";
 constexpr char kHasTerm[] =
     " = '' OR e.id IN (SELECT j.value FROM postings p, json_each(p.entries) j "
@@ -396,6 +398,7 @@ async::Task<Result<std::vector<FoundEntry>>> SearchIndex::records_of(std::string
 
 // Block by block, that with the newest entry first, until those to come have nothing as new.
 async::Task<Result<std::vector<FoundEntry>>> SearchIndex::find(Wanted wanted) {
+  const auto until = std::chrono::steady_clock::now() + patience_;
   const std::size_t limit = wanted.limit;
   std::vector<FoundEntry> found;
   SearchPlace at;
@@ -407,6 +410,7 @@ async::Task<Result<std::vector<FoundEntry>>> SearchIndex::find(Wanted wanted) {
       SR_CO_TRY(at.id, row[0].integer());
       SR_CO_TRY(at.time_ms, row[1].integer());
       if (found.size() == limit && at.time_ms < found.back().at.time_ms) co_return found;
+      if (std::chrono::steady_clock::now() >= until) co_return fail(kTooLong);
       SR_CO_TRY(auto in_block, read_all(co_await database_.read(wanted.entries_of(at.id))));
       std::ranges::move(in_block, std::back_inserter(found));
       keep_newest(found, limit);

@@ -3,6 +3,7 @@
 // index. All of it can be made anew from the logs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -63,8 +64,12 @@ struct FoundEntry {
 // Belongs to the database's Loop; errors are the database's.
 class SearchIndex {
  public:
-  // `database` outlives it.
-  explicit SearchIndex(storage::Database& database) noexcept : database_(database) {}
+  static constexpr std::chrono::milliseconds kPatience{5'000};
+
+  // `database` outlives it. `patience`: how long one search may take.
+  explicit SearchIndex(storage::Database& database,
+                       std::chrono::milliseconds patience = kPatience) noexcept
+      : database_(database), patience_(patience) {}
 
   // Reads how far it is; before anything else.
   [[nodiscard]] async::Task<Result<void>> load();
@@ -77,7 +82,8 @@ class SearchIndex {
   // them: it keeps that count alone. Only logs that have such.
   [[nodiscard]] LogSizes unread() const;
 
-  // Newest first.
+  // Newest first. exhausted: it takes too long, since each of what is asked for is frequent, but
+  // hardly together.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
   // The newest entries log.checkpoint that tell of the log with this origin, among those of
   // end.log before end.index, which all came before `until_ms`; newest first.
@@ -103,6 +109,7 @@ class SearchIndex {
   using KnownLogs = std::map<std::string, KnownLog, std::less<>>;
 
   storage::Database& database_;
+  const std::chrono::milliseconds patience_;
   KnownLogs logs_;
   std::int64_t last_log_ = 0;
   std::int64_t last_entry_ = 0;

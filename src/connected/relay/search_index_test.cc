@@ -226,6 +226,16 @@ TEST_F(SearchIndexTest, FindsInEveryBlockWhatALookAtEachEntryFinds) {
   }
 }
 
+TEST_F(SearchIndexTest, ASearchEndsWhenItTakesTooLong) {
+  folder_.append({folder_.entry("mer_1")});
+  follow();
+  SearchIndex hasty(*database_, std::chrono::milliseconds(0));
+  ASSERT_TRUE(wait(hasty.load()));
+  const auto found = wait(hasty.search({.actor = "key_1", .limit = 1}));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), ErrorCode::exhausted);
+}
+
 TEST_F(SearchIndexTest, GoesOnWhereItWas) {
   folder_.append({folder_.entry("mer_1"), folder_.entry("")});
   follow();
