@@ -521,6 +521,7 @@ void tell(const Context& context, const Sources& sources, const std::string& dir
                                {"id", manifest.id},
                                {"made_at", rfc3339(manifest.made_at_us)},
                                {"log", from.log.empty() ? "backup" : "newer"},
+                               {"may_go_back", may_go_back(from)},
                                {"due_erasures", since.erasures.size()},
                                {"revocations", since.revocations.size()},
                                {"lost_holds", since.holds.size()}};
