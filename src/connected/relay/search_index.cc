@@ -50,7 +50,7 @@ constexpr ManySql kAddEntries{
     "SELECT id, log, entry_index, time FROM {given}",
     kEntryColumns};
 
-// How many entries, by their ids, share a block (schema.cc).
+// How many entries, by their ids, share a block. Another number needs a migration, and kByTime.
 constexpr std::int64_t kBlockEntries = 8'192;
 
 constexpr std::array<Column, 3> kBlockColumns{{{"id", ColumnType::integer},

@@ -61,7 +61,9 @@ struct FoundEntry {
   SearchPlace at;  // ask again before it
 };
 
-// Belongs to the database's Loop; errors are the database's.
+// Belongs to the database's Loop; errors are the database's. exhausted, of search() and
+// records_of(): it takes too long, since each of what is asked for is frequent, but hardly
+// together.
 class SearchIndex {
  public:
   static constexpr std::chrono::milliseconds kPatience{5'000};
@@ -82,8 +84,7 @@ class SearchIndex {
   // them: it keeps that count alone. Only logs that have such.
   [[nodiscard]] LogSizes unread() const;
 
-  // Newest first. exhausted: it takes too long, since each of what is asked for is frequent, but
-  // hardly together.
+  // Newest first.
   [[nodiscard]] async::Task<Result<std::vector<FoundEntry>>> search(SearchQuery query);
   // The newest entries log.checkpoint that tell of the log with this origin, among those of
   // end.log before end.index, which all came before `until_ms`; newest first.
