@@ -86,11 +86,11 @@ def _states(pids):
     return {state for pid in pids for state, *_ in _threads(pid).values()}
 
 
-def restless(deployment):
-    """Which processes do something: the others wait for somebody who is frozen, or for us."""
+def restless(deployment, instances):
+    """Which of `instances` do something: the others wait for somebody who is frozen, or for us."""
     def seen():
-        return {(instance, thread): state for instance, process in deployment.processes.items()
-                for pid in family(process)
+        return {(instance, thread): state for instance in instances
+                for pid in family(deployment.processes[instance])
                 for thread, state in _threads(pid).items()}
 
     try:
