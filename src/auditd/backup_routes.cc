@@ -24,7 +24,7 @@ constexpr wire::TextLength kWordLength{.min = 1, .max = 16};
 constexpr wire::TextLength kDigestLength{.min = 64, .max = 64};
 constexpr std::size_t kPartNameMax = 64;
 constexpr std::size_t kPartsMax = audit::kResourcesMax - 1;
-constexpr std::string_view kBegin = "begin", kEnd = "end";
+constexpr std::string_view kBegin = "begin", kEnd = "end", kDump = "dump";
 constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
 constexpr wire::Problem kNoBackup{wire::ProblemType::invalid_value, "not what is said of a backup"};
 
@@ -41,13 +41,14 @@ std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
     return std::unexpected(*problem);
   }
   std::array<std::byte, 16> id_bytes{};
-  const bool known = (kind == "data" || kind == "keys") && (act == kBegin || act == kEnd);
+  const bool known =
+      (kind == "data" || kind == "keys" || kind == kDump) && (act == kBegin || act == kEnd);
   if (!known || !parse_hex(id, id_bytes)) return std::unexpected(kNoBackup);
   audit::Entry entry{
       .event_type = kind == "keys" ? audit::EventType::key_backup : audit::EventType::backup_create,
       .outcome = audit::Outcome::success,
       .operation = std::string(act),
-      .resources = {"backup " + std::string(id)}};
+      .resources = {(kind == kDump ? "dump " : "backup ") + std::string(id)}};
   for (const boost::json::value& part : *parts) {
     if (!part.is_string() || part.get_string().size() > kPartNameMax) {
       return std::unexpected(kNoBackup);

@@ -1,4 +1,5 @@
-// What auditd's admin socket takes about backups: that one is about to be made, and how it ended.
+// What auditd's admin socket takes about backups and dumps: that one is about to be made, and how
+// it ended.
 #pragma once
 
 #include <functional>
@@ -8,10 +9,10 @@
 
 namespace strongroom::auditd {
 
-// POST /v1/backups {"id":HEX,"kind":"data"|"keys","act":"begin"|"end","parts":[TEXT...],
-// "sha256":HEX of the manifest's file}: an entry backup.create, or key.backup of keys, in the name
-// of the operator who asks; an end without sha256 is one that failed. Answered when the entry is
-// durable: {"recorded":true}; 503 while `auditd` gives null.
+// POST /v1/backups {"id":HEX,"kind":"data"|"keys"|"dump","act":"begin"|"end","parts":[TEXT...],
+// "sha256":HEX of the manifest's file, or of the dump}: an entry backup.create, or key.backup of
+// keys, in the name of the operator who asks; an end without sha256 is one that failed. Answered
+// when the entry is durable: {"recorded":true}; 503 while `auditd` gives null.
 void add_backup_routes(http::Router& router, const std::function<Auditd*()>& auditd);
 
 }  // namespace strongroom::auditd

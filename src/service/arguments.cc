@@ -29,7 +29,7 @@ OPTIONS
     --init             make this daemon's keys and its database, then exit
     --migrate          bring its database to this version's schema, then exit
     --dump             write its database as it is at this moment to standard output, also while the
-                       daemon runs, then exit
+                       daemon runs, then exit; auditd must run, and records who did it
     --load             fill its empty database from a dump on standard input and bring it to this
                        version's schema, or leave it empty, then exit
     --check-sandbox    try from inside the sandbox what must be denied, print the results as JSON,

@@ -7,7 +7,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include "base/clock.h"
@@ -141,21 +143,43 @@ Start<int> run_once(Start<void> (*work)(Host&), Host& host) {
   return 0;
 }
 
-Start<int> run_on_database(Start<void> (*work)(Host&), Host& host) {
-  if (work == nullptr) return start_failure(host.deployment.instance, kNoDatabase);
-  return run_once(work, host);
+Start<int> load(const Program& program, Host& host) {
+  if (program.load == nullptr) return start_failure(host.deployment.instance, kNoDatabase);
+  return run_once(program.load, host);
+}
+
+// Standard output. A reader that has gone has said why.
+Result<void> put_out(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      return fail(Error{ErrorCode::unavailable, "dump cannot be written"}.with_detail(
+          static_cast<std::uint32_t>(errno)));
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Start<int> dump(const Program& program, Host& host) {
+  if (program.dump == nullptr) return start_failure(host.deployment.instance, kNoDatabase);
+  crypto::SystemRandom random;
+  SR_CHECK_OK(dump_recorded(host.deployment, program.database, random, &put_out,
+                            [&](const DumpSink& sink) { return program.dump(host, sink); }));
+  return 0;
 }
 
 Start<int> act(const Program& program, Host& host, Action action, const Hardening& hardening) {
   // These write nothing, so they may run beside the daemon.
   if (action == Action::check_sandbox) return try_sandbox(program, host);
-  if (action == Action::dump) return run_on_database(program.dump, host);
+  if (action == Action::dump) return dump(program, host);
   SR_TRY(const FileLock lock, claim_instance(host.deployment));
   const auto read = host.unrecorded.read();
   if (!read) return start_failure(host.unrecorded.path(), read.error());
   if (action == Action::init) return run_once(program.init, host);
   if (action == Action::migrate) return run_once(program.migrate, host);
-  if (action == Action::load) return run_on_database(program.load, host);
+  if (action == Action::load) return load(program, host);
   return serve(program, host, hardening);
 }
 

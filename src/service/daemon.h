@@ -17,6 +17,7 @@
 #include "sandbox/sandbox.h"
 #include "service/deployment.h"
 #include "service/readiness.h"
+#include "service/recorded_dump.h"
 #include "service/start_error.h"
 #include "service/unrecorded.h"
 
@@ -89,8 +90,11 @@ struct Program {
   Start<std::unique_ptr<Service>> (*open)(Host& host);
   Start<void> (*init)(Host& host);     // --init; null when the daemon has nothing to make
   Start<void> (*migrate)(Host& host);  // --migrate; null when it has no database
-  Start<void> (*dump)(Host& host);     // --dump and --load; null when it has no database
+  // --dump and --load; null when it has no database. What `sink` takes goes to standard output, and
+  // the audit log tells of it (recorded_dump.h).
+  Start<void> (*dump)(Host& host, const DumpSink& sink);
   Start<void> (*load)(Host& host);
+  std::string_view database{};  // its name in the log and in backups: "vault"
 };
 
 inline constexpr std::chrono::seconds kDrainTimeout{10};

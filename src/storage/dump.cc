@@ -244,21 +244,6 @@ Result<std::vector<Statement>> nothing_more(const Source& source) {
   return std::vector<Statement>{};
 }
 
-Sink sink_of(int fd) {
-  return [fd](std::span<const std::byte> bytes) -> Result<void> {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) {
-        return fail(Error{ErrorCode::unavailable, "dump cannot be written"}.with_detail(
-            static_cast<std::uint32_t>(errno)));
-      }
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return {};
-  };
-}
-
 Source source_of(int fd) {
   return [fd](std::span<std::byte> out) -> Result<std::size_t> {
     std::size_t filled = 0;

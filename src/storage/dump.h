@@ -50,7 +50,6 @@ using LastStatements = std::function<Result<std::vector<Statement>>()>;
 [[nodiscard]] Result<std::vector<Statement>> nothing_more(const Source& source);
 
 // All of a descriptor; unavailable (detail: errno).
-[[nodiscard]] Sink sink_of(int fd);
 [[nodiscard]] Source source_of(int fd);
 
 }  // namespace strongroom::storage

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from backups import CHECK_FAILED, OK, USAGE, Safe, added, refused
+from backups import CHECK_FAILED, OK, USAGE, Safe, added, refused, told_of_backups
 from card_load import CardLoad
 from deployment import BIN
 from running_deployment import RunningDeployment, running, wait_until
@@ -88,7 +88,7 @@ def test_what_is_no_file_is_named_and_a_whole_backup_is_kept(busy, safe, tmp_pat
     assert data["kind"] == "data" and safe.verify().returncode == OK
     assert not safe.keys.exists()
     outcomes = {kind: [entry["unmapped"]["outcome"] for entry in
-                       busy.audit_entries(event_type=kind)][-1]
+                       told_of_backups(busy, kind)][-1]
                 for kind in ("backup.create", "key.backup")}
     assert outcomes == {"backup.create": "success", "key.backup": "failed"}
 
@@ -199,7 +199,7 @@ def test_a_backup_that_is_not_what_the_log_names_is_refused(safe):
     with running() as original:
         create = creating_up_to_the_log(original.dir, safe)
         with stopped_before_copying(create, safe.data / "log.part"):
-            (begun,) = original.audit_entries(event_type="backup.create")
+            (begun,) = told_of_backups(original, "backup.create")
             said = {"id": begun["resources"][0]["uid"].removeprefix("backup "), "kind": "data",
                     "act": "end", "parts": [], "sha256": "ab" * 32}
             assert original.admin("auditd", "POST", "/v1/backups", said)[0] == 200

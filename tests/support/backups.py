@@ -74,6 +74,12 @@ def restore_to(copy, safe, *arguments):
         return safe.restore(copy.dir, *arguments)
 
 
+def told_of_backups(deployment, kind):
+    """What the log says of whole backups: each dump within one has entries of its own."""
+    return [entry for entry in deployment.audit_entries(event_type=kind)
+            if entry["resources"][0]["uid"].startswith("backup ")]
+
+
 def card():
     return {"card": {"number": leak_scan.generate_pan(), "exp_month": 12, "exp_year": 2040}}
 

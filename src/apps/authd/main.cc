@@ -100,10 +100,9 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
-Start<void> dump(Host& host) {
+Start<void> dump(Host& host, const service::DumpSink& sink) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto dumped = storage::dump_at(config.database.text, connected::auth::migrations(),
-                                       storage::sink_of(STDOUT_FILENO));
+  const auto dumped = storage::dump_at(config.database.text, connected::auth::migrations(), sink);
   if (!dumped) return start_failure("[authd] database", dumped.error());
   return {};
 }
@@ -144,6 +143,7 @@ int main(int argc, char** argv) {
                                           .init = strongroom::authd::init,
                                           .migrate = strongroom::authd::migrate,
                                           .dump = strongroom::authd::dump,
-                                          .load = strongroom::authd::load},
+                                          .load = strongroom::authd::load,
+                                          .database = "auth"},
                                          argc, argv);
 }

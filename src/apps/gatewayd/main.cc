@@ -106,10 +106,10 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
-Start<void> dump(Host& host) {
+Start<void> dump(Host& host, const service::DumpSink& sink) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto dumped = storage::dump_at(config.database.text, connected::gateway::migrations(),
-                                       storage::sink_of(STDOUT_FILENO));
+  const auto dumped =
+      storage::dump_at(config.database.text, connected::gateway::migrations(), sink);
   if (!dumped) return start_failure("[gatewayd] database", dumped.error());
   return {};
 }
@@ -135,6 +135,7 @@ int main(int argc, char** argv) {
                                           .init = strongroom::gatewayd::migrate,
                                           .migrate = strongroom::gatewayd::migrate,
                                           .dump = strongroom::gatewayd::dump,
-                                          .load = strongroom::gatewayd::load},
+                                          .load = strongroom::gatewayd::load,
+                                          .database = "core"},
                                          argc, argv);
 }

@@ -99,10 +99,9 @@ Start<void> migrate(Host& host) {
   return {};
 }
 
-Start<void> dump(Host& host) {
+Start<void> dump(Host& host, const service::DumpSink& sink) {
   SR_TRY(const Config config, Config::read(host.deployment));
-  const auto dumped = storage::dump_at(config.database.text, cde::vault_migrations(),
-                                       storage::sink_of(STDOUT_FILENO));
+  const auto dumped = storage::dump_at(config.database.text, cde::vault_migrations(), sink);
   if (!dumped) return start_failure("[vaultd] database", dumped.error());
   return {};
 }
@@ -136,6 +135,7 @@ int main(int argc, char** argv) {
                                           .init = strongroom::vaultd::init,
                                           .migrate = strongroom::vaultd::migrate,
                                           .dump = strongroom::vaultd::dump,
-                                          .load = strongroom::vaultd::load},
+                                          .load = strongroom::vaultd::load,
+                                          .database = "vault"},
                                          argc, argv);
 }
