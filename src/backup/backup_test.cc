@@ -8,6 +8,7 @@
 #include "backup/manifest.h"
 #include "backup/part.h"
 #include "backup/part_files.h"
+#include "backup/places.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/try.h"
@@ -173,6 +174,45 @@ TEST_F(BackupTest, AManifestThatLeadsOutOfItsFolderIsRefused) {
     manifest.parts[0].files[0].path = path;
     EXPECT_FALSE(parse_manifest(to_json(manifest))) << path;
   }
+}
+
+// As `restore` would put it there.
+TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
+  const auto place = [](Kind kind, std::string part, std::string path) {
+    Manifest manifest = example();
+    manifest.kind = kind;
+    manifest.parts[0].name = std::move(part);
+    manifest.parts[0].files[0].path = std::move(path);
+    return misplaced(manifest);
+  };
+  const std::vector<std::string> own[] = {
+      {"files", "etc/strongroom.toml", "public/tickets.pub", "data/auditd/archive.sealed"},
+      {"log", "audit/last-signed", "audit/trees/a/nodes"},
+      {"keys", "hsm/tokens/a/b", "secrets/pin", "tls/ca/ca.crt"},
+      {"vault", "vault"},
+      {"auth", "auth"}};
+  for (const auto& part : own) {
+    for (const auto& other : own) {
+      for (std::size_t i = 1; i < other.size(); ++i) {
+        const Kind kind = part[0] == "keys" ? Kind::keys : Kind::data;
+        const auto why = place(kind, part[0], other[i]);
+        EXPECT_EQ(why.has_value(), part[0] != other[0]) << part[0] << " " << other[i];
+        const std::string named = "part " + part[0] + " names " + other[i];
+        EXPECT_TRUE(!why || why->contains(named)) << *why;
+      }
+    }
+  }
+  for (const std::string_view path : {"data/vaultd/vault.db", "data/vaultd/unrecorded", "run/x",
+                                      "restoring/strongroom.toml", "etc", "auditx/journal"}) {
+    EXPECT_TRUE(place(Kind::data, "files", std::string(path))) << path;
+  }
+  EXPECT_TRUE(place(Kind::data, "keys", "secrets/pin"));
+  EXPECT_TRUE(place(Kind::keys, "files", "etc/strongroom.toml"));
+  EXPECT_TRUE(place(Kind::data, "other", "other"));
+  Manifest twice = example();
+  EXPECT_FALSE(misplaced(twice));
+  twice.parts.push_back(twice.parts[0]);
+  EXPECT_TRUE(misplaced(twice));
 }
 
 TEST_F(BackupTest, TheFilesOfAPartAreAFileSystem) {

@@ -29,6 +29,7 @@
 #include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
+#include "backup/places.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
@@ -181,12 +182,17 @@ Done<void> add_files(audit::Files& files, const std::string& directory,
   return {};
 }
 
-// All files below DIR/<folder>.
-Done<void> choose_below(std::vector<Chosen>& chosen, const std::string& directory,
-                        std::string_view folder) {
-  SR_TRY(const auto paths, plain_files(fmt::format("{}/{}", directory, folder)));
-  for (const std::string& path : paths) chosen.push_back({fmt::format("{}/{}", folder, path)});
-  return {};
+// All that is in DIR of what belongs to `part`.
+Done<std::vector<Chosen>> choose_for(std::string_view part, const std::string& directory) {
+  std::vector<Chosen> chosen;
+  for (const std::string_view folder : backup::folders_of(part)) {
+    SR_TRY(const auto names, plain_files(fmt::format("{}/{}", directory, folder)));
+    for (const std::string& name : names) {
+      std::string path = fmt::format("{}/{}", folder, name);
+      if (backup::belongs_to(part, path)) chosen.push_back({std::move(path)});
+    }
+  }
+  return chosen;
 }
 
 // Streams a daemon's dump into a part.
@@ -249,9 +255,9 @@ Done<void> record(const Context& context, const backup::Manifest& manifest, std:
 Done<void> make_data(const Context& context, audit::Files& files, Making& making,
                      const AuditPaths& audit) {
   const std::string directory = fs::path(context.directory).lexically_normal().string();
-  if (fs::path(audit.directory).lexically_relative(directory) != kLogFolder) {
-    return failure(
-        kUsage, fmt::format("{}: only a log in DIR/{} is backed up", audit.directory, kLogFolder));
+  if (fs::path(audit.directory).lexically_relative(directory) != backup::kLogFolder) {
+    return failure(kUsage, fmt::format("{}: only a log in DIR/{} is backed up", audit.directory,
+                                       backup::kLogFolder));
   }
   backup::Manifest& manifest = making.backup().manifest;
   SR_TRY(const audit::JournalPlace before, journal_end(files, audit.directory));
@@ -262,14 +268,8 @@ Done<void> make_data(const Context& context, audit::Files& files, Making& making
       return add_dump(context, owner, writer, part, manifest);
     }));
   }
-  std::vector<Chosen> chosen;
-  for (const std::string_view folder : {"etc", "public", "data"}) {
-    SR_CHECK_OK(choose_below(chosen, directory, folder));
-  }
-  std::erase_if(chosen, [](const Chosen& one) {
-    return one.path.starts_with("data/") && !one.path.ends_with(".sealed");
-  });
-  SR_CHECK_OK(making.add_part(std::string(kFilesPart), [&](auto& writer, auto& part) {
+  SR_TRY(const std::vector<Chosen> chosen, choose_for(backup::kFilesPart, directory));
+  SR_CHECK_OK(making.add_part(std::string(backup::kFilesPart), [&](auto& writer, auto& part) {
     return add_files(files, directory, chosen, writer, part, "configuration and sealed files");
   }));
   if (!ask_for_checkpoints(context)) {
@@ -278,7 +278,7 @@ Done<void> make_data(const Context& context, audit::Files& files, Making& making
   say("audit log");
   SR_TRY(const ChosenLog log, choose_log(files, directory));
   manifest.log_end = log.end;
-  return making.add_part(std::string(kLogPart), [&](auto& writer, auto& part) {
+  return making.add_part(std::string(backup::kLogPart), [&](auto& writer, auto& part) {
     return add_files(files, directory, log.files, writer, part, "audit log");
   });
 }
@@ -298,11 +298,8 @@ Done<void> see_that_nothing_changed(audit::Files& files, const std::string& dire
 
 Done<void> make_keys(const Context& context, audit::Files& files, Making& making) {
   const std::string directory = fs::path(context.directory).lexically_normal().string();
-  std::vector<Chosen> chosen;
-  for (const std::string_view folder : {"hsm", "secrets", "tls"}) {
-    SR_CHECK_OK(choose_below(chosen, directory, folder));
-  }
-  SR_CHECK_OK(making.add_part(std::string(kKeysPart), [&](auto& writer, auto& part) {
+  SR_TRY(const std::vector<Chosen> chosen, choose_for(backup::kKeysPart, directory));
+  SR_CHECK_OK(making.add_part(std::string(backup::kKeysPart), [&](auto& writer, auto& part) {
     return add_files(files, directory, chosen, writer, part, "keys");
   }));
   return see_that_nothing_changed(files, directory, making.backup().manifest.parts.back());

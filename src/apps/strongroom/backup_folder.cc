@@ -17,6 +17,7 @@
 #include "audit/archive.h"
 #include "audit/verify.h"
 #include "backup/part_files.h"
+#include "backup/places.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
@@ -80,8 +81,8 @@ Done<void> check_log(audit::Files& files, const OpenBackup& backup, const backup
   auto reader = backup.reader(files, part);
   if (!reader) return std::unexpected(not_whole(backup.path_of(part), reader.error()));
   backup::PartFiles log(*std::move(reader), part);
-  const auto report = audit::verify_audit(log, std::string(kLogFolder), backup.manifest.deployment,
-                                          backup.manifest.made_at_us);
+  const auto report = audit::verify_audit(log, std::string(backup::kLogFolder),
+                                          backup.manifest.deployment, backup.manifest.made_at_us);
   if (!report) return std::unexpected(not_whole(backup.path_of(part), report.error()));
   if (report->bad) {
     return failure(kCheckFailed, fmt::format("{}: the audit log is not intact: {} ({} at byte {})",
@@ -153,6 +154,9 @@ Done<OpenBackup> open_backup(audit::Files& files, const std::string& folder,
         kCheckFailed,
         fmt::format("{}: missing; this backup was not finished, or is half of one", path));
   }
+  if (const auto why = backup::misplaced(*manifest)) {
+    return failure(kCheckFailed, fmt::format("{}/{}: {}", folder, backup::kManifestName, *why));
+  }
   return OpenBackup{folder, *std::move(key), *std::move(manifest)};
 }
 
@@ -166,7 +170,7 @@ Done<void> check_backup(audit::Files& files, const OpenBackup& backup,
       progress(done, total);
     }));
   }
-  const backup::Part* log = backup.manifest.part(kLogPart);
+  const backup::Part* log = backup.manifest.part(backup::kLogPart);
   return log == nullptr ? Done<void>{} : check_log(files, backup, *log);
 }
 
@@ -241,7 +245,7 @@ void print_backup(const OpenBackup& backup) {
     fmt::print("  database {}: {} rows, schema {}\n", database.name, database.rows,
                database.schema_version);
   }
-  if (manifest.part(kLogPart) != nullptr) {
+  if (manifest.part(backup::kLogPart) != nullptr) {
     fmt::print("  audit log: {} entries, intact\n", manifest.log_end);
   }
 }

@@ -37,12 +37,6 @@ inline constexpr std::string_view kBackupKeyName = "key";
 inline constexpr std::string_view kBackupKeyPurpose = "backup";
 inline constexpr std::uint32_t kBackupKeyVersion = 1;
 
-// The parts: one of each database, by its name, and these.
-inline constexpr std::string_view kFilesPart = "files";  // configuration, public and sealed files
-inline constexpr std::string_view kLogPart = "log";
-inline constexpr std::string_view kKeysPart = "keys";
-inline constexpr std::string_view kLogFolder = "audit";  // where the log is, below DIR
-
 // Each database, and the daemon that dumps it and fills it again.
 struct DatabaseOwner {
   std::string_view name, daemon;

@@ -36,6 +36,7 @@
 #include "backup/log_since.h"
 #include "backup/part_files.h"
 #include "base/clock.h"
+#include "backup/places.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -175,7 +176,7 @@ Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_vie
 // What is not in the backup as it must be here.
 Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
                            const RestoreFrom& from) {
-  const backup::Part* part = keys.manifest.part(kKeysPart);
+  const backup::Part* part = keys.manifest.part(backup::kKeysPart);
   for (const backup::BackedFile& file : part->files) {
     if (file.path != kSoftHsmConfig) continue;
     const std::string path = fmt::format("{}/{}", directory, kSoftHsmConfig);
@@ -195,12 +196,12 @@ Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
 // what the backup's log ends with must stand there.
 Done<void> check_continuation(audit::Files& files, const RestoreFrom& from,
                               const OpenBackup& backup) {
-  const backup::Part* part = backup.manifest.part(kLogPart);
+  const backup::Part* part = backup.manifest.part(backup::kLogPart);
   auto reader = backup.reader(files, *part);
   if (!reader) return failure_at(backup.path_of(*part), reader.error());
   backup::PartFiles own(*std::move(reader), *part);
   const std::uint64_t end = backup.manifest.log_end;
-  const auto last = backup::journal_entry(own, std::string(kLogFolder), end);
+  const auto last = backup::journal_entry(own, std::string(backup::kLogFolder), end);
   if (!last) return failure_at(backup.path_of(*part), last.error());
   const auto same = backup::journal_entry(files, from.log, end);
   if (!same) return failure_at(from.log, same.error());
@@ -261,12 +262,12 @@ Done<backup::LogSince> read_since(audit::Files& files, const RestoreFrom& from,
     if (!since) return failure_at(from.log, since.error());
     return *std::move(since);
   }
-  const backup::Part* part = manifest.part(kLogPart);
+  const backup::Part* part = manifest.part(backup::kLogPart);
   auto reader = data.reader(files, *part);
   if (!reader) return failure_at(data.path_of(*part), reader.error());
   backup::PartFiles own(*std::move(reader), *part);
-  auto since =
-      backup::read_log_since(own, std::string(kLogFolder), manifest.log_before, manifest.log_end);
+  auto since = backup::read_log_since(own, std::string(backup::kLogFolder), manifest.log_before,
+                                      manifest.log_end);
   if (!since) return failure_at(data.path_of(*part), since.error());
   return *std::move(since);
 }
@@ -387,9 +388,9 @@ std::vector<std::byte> list_for(const DatabaseOwner& owner, const backup::LogSin
 // DIR/audit.
 Done<void> fill_log(audit::Files& files, const Sources& sources, const std::string& directory,
                     const RestoreFrom& from) {
-  const std::string log = fmt::format("{}/{}", directory, kLogFolder);
+  const std::string log = fmt::format("{}/{}", directory, backup::kLogFolder);
   if (!sources.log) {
-    SR_CHECK_OK(unpack(files, sources.data, kLogPart, directory, from));
+    SR_CHECK_OK(unpack(files, sources.data, backup::kLogPart, directory, from));
   } else {
     SR_CHECK_OK(copy_log(from.log, log));
     if (sources.log->damaged_end && may_go_back(from)) {
@@ -404,8 +405,8 @@ Done<void> fill_log(audit::Files& files, const Sources& sources, const std::stri
 // All but the last step.
 Done<void> fill(audit::Files& files, const Sources& sources, const std::string& directory,
                 const RestoreFrom& from) {
-  SR_CHECK_OK(unpack(files, sources.data, kFilesPart, directory, from));
-  SR_CHECK_OK(unpack(files, sources.keys, kKeysPart, directory, from));
+  SR_CHECK_OK(unpack(files, sources.data, backup::kFilesPart, directory, from));
+  SR_CHECK_OK(unpack(files, sources.keys, backup::kKeysPart, directory, from));
   SR_CHECK_OK(write_own_files(sources.keys, directory, from));
   SR_CHECK_OK(fill_log(files, sources, directory, from));
   for (const DatabaseOwner& owner : kDatabases) {
@@ -432,9 +433,10 @@ Done<void> open_for_use(audit::Files& files, const std::string& directory) {
 
 // By the configuration in the backup, whatever --config says now.
 Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
-  const backup::Part* part = data.manifest.part(kFilesPart);
+  const backup::Part* part = data.manifest.part(backup::kFilesPart);
   if (part == nullptr) {
-    return failure(kCheckFailed, fmt::format("{}: has no part {}", data.folder, kFilesPart));
+    return failure(kCheckFailed,
+                   fmt::format("{}: has no part {}", data.folder, backup::kFilesPart));
   }
   auto reader = data.reader(files, *part);
   if (!reader) return failure_at(data.path_of(*part), reader.error());
@@ -458,8 +460,8 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
     return failure(kCheckFailed,
                    fmt::format("{}: of another deployment than {}", from.keys, from.from));
   }
-  if (data.manifest.part(kLogPart) == nullptr) {
-    return failure(kCheckFailed, fmt::format("{}: has no part {}", from.from, kLogPart));
+  if (data.manifest.part(backup::kLogPart) == nullptr) {
+    return failure(kCheckFailed, fmt::format("{}: has no part {}", from.from, backup::kLogPart));
   }
   SR_CHECK_OK(check_with_bar(files, data));
   SR_CHECK_OK(check_with_bar(files, keys));

@@ -17,6 +17,7 @@
 #include "audit/archive.h"
 #include "audit/checkpoint_files.h"
 #include "audit/tree_files.h"
+#include "backup/places.h"
 #include "base/encoding.h"
 #include "base/try.h"
 
@@ -75,7 +76,9 @@ std::uint64_t whole_notes(audit::Files& files, const std::string& path) {
 class LogChoice {
  public:
   LogChoice(audit::Files& files, const std::string& directory)
-      : files_(files), folder_(kLogFolder), audit_(fmt::format("{}/{}", directory, folder_)) {}
+      : files_(files),
+        folder_(backup::kLogFolder),
+        audit_(fmt::format("{}/{}", directory, folder_)) {}
 
   Done<ChosenLog> make() {
     SR_CHECK_OK(hold("snapshot"));

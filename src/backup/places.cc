@@ -1,0 +1,63 @@
+// The one table of places.
+#include "backup/places.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <set>
+
+namespace strongroom::backup {
+namespace {
+
+constexpr std::array<std::string_view, 3> kFilesFolders{"etc", "public", "data"};
+constexpr std::array<std::string_view, 1> kLogFolders{kLogFolder};
+constexpr std::array<std::string_view, 3> kKeysFolders{"hsm", "secrets", "tls"};
+constexpr std::array<std::string_view, 3> kDatabaseParts{"auth", "core", "vault"};
+constexpr std::string_view kSealedFile = ".sealed";  // all that is kept of data/
+
+bool is_database(std::string_view part) {
+  return std::ranges::find(kDatabaseParts, part) != kDatabaseParts.end();
+}
+
+bool is_part_of(Kind kind, std::string_view part) {
+  if (kind == Kind::keys) return part == kKeysPart;
+  return part == kFilesPart || part == kLogPart || is_database(part);
+}
+
+}  // namespace
+
+std::span<const std::string_view> folders_of(std::string_view part) noexcept {
+  if (part == kFilesPart) return kFilesFolders;
+  if (part == kLogPart) return kLogFolders;
+  if (part == kKeysPart) return kKeysFolders;
+  return {};
+}
+
+bool belongs_to(std::string_view part, std::string_view path) {
+  if (is_database(part)) return path == part;
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view folder = path.substr(0, slash);
+  if (folder == "data" && !path.ends_with(kSealedFile)) return false;
+  return std::ranges::find(folders_of(part), folder) != folders_of(part).end();
+}
+
+std::optional<std::string> misplaced(const Manifest& manifest) {
+  std::set<std::string_view> names;
+  for (const Part& part : manifest.parts) {
+    if (!is_part_of(manifest.kind, part.name)) {
+      return fmt::format("has a part {}, which is none of a backup of {}", part.name,
+                         to_string(manifest.kind));
+    }
+    if (!names.insert(part.name).second) return fmt::format("has the part {} twice", part.name);
+    for (const BackedFile& file : part.files) {
+      if (belongs_to(part.name, file.path)) continue;
+      return fmt::format("part {} names {}, which does not belong there", part.name, file.path);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace strongroom::backup

@@ -1,0 +1,65 @@
+"""Backups that somebody who knows the passphrase wrote: refused with the place and the reason."""
+import shutil
+
+import pytest
+
+from backups import CHECK_FAILED, OK, Safe, added, refused
+from forged_backup import ForgedBackup
+from running_deployment import folder, running
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory):
+    """A deployment that runs, and a backup of it."""
+    safe = Safe(tmp_path_factory.mktemp("safe"))
+    with running() as deployment:
+        added(deployment.gateway(), 1)
+        made = safe.create(deployment.dir)
+        assert made.returncode == OK, made.stderr
+        yield deployment, safe
+
+
+@pytest.fixture
+def target():
+    with folder() as path:
+        yield path / "target"
+
+
+@pytest.fixture
+def forge(backed_up, tmp_path):
+    """A copy of the backup, and the hand that changes it."""
+    _, safe = backed_up
+
+    def copy(kind):
+        source, secret = {"data": (safe.data, safe.data_secret),
+                          "keys": (safe.keys, safe.keys_secret)}[kind]
+        shutil.copytree(source, tmp_path / kind)
+        return ForgedBackup(tmp_path / kind, secret.read_text())
+
+    return copy
+
+
+@pytest.mark.parametrize("kind, part, path", [
+    ("data", "files", "secrets/vaultd.pin"), ("data", "files", "audit/last-signed"),
+    ("data", "files", "data/vaultd/vault.db"), ("data", "log", "public/tickets.pub"),
+    ("data", "vault", "auth"), ("keys", "keys", "etc/strongroom.toml")])
+def test_a_part_that_names_a_file_of_another_place_is_refused(backed_up, forge, target, kind, part,
+                                                              path):
+    _, safe = backed_up
+    forged = forge(kind)
+    forged.part(part)["files"][-1]["path"] = path
+    forged.finish()
+    reason = f"{forged.folder}/manifest: part {part} names {path}, which does not belong there"
+    if kind == "data":
+        assert refused(safe.verify(forged.folder), CHECK_FAILED, reason)
+    assert refused(safe.restore(target, "--log-is-lost", **{kind: forged.folder}), CHECK_FAILED,
+                   reason)
+    assert not target.exists()
+
+
+def test_a_part_of_the_other_kind_is_refused(backed_up, forge, target):
+    _, safe = backed_up
+    forged = forge("data")
+    forged.part("files")["name"] = "keys"
+    forged.finish()
+    assert refused(safe.verify(forged.folder), CHECK_FAILED, "part keys, which is none of")
