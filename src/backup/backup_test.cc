@@ -154,6 +154,18 @@ TEST_F(BackupTest, NothingOfWhatItHoldsStandsInAPart) {
   EXPECT_FALSE(bytes_of(folder_ + "/manifest").contains("vault"));
 }
 
+TEST_F(BackupTest, WhatAPartHoldsIsInSecretMemoryWhileItIsClear) {
+  fs::remove(path_);
+  const std::size_t before = secret_memory_used_bytes();
+  auto writer = *PartWriter::create(files_, path_, name_, key_, random_);
+  ASSERT_TRUE(writer.add(content_of(kPartChunkBytes)));
+  EXPECT_GE(secret_memory_used_bytes(), before + kPartChunkBytes);
+  ASSERT_TRUE(writer.finish());
+  const std::size_t written = secret_memory_used_bytes();
+  const auto reader = *PartReader::open(files_, path_, name_, key_);
+  EXPECT_GE(secret_memory_used_bytes(), written + kPartChunkBytes);
+}
+
 TEST_F(BackupTest, AManifestComesBackAndHasOneForm) {
   const Manifest manifest = example();
   const auto parsed = parse_manifest(to_json(manifest));

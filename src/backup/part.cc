@@ -27,14 +27,13 @@ crypto::Context context_of(const PartName& name, std::uint64_t number, bool last
 
 PartWriter::PartWriter(std::unique_ptr<audit::File> file, PartName name, const crypto::Aead& key,
                        crypto::Random& random)
-    : file_(std::move(file)), name_(std::move(name)), key_(&key), random_(&random) {
-  chunk_.reserve(kPartChunkBytes);
-}
+    : file_(std::move(file)), name_(std::move(name)), key_(&key), random_(&random) {}
 
 Result<PartWriter> PartWriter::create(audit::Files& files, const std::string& path, PartName name,
                                       const crypto::Aead& key, crypto::Random& random) {
   SR_TRY(auto file, files.open(path, audit::OpenMode::create));
   PartWriter writer(std::move(file), std::move(name), key, random);
+  SR_TRY(writer.chunk_, SecretBytes::allocate(kPartChunkBytes));
   SR_CHECK_OK(writer.write(as_bytes(kMagic)));
   return writer;
 }
@@ -48,16 +47,18 @@ Result<void> PartWriter::write(std::span<const std::byte> bytes) {
 
 Result<void> PartWriter::seal(bool last) {
   const crypto::Context context = context_of(name_, chunks_++, last);
-  SR_TRY(const crypto::Sealed sealed, key_->seal(*random_, chunk_, context.bytes()));
-  chunk_.clear();
+  SR_TRY(const crypto::Sealed sealed,
+         key_->seal(*random_, chunk_.reveal().first(filled_), context.bytes()));
+  filled_ = 0;
   return write(sealed.bytes());
 }
 
 Result<void> PartWriter::add(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    if (chunk_.size() == kPartChunkBytes) SR_CHECK_OK(seal(false));
-    const std::size_t part = std::min(bytes.size(), kPartChunkBytes - chunk_.size());
-    append_bytes(chunk_, bytes.first(part));
+    if (filled_ == kPartChunkBytes) SR_CHECK_OK(seal(false));
+    const std::size_t part = std::min(bytes.size(), kPartChunkBytes - filled_);
+    std::ranges::copy(bytes.first(part), chunk_.reveal().subspan(filled_).begin());
+    filled_ += part;
     bytes = bytes.subspan(part);
   }
   return {};
@@ -99,9 +100,7 @@ Result<void> PartReader::open_chunk(std::uint64_t number) {
   bytes.resize(got);
   SR_TRY(const crypto::Sealed sealed, crypto::Sealed::from_stored(bytes));
   const crypto::Context context = context_of(name_, number, number + 1 == chunks_);
-  SR_TRY(const SecretBytes opened, key_->open(sealed, context.bytes()));
-  const auto content = opened.reveal();
-  chunk_.assign(content.begin(), content.end());
+  SR_TRY(chunk_, key_->open(sealed, context.bytes()));
   opened_ = number;
   return {};
 }
@@ -110,7 +109,7 @@ Result<std::size_t> PartReader::read(std::uint64_t offset, std::span<std::byte> 
   std::size_t filled = 0;
   while (filled < out.size() && offset < size_) {
     SR_CHECK_OK(open_chunk(offset / kPartChunkBytes));
-    const auto rest = std::span<const std::byte>(chunk_).subspan(offset % kPartChunkBytes);
+    const auto rest = std::as_const(chunk_).reveal().subspan(offset % kPartChunkBytes);
     const std::size_t part = std::min(rest.size(), out.size() - filled);
     std::ranges::copy(rest.first(part), out.subspan(filled).begin());
     filled += part;

@@ -1,6 +1,7 @@
 // Part: one encrypted file of a backup. What it holds is cut into chunks of one size, each sealed
 // and bound to the backup, the part, its number and whether it is the last; so none can be left
 // out, added, moved or taken from elsewhere, and any place in it can be read without the rest.
+// What it holds may be PINs: a chunk in clear stands in secret memory alone.
 // docs/formats/backup.md gives the file byte by byte.
 #pragma once
 
@@ -9,10 +10,10 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "audit/files.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
@@ -38,7 +39,7 @@ struct PartFacts {
 // One thread. `key` and `random` outlive it.
 class PartWriter {
  public:
-  // A new file at `path`. conflict: there is one; unavailable.
+  // A new file at `path`. conflict: there is one; unavailable, exhausted.
   [[nodiscard]] static Result<PartWriter> create(audit::Files& files, const std::string& path,
                                                  PartName name, const crypto::Aead& key,
                                                  crypto::Random& random);
@@ -57,7 +58,8 @@ class PartWriter {
   const crypto::Aead* key_;
   crypto::Random* random_;
   std::uint64_t chunks_ = 0;
-  std::vector<std::byte> chunk_;
+  SecretBytes chunk_;  // kPartChunkBytes
+  std::size_t filled_ = 0;
   PartFacts facts_;
   crypto::Sha256 hash_;
 };
@@ -85,7 +87,7 @@ class PartReader {
   std::uint64_t size_ = 0;
   std::uint64_t chunks_ = 0;
   std::uint64_t opened_ = UINT64_MAX;  // the chunk in chunk_
-  std::vector<std::byte> chunk_;
+  SecretBytes chunk_;
 };
 
 }  // namespace strongroom::backup

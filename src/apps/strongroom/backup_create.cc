@@ -129,6 +129,25 @@ class Making {
   OpenBackup backup_;
 };
 
+using TakePieces = std::function<Done<void>(std::span<const std::byte>)>;
+
+// The first bytes of the file at `path`, in pieces: of secret memory, for it may hold a PIN.
+Done<void> read_pieces(audit::File& file, const std::string& path, std::uint64_t size_bytes,
+                       const TakePieces& take) {
+  auto piece = SecretBytes::allocate(kPieceBytes);
+  if (!piece) return failure_at(path, piece.error());
+  for (std::uint64_t at = 0; at < size_bytes;) {
+    const auto wanted = piece->reveal().first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece->size(), size_bytes - at)));
+    const auto got = file.read(at, wanted);
+    if (!got) return failure_at(path, got.error());
+    if (*got == 0) return failure(kUsage, path + ": became shorter while it was read; try again");
+    SR_CHECK_OK(take(wanted.first(*got)));
+    at += *got;
+  }
+  return {};
+}
+
 // Copies the file at `path` as it is now, or its beginning.
 Done<void> add_file(audit::Files& files, const std::string& directory, const Chosen& chosen,
                     backup::PartWriter& writer, backup::Part& part) {
@@ -153,18 +172,12 @@ Done<void> add_file(audit::Files& files, const std::string& directory, const Cho
                             .size_bytes = std::min(*size, chosen.size_bytes_max),
                             .sha256 = {}};
   crypto::Sha256 hash;
-  std::vector<std::byte> piece(kPieceBytes);
-  for (std::uint64_t at = 0; at < backed.size_bytes;) {
-    const auto wanted = std::span(piece).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), backed.size_bytes - at)));
-    const auto got = file.read(at, wanted);
-    if (!got) return failure_at(path, got.error());
-    if (*got == 0) return failure(kUsage, path + ": became shorter while it was read; try again");
-    const auto added = writer.add(wanted.first(*got));
+  SR_CHECK_OK(read_pieces(file, path, backed.size_bytes, [&](auto piece) -> Done<void> {
+    const auto added = writer.add(piece);
     if (!added) return failure_at(part.name, added.error());
-    hash.update(wanted.first(*got));
-    at += *got;
-  }
+    hash.update(piece);
+    return {};
+  }));
   backed.sha256 = hash.finish();
   part.files.push_back(std::move(backed));
   return {};
@@ -283,13 +296,26 @@ Done<void> make_data(const Context& context, audit::Files& files, Making& making
   });
 }
 
+Done<crypto::Sha256Digest> hash_of(audit::Files& files, const std::string& path) {
+  const auto file = files.open(path, audit::OpenMode::read);
+  if (!file) return failure_at(path, file.error());
+  const auto size = (*file)->size();
+  if (!size) return failure_at(path, size.error());
+  crypto::Sha256 hash;
+  SR_CHECK_OK(read_pieces(**file, path, *size, [&hash](auto piece) -> Done<void> {
+    hash.update(piece);
+    return {};
+  }));
+  return hash.finish();
+}
+
 // SoftHSM may have written a key meanwhile: then the copy could be neither the old nor the new.
 Done<void> see_that_nothing_changed(audit::Files& files, const std::string& directory,
                                     const backup::Part& part) {
-  for (const backup::BackedFile& file : part.files) {
-    const std::string path = fmt::format("{}/{}", directory, file.path);
-    const auto digest = audit::hash_file(files, path);
-    if (!digest || *digest != file.sha256) {
+  for (const backup::BackedFile& backed : part.files) {
+    const std::string path = fmt::format("{}/{}", directory, backed.path);
+    const auto digest = hash_of(files, path);
+    if (!digest || *digest != backed.sha256) {
       return failure(kUsage, path + ": changed while it was read; make the backup again");
     }
   }

@@ -176,10 +176,10 @@ Done<void> check_backup(audit::Files& files, const OpenBackup& backup,
 
 Result<void> read_backed_file(backup::PartReader& reader, std::uint64_t offset,
                               std::uint64_t size_bytes, const TakePiece& take) {
-  std::vector<std::byte> piece(
-      static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, size_bytes)));
+  SR_TRY(SecretBytes piece, SecretBytes::allocate(static_cast<std::size_t>(
+                                std::min<std::uint64_t>(kPieceBytes, size_bytes))));
   for (std::uint64_t at = 0; at < size_bytes;) {
-    const auto wanted = std::span(piece).first(
+    const auto wanted = piece.reveal().first(
         static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size_bytes - at)));
     SR_TRY(const std::size_t got, reader.read(offset + at, wanted));
     if (got != wanted.size())
