@@ -1,4 +1,5 @@
-"""Backups that somebody who knows the passphrase wrote: refused with the place and the reason."""
+"""Backups that somebody who knows the passphrase wrote: refused with the place and the reason. What
+is as it must be is restored with its rights."""
 import shutil
 
 import pytest
@@ -63,3 +64,30 @@ def test_a_part_of_the_other_kind_is_refused(backed_up, forge, target):
     forged.part("files")["name"] = "keys"
     forged.finish()
     assert refused(safe.verify(forged.folder), CHECK_FAILED, "part keys, which is none of")
+
+
+def rights(directory):
+    return {path.relative_to(directory): path.stat().st_mode & 0o777
+            for top in ("etc", "public", "tls", "secrets", "hsm")
+            for path in (directory / top).rglob("*")}
+
+
+def test_what_is_restored_has_the_rights_that_it_had(backed_up, target):
+    deployment, safe = backed_up
+    done = safe.restore(target, "--log-is-lost")
+    assert done.returncode == OK, done.stderr
+    before = rights(deployment.dir)
+    assert rights(target) == before
+    assert {(target / "public" / name).stat().st_mode & 0o777
+            for name in ("tickets.pub", "audit.vkey")} == {0o644}
+
+
+def test_nobody_else_may_write_what_is_restored(backed_up, forge, target):
+    _, safe = backed_up
+    forged = forge("data")
+    for file in forged.part("files")["files"]:
+        file["mode"] = 0o777
+    forged.finish()
+    assert safe.restore(target, "--log-is-lost", data=forged.folder).returncode == OK
+    assert {(target / "public" / name).stat().st_mode & 0o777
+            for name in ("tickets.pub", "audit.vkey")} == {0o755}

@@ -55,7 +55,7 @@ constexpr std::string_view kConfigName = "strongroom.toml";
 constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
 constexpr std::string_view kRolledBack = "rolled-back";
 constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
-constexpr mode_t kOwnerOnly = 0600;
+constexpr mode_t kOwnerOnly = 0600, kOthersWrite = 0022;
 constexpr fs::perms kLogFile{0640};
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
@@ -104,11 +104,15 @@ void undo(const std::string& directory) {
   say("PostgreSQL databases that were given may hold tables: empty them before the next try");
 }
 
-// A file that is made while it is restored.
+// A file that is made while it is restored. Who could read it may again, as daemons of other users
+// must what is public; only its owner may ever write it.
 class NewFile {
  public:
   NewFile(const std::string& path, std::uint32_t mode)
-      : fd_(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode)) {}
+      : fd_(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
+                   kOwnerOnly)) {
+    if (fd_ >= 0 && ::fchmod(fd_, mode & ~kOthersWrite) != 0) ::close(std::exchange(fd_, -1));
+  }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
   ~NewFile() {
