@@ -1,12 +1,16 @@
-"""Backups that somebody who knows the passphrase wrote: refused with the place and the reason. What
-is as it must be is restored with its rights."""
+"""Backups that somebody who knows the passphrase wrote, and folders that cannot be read: refused
+with the place and what to do. What is as it must be is restored with its rights."""
 import shutil
+import subprocess
 
 import pytest
 
-from backups import CHECK_FAILED, OK, Safe, added, refused
+from backups import CHECK_FAILED, OK, USAGE, Safe, added, refused
+from deployment import BIN
 from forged_backup import ForgedBackup
 from running_deployment import folder, running
+
+CONFIG = "etc/strongroom.toml"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,37 @@ def test_a_part_of_the_other_kind_is_refused(backed_up, forge, target):
     forged.part("files")["name"] = "keys"
     forged.finish()
     assert refused(safe.verify(forged.folder), CHECK_FAILED, "part keys, which is none of")
+
+
+def test_a_backup_of_a_vaultd_with_peers_is_not_restored(backed_up, forge, target):
+    _, safe = backed_up
+    forged = forge("data")
+    files = forged.files_of("files")
+    files[CONFIG] = files[CONFIG].replace(
+        b"\n[vaultd]", b"\n[vaultd]\nname = \"a\"\npeers = { b = \"127.0.0.1:1\" }", 1)
+    forged.put_files("files", files)
+    forged.finish()
+    assert safe.verify(forged.folder).returncode == OK
+    assert refused(safe.restore(target, "--log-is-lost", data=forged.folder), USAGE,
+                   f"{CONFIG}: [vaultd] has peers")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["secrets", "secrets/ca.key", "tls/ca", "data/auditd"])
+def test_what_cannot_be_read_is_named(backed_up, tmp_path, name):
+    deployment, _ = backed_up
+    closed, safe = deployment.dir / name, Safe(tmp_path)
+    mode = closed.stat().st_mode
+    closed.chmod(0o000)
+    try:  # as root without its power over files
+        done = subprocess.run(
+            [str(word) for word in ("setpriv", "--bounding-set=-dac_override,-dac_read_search",
+                                    BIN / "strongroom", *safe.creating(deployment.dir))],
+            capture_output=True, text=True, timeout=120)
+    finally:
+        closed.chmod(mode)
+    assert refused(done, USAGE, f"{closed}: Permission denied", "as the daemons' user or root")
+    assert not safe.keys.exists() and safe.data.exists() == (name != "data/auditd")
 
 
 def rights(directory):

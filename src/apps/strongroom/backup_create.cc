@@ -156,7 +156,7 @@ Done<void> add_file(audit::Files& files, const std::string& directory, const Cho
   if (::stat(path.c_str(), &status) != 0) {
     return failure(kUsage, fmt::format("{}: {}; if it was archived or disposed of meanwhile, make"
                                        " the backup again",
-                                       path, std::generic_category().message(errno)));
+                                       path, text_of_errno(errno)));
   }
   std::unique_ptr<audit::File> opened;
   if (chosen.open == nullptr) {

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <cerrno>
 #include <csignal>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -31,12 +33,19 @@ namespace {
 constexpr std::size_t kPassphraseBytesMax = 4096;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
+// In words; of what a system call refused, for that reason.
+std::string text_of(const Error& error) {
+  const bool denied = error.code() == ErrorCode::unavailable && error.detail() == EACCES;
+  return denied ? text_of_errno(EACCES) : std::string(error.what());
+}
+
 Failure not_whole(const std::string& path, const Error& error) {
   if (error.code() == ErrorCode::not_found) {
     return {kCheckFailed, fmt::format("{}: missing; this is half a backup", path)};
   }
-  const std::string_view why =
-      error.code() == ErrorCode::permission_denied ? "altered, or of another backup" : error.what();
+  const std::string why = error.code() == ErrorCode::permission_denied
+                              ? "altered, or of another backup"
+                              : text_of(error);
   return {kCheckFailed, fmt::format("{}: {}", path, why)};
 }
 
@@ -111,7 +120,15 @@ void protect_process() {
 }
 
 std::unexpected<Failure> failure_at(const std::string& path, const Error& error) {
-  return failure(kUsage, fmt::format("{}: {}", path, error.what()));
+  return failure(kUsage, fmt::format("{}: {}", path, text_of(error)));
+}
+
+std::string text_of_errno(int number) {
+  std::string text = std::generic_category().message(number);
+  if (number == EACCES) {
+    text += "; run this as the daemons' user or root, or let this user read it";
+  }
+  return text;
 }
 
 std::string OpenBackup::path_of(const backup::Part& part) const {

@@ -319,7 +319,9 @@ Done<void> copy_log(const std::string& source, const std::string& target) {
     fs::create_directories(copy.parent_path(), error);
     if (!error) fs::copy_file(fs::path(source) / path, copy, error);
     if (!error) fs::permissions(copy, kLogFile, error);
-    if (error) return failure(kUsage, fmt::format("{}/{}: {}", source, path, error.message()));
+    if (error) {
+      return failure(kUsage, fmt::format("{}/{}: {}", source, path, text_of_errno(error.value())));
+    }
   }
   return {};
 }

@@ -34,7 +34,7 @@ Done<void> look_into(const fs::path& root, const fs::path& folder, std::vector<f
     }
   }
   if (!error || (error == std::errc::no_such_file_or_directory && folder != root)) return {};
-  return failure(kUsage, fmt::format("{}: {}", folder.string(), error.message()));
+  return failure(kUsage, fmt::format("{}: {}", folder.string(), text_of_errno(error.value())));
 }
 
 }  // namespace
