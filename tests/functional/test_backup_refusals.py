@@ -1,5 +1,7 @@
 """Backups that somebody who knows the passphrase wrote, and folders that cannot be read: refused
 with the place and what to do. What is as it must be is restored with its rights."""
+import contextlib
+import json
 import shutil
 import subprocess
 
@@ -11,6 +13,7 @@ from forged_backup import ForgedBackup
 from running_deployment import folder, running
 
 CONFIG = "etc/strongroom.toml"
+AS_FAR_AS_IT_GOES = 4  # exit status
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,42 @@ def test_what_cannot_be_read_is_named(backed_up, tmp_path, name):
         closed.chmod(mode)
     assert refused(done, USAGE, f"{closed}: Permission denied", "as the daemons' user or root")
     assert not safe.keys.exists() and safe.data.exists() == (name != "data/auditd")
+
+
+def archives_at_once(deployment):
+    text = deployment.config.read_text()
+    deployment.config.write_text(
+        text.replace("archive_key =", "at_hand_days = 0\nkeep_days = 0\narchive_key =", 1))
+    return contextlib.nullcontext()
+
+
+def test_a_log_that_lacks_something_is_not_called_intact(tmp_path):
+    safe = Safe(tmp_path)
+
+    def verify():
+        """As a script and as people read it."""
+        done, text = safe.verify(), subprocess.run(
+            [BIN / "strongroom", "backup", "verify", safe.data, "--passphrase", safe.data_secret],
+            capture_output=True, text=True, timeout=60)
+        assert done.returncode == text.returncode, (done.stderr, text.stderr)
+        return done.returncode, json.loads(done.stdout)[0]["log_complete"], text.stdout
+
+    with running(around=archives_at_once) as original:
+        added(original.gateway(), 3)
+        assert original.strongroom("audit", "archive")["archived"] == 1
+        made = safe.create(original.dir)
+        assert made.returncode == OK, made.stderr
+        status, complete, text = verify()
+        assert (status, complete) == (OK, True)
+        assert "intact" in text and "INCOMPLETE" not in text and "not read" in text
+    forged = ForgedBackup(safe.data, safe.data_secret.read_text())
+    files = forged.files_of("log")
+    del files["audit/snapshot"]
+    forged.put_files("log", files)
+    forged.finish()
+    status, complete, text = verify()
+    assert (status, complete) == (AS_FAR_AS_IT_GOES, False)
+    assert "INCOMPLETE" in text and "no snapshot that fits" in text
 
 
 def rights(directory):

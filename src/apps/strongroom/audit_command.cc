@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "apps/strongroom/audit_keys.h"
+#include "apps/strongroom/log_gaps.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
 #include "audit/verify.h"
@@ -81,28 +82,6 @@ void print_bad(const audit::BadPlace& bad) {
   }
 }
 
-std::string count(std::uint64_t number, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", number, number == 1 ? one : many);
-}
-
-void print_archives(const audit::VerifyReport& report) {
-  if (report.archives > 0) {
-    fmt::print("  {} as the log names {}\n", count(report.archives, "archive", "archives"),
-               report.archives == 1 ? "it" : "them");
-  }
-  if (!report.archives_known) {
-    fmt::print("  no snapshot that fits: what archives there must be is not known\n");
-  }
-  for (const std::uint64_t sequence : report.unvouched_archives) {
-    fmt::print("  {}: not checked, for nothing here says what it must be\n",
-               audit::archive_name(sequence));
-  }
-  for (const auto& [first, last] : report.unaccounted) {
-    fmt::print("  entries {} to {} of the journal: in no archive here, nor disposed of\n", first,
-               last);
-  }
-}
-
 void print(const audit::VerifyReport& report) {
   if (report.bad) {
     print_bad(*report.bad);
@@ -112,11 +91,11 @@ void print(const audit::VerifyReport& report) {
   fmt::print("  {} in {}, {}, {} verified\n", count(report.entries, "entry", "entries"),
              count(report.segments, "segment", "segments"), count(report.logs, "log", "logs"),
              count(report.checkpoints, "checkpoint", "checkpoints"));
-  if (report.unread_entries > 0) {
-    fmt::print("  {} not read, for their segments are not here; their hashes are as signed\n",
-               count(report.unread_entries, "entry", "entries"));
+  if (report.archives > 0) {
+    fmt::print("  {} as the log names {}\n", count(report.archives, "archive", "archives"),
+               report.archives == 1 ? "it" : "them");
   }
-  print_archives(report);
+  for (const std::string& gap : gaps_of(report)) fmt::print("  {}\n", gap);
   fmt::print(
       "  {} newer than their log's last checkpoint{}\n",
       count(report.unsigned_entries, "entry", "entries"),

@@ -415,7 +415,7 @@ Done<void> make_all(const Context& context, const BackupOptions& options,
   return {};
 }
 
-int print_all(const Context& context, const std::vector<OpenBackup>& backups) {
+void print_all(const Context& context, const std::vector<OpenBackup>& backups) {
   boost::json::array all;
   for (const OpenBackup& backup : backups) {
     if (context.json) {
@@ -425,7 +425,6 @@ int print_all(const Context& context, const std::vector<OpenBackup>& backups) {
     }
   }
   if (context.json) fmt::print("{}\n", boost::json::serialize(all));
-  return kOk;
 }
 
 }  // namespace
@@ -448,7 +447,8 @@ int create_backup(const Context& context, const BackupOptions& options) {
   if (options.keys_out.empty()) {
     say("without the keys, which --keys-out backs up, or the HSM by its own means");
   }
-  return print_all(context, made);
+  print_all(context, made);
+  return kOk;
 }
 
 int verify_backup(const Context& context, const std::string& folder,
@@ -460,8 +460,10 @@ int verify_backup(const Context& context, const std::string& folder,
   if (!backup) return end_with(backup.error());
   const auto whole = check_with_bar(files, *backup);
   if (!whole) return end_with(whole.error());
+  const bool complete = !backup->log || backup->log->complete();
   opened.push_back(*std::move(backup));
-  return print_all(context, opened);
+  print_all(context, opened);
+  return complete ? kOk : kArchived;
 }
 
 }  // namespace strongroom::tool

@@ -16,7 +16,8 @@ struct BackupOptions {
 // before and one behind.
 int create_backup(const Context& context, const BackupOptions& options);
 
-// Reads all of a backup and says what it is of; needs no deployment.
+// Reads all of a backup and says what it is of, and what its log lacks (kArchived); needs no
+// deployment.
 int verify_backup(const Context& context, const std::string& folder, const std::string& passphrase);
 
 }  // namespace strongroom::tool

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "apps/strongroom/context.h"
+#include "apps/strongroom/log_gaps.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
-#include "audit/verify.h"
 #include "backup/part_files.h"
 #include "backup/places.h"
 #include "base/clock.h"
@@ -86,7 +86,8 @@ Done<void> check_part(audit::Files& files, const OpenBackup& backup, const backu
   return check_files(*reader, part, path, read);
 }
 
-Done<void> check_log(audit::Files& files, const OpenBackup& backup, const backup::Part& part) {
+Done<audit::VerifyReport> check_log(audit::Files& files, const OpenBackup& backup,
+                                    const backup::Part& part) {
   auto reader = backup.reader(files, part);
   if (!reader) return std::unexpected(not_whole(backup.path_of(part), reader.error()));
   backup::PartFiles log(*std::move(reader), part);
@@ -98,7 +99,7 @@ Done<void> check_log(audit::Files& files, const OpenBackup& backup, const backup
                                              backup.path_of(part), report->bad->what,
                                              report->bad->file, report->bad->offset_bytes));
   }
-  return {};
+  return *report;
 }
 
 std::uint64_t content_bytes(const backup::Manifest& manifest) {
@@ -177,8 +178,7 @@ Done<OpenBackup> open_backup(audit::Files& files, const std::string& folder,
   return OpenBackup{folder, *std::move(key), *std::move(manifest)};
 }
 
-Done<void> check_backup(audit::Files& files, const OpenBackup& backup,
-                        const CheckProgress& progress) {
+Done<void> check_backup(audit::Files& files, OpenBackup& backup, const CheckProgress& progress) {
   const std::uint64_t total = content_bytes(backup.manifest);
   std::uint64_t done = 0;
   for (const backup::Part& part : backup.manifest.parts) {
@@ -188,7 +188,9 @@ Done<void> check_backup(audit::Files& files, const OpenBackup& backup,
     }));
   }
   const backup::Part* log = backup.manifest.part(backup::kLogPart);
-  return log == nullptr ? Done<void>{} : check_log(files, backup, *log);
+  if (log == nullptr) return {};
+  SR_TRY(backup.log, check_log(files, backup, *log));
+  return {};
 }
 
 Result<void> read_backed_file(backup::PartReader& reader, std::uint64_t offset,
@@ -207,7 +209,7 @@ Result<void> read_backed_file(backup::PartReader& reader, std::uint64_t offset,
   return {};
 }
 
-Done<void> check_with_bar(audit::Files& files, const OpenBackup& backup) {
+Done<void> check_with_bar(audit::Files& files, OpenBackup& backup) {
   ProgressBar bar("verified");
   return check_backup(files, backup,
                       [&bar](std::uint64_t done, std::uint64_t total) { bar.show(done, total); });
@@ -242,16 +244,21 @@ boost::json::object to_json(const OpenBackup& backup) {
     parts.push_back(
         {{"name", part.name}, {"files", part.files.size()}, {"size_bytes", part.size_bytes}});
   }
-  return {{"folder", backup.folder},
-          {"kind", backup::to_string(manifest.kind)},
-          {"id", manifest.id},
-          {"made_at", rfc3339(manifest.made_at_us)},
-          {"deployment", manifest.deployment},
-          {"program", manifest.program},
-          {"log_before", manifest.log_before},
-          {"log_end", manifest.log_end},
-          {"databases", std::move(databases)},
-          {"parts", std::move(parts)}};
+  boost::json::object object{{"folder", backup.folder},
+                             {"kind", backup::to_string(manifest.kind)},
+                             {"id", manifest.id},
+                             {"made_at", rfc3339(manifest.made_at_us)},
+                             {"deployment", manifest.deployment},
+                             {"program", manifest.program},
+                             {"log_before", manifest.log_before},
+                             {"log_end", manifest.log_end},
+                             {"databases", std::move(databases)},
+                             {"parts", std::move(parts)}};
+  if (backup.log) {
+    object["log_complete"] = backup.log->complete();
+    object["log_unread_entries"] = backup.log->unread_entries;
+  }
+  return object;
 }
 
 void print_backup(const OpenBackup& backup) {
@@ -262,9 +269,10 @@ void print_backup(const OpenBackup& backup) {
     fmt::print("  database {}: {} rows, schema {}\n", database.name, database.rows,
                database.schema_version);
   }
-  if (manifest.part(backup::kLogPart) != nullptr) {
-    fmt::print("  audit log: {} entries, intact\n", manifest.log_end);
-  }
+  if (!backup.log) return;
+  fmt::print("  audit log: to entry {}, {}\n", manifest.log_end,
+             backup.log->complete() ? "intact" : "INCOMPLETE: intact as far as it goes");
+  for (const std::string& gap : gaps_of(*backup.log)) fmt::print("    {}\n", gap);
 }
 
 }  // namespace strongroom::tool

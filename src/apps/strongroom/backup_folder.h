@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "audit/files.h"
+#include "audit/verify.h"
 #include "backup/manifest.h"
 #include "base/result.h"
 #include "base/secret.h"
@@ -51,6 +53,7 @@ struct OpenBackup {
   std::string folder;
   crypto::Aead key;
   backup::Manifest manifest;
+  std::optional<audit::VerifyReport> log{};  // of the one in it, once it was checked
 
   [[nodiscard]] std::string path_of(const backup::Part& part) const;
   [[nodiscard]] Result<backup::PartReader> reader(audit::Files& files,
@@ -71,8 +74,8 @@ void protect_process();
 // Called with how many bytes of the backup were read, of how many.
 using CheckProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 // Reads all of it: that every part is there, opens, and holds what the manifest says; and that the
-// audit log in it is intact. The first thing that is not is named.
-[[nodiscard]] Done<void> check_backup(audit::Files& files, const OpenBackup& backup,
+// audit log in it is intact, as far as it goes. The first thing that is not is named.
+[[nodiscard]] Done<void> check_backup(audit::Files& files, OpenBackup& backup,
                                       const CheckProgress& progress);
 
 // The content of one file of a part, piece by piece.
@@ -81,7 +84,7 @@ using TakePiece = std::function<Result<void>(std::span<const std::byte>)>;
                                             std::uint64_t size_bytes, const TakePiece& take);
 
 // check_backup() with a bar.
-[[nodiscard]] Done<void> check_with_bar(audit::Files& files, const OpenBackup& backup);
+[[nodiscard]] Done<void> check_with_bar(audit::Files& files, OpenBackup& backup);
 
 // Refuses the configuration `toml` where its vaultd has peers: what these erase stands in the logs
 // of their hosts alone, so one log cannot tell what a restore must erase again. `path` names it.

@@ -24,6 +24,7 @@
 #include "apps/strongroom/deployment_folder.h"
 #include "apps/strongroom/init_files.h"
 #include "apps/strongroom/init_plan.h"
+#include "apps/strongroom/log_gaps.h"
 #include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
@@ -35,8 +36,8 @@
 #include "audit/verify.h"
 #include "backup/log_since.h"
 #include "backup/part_files.h"
-#include "base/clock.h"
 #include "backup/places.h"
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -224,6 +225,12 @@ Result<bool> may_end_in(audit::Files& files, const RestoreFrom& from, const audi
   return may_go_back(from) && bad.behind_signed && bad.file == segments.back();
 }
 
+// What is not there cannot tell what was erased; whether it must be, nobody here knows.
+void tell_gaps(const std::string& log, const audit::VerifyReport& report) {
+  if (report.complete()) return;
+  for (const std::string& gap : gaps_of(report)) say(fmt::format("{}: {}", log, gap));
+}
+
 // That the log which is to be gone on with is this deployment's, intact, and goes on from the
 // backup's. What is not signed for is believed, too: an erasure is acknowledged before it is.
 Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
@@ -250,6 +257,7 @@ Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
                                              " which ends with entry {}",
                                              from.log, end, manifest.log_end));
   }
+  tell_gaps(from.log, *report);
   const auto last = backup::journal_entry(files, from.log, end);
   if (!last) return failure_at(from.log, last.error());
   const auto view = audit::read_entry(*last);
@@ -482,6 +490,7 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
     say(fmt::format("{}: ends with entry {} of {}; {} are not signed for", from.log, newer->end,
                     newer->end_at, newer->unsigned_entries));
   }
+  if (!newer) tell_gaps(data.path_of(*data.manifest.part(backup::kLogPart)), *data.log);
   SR_CHECK_OK(check_recorded(files, since, data));
   SR_CHECK_OK(check_recorded(files, since, keys));
   return Sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
