@@ -1,0 +1,197 @@
+// Checking, from what is quick to what reads everything.
+#include "apps/strongroom/restore_check.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "apps/strongroom/log_gaps.h"
+#include "apps/strongroom/progress_bar.h"
+#include "audit/archive.h"
+#include "audit/entry_view.h"
+#include "audit/journal_reader.h"
+#include "backup/part_files.h"
+#include "backup/places.h"
+#include "base/try.h"
+
+namespace strongroom::tool {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
+
+void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
+
+// A log that once went back has another history behind that point, although it is signed alike:
+// what the backup's log ends with must stand there.
+Done<void> check_continuation(audit::Files& files, const RestoreFrom& from,
+                              const OpenBackup& backup) {
+  const backup::Part* part = backup.manifest.part(backup::kLogPart);
+  auto reader = backup.reader(files, *part);
+  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  const std::uint64_t end = backup.manifest.log_end;
+  const auto last = backup::journal_entry(own, std::string(backup::kLogFolder), end);
+  if (!last) return failure_at(backup.path_of(*part), last.error());
+  const auto same = backup::journal_entry(files, from.log, end);
+  if (!same) return failure_at(from.log, same.error());
+  if (*same == *last) return {};
+  return failure(
+      kCheckFailed,
+      fmt::format("{}: does not go on from the backup's log: entry {} is another", from.log, end));
+}
+
+// Whether what stands before the damaged end is all that must be there. A crash leaves a torn one,
+// which is auditd's to cut off and to sign. A copy that was made while auditd wrote may also end in
+// a frame with a hole: the zeros ahead were read before, and what followed after it was written.
+Result<bool> may_end_in(audit::Files& files, const RestoreFrom& from, const audit::BadPlace& bad) {
+  if (bad.torn) return true;
+  SR_TRY(const auto segments, audit::list_segments(files, from.log));
+  return may_go_back(from) && bad.behind_signed && bad.file == segments.back();
+}
+
+// What is not there cannot tell what was erased; whether it must be, nobody here knows.
+void tell_gaps(const std::string& log, const audit::VerifyReport& report) {
+  if (report.complete()) return;
+  for (const std::string& gap : gaps_of(report)) say(fmt::format("{}: {}", log, gap));
+}
+
+// That the log which is to be gone on with is this deployment's, intact, and goes on from the
+// backup's. What is not signed for is believed, too: an erasure is acknowledged before it is.
+Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
+                               const OpenBackup& backup) {
+  const backup::Manifest& manifest = backup.manifest;
+  ProgressBar bar("log verified");
+  const auto report = audit::verify_audit(
+      files, from.log, manifest.deployment, manifest.made_at_us,
+      [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
+  if (!report) return failure_at(from.log, report.error());
+  if (report->bad) {
+    const auto allowed = may_end_in(files, from, *report->bad);
+    if (!allowed) return failure_at(from.log, allowed.error());
+    if (!*allowed) {
+      return failure(
+          kCheckFailed,
+          fmt::format("{}: not this deployment's log, or not intact: {} ({} at byte {})", from.log,
+                      report->bad->what, report->bad->file, report->bad->offset_bytes));
+    }
+  }
+  const std::uint64_t end = report->entries + report->unread_entries;
+  if (end < manifest.log_end) {
+    return failure(kCheckFailed, fmt::format("{}: ends with entry {}, before the backup's own log,"
+                                             " which ends with entry {}",
+                                             from.log, end, manifest.log_end));
+  }
+  tell_gaps(from.log, *report);
+  const auto last = backup::journal_entry(files, from.log, end);
+  if (!last) return failure_at(from.log, last.error());
+  const auto view = audit::read_entry(*last);
+  if (!view) return failure_at(from.log, view.error());
+  return NewerLog{end, std::string(view->timestamp), report->unsigned_entries, report->bad};
+}
+
+// What was taken away since the backup, and that what the log says of the backup itself is so.
+Done<backup::LogSince> read_since(audit::Files& files, const RestoreFrom& from,
+                                  const OpenBackup& data, const std::optional<NewerLog>& newer) {
+  const backup::Manifest& manifest = data.manifest;
+  if (newer) {
+    auto since = backup::read_log_since(files, from.log, manifest.log_before, newer->end);
+    if (!since) return failure_at(from.log, since.error());
+    return *std::move(since);
+  }
+  const backup::Part* part = manifest.part(backup::kLogPart);
+  auto reader = data.reader(files, *part);
+  if (!reader) return failure_at(data.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  auto since = backup::read_log_since(own, std::string(backup::kLogFolder), manifest.log_before,
+                                      manifest.log_end);
+  if (!since) return failure_at(data.path_of(*part), since.error());
+  return *std::move(since);
+}
+
+// A log that is older than the backup's end does not tell.
+Done<void> check_recorded(audit::Files& files, const backup::LogSince& since,
+                          const OpenBackup& backup) {
+  const bool is_data = backup.manifest.kind == backup::Kind::data;
+  const auto recorded =
+      since.backups.find({is_data ? audit::EventType::backup_create : audit::EventType::key_backup,
+                          backup.manifest.id});
+  if (recorded == since.backups.end()) return {};
+  const std::string path = fmt::format("{}/{}", backup.folder, backup::kManifestName);
+  const auto digest = audit::hash_file(files, path);
+  if (!digest) return failure_at(path, digest.error());
+  if (recorded->second == *digest) return {};
+  return failure(kCheckFailed, fmt::format("{}: not what the log says was backed up as {}", path,
+                                           backup.manifest.id));
+}
+
+// By the configuration in the backup, whatever --config says now.
+Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
+  const backup::Part* part = data.manifest.part(backup::kFilesPart);
+  if (part == nullptr) {
+    return failure(kCheckFailed,
+                   fmt::format("{}: has no part {}", data.folder, backup::kFilesPart));
+  }
+  auto reader = data.reader(files, *part);
+  if (!reader) return failure_at(data.path_of(*part), reader.error());
+  backup::PartFiles own(*std::move(reader), *part);
+  const std::string path = fmt::format("{}{}", kConfigFolder, kConfigName);
+  const auto config = audit::read_text(own, path, kConfigBytesMax);
+  if (!config) return failure_at(data.path_of(*part), config.error());
+  return see_that_vaultd_is_alone(*config, path);
+}
+
+}  // namespace
+
+Done<std::optional<FileLock>> lock_log(const std::string& log) {
+  const std::string path = log + "/lock";
+  std::error_code error;
+  if (log.empty() || !std::filesystem::exists(path, error)) return std::nullopt;
+  auto lock = FileLock::acquire(path);
+  if (lock) return *std::move(lock);
+  if (lock.error().detail() == EROFS) return std::nullopt;
+  if (lock.error().code() != ErrorCode::conflict) return failure_at(path, lock.error());
+  return failure(
+      kUsage, fmt::format("{}: auditd runs on it. Stop the old deployment, or copy its log", log));
+}
+
+Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
+  SR_TRY(OpenBackup data, open_backup(files, from.from, from.passphrase));
+  SR_TRY(OpenBackup keys, open_backup(files, from.keys, from.keys_passphrase));
+  if (data.manifest.kind != backup::Kind::data) {
+    return failure(kCheckFailed, fmt::format("{}: a backup of keys, not of data", from.from));
+  }
+  if (keys.manifest.kind != backup::Kind::keys) {
+    return failure(kCheckFailed, fmt::format("{}: a backup of data, not of keys", from.keys));
+  }
+  if (data.manifest.deployment != keys.manifest.deployment) {
+    return failure(kCheckFailed,
+                   fmt::format("{}: of another deployment than {}", from.keys, from.from));
+  }
+  if (data.manifest.part(backup::kLogPart) == nullptr) {
+    return failure(kCheckFailed, fmt::format("{}: has no part {}", from.from, backup::kLogPart));
+  }
+  SR_CHECK_OK(check_with_bar(files, data));
+  SR_CHECK_OK(check_with_bar(files, keys));
+  SR_CHECK_OK(see_that_it_was_alone(files, data));
+  std::optional<NewerLog> newer;
+  if (!from.log.empty()) {
+    SR_TRY(newer, check_newer_log(files, from, data));
+  }
+  SR_TRY(backup::LogSince since, read_since(files, from, data, newer));
+  if (newer) {
+    SR_CHECK_OK(check_continuation(files, from, data));
+    say(fmt::format("{}: ends with entry {} of {}; {} are not signed for", from.log, newer->end,
+                    newer->end_at, newer->unsigned_entries));
+  }
+  if (!newer) tell_gaps(data.path_of(*data.manifest.part(backup::kLogPart)), *data.log);
+  SR_CHECK_OK(check_recorded(files, since, data));
+  SR_CHECK_OK(check_recorded(files, since, keys));
+  return Sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
+}
+
+}  // namespace strongroom::tool
