@@ -156,42 +156,6 @@ TEST(BatcherTest, KeepsItsPace) {
   EXPECT_EQ(tally.good, 2);
 }
 
-// One, and what is `left` of the others once it is done.
-Task<void> submit_one_then_more(Batcher<int, int>& batcher, Tally& tally, int& left, Loop& loop) {
-  co_await submit_one(batcher, 0, tally, left, loop);
-  for (int i = left; i > 0; --i) spawn(submit_one(batcher, i, tally, left, loop));
-}
-
-TEST(BatcherTest, ABatchThatIsLargeEnoughGoesOutBeforeItsTime) {
-  Loop loop;
-  Recorder recorder{loop, {}};
-  Batcher<int, int> batcher(
-      loop, {.batch_max = 8, .in_flight_max = 1, .pace = std::chrono::hours(1), .pace_below = 4},
-      [&](std::vector<int> items) { return recorder.flush(std::move(items)); });
-  Tally tally;
-  int left = 5;
-  spawn(submit_one_then_more(batcher, tally, left, loop));
-  loop.run();
-  EXPECT_EQ(recorder.sizes, (std::vector<std::size_t>{1, 4}));
-  EXPECT_EQ(tally.good, 5);
-}
-
-TEST(BatcherTest, ItMayGoBeforeThePaceThatNobodyWaitsForIsOver) {
-  constexpr std::chrono::milliseconds kPace(50);
-  Loop loop;
-  Recorder recorder{loop, {}};
-  auto batcher = std::make_unique<Batcher<int, int>>(
-      loop, BatcherLimits{.batch_max = 8, .in_flight_max = 1, .pace = kPace, .pace_below = 2},
-      [&](std::vector<int> items) { return recorder.flush(std::move(items)); });
-  Tally tally;
-  int left = 3;
-  spawn(submit_one_then_more(*batcher, tally, left, loop));
-  loop.run();
-  batcher.reset();
-  loop.run_until_done(loop.sleep_for(2 * kPace));
-  EXPECT_EQ(recorder.sizes, (std::vector<std::size_t>{1, 2}));
-}
-
 TEST(BatcherTest, RefusesWhatWaitsTooLongAndFlushesTheRest) {
   constexpr std::chrono::milliseconds kHang(200), kWaitMax(50);
   Loop loop;

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -30,8 +29,6 @@ struct BatcherLimits {
   // Least time from one flush to the next: where a flush costs much and ends soon, batches would
   // else be small under load. What arrives after a rest goes out at once.
   std::chrono::microseconds pace{0};
-  // So many waiting items go out before their time: their batch is no longer small.
-  std::size_t pace_below = std::numeric_limits<std::size_t>::max();
   // An item that has waited so long for its flush to begin is refused with `exhausted`; 0: none is.
   std::chrono::milliseconds wait_max{0};
 };
@@ -88,29 +85,23 @@ class Batcher {
   // woke ride together instead of the first alone.
   void start() {
     if (starting_ || waiting_.empty() || in_flight_ >= limits_.in_flight_max) return;
+    starting_ = true;
     if (!due()) {
-      start_when_due();
+      spawn(start_later());
       return;
     }
-    starting_ = true;
     loop_.post([this] {
       starting_ = false;
       spawn(work_off(take_batch()));
     });
   }
 
-  bool due() const {
-    return waiting_.size() >= limits_.pace_below || SteadyClock::now() >= next_flush_;
-  }
+  bool due() const { return SteadyClock::now() >= next_flush_; }
 
-  void start_when_due() {
-    if (pausing_) return;
-    pausing_ = true;
-    loop_.post_after(next_flush_ - SteadyClock::now(), [this, lives = std::weak_ptr(lives_)] {
-      if (lives.expired()) return;
-      pausing_ = false;
-      start();
-    });
+  Task<void> start_later() {
+    co_await loop_.sleep_for(next_flush_ - SteadyClock::now());
+    starting_ = false;
+    co_await work_off(take_batch());
   }
 
   std::vector<Slot*> take_batch() {
@@ -177,8 +168,7 @@ class Batcher {
   Flush flush_;
   std::deque<Slot*> waiting_;
   std::size_t in_flight_ = 0;
-  bool starting_ = false;  // a batch goes out at the loop's next turn
-  bool pausing_ = false;   // until the next flush is due
+  bool starting_ = false;
   SteadyClock::time_point next_flush_{};
   bool watching_ = false;
   // Nobody else holds it: a timer that ends after the Batcher sees so.

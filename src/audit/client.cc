@@ -19,10 +19,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kFramesInFlight = 2;
-// A frame costs auditd, and whatever the writers do next one by one, nearly the same for one entry
-// as for many. Shorter than what a writer that does one thing after the other needs for one.
-constexpr std::chrono::microseconds kFramePace{750};
-constexpr std::size_t kFrameFair = 8;       // entries that go out before their time
 constexpr milliseconds kPoll{5};            // while something is awaited that has no event
 constexpr milliseconds kRefusedPause{100};  // before outcomes are offered again to a full disk
 constexpr Error kAbsent{ErrorCode::unavailable, "auditd is absent"};
@@ -66,8 +62,6 @@ struct Client::State {
                 {.batch_max = options.batch_max,
                  .queue_max = options.queue_max,
                  .in_flight_max = kFramesInFlight,
-                 .pace = kFramePace,
-                 .pace_below = kFrameFair,
                  .wait_max = options.wait_max},
                 [this](std::vector<std::string> entries) { return flush(std::move(entries)); }),
         connection(owner,
