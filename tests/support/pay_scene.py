@@ -11,7 +11,7 @@ import held
 from running_deployment import wait_until
 from shop import Shop
 
-STANDING_SECONDS = 4  # a writer waits for five, connectord for its processor no shorter than this
+STANDING_SECONDS = 4  # a writer waits for five
 SETTLED_SECONDS = 60
 
 PAY = {"amount": 1099, "currency": "USD"}
