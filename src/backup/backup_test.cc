@@ -215,7 +215,8 @@ TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
     }
   }
   for (const std::string_view path : {"data/vaultd/vault.db", "data/vaultd/unrecorded", "run/x",
-                                      "restoring/strongroom.toml", "etc", "auditx/journal"}) {
+                                      "restoring/strongroom.toml", "etc", "auditx/journal",
+                                      "etc/openssl.cnf", "etc/a/strongroom.toml", "public/a/b"}) {
     EXPECT_TRUE(place(Kind::data, "files", std::string(path))) << path;
   }
   EXPECT_TRUE(place(Kind::data, "keys", "secrets/pin"));

@@ -11,11 +11,10 @@
 namespace strongroom::backup {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFilesFolders{"etc", "public", "data"};
+constexpr std::array<std::string_view, 3> kFilesFolders{"etc", "public", kDataFolder};
 constexpr std::array<std::string_view, 1> kLogFolders{kLogFolder};
 constexpr std::array<std::string_view, 3> kKeysFolders{"hsm", "secrets", "tls"};
 constexpr std::array<std::string_view, 3> kDatabaseParts{"auth", "core", "vault"};
-constexpr std::string_view kSealedFile = ".sealed";  // all that is kept of data/
 
 bool is_database(std::string_view part) {
   return std::ranges::find(kDatabaseParts, part) != kDatabaseParts.end();
@@ -24,6 +23,14 @@ bool is_database(std::string_view part) {
 bool is_part_of(Kind kind, std::string_view part) {
   if (kind == Kind::keys) return part == kKeysPart;
   return part == kFilesPart || part == kLogPart || is_database(part);
+}
+
+// Who knows the data's passphrase alone must not bring a file by a restore that some program looks
+// for. So of each folder there is no more than what `create` finds there.
+bool is_one_of_files(std::string_view folder, std::string_view name) {
+  if (folder == kDataFolder) return name.ends_with(".sealed");
+  if (folder == "public") return !name.contains('/');
+  return kConfigFile == fmt::format("{}/{}", folder, name);
 }
 
 }  // namespace
@@ -40,8 +47,9 @@ bool belongs_to(std::string_view part, std::string_view path) {
   const std::size_t slash = path.find('/');
   if (slash == std::string_view::npos) return false;
   const std::string_view folder = path.substr(0, slash);
-  if (folder == "data" && !path.ends_with(kSealedFile)) return false;
-  return std::ranges::find(folders_of(part), folder) != folders_of(part).end();
+  const auto folders = folders_of(part);
+  if (std::ranges::find(folders, folder) == folders.end()) return false;
+  return part != kFilesPart || is_one_of_files(folder, path.substr(slash + 1));
 }
 
 std::optional<std::string> misplaced(const Manifest& manifest) {

@@ -49,7 +49,8 @@ def forge(backed_up, tmp_path):
 
 @pytest.mark.parametrize("kind, part, path", [
     ("data", "files", "secrets/vaultd.pin"), ("data", "files", "audit/last-signed"),
-    ("data", "files", "data/vaultd/vault.db"), ("data", "log", "public/tickets.pub"),
+    ("data", "files", "data/vaultd/vault.db"), ("data", "files", "etc/openssl.cnf"),
+    ("data", "files", "public/new/tickets.pub"), ("data", "log", "public/tickets.pub"),
     ("data", "vault", "auth"), ("keys", "keys", "etc/strongroom.toml")])
 def test_a_part_that_names_a_file_of_another_place_is_refused(backed_up, forge, target, kind, part,
                                                               path):
@@ -156,12 +157,31 @@ def test_what_is_restored_has_the_rights_that_it_had(backed_up, target):
             for name in ("tickets.pub", "audit.vkey")} == {0o644}
 
 
-def test_nobody_else_may_write_what_is_restored(backed_up, forge, target):
+@pytest.mark.parametrize("before, behind", [(0o777, 0o644), (0o133, 0o600), (0o450, 0o640)])
+def test_nobody_else_may_write_what_is_restored_nor_anybody_run_it(backed_up, forge, target, before,
+                                                                   behind):
     _, safe = backed_up
     forged = forge("data")
     for file in forged.part("files")["files"]:
-        file["mode"] = 0o777
+        file["mode"] = before
     forged.finish()
     assert safe.restore(target, "--log-is-lost", data=forged.folder).returncode == OK
     assert {(target / "public" / name).stat().st_mode & 0o777
-            for name in ("tickets.pub", "audit.vkey")} == {0o755}
+            for name in ("tickets.pub", "audit.vkey")} == {behind}
+
+
+def test_what_is_beside_the_configuration_is_told_not_to_be_backed_up(backed_up, tmp_path, target):
+    deployment, safe = backed_up[0], Safe(tmp_path)
+    others = [deployment.dir / "etc/notes", deployment.dir / "public/old/tickets.pub"]
+    others[1].parent.mkdir()
+    for other in others:
+        other.touch()
+    try:
+        done = safe.create(deployment.dir)
+    finally:
+        for other in others:
+            other.unlink()
+        others[1].parent.rmdir()
+    assert refused(done, OK, *(f"{other}: not backed up" for other in others))
+    assert safe.restore(target, "--log-is-lost").returncode == OK
+    assert [path.name for path in (target / "etc").iterdir()] == ["strongroom.toml"]

@@ -195,14 +195,19 @@ Done<void> add_files(audit::Files& files, const std::string& directory,
   return {};
 }
 
-// All that is in DIR of what belongs to `part`.
+// All that is in DIR of what belongs to `part`; what else is in its folders is told, but for what
+// the daemons keep in data/.
 Done<std::vector<Chosen>> choose_for(std::string_view part, const std::string& directory) {
   std::vector<Chosen> chosen;
   for (const std::string_view folder : backup::folders_of(part)) {
     SR_TRY(const auto names, plain_files(fmt::format("{}/{}", directory, folder)));
     for (const std::string& name : names) {
       std::string path = fmt::format("{}/{}", folder, name);
-      if (backup::belongs_to(part, path)) chosen.push_back({std::move(path)});
+      if (backup::belongs_to(part, path)) {
+        chosen.push_back({std::move(path)});
+      } else if (folder != backup::kDataFolder) {
+        say(fmt::format("{}/{}: not backed up", directory, path));
+      }
     }
   }
   return chosen;

@@ -139,7 +139,7 @@ Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
   auto reader = data.reader(files, *part);
   if (!reader) return failure_at(data.path_of(*part), reader.error());
   backup::PartFiles own(*std::move(reader), *part);
-  const std::string path = fmt::format("{}{}", kConfigFolder, kConfigName);
+  const std::string path(backup::kConfigFile);
   const auto config = audit::read_text(own, path, kConfigBytesMax);
   if (!config) return failure_at(data.path_of(*part), config.error());
   return see_that_vaultd_is_alone(*config, path);

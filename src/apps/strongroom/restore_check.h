@@ -16,8 +16,7 @@
 
 namespace strongroom::tool {
 
-// Where the configuration stands in a backup.
-inline constexpr std::string_view kConfigFolder = "etc/";
+// The configuration's, in any folder.
 inline constexpr std::string_view kConfigName = "strongroom.toml";
 
 // The newer log that is gone on with.

@@ -40,17 +40,20 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
 constexpr std::string_view kRolledBack = "rolled-back";
 constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
-constexpr mode_t kOwnerOnly = 0600, kOthersWrite = 0022;
+constexpr mode_t kOwnerOnly = 0600;
 constexpr fs::perms kLogFile{0640};
 
-// A file that is made while it is restored. Who could read it may again, as daemons of other users
-// must what is public; only its owner may ever write it.
+// Who could read a file may again, as daemons of other users must what is public. Only its owner
+// may ever write it, and nobody run it.
+constexpr mode_t rights_of(mode_t before) { return (before & 0644) | kOwnerOnly; }
+
+// A file that is made while it is restored.
 class NewFile {
  public:
   NewFile(const std::string& path, std::uint32_t mode)
       : fd_(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
                    kOwnerOnly)) {
-    if (fd_ >= 0 && ::fchmod(fd_, mode & ~kOthersWrite) != 0) ::close(std::exchange(fd_, -1));
+    if (fd_ >= 0 && ::fchmod(fd_, rights_of(mode)) != 0) ::close(std::exchange(fd_, -1));
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
@@ -80,10 +83,8 @@ class NewFile {
 // Where a file of the backup goes in DIR; empty: nowhere.
 std::string target_of(const std::string& path, const RestoreFrom& from) {
   if (path == kSoftHsmConfig) return {};  // names the folder that DIR was
-  if (!path.starts_with(kConfigFolder)) return path;
-  const std::string name = path.substr(kConfigFolder.size());
-  if (name == kConfigName && !from.config.empty()) return {};
-  return fmt::format("{}/{}", kRestoring, name);
+  if (path != backup::kConfigFile) return path;
+  return from.config.empty() ? fmt::format("{}/{}", kRestoring, kConfigName) : std::string();
 }
 
 Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_view part_name,
