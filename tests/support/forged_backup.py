@@ -72,9 +72,20 @@ class ForgedBackup:
             content = files[file["path"]]
             file["size_bytes"] = len(content)
             file["sha256"] = hashlib.sha256(content).hexdigest()
-        written = self._write(f"{name}.part", self.manifest["id"], name,
-                              b"".join(files[file["path"]] for file in part["files"]))
+        self._put(name, b"".join(files[file["path"]] for file in part["files"]))
+
+    def _put(self, name, content):
+        part, written = self.part(name), self._write(f"{name}.part", self.manifest["id"], name,
+                                                     content)
         part["size_bytes"], part["sha256"] = len(written), hashlib.sha256(written).hexdigest()
+
+    def rename(self, backup_id):
+        """Gives it another id, which each part is bound to."""
+        parts = {part["name"]: self._read(f"{part['name']}.part", self.manifest["id"], part["name"])
+                 for part in self.manifest["parts"]}
+        self.manifest["id"] = backup_id
+        for name, content in parts.items():
+            self._put(name, content)
 
     def finish(self):
         self._write("manifest", "", "manifest",

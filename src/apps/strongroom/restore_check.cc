@@ -113,20 +113,40 @@ Done<backup::LogSince> read_since(audit::Files& files, const RestoreFrom& from,
   return *std::move(since);
 }
 
-// A log that is older than the backup's end does not tell.
-Done<void> check_recorded(audit::Files& files, const backup::LogSince& since,
+// Whether the log tells how this backup ended. Where it does, that must be this one.
+Done<bool> is_recorded(audit::Files& files, const backup::LogSince& since,
                           const OpenBackup& backup) {
   const bool is_data = backup.manifest.kind == backup::Kind::data;
   const auto recorded =
       since.backups.find({is_data ? audit::EventType::backup_create : audit::EventType::key_backup,
                           backup.manifest.id});
-  if (recorded == since.backups.end()) return {};
+  if (recorded == since.backups.end()) return false;
   const std::string path = fmt::format("{}/{}", backup.folder, backup::kManifestName);
   const auto digest = audit::hash_file(files, path);
   if (!digest) return failure_at(path, digest.error());
-  if (recorded->second == *digest) return {};
+  if (recorded->second == *digest) return true;
   return failure(kCheckFailed, fmt::format("{}: not what the log says was backed up as {}", path,
                                            backup.manifest.id));
+}
+
+// A newer log goes on from the backup, so it tells of its end unless it ends before: a final one
+// does not. Who knows a passphrase can give what he made up an id that no log has. Keys that were
+// backed up at another time may be told of in what has left the journal.
+Done<void> see_that_they_are_recorded(audit::Files& files, const RestoreFrom& from,
+                                      const Sources& sources) {
+  for (const OpenBackup* backup : {&sources.data, &sources.keys}) {
+    SR_TRY(const bool recorded, is_recorded(files, sources.since, *backup));
+    if (recorded || from.log.empty()) continue;
+    const std::string& id = backup->manifest.id;
+    std::string why = fmt::format("{}: does not vouch for {}: it does not tell how the backup {}"
+                                  " ended",
+                                  from.log, backup->folder, id);
+    if (from.log_is_final && id == sources.data.manifest.id) {
+      return failure(kCheckFailed, std::move(why));
+    }
+    say(why);
+  }
+  return {};
 }
 
 // By the configuration in the backup, whatever --config says now.
@@ -189,9 +209,9 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
                     newer->end_at, newer->unsigned_entries));
   }
   if (!newer) tell_gaps(data.path_of(*data.manifest.part(backup::kLogPart)), *data.log);
-  SR_CHECK_OK(check_recorded(files, since, data));
-  SR_CHECK_OK(check_recorded(files, since, keys));
-  return Sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
+  Sources sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
+  SR_CHECK_OK(see_that_they_are_recorded(files, from, sources));
+  return sources;
 }
 
 }  // namespace strongroom::tool

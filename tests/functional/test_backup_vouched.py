@@ -1,0 +1,58 @@
+"""What a restore believes of a log, and what the log says of the backup that is restored."""
+import shutil
+
+import pytest
+
+from backups import CHECK_FAILED, OK, Safe, added, refused
+from forged_backup import ForgedBackup
+from running_deployment import folder, running
+
+STRANGE_ID = "ab" * 16
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory):
+    """A deployment at rest, and a backup of it."""
+    safe = Safe(tmp_path_factory.mktemp("safe"))
+    with running() as deployment:
+        added(deployment.gateway(), 3)
+        made = safe.create(deployment.dir)
+        assert made.returncode == OK, made.stderr
+        deployment.supervisor.stop_all()
+        yield deployment, safe
+
+
+@pytest.fixture
+def target():
+    with folder() as path:
+        yield path / "target"
+
+
+def renamed(source, secret, copy):
+    shutil.copytree(source, copy)
+    forged = ForgedBackup(copy, secret.read_text())
+    forged.rename(STRANGE_ID)
+    forged.finish()
+    return copy
+
+
+def test_a_final_log_that_does_not_tell_of_the_backup_is_refused(backed_up, tmp_path, target):
+    deployment, safe = backed_up
+    log = deployment.dir / "audit"
+    data = renamed(safe.data, safe.data_secret, tmp_path / "renamed")
+    reason = f"{log}: does not vouch for {data}: it does not tell how the backup {STRANGE_ID} ended"
+    assert refused(safe.restore(target, "--log", log, "--log-is-final", data=data), CHECK_FAILED,
+                   reason)
+    assert not target.exists()
+    assert refused(safe.restore(target, "--log", log, data=data), OK, reason)
+    known = safe.restore(target.with_name("known"), "--log", log, "--log-is-final")
+    assert refused(known, OK) and "vouch" not in known.stderr
+
+
+def test_keys_of_another_time_are_told_where_the_log_does_not_vouch_for_them(backed_up, tmp_path,
+                                                                             target):
+    deployment, safe = backed_up
+    log = deployment.dir / "audit"
+    keys = renamed(safe.keys, safe.keys_secret, tmp_path / "renamed")
+    assert refused(safe.restore(target, "--log", log, "--log-is-final", keys=keys), OK,
+                   f"{log}: does not vouch for {keys}")
