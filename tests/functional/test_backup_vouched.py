@@ -56,3 +56,22 @@ def test_keys_of_another_time_are_told_where_the_log_does_not_vouch_for_them(bac
     keys = renamed(safe.keys, safe.keys_secret, tmp_path / "renamed")
     assert refused(safe.restore(target, "--log", log, "--log-is-final", keys=keys), OK,
                    f"{log}: does not vouch for {keys}")
+
+
+def copy_of_log(deployment, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(deployment.dir / "audit", copy)
+    return copy
+
+
+def test_a_log_that_may_go_back_and_has_nothing_signed_is_refused(backed_up, tmp_path, target):
+    deployment, safe = backed_up
+    copy = copy_of_log(deployment, tmp_path)
+    (copy / "last-signed").write_bytes(b"")
+    for file in (*copy.glob("snapshot"), *(copy / "checkpoints").iterdir()):
+        file.unlink()
+    journal = max(copy.glob("journal-*.log"))  # before a torn end nothing needs to be signed for
+    journal.write_bytes(journal.read_bytes().rstrip(b"\0") + b"torn")
+    assert refused(safe.restore(target, "--log", copy), CHECK_FAILED,
+                   f"{copy}: holds no signed checkpoint of the operator's")
+    assert not target.exists()

@@ -3,18 +3,24 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "apps/strongroom/log_gaps.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/archive.h"
+#include "audit/checkpoint_files.h"
 #include "audit/entry_view.h"
 #include "audit/journal_reader.h"
+#include "audit/logs.h"
 #include "backup/part_files.h"
 #include "backup/places.h"
 #include "base/try.h"
@@ -26,23 +32,47 @@ constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 
 void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); }
 
+// A log, and how people find it.
+struct PlacedLog {
+  audit::Files& files;
+  std::string folder;
+  std::string path;
+};
+
+// A part that the backup has.
+Done<std::unique_ptr<backup::PartFiles>> open_part(audit::Files& files, const OpenBackup& backup,
+                                                   const backup::Part& part) {
+  auto reader = backup.reader(files, part);
+  if (!reader) return failure_at(backup.path_of(part), reader.error());
+  return std::make_unique<backup::PartFiles>(*std::move(reader), part);
+}
+
 // A log that once went back has another history behind that point, although it is signed alike:
 // what the backup's log ends with must stand there.
-Done<void> check_continuation(audit::Files& files, const RestoreFrom& from,
-                              const OpenBackup& backup) {
-  const backup::Part* part = backup.manifest.part(backup::kLogPart);
-  auto reader = backup.reader(files, *part);
-  if (!reader) return failure_at(backup.path_of(*part), reader.error());
-  backup::PartFiles own(*std::move(reader), *part);
-  const std::uint64_t end = backup.manifest.log_end;
-  const auto last = backup::journal_entry(own, std::string(backup::kLogFolder), end);
-  if (!last) return failure_at(backup.path_of(*part), last.error());
-  const auto same = backup::journal_entry(files, from.log, end);
-  if (!same) return failure_at(from.log, same.error());
+Done<void> check_continuation(const PlacedLog& newer, const PlacedLog& own, std::uint64_t own_end) {
+  const auto last = backup::journal_entry(own.files, own.folder, own_end);
+  if (!last) return failure_at(own.path, last.error());
+  const auto same = backup::journal_entry(newer.files, newer.folder, own_end);
+  if (!same) return failure_at(newer.path, same.error());
   if (*same == *last) return {};
-  return failure(
-      kCheckFailed,
-      fmt::format("{}: does not go on from the backup's log: entry {} is another", from.log, end));
+  return failure(kCheckFailed,
+                 fmt::format("{}: does not go on from the backup's log: entry {} is another",
+                             newer.path, own_end));
+}
+
+// The newest checkpoint of the operator's newest log, by the log's own notes, which were verified:
+// of `last-signed` nothing shows that it was not emptied. A backup is made only when there is one.
+Result<audit::Checkpoint> read_signed_last(const PlacedLog& log) {
+  SR_TRY(std::vector<std::string> names, audit::list_checkpoint_logs(log.files, log.folder));
+  std::ranges::sort(names, std::greater<>());
+  for (const std::string& name : names) {
+    if (!audit::is_operators(name)) continue;
+    SR_TRY(const auto file, log.files.open(audit::checkpoint_path(log.folder, name),
+                                           audit::OpenMode::read));
+    SR_TRY(const audit::LastNote note, audit::last_note(*file));
+    if (!note.text.empty()) return audit::read_checkpoint(note.text);
+  }
+  return fail({ErrorCode::corrupt, "holds no signed checkpoint of the operator's"});
 }
 
 // Whether what stands before the damaged end is all that must be there. A crash leaves a torn one,
@@ -94,25 +124,6 @@ Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
   return NewerLog{end, std::string(view->timestamp), report->unsigned_entries, report->bad};
 }
 
-// What was taken away since the backup, and that what the log says of the backup itself is so.
-Done<backup::LogSince> read_since(audit::Files& files, const RestoreFrom& from,
-                                  const OpenBackup& data, const std::optional<NewerLog>& newer) {
-  const backup::Manifest& manifest = data.manifest;
-  if (newer) {
-    auto since = backup::read_log_since(files, from.log, manifest.log_before, newer->end);
-    if (!since) return failure_at(from.log, since.error());
-    return *std::move(since);
-  }
-  const backup::Part* part = manifest.part(backup::kLogPart);
-  auto reader = data.reader(files, *part);
-  if (!reader) return failure_at(data.path_of(*part), reader.error());
-  backup::PartFiles own(*std::move(reader), *part);
-  auto since = backup::read_log_since(own, std::string(backup::kLogFolder), manifest.log_before,
-                                      manifest.log_end);
-  if (!since) return failure_at(data.path_of(*part), since.error());
-  return *std::move(since);
-}
-
 // Whether the log tells how this backup ended. Where it does, that must be this one.
 Done<bool> is_recorded(audit::Files& files, const backup::LogSince& since,
                           const OpenBackup& backup) {
@@ -156,30 +167,19 @@ Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
     return failure(kCheckFailed,
                    fmt::format("{}: has no part {}", data.folder, backup::kFilesPart));
   }
-  auto reader = data.reader(files, *part);
-  if (!reader) return failure_at(data.path_of(*part), reader.error());
-  backup::PartFiles own(*std::move(reader), *part);
+  SR_TRY(const auto own, open_part(files, data, *part));
   const std::string path(backup::kConfigFile);
-  const auto config = audit::read_text(own, path, kConfigBytesMax);
+  const auto config = audit::read_text(*own, path, kConfigBytesMax);
   if (!config) return failure_at(data.path_of(*part), config.error());
   return see_that_vaultd_is_alone(*config, path);
 }
 
-}  // namespace
+struct Pair {
+  OpenBackup data, keys;
+};
 
-Done<std::optional<FileLock>> lock_log(const std::string& log) {
-  const std::string path = log + "/lock";
-  std::error_code error;
-  if (log.empty() || !std::filesystem::exists(path, error)) return std::nullopt;
-  auto lock = FileLock::acquire(path);
-  if (lock) return *std::move(lock);
-  if (lock.error().detail() == EROFS) return std::nullopt;
-  if (lock.error().code() != ErrorCode::conflict) return failure_at(path, lock.error());
-  return failure(
-      kUsage, fmt::format("{}: auditd runs on it. Stop the old deployment, or copy its log", log));
-}
-
-Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
+// Both are read as a whole.
+Done<Pair> open_both(audit::Files& files, const RestoreFrom& from) {
   SR_TRY(OpenBackup data, open_backup(files, from.from, from.passphrase));
   SR_TRY(OpenBackup keys, open_backup(files, from.keys, from.keys_passphrase));
   if (data.manifest.kind != backup::Kind::data) {
@@ -198,18 +198,54 @@ Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
   SR_CHECK_OK(check_with_bar(files, data));
   SR_CHECK_OK(check_with_bar(files, keys));
   SR_CHECK_OK(see_that_it_was_alone(files, data));
+  return Pair{std::move(data), std::move(keys)};
+}
+
+}  // namespace
+
+Done<std::optional<FileLock>> lock_log(const std::string& log) {
+  const std::string path = log + "/lock";
+  std::error_code error;
+  if (log.empty() || !std::filesystem::exists(path, error)) return std::nullopt;
+  auto lock = FileLock::acquire(path);
+  if (lock) return *std::move(lock);
+  if (lock.error().detail() == EROFS) return std::nullopt;
+  if (lock.error().code() != ErrorCode::conflict) return failure_at(path, lock.error());
+  return failure(
+      kUsage, fmt::format("{}: auditd runs on it. Stop the old deployment, or copy its log", log));
+}
+
+Done<Sources> open_sources(audit::Files& files, const RestoreFrom& from) {
+  SR_TRY(Pair backups, open_both(files, from));
+  OpenBackup& data = backups.data;
+  const backup::Part& own_part = *data.manifest.part(backup::kLogPart);
+  SR_TRY(const auto own_files, open_part(files, data, own_part));
+  const PlacedLog own{*own_files, std::string(backup::kLogFolder), data.path_of(own_part)};
+  const PlacedLog log = from.log.empty() ? own : PlacedLog{files, from.log, from.log};
   std::optional<NewerLog> newer;
   if (!from.log.empty()) {
     SR_TRY(newer, check_newer_log(files, from, data));
   }
-  SR_TRY(backup::LogSince since, read_since(files, from, data, newer));
+  auto since = backup::read_log_since(log.files, log.folder, data.manifest.log_before,
+                                      newer ? newer->end : data.manifest.log_end);
+  if (!since) return failure_at(log.path, since.error());
   if (newer) {
-    SR_CHECK_OK(check_continuation(files, from, data));
-    say(fmt::format("{}: ends with entry {} of {}; {} are not signed for", from.log, newer->end,
+    SR_CHECK_OK(check_continuation(log, own, data.manifest.log_end));
+    say(fmt::format("{}: ends with entry {} of {}; {} are not signed for", log.path, newer->end,
                     newer->end_at, newer->unsigned_entries));
+  } else {
+    tell_gaps(log.path, *data.log);
   }
-  if (!newer) tell_gaps(data.path_of(*data.manifest.part(backup::kLogPart)), *data.log);
-  Sources sources{std::move(data), std::move(keys), std::move(newer), std::move(since)};
+  std::optional<audit::Checkpoint> signed_last;
+  if (may_go_back(from)) {
+    const auto newest = read_signed_last(log);
+    if (!newest) {
+      return failure(kCheckFailed, fmt::format("{}: {}", log.path, newest.error().what()));
+    }
+    signed_last = *newest;
+  }
+  Sources sources{std::move(data), std::move(backups.keys), std::move(newer), *std::move(since),
+                  std::move(signed_last)};
   SR_CHECK_OK(see_that_they_are_recorded(files, from, sources));
   return sources;
 }

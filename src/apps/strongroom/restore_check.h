@@ -9,6 +9,7 @@
 
 #include "apps/strongroom/backup_folder.h"
 #include "apps/strongroom/backup_restore.h"
+#include "audit/checkpoint.h"
 #include "audit/files.h"
 #include "audit/verify.h"
 #include "backup/log_since.h"
@@ -32,6 +33,8 @@ struct Sources {
   OpenBackup data, keys;
   std::optional<NewerLog> log;
   backup::LogSince since;  // what is taken away again
+  // Of the operator's newest log, where more may have been signed for behind what is restored.
+  std::optional<audit::Checkpoint> signed_last;
 };
 
 // Somebody may have seen entries of the log that are not in it.

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -20,8 +19,7 @@
 #include "apps/strongroom/init_plan.h"
 #include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
-#include "audit/checkpoint_files.h"
-#include "audit/logs.h"
+#include "audit/checkpoint.h"
 #include "audit/merkle.h"
 #include "backup/places.h"
 #include "base/clock.h"
@@ -175,14 +173,10 @@ Done<void> cut_end(const std::string& log, const audit::BadPlace& damaged) {
 // The log goes back, and what may have been signed for behind it must not be signed for once more
 // as something else. So auditd takes no entry before the operator has recorded the break: as though
 // a witness had seen one entry more (docs/formats/audit-checkpoints.md).
-Result<void> doubt_the_end(audit::Files& files, const std::string& log) {
-  SR_TRY(std::vector<audit::Checkpoint> heads, audit::read_last_signed(files, log));
-  std::erase_if(heads, [](const audit::Checkpoint& head) {
-    return !head.origin.contains(fmt::format("/{}/", audit::kOperator));
-  });
-  const auto newest = std::ranges::max_element(heads, {}, &audit::Checkpoint::origin);
-  if (newest == heads.end()) return {};  // nothing was ever signed
-  const audit::Checkpoint presumed{newest->origin, newest->size + 1, audit::MerkleTree().root()};
+Result<void> doubt_the_end(audit::Files& files, const std::string& log,
+                           const audit::Checkpoint& signed_last) {
+  const audit::Checkpoint presumed{signed_last.origin, signed_last.size + 1,
+                                   audit::MerkleTree().root()};
   return files.replace(fmt::format("{}/{}", log, kRolledBack),
                        as_bytes(audit::checkpoint_text(presumed) + "\n"));
 }
@@ -236,8 +230,8 @@ Done<void> fill_log(audit::Files& files, const Sources& sources, const std::stri
       SR_CHECK_OK(cut_end(log, *sources.log->damaged_end));
     }
   }
-  if (!may_go_back(from)) return {};
-  const auto doubted = doubt_the_end(files, log);
+  if (!sources.signed_last) return {};
+  const auto doubted = doubt_the_end(files, log, *sources.signed_last);
   return doubted ? Done<void>{} : failure_at(log, doubted.error());
 }
 
