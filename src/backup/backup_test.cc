@@ -219,6 +219,9 @@ TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
                                       "etc/openssl.cnf", "etc/a/strongroom.toml", "public/a/b"}) {
     EXPECT_TRUE(place(Kind::data, "files", std::string(path))) << path;
   }
+  for (const std::string_view name : {"lock", "reserve", "refused", "rolled-back", "restored/x"}) {
+    EXPECT_TRUE(place(Kind::data, "log", "audit/" + std::string(name))) << name;
+  }
   EXPECT_TRUE(place(Kind::data, "keys", "secrets/pin"));
   EXPECT_TRUE(place(Kind::keys, "files", "etc/strongroom.toml"));
   EXPECT_TRUE(place(Kind::data, "other", "other"));

@@ -33,6 +33,12 @@ bool is_one_of_files(std::string_view folder, std::string_view name) {
   return kConfigFile == fmt::format("{}/{}", folder, name);
 }
 
+// What an auditd writes for itself alone is no part of the log.
+bool is_one_of_log(std::string_view name) {
+  return name != "lock" && name != "reserve" && name != "refused" && name != kRolledBackName &&
+         !name.starts_with("restored/");
+}
+
 }  // namespace
 
 std::span<const std::string_view> folders_of(std::string_view part) noexcept {
@@ -49,7 +55,9 @@ bool belongs_to(std::string_view part, std::string_view path) {
   const std::string_view folder = path.substr(0, slash);
   const auto folders = folders_of(part);
   if (std::ranges::find(folders, folder) == folders.end()) return false;
-  return part != kFilesPart || is_one_of_files(folder, path.substr(slash + 1));
+  const std::string_view name = path.substr(slash + 1);
+  if (part == kFilesPart) return is_one_of_files(folder, name);
+  return part != kLogPart || is_one_of_log(name);
 }
 
 std::optional<std::string> misplaced(const Manifest& manifest) {

@@ -51,6 +51,7 @@ def forge(backed_up, tmp_path):
     ("data", "files", "secrets/vaultd.pin"), ("data", "files", "audit/last-signed"),
     ("data", "files", "data/vaultd/vault.db"), ("data", "files", "etc/openssl.cnf"),
     ("data", "files", "public/new/tickets.pub"), ("data", "log", "public/tickets.pub"),
+    ("data", "log", "audit/rolled-back"), ("data", "log", "audit/lock"),
     ("data", "vault", "auth"), ("keys", "keys", "etc/strongroom.toml")])
 def test_a_part_that_names_a_file_of_another_place_is_refused(backed_up, forge, target, kind, part,
                                                               path):

@@ -75,3 +75,16 @@ def test_a_log_that_may_go_back_and_has_nothing_signed_is_refused(backed_up, tmp
     assert refused(safe.restore(target, "--log", copy), CHECK_FAILED,
                    f"{copy}: holds no signed checkpoint of the operator's")
     assert not target.exists()
+
+
+def test_of_a_log_that_auditd_refuses_the_proof_is_kept_and_not_what_is_auditds_own(
+        backed_up, tmp_path, target):
+    deployment, safe = backed_up
+    copy = copy_of_log(deployment, tmp_path)
+    for name in ("rolled-back", "refused"):
+        (copy / name).write_text("a proof\n")
+    assert {"lock", "reserve"} <= {path.name for path in copy.iterdir()}
+    assert safe.restore(target, "--log", copy, "--log-is-final").returncode == OK
+    assert (target / "audit/rolled-back").read_text() == "a proof\n"
+    assert not {"lock", "reserve", "refused"} & {path.name for path in
+                                                 (target / "audit").iterdir()}

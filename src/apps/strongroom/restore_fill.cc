@@ -36,7 +36,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
-constexpr std::string_view kRolledBack = "rolled-back";
 constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 constexpr mode_t kOwnerOnly = 0600;
 constexpr fs::perms kLogFile{0640};
@@ -136,15 +135,16 @@ Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
   return {};
 }
 
-// What another auditd wrote for itself alone.
-bool belongs_to_log(const std::string& path) {
-  return path != "lock" && path != "reserve" && path != "refused" && !path.starts_with("restored/");
+// All that may be in a backup of the log, and what makes auditd refuse it: that stays so.
+bool is_copied(const std::string& path) {
+  return path == backup::kRolledBackName ||
+         backup::belongs_to(backup::kLogPart, fmt::format("{}/{}", backup::kLogFolder, path));
 }
 
 Done<void> copy_log(const std::string& source, const std::string& target) {
   SR_TRY(const auto paths, plain_files(source));
   for (const std::string& path : paths) {
-    if (!belongs_to_log(path)) continue;
+    if (!is_copied(path)) continue;
     const fs::path copy = fs::path(target) / path;
     std::error_code error;
     fs::create_directories(copy.parent_path(), error);
@@ -177,7 +177,7 @@ Result<void> doubt_the_end(audit::Files& files, const std::string& log,
                            const audit::Checkpoint& signed_last) {
   const audit::Checkpoint presumed{signed_last.origin, signed_last.size + 1,
                                    audit::MerkleTree().root()};
-  return files.replace(fmt::format("{}/{}", log, kRolledBack),
+  return files.replace(fmt::format("{}/{}", log, backup::kRolledBackName),
                        as_bytes(audit::checkpoint_text(presumed) + "\n"));
 }
 
