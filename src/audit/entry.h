@@ -112,7 +112,7 @@ struct Entry {
   std::string last4{};                   // 4 digits
   std::string request_id{};              // 32 lower-case hex digits
   std::optional<std::uint64_t> count{};  // of denials that this entry stands for
-  // log.recovered: the journal's segment before and after the cut.
+  // log.recovered: the journal's segment before and after the cut. A dump's end: what was given.
   std::optional<std::uint64_t> old_size_bytes{};
   std::optional<std::uint64_t> new_size_bytes{};
   // log.checkpoint and log.break: what the log whose origin is the resource had come to here;
@@ -120,9 +120,9 @@ struct Entry {
   std::optional<std::uint64_t> tree_size{};
   std::optional<TreeRoot> tree_root{};
   std::string reason{};  // log.break: as the operator gave it
-  // log.archive: of its file (of a backup, its manifest), and until when it is locked or kept.
+  // log.archive: of its file (backup: of the manifest; dump: of what was given), and until when.
   std::optional<crypto::Sha256Digest> sha256{};
-  std::optional<std::uint64_t> until_ms{};
+  std::optional<std::uint64_t> until_ms{};  // locked or kept
 };
 
 // The entry's JSON: at most kEntryBytesMax bytes, one line, members in a fixed order. Text that

@@ -2,6 +2,7 @@
 #include "auditd/backup_routes.h"
 
 #include <boost/json/array.hpp>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,7 +25,7 @@ constexpr wire::TextLength kWordLength{.min = 1, .max = 16};
 constexpr wire::TextLength kDigestLength{.min = 64, .max = 64};
 constexpr std::size_t kPartNameMax = 64;
 constexpr std::size_t kPartsMax = audit::kResourcesMax - 1;
-constexpr std::string_view kBegin = "begin", kEnd = "end", kDump = "dump";
+constexpr std::string_view kBegin = "begin", kEnd = "end", kFailed = "failed", kDump = "dump";
 constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
 constexpr wire::Problem kNoBackup{wire::ProblemType::invalid_value, "not what is said of a backup"};
 
@@ -37,17 +38,20 @@ std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
   const std::string_view act = reader.text("#/act", kWordLength);
   const boost::json::array* parts = reader.array("#/parts", kPartsMax);
   const auto sha256 = reader.text_or_none("#/sha256", kDigestLength);
-  if (const auto problem = reader.finish("id, kind, act, parts, sha256")) {
+  const auto size_bytes =
+      reader.integer_or_none("#/size_bytes", 0, std::numeric_limits<std::int64_t>::max());
+  if (const auto problem = reader.finish("id, kind, act, parts, sha256, size_bytes")) {
     return std::unexpected(*problem);
   }
   std::array<std::byte, 16> id_bytes{};
-  const bool known =
-      (kind == "data" || kind == "keys" || kind == kDump) && (act == kBegin || act == kEnd);
-  if (!known || !parse_hex(id, id_bytes)) return std::unexpected(kNoBackup);
+  const bool known = (kind == "data" || kind == "keys" || kind == kDump) &&
+                     (act == kBegin || act == kEnd || act == kFailed);
+  const bool lacks_hash = act == kEnd && !sha256;
+  if (!known || lacks_hash || !parse_hex(id, id_bytes)) return std::unexpected(kNoBackup);
   audit::Entry entry{
       .event_type = kind == "keys" ? audit::EventType::key_backup : audit::EventType::backup_create,
-      .outcome = audit::Outcome::success,
-      .operation = std::string(act),
+      .outcome = act == kFailed ? audit::Outcome::failed : audit::Outcome::success,
+      .operation = std::string(act == kBegin ? kBegin : kEnd),
       .resources = {(kind == kDump ? "dump " : "backup ") + std::string(id)}};
   for (const boost::json::value& part : *parts) {
     if (!part.is_string() || part.get_string().size() > kPartNameMax) {
@@ -55,11 +59,8 @@ std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
     }
     entry.resources.emplace_back(part.get_string());
   }
-  if (sha256) {
-    if (!parse_hex(*sha256, entry.sha256.emplace())) return std::unexpected(kNoBackup);
-  } else if (act == kEnd) {
-    entry.outcome = audit::Outcome::failed;
-  }
+  if (sha256 && !parse_hex(*sha256, entry.sha256.emplace())) return std::unexpected(kNoBackup);
+  if (size_bytes) entry.new_size_bytes = static_cast<std::uint64_t>(*size_bytes);
   return entry;
 }
 

@@ -49,9 +49,11 @@ void take_backup(LogSince& since, const audit::EntryView& entry) {
   constexpr std::string_view kBefore = "backup ";
   if (!is_one || !is_of(entry.instance, "auditd") || entry.operation != "end") return;
   if (entry.resource_count == 0 || !entry.resources[0].starts_with(kBefore)) return;
+  const bool whole = entry.outcome == Outcome::success;
   // A backup ends once; what is said of it later counts for nothing.
   since.backups.try_emplace(
-      {entry.event_type, std::string(entry.resources[0].substr(kBefore.size()))}, entry.sha256);
+      {entry.event_type, std::string(entry.resources[0].substr(kBefore.size()))},
+      whole ? entry.sha256 : std::nullopt);
 }
 
 // `is_new`: the entry stands behind the backup's beginning.

@@ -141,7 +141,6 @@ TEST_F(LogSinceTest, TellsHowBackupsEndedByAuditdsWordAlone) {
   begun.resources[0] = "backup 2";
   failed.event_type = EventType::key_backup;
   failed.outcome = Outcome::failed;
-  failed.sha256.reset();
   of_gateway.instance = "gatewayd";
   of_gateway.sha256->fill(std::byte{8});
   write({of_gateway, ended, begun, failed, later});

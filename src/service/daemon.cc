@@ -149,24 +149,23 @@ Start<int> load(const Program& program, Host& host) {
 }
 
 // Standard output. A reader that has gone has said why.
-Result<void> put_out(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
+Result<std::size_t> put_out(std::span<const std::byte> bytes) {
+  while (true) {
     const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (written > 0) return static_cast<std::size_t>(written);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      return fail(Error{ErrorCode::unavailable, "dump cannot be written"}.with_detail(
-          static_cast<std::uint32_t>(errno)));
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    return fail(Error{ErrorCode::unavailable, "dump cannot be written"}.with_detail(
+        static_cast<std::uint32_t>(errno)));
   }
-  return {};
 }
 
 Start<int> dump(const Program& program, Host& host) {
   if (program.dump == nullptr) return start_failure(host.deployment.instance, kNoDatabase);
   crypto::SystemRandom random;
-  SR_CHECK_OK(dump_recorded(host.deployment, program.database, random, &put_out,
-                            [&](const DumpSink& sink) { return program.dump(host, sink); }));
+  const Dump whole{.database = program.database,
+                   .make = [&](const DumpSink& sink) { return program.dump(host, sink); },
+                   .output = &put_out};
+  SR_CHECK_OK(dump_recorded(host.deployment, whole, random));
   return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <optional>
+#include <cstdint>
 #include <string>
 
 #include "async/loop.h"
@@ -20,10 +20,14 @@ namespace {
 
 constexpr std::size_t kIdBytes = 16;
 constexpr int kRecorded = 200;
-constexpr Error kNotRecorded{
-    ErrorCode::unavailable,
-    "auditd does not record this dump, so there is none: it must run, and takes"
-    " the word of its own user and root"};
+constexpr int kNotReady = 503;
+constexpr Error kRefused{ErrorCode::permission_denied, "auditd refuses"};
+constexpr Error kStarting{ErrorCode::unavailable, "auditd is not ready"};
+constexpr Error kNoDump{ErrorCode::unavailable,
+                        "auditd does not record this dump, so there is none: it must run, and takes"
+                        " the word of its own user and root"};
+constexpr Error kNoEnd{ErrorCode::unavailable,
+                       "the dump was given, but auditd does not record its end: destroy it"};
 
 async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
                                                          const http::ClientRequest& request) {
@@ -31,6 +35,28 @@ async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
   co_await client.close();
   co_return response;
 }
+
+// What was given away.
+class Given {
+ public:
+  Result<void> give(std::span<const std::byte> bytes, const DumpOutput& output) {
+    while (!bytes.empty()) {
+      SR_TRY(const std::size_t taken, output(bytes));
+      hash_.update(bytes.first(taken));
+      size_bytes_ += taken;
+      bytes = bytes.subspan(taken);
+    }
+    return {};
+  }
+  void tell(boost::json::object& body) {
+    body["sha256"] = hex(hash_.finish());
+    body["size_bytes"] = size_bytes_;
+  }
+
+ private:
+  crypto::Sha256 hash_;
+  std::uint64_t size_bytes_ = 0;
+};
 
 class DumpRecord {
  public:
@@ -41,12 +67,13 @@ class DumpRecord {
     id_ = hex(id);
   }
 
-  Start<void> say(std::string_view act, const std::optional<crypto::Sha256Digest>& sha256 = {}) {
+  [[nodiscard]] boost::json::object body(std::string_view act) const {
+    return {{"id", id_}, {"kind", "dump"}, {"act", act}, {"parts", boost::json::array{database_}}};
+  }
+  // The error says why auditd has not.
+  [[nodiscard]] Start<void> say(const boost::json::object& body) const {
     const auto auditd = deployment_.auditd_uid();
     if (!auditd) return start_failure(deployment_.audit_socket_folder(), auditd.error());
-    boost::json::object body{
-        {"id", id_}, {"kind", "dump"}, {"act", act}, {"parts", boost::json::array{database_}}};
-    if (sha256) body["sha256"] = hex(*sha256);
     const std::string text = boost::json::serialize(body);
     const std::string path = deployment_.run_path("auditd.admin.sock");
     async::Loop loop;
@@ -56,8 +83,9 @@ class DumpRecord {
                                       .headers = {{"Content-Type", "application/json"}},
                                       .body = as_bytes(text)};
     const auto answer = loop.run_until_done(send_and_close(client, request));
-    if (answer && answer->status == kRecorded) return {};
-    return start_failure(path, kNotRecorded);
+    if (!answer) return start_failure(path, answer.error());
+    if (answer->status == kRecorded) return {};
+    return start_failure(path, answer->status == kNotReady ? kStarting : kRefused);
   }
 
  private:
@@ -68,21 +96,19 @@ class DumpRecord {
 
 }  // namespace
 
-Start<void> dump_recorded(const Deployment& deployment, std::string_view database,
-                          crypto::Random& random, const DumpSink& sink,
-                          const std::function<Start<void>(const DumpSink&)>& dump) {
-  DumpRecord record(deployment, database, random);
-  SR_CHECK_OK(record.say("begin"));
-  crypto::Sha256 hash;
-  const Start<void> dumped = dump([&](std::span<const std::byte> bytes) {
-    hash.update(bytes);
-    return sink(bytes);
-  });
-  if (!dumped) {
-    static_cast<void>(record.say("end"));
-    return dumped;
-  }
-  return record.say("end", hash.finish());
+Start<void> dump_recorded(const Deployment& deployment, const Dump& dump, crypto::Random& random) {
+  const DumpRecord record(deployment, dump.database, random);
+  const Start<void> begun = record.say(record.body("begin"));
+  if (!begun) return start_failure(begun.error().text(), kNoDump);
+  Given given;
+  Start<void> made =
+      dump.make([&](std::span<const std::byte> bytes) { return given.give(bytes, dump.output); });
+  boost::json::object body = record.body(made ? "end" : "failed");
+  given.tell(body);
+  const Start<void> ended = record.say(body);
+  if (ended) return made;
+  const std::string why = made ? "" : made.error().text() + "; ";
+  return start_failure(why + ended.error().text(), kNoEnd);
 }
 
 }  // namespace strongroom::service

@@ -16,12 +16,19 @@ namespace strongroom::service {
 
 // Takes bytes of a dump, all of them.
 using DumpSink = std::function<Result<void>(std::span<const std::byte>)>;
+// Gives away the first of them, as write(2) does: how many, at least one.
+using DumpOutput = std::function<Result<std::size_t>(std::span<const std::byte>)>;
 
-// Runs `dump`, which gives `sink` the database of that name. An entry stands in the log before, and
-// one behind it with the SHA-256 of what was given, or that it failed. Where auditd does not take
-// the first, `dump` is not run; where it does not take the second, that is the error.
-[[nodiscard]] Start<void> dump_recorded(const Deployment& deployment, std::string_view database,
-                                        crypto::Random& random, const DumpSink& sink,
-                                        const std::function<Start<void>(const DumpSink&)>& dump);
+struct Dump {
+  std::string_view database;  // its name
+  std::function<Start<void>(const DumpSink&)> make;
+  DumpOutput output;
+};
+
+// Makes the dump and gives it away. An entry stands in the log before, and one behind it with size
+// and SHA-256 of what was given, also where that is not all. Where auditd does not take the first,
+// nothing is made; where it does not take the second, that is the error.
+[[nodiscard]] Start<void> dump_recorded(const Deployment& deployment, const Dump& dump,
+                                        crypto::Random& random);
 
 }  // namespace strongroom::service

@@ -353,7 +353,7 @@ Done<OpenBackup> make_recorded(const Context& context, audit::Files& files, Maki
   };
   auto made = whole();
   if (!made) {
-    static_cast<void>(record(context, manifest, "end"));
+    static_cast<void>(record(context, manifest, "failed"));
     return std::unexpected(made.error());
   }
   SR_CHECK_OK(record(context, manifest, "end", made->second));
