@@ -89,21 +89,52 @@ def test_a_backup_of_a_vaultd_with_peers_is_not_restored(backed_up, forge, targe
     assert not target.exists()
 
 
-@pytest.mark.parametrize("name", ["secrets", "secrets/ca.key", "tls/ca", "data/auditd"])
+def powerless(*arguments):
+    """The tool as root without its power over files."""
+    return subprocess.run(
+        [str(word) for word in ("setpriv", "--bounding-set=-dac_override,-dac_read_search",
+                                BIN / "strongroom", *arguments)],
+        capture_output=True, text=True, timeout=120)
+
+
+@contextlib.contextmanager
+def rights_of(path, mode):
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+@pytest.mark.parametrize("name", ["secrets", "secrets/ca.key", "tls/ca", "data/auditd",
+                                  "etc/strongroom.toml"])
 def test_what_cannot_be_read_is_named(backed_up, tmp_path, name):
     deployment, _ = backed_up
     closed, safe = deployment.dir / name, Safe(tmp_path)
-    mode = closed.stat().st_mode
-    closed.chmod(0o000)
-    try:  # as root without its power over files
-        done = subprocess.run(
-            [str(word) for word in ("setpriv", "--bounding-set=-dac_override,-dac_read_search",
-                                    BIN / "strongroom", *safe.creating(deployment.dir))],
-            capture_output=True, text=True, timeout=120)
-    finally:
-        closed.chmod(mode)
+    with rights_of(closed, 0o000):
+        done = powerless(*safe.creating(deployment.dir))
     assert refused(done, USAGE, f"{closed}: Permission denied", "as the daemons' user or root")
-    assert not safe.keys.exists() and safe.data.exists() == (name != "data/auditd")
+    of_data = ("data/auditd", "etc/strongroom.toml")
+    assert not safe.keys.exists() and safe.data.exists() == (name not in of_data)
+
+
+@pytest.mark.parametrize("name", ["key", "manifest", "vault.part"])
+def test_what_cannot_be_read_of_a_backup_is_not_told_as_damage(backed_up, tmp_path, name):
+    _, safe = backed_up
+    copy = tmp_path / "copy"
+    shutil.copytree(safe.data, copy)
+    with rights_of(copy / name, 0o000):
+        done = powerless("backup", "verify", copy, "--passphrase", safe.data_secret)
+    assert refused(done, USAGE, f"{copy}/{name}: Permission denied", "give this user access to it")
+
+
+def test_where_nothing_can_be_written_is_named(backed_up, tmp_path):
+    deployment, _ = backed_up
+    safe = Safe(tmp_path)
+    with rights_of(tmp_path, 0o500):
+        done = powerless(*safe.creating(deployment.dir))
+    assert refused(done, USAGE, f"{safe.data}: Permission denied", "give this user access to it")
 
 
 def archives_at_once(deployment):

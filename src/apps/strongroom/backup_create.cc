@@ -55,7 +55,7 @@ void say(std::string_view what) { fmt::print(stderr, "strongroom: {}\n", what); 
 // is not, a disk may not be mounted.
 Done<void> claim_backup_folder(const std::string& folder) {
   if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-    return failure(kUsage, fmt::format("{}: {}", folder, std::generic_category().message(errno)));
+    return failure(kUsage, fmt::format("{}: {}", folder, text_of_errno(errno)));
   }
   std::error_code error;
   if (fs::is_directory(folder, error) && fs::is_empty(folder, error)) return {};

@@ -33,13 +33,20 @@ namespace {
 constexpr std::size_t kPassphraseBytesMax = 4096;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
+// Whether the system keeps this user from it: then nothing is known of what it is. Files of both
+// kinds give the number, with a code each of their own.
+bool is_closed(const Error& error) {
+  return error.detail() == EACCES &&
+         (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::permission_denied);
+}
+
 // In words; of what a system call refused, for that reason.
 std::string text_of(const Error& error) {
-  const bool denied = error.code() == ErrorCode::unavailable && error.detail() == EACCES;
-  return denied ? text_of_errno(EACCES) : std::string(error.what());
+  return is_closed(error) ? text_of_errno(EACCES) : std::string(error.what());
 }
 
 Failure not_whole(const std::string& path, const Error& error) {
+  if (is_closed(error)) return {kUsage, fmt::format("{}: {}", path, text_of(error))};
   if (error.code() == ErrorCode::not_found) {
     return {kCheckFailed, fmt::format("{}: missing; this is half a backup", path)};
   }
@@ -127,7 +134,7 @@ std::unexpected<Failure> failure_at(const std::string& path, const Error& error)
 std::string text_of_errno(int number) {
   std::string text = std::generic_category().message(number);
   if (number == EACCES) {
-    text += "; run this as the daemons' user or root, or let this user read it";
+    text += "; run this as the daemons' user or root, or give this user access to it";
   }
   return text;
 }
@@ -156,7 +163,8 @@ Done<OpenBackup> open_backup(audit::Files& files, const std::string& folder,
   SR_TRY(const SecretBytes passphrase, read_backup_passphrase(passphrase_path));
   const std::string key_path = fmt::format("{}/{}", folder, kBackupKeyName);
   auto secret = crypto::read_sealed_file(key_path, passphrase, kBackupKeyPurpose);
-  if (!secret && secret.error().code() == ErrorCode::permission_denied) {
+  if (!secret && secret.error().code() == ErrorCode::permission_denied &&
+      !is_closed(secret.error())) {
     return failure(kUsage, fmt::format("{}: {} does not open it", key_path, passphrase_path));
   }
   if (!secret) return std::unexpected(not_whole(key_path, secret.error()));

@@ -31,7 +31,7 @@ using Done = std::expected<T, Failure>;
 [[nodiscard]] inline std::unexpected<Failure> failure(int status, std::string text) {
   return std::unexpected(Failure{status, std::move(text)});
 }
-// What the system says, and what to do where this user may not read.
+// What the system says, and what to do where this user may not.
 [[nodiscard]] std::string text_of_errno(int number);
 // "PATH: what", with the status of a refused request.
 [[nodiscard]] std::unexpected<Failure> failure_at(const std::string& path, const Error& error);

@@ -40,7 +40,7 @@ Done<void> claim(const std::string& directory) {
   // Who comes second, at the same time, must not take the first one's work for its own.
   if (::mkdir(fmt::format("{}/{}", directory, kRestoring).c_str(), S_IRWXU) != 0) {
     return failure(kUsage,
-                   fmt::format("{}: {}", directory, std::generic_category().message(errno)));
+                   fmt::format("{}: {}", directory, text_of_errno(errno)));
   }
   return {};
 }

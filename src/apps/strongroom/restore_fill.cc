@@ -103,7 +103,7 @@ Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_vie
       fs::create_directories(fs::path(path).parent_path(), error);
       const NewFile made(path, file.mode);
       if (!made.open()) {
-        return failure(kUsage, fmt::format("{}: {}", path, std::generic_category().message(errno)));
+        return failure(kUsage, fmt::format("{}: {}", path, text_of_errno(errno)));
       }
       const auto written =
           read_backed_file(*reader, offset, file.size_bytes,
@@ -166,7 +166,9 @@ Done<void> cut_end(const std::string& log, const audit::BadPlace& damaged) {
   } else {
     fs::resize_file(path, damaged.offset_bytes, error);
   }
-  if (error) return failure(kUsage, fmt::format("{}: {}", path.string(), error.message()));
+  if (error) {
+    return failure(kUsage, fmt::format("{}: {}", path.string(), text_of_errno(error.value())));
+  }
   return {};
 }
 
@@ -256,7 +258,7 @@ Done<void> open_for_use(audit::Files& files, const std::string& directory) {
     return failure_at(directory, synced.error());
   }
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    return failure(kUsage, fmt::format("{}: {}", to, std::generic_category().message(errno)));
+    return failure(kUsage, fmt::format("{}: {}", to, text_of_errno(errno)));
   }
   if (const auto synced = files.sync_directory(directory); !synced) {
     return failure_at(directory, synced.error());
