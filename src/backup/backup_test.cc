@@ -188,6 +188,31 @@ TEST_F(BackupTest, AManifestThatLeadsOutOfItsFolderIsRefused) {
   }
 }
 
+TEST_F(BackupTest, AManifestThatSteersATerminalIsRefused) {
+  for (const std::string_view bad : {"a\nb", "\x1b[2J", "\x1f", "\x7f", "b\r"}) {
+    Manifest manifests[] = {example(), example(), example(), example(), example()};
+    manifests[0].parts[0].files[0].path = bad;
+    manifests[1].parts[0].name = bad;
+    manifests[2].databases[0].name = bad;
+    manifests[3].deployment = bad;
+    manifests[4].program = bad;
+    for (const Manifest& manifest : manifests) EXPECT_FALSE(parse_manifest(to_json(manifest)));
+  }
+  Manifest manifest = example();
+  manifest.parts[0].files[0].path = "audit/\xc3\xa9 ~";
+  EXPECT_TRUE(parse_manifest(to_json(manifest)));
+}
+
+TEST_F(BackupTest, AManifestsIdIs32HexDigits) {
+  const std::string id = example().id;
+  for (const std::string& bad :
+       {id.substr(1), id + "0", "g" + id.substr(1), "A" + id.substr(1), "\n" + id.substr(1)}) {
+    Manifest manifest = example();
+    manifest.id = bad;
+    EXPECT_FALSE(parse_manifest(to_json(manifest))) << bad;
+  }
+}
+
 // As `restore` would put it there.
 TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
   const auto place = [](Kind kind, std::string part, std::string path) {

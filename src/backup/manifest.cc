@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kTextMax = 4096;
+constexpr std::size_t kIdDigits = 32;
 constexpr std::size_t kPartsMax = 64;
 constexpr std::size_t kFilesMax = 10'000'000;
 constexpr wire::TextLength kText{.min = 0, .max = kTextMax};
@@ -37,16 +38,14 @@ Result<crypto::Sha256Digest> digest(std::string_view text) {
   return digest;
 }
 
-// A path that leads out of the folder, or to a place twice, is not taken.
-bool is_plain(std::string_view path) {
-  if (path.starts_with('/') || path.ends_with('/') || path.find('\0') != path.npos) return false;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view step = path.substr(0, end);
-    if (step.empty() || step == "." || step == "..") return false;
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return true;
+// What is printed as it stands must not steer a terminal.
+bool is_printable(std::string_view text) {
+  return std::ranges::none_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool is_id(std::string_view text) {
+  return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
 Result<BackedFile> file_of(const boost::json::value& value) {
@@ -57,7 +56,7 @@ Result<BackedFile> file_of(const boost::json::value& value) {
   file.mode = static_cast<std::uint32_t>(reader.integer("#/mode", 0, 0777));
   file.size_bytes = number(reader, "#/size_bytes");
   const std::string_view sha256 = reader.text("#/sha256", kName);
-  if (reader.finish() || !is_plain(file.path)) return fail(kNoManifest);
+  if (reader.finish() || !is_plain_path(file.path)) return fail(kNoManifest);
   SR_TRY(file.sha256, digest(sha256));
   return file;
 }
@@ -70,7 +69,9 @@ Result<Part> part_of(const boost::json::value& value) {
   part.size_bytes = number(reader, "#/size_bytes");
   const std::string_view sha256 = reader.text("#/sha256", kName);
   const boost::json::array* files = reader.array("#/files", kFilesMax);
-  if (reader.finish() || !is_plain(part.name) || part.name.contains('/')) return fail(kNoManifest);
+  if (reader.finish() || !is_plain_path(part.name) || part.name.contains('/')) {
+    return fail(kNoManifest);
+  }
   SR_TRY(part.sha256, digest(sha256));
   for (const boost::json::value& one : *files) {
     SR_TRY(BackedFile file, file_of(one));
@@ -86,7 +87,7 @@ Result<Database> database_of(const boost::json::value& value) {
   database.name = reader.text("#/name", kName);
   database.schema_version = number(reader, "#/schema_version");
   database.rows = number(reader, "#/rows");
-  if (reader.finish()) return fail(kNoManifest);
+  if (reader.finish() || !is_printable(database.name)) return fail(kNoManifest);
   return database;
 }
 
@@ -120,6 +121,17 @@ boost::json::object to_object(const Part& part) {
 }  // namespace
 
 std::string_view to_string(Kind kind) noexcept { return kind == Kind::data ? "data" : "keys"; }
+
+bool is_plain_path(std::string_view path) {
+  if (path.starts_with('/') || path.ends_with('/') || !is_printable(path)) return false;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view step = path.substr(0, end);
+    if (step.empty() || step == "." || step == "..") return false;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return true;
+}
 
 std::string part_file(std::string_view name) { return fmt::format("{}.part", name); }
 
@@ -164,7 +176,10 @@ Result<Manifest> parse_manifest(std::string_view json) {
   manifest.log_end = number(reader, "#/log_end");
   const boost::json::array* databases = reader.array("#/databases", kPartsMax);
   const boost::json::array* parts = reader.array("#/parts", kPartsMax);
-  if (reader.finish()) return fail(kNoManifest);
+  if (reader.finish() || !is_id(manifest.id) || !is_printable(manifest.deployment) ||
+      !is_printable(manifest.program)) {
+    return fail(kNoManifest);
+  }
   if (kind != to_string(Kind::data) && kind != to_string(Kind::keys)) return fail(kNoManifest);
   manifest.kind = kind == to_string(Kind::data) ? Kind::data : Kind::keys;
   SR_TRY(manifest.databases, list_of<Database>(*databases, &database_of));

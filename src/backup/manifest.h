@@ -68,6 +68,10 @@ struct Manifest {
   [[nodiscard]] const Part* part(std::string_view name) const;
 };
 
+// Whether a manifest may name a file so: it leads neither out of DIR nor to a place twice, and
+// holds no control character.
+[[nodiscard]] bool is_plain_path(std::string_view path);
+
 // <name>.part
 [[nodiscard]] std::string part_file(std::string_view name);
 

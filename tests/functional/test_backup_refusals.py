@@ -137,6 +137,18 @@ def test_where_nothing_can_be_written_is_named(backed_up, tmp_path):
     assert refused(done, USAGE, f"{safe.data}: Permission denied", "give this user access to it")
 
 
+def test_a_file_whose_name_steers_a_terminal_is_not_backed_up(backed_up, tmp_path):
+    deployment, _ = backed_up
+    safe, strange = Safe(tmp_path), deployment.dir / "secrets/a\nb"
+    strange.touch()
+    try:
+        done = safe.create(deployment.dir)
+    finally:
+        strange.unlink()
+    assert refused(done, USAGE, f"{deployment.dir}/secrets: holds a file whose name has a control")
+    assert not safe.keys.exists()
+
+
 def archives_at_once(deployment):
     text = deployment.config.read_text()
     deployment.config.write_text(

@@ -152,6 +152,10 @@ Done<void> read_pieces(audit::File& file, const std::string& path, std::uint64_t
 Done<void> add_file(audit::Files& files, const std::string& directory, const Chosen& chosen,
                     backup::PartWriter& writer, backup::Part& part) {
   const std::string path = fmt::format("{}/{}", directory, chosen.path);
+  if (!backup::is_plain_path(chosen.path)) {
+    return failure(kUsage, fmt::format("{}: holds a file whose name has a control character",
+                                       fs::path(path).parent_path().string()));
+  }
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     return failure(kUsage, fmt::format("{}: {}; if it was archived or disposed of meanwhile, make"
