@@ -88,3 +88,16 @@ def test_of_a_log_that_auditd_refuses_the_proof_is_kept_and_not_what_is_auditds_
     assert (target / "audit/rolled-back").read_text() == "a proof\n"
     assert not {"lock", "reserve", "refused"} & {path.name for path in
                                                  (target / "audit").iterdir()}
+
+
+def test_the_files_of_a_newer_log_have_the_rights_that_they_had(backed_up, tmp_path, target):
+    deployment, safe = backed_up
+    copy = copy_of_log(deployment, tmp_path)
+    journal, (notes,) = max(copy.glob("journal-*.log")), copy.glob("checkpoints/operator-*.log")
+    rights = {"last-signed": (0o600, 0o600), journal.name: (0o440, 0o640),
+              notes.relative_to(copy): (0o666, 0o644)}
+    for name, (before, _) in rights.items():
+        (copy / name).chmod(before)
+    assert safe.restore(target, "--log", copy, "--log-is-final").returncode == OK
+    for name, (_, behind) in rights.items():
+        assert (target / "audit" / name).stat().st_mode & 0o7777 == behind, name

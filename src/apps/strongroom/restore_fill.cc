@@ -38,7 +38,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSoftHsmConfig = "hsm/softhsm2.conf";
 constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20;
 constexpr mode_t kOwnerOnly = 0600;
-constexpr fs::perms kLogFile{0640};
 
 // Who could read a file may again, as daemons of other users must what is public. Only its owner
 // may ever write it, and nobody run it.
@@ -149,7 +148,11 @@ Done<void> copy_log(const std::string& source, const std::string& target) {
     std::error_code error;
     fs::create_directories(copy.parent_path(), error);
     if (!error) fs::copy_file(fs::path(source) / path, copy, error);
-    if (!error) fs::permissions(copy, kLogFile, error);
+    if (!error) {
+      const fs::perms before = fs::status(copy, error).permissions();
+      const mode_t rights = rights_of(static_cast<mode_t>(before));
+      if (::chmod(copy.c_str(), rights) != 0) error.assign(errno, std::generic_category());
+    }
     if (error) {
       return failure(kUsage, fmt::format("{}/{}: {}", source, path, text_of_errno(error.value())));
     }
