@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -47,6 +48,25 @@ Manifest example() {
                                 .mode = 0640,
                                 .size_bytes = 12,
                                 .sha256 = crypto::sha256({})}}}}};
+}
+
+// With each of its parts, of one file.
+Manifest whole(Kind kind) {
+  const auto part = [](std::string name, std::string path) {
+    return Part{.name = std::move(name),
+                .size_bytes = 99,
+                .sha256 = crypto::sha256({}),
+                .files = {{.path = std::move(path),
+                           .mode = 0640,
+                           .size_bytes = 12,
+                           .sha256 = crypto::sha256({})}}};
+  };
+  Manifest manifest = example();
+  manifest.kind = kind;
+  manifest.parts = {part("auth", "auth"), part("core", "core"), part("vault", "vault"),
+                    part("files", "etc/strongroom.toml"), part("log", "audit/last-signed")};
+  if (kind == Kind::keys) manifest.parts = {part("keys", "secrets/pin")};
+  return manifest;
 }
 
 class BackupTest : public ::testing::Test {
@@ -216,10 +236,11 @@ TEST_F(BackupTest, AManifestsIdIs32HexDigits) {
 // As `restore` would put it there.
 TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
   const auto place = [](Kind kind, std::string part, std::string path) {
-    Manifest manifest = example();
-    manifest.kind = kind;
-    manifest.parts[0].name = std::move(part);
-    manifest.parts[0].files[0].path = std::move(path);
+    Manifest manifest = whole(kind);
+    auto there = std::ranges::find(manifest.parts, part, &Part::name);
+    if (there == manifest.parts.end()) there = manifest.parts.begin();
+    there->name = std::move(part);
+    there->files[0].path = std::move(path);
     return misplaced(manifest);
   };
   const std::vector<std::string> own[] = {
@@ -239,9 +260,9 @@ TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
       }
     }
   }
-  for (const std::string_view path : {"data/vaultd/vault.db", "data/vaultd/unrecorded", "run/x",
-                                      "restoring/strongroom.toml", "etc", "auditx/journal",
-                                      "etc/openssl.cnf", "etc/a/strongroom.toml", "public/a/b"}) {
+  for (const std::string_view path :
+       {"data/vaultd/vault.db", "data/vaultd/unrecorded", "run/x", "restoring/strongroom.toml",
+        "etc", "auditx/journal", "etc/openssl.cnf", "etc/a/strongroom.toml", "public/a/b"}) {
     EXPECT_TRUE(place(Kind::data, "files", std::string(path))) << path;
   }
   for (const std::string_view name : {"lock", "reserve", "refused", "rolled-back", "restored/x"}) {
@@ -250,10 +271,26 @@ TEST_F(BackupTest, APartHoldsOnlyWhatBelongsToIt) {
   EXPECT_TRUE(place(Kind::data, "keys", "secrets/pin"));
   EXPECT_TRUE(place(Kind::keys, "files", "etc/strongroom.toml"));
   EXPECT_TRUE(place(Kind::data, "other", "other"));
-  Manifest twice = example();
-  EXPECT_FALSE(misplaced(twice));
-  twice.parts.push_back(twice.parts[0]);
-  EXPECT_TRUE(misplaced(twice));
+}
+
+TEST_F(BackupTest, ABackupHasEachPartOfItsKindOnceAndOneDumpOfADatabase) {
+  for (const Kind kind : {Kind::data, Kind::keys}) {
+    const Manifest manifest = whole(kind);
+    EXPECT_FALSE(misplaced(manifest));
+    for (std::size_t i = 0; i < manifest.parts.size(); ++i) {
+      const std::string name = manifest.parts[i].name;
+      Manifest half = manifest, twice = manifest, none = manifest, two = manifest;
+      half.parts.erase(half.parts.begin() + static_cast<std::ptrdiff_t>(i));
+      EXPECT_EQ(misplaced(half), "has no part " + name);
+      twice.parts.push_back(twice.parts[i]);
+      EXPECT_EQ(misplaced(twice), "has the part " + name + " twice");
+      none.parts[i].files.clear();
+      two.parts[i].files.push_back(two.parts[i].files[0]);
+      const bool is_database = name == manifest.parts[i].files[0].path;
+      EXPECT_EQ(misplaced(none).has_value(), is_database) << name;
+      EXPECT_EQ(misplaced(two).has_value(), is_database) << name;
+    }
+  }
 }
 
 TEST_F(BackupTest, TheFilesOfAPartAreAFileSystem) {

@@ -14,15 +14,20 @@ namespace {
 constexpr std::array<std::string_view, 3> kFilesFolders{"etc", "public", kDataFolder};
 constexpr std::array<std::string_view, 1> kLogFolders{kLogFolder};
 constexpr std::array<std::string_view, 3> kKeysFolders{"hsm", "secrets", "tls"};
-constexpr std::array<std::string_view, 3> kDatabaseParts{"auth", "core", "vault"};
+constexpr std::array<std::string_view, 5> kDataParts{"auth", "core", "vault", kFilesPart, kLogPart};
+constexpr std::array<std::string_view, 1> kKeysParts{kKeysPart};
 
-bool is_database(std::string_view part) {
-  return std::ranges::find(kDatabaseParts, part) != kDatabaseParts.end();
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
 }
 
-bool is_part_of(Kind kind, std::string_view part) {
-  if (kind == Kind::keys) return part == kKeysPart;
-  return part == kFilesPart || part == kLogPart || is_database(part);
+std::span<const std::string_view> parts_of(Kind kind) {
+  return kind == Kind::keys ? std::span<const std::string_view>(kKeysParts) : kDataParts;
+}
+
+// Every other part of the data has folders.
+bool is_database(std::string_view part) {
+  return contains(kDataParts, part) && folders_of(part).empty();
 }
 
 // Who knows the data's passphrase alone must not bring a file by a restore that some program looks
@@ -53,8 +58,7 @@ bool belongs_to(std::string_view part, std::string_view path) {
   const std::size_t slash = path.find('/');
   if (slash == std::string_view::npos) return false;
   const std::string_view folder = path.substr(0, slash);
-  const auto folders = folders_of(part);
-  if (std::ranges::find(folders, folder) == folders.end()) return false;
+  if (!contains(folders_of(part), folder)) return false;
   const std::string_view name = path.substr(slash + 1);
   if (part == kFilesPart) return is_one_of_files(folder, name);
   return part != kLogPart || is_one_of_log(name);
@@ -63,15 +67,21 @@ bool belongs_to(std::string_view part, std::string_view path) {
 std::optional<std::string> misplaced(const Manifest& manifest) {
   std::set<std::string_view> names;
   for (const Part& part : manifest.parts) {
-    if (!is_part_of(manifest.kind, part.name)) {
+    if (!contains(parts_of(manifest.kind), part.name)) {
       return fmt::format("has a part {}, which is none of a backup of {}", part.name,
                          to_string(manifest.kind));
     }
     if (!names.insert(part.name).second) return fmt::format("has the part {} twice", part.name);
+    if (is_database(part.name) && part.files.size() != 1) {
+      return fmt::format("part {} names {} files, and is one dump", part.name, part.files.size());
+    }
     for (const BackedFile& file : part.files) {
       if (belongs_to(part.name, file.path)) continue;
       return fmt::format("part {} names {}, which does not belong there", part.name, file.path);
     }
+  }
+  for (const std::string_view name : parts_of(manifest.kind)) {
+    if (!names.contains(name)) return fmt::format("has no part {}", name);
   }
   return std::nullopt;
 }

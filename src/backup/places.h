@@ -26,8 +26,8 @@ inline constexpr std::string_view kConfigFile = "etc/strongroom.toml";
 // Whether the file at `path` below DIR may be in `part`, or the dump of that name.
 [[nodiscard]] bool belongs_to(std::string_view part, std::string_view path);
 
-// What is not as it must be, for people: a part that no such backup has or that it names twice, or
-// a file that does not belong to its part.
+// What is not as it must be, for people: a part that no such backup has, that it names twice or
+// lacks, a file that does not belong to its part, or a database's part that is not one dump.
 [[nodiscard]] std::optional<std::string> misplaced(const Manifest& manifest);
 
 }  // namespace strongroom::backup

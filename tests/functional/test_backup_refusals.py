@@ -75,6 +75,24 @@ def test_a_part_of_the_other_kind_is_refused(backed_up, forge, target):
     assert refused(safe.verify(forged.folder), CHECK_FAILED, "part keys, which is none of")
 
 
+def test_a_manifest_that_lacks_a_part_is_half_a_backup(backed_up, forge):
+    _, safe = backed_up
+    forged = forge("data")
+    forged.manifest["parts"] = [part for part in forged.manifest["parts"]
+                                if part["name"] != "core"]
+    forged.finish()
+    assert refused(safe.verify(forged.folder), CHECK_FAILED,
+                   f"{forged.folder}/manifest: has no part core")
+
+
+def test_a_database_that_is_not_one_dump_is_refused(backed_up, forge):
+    _, safe = backed_up
+    forged = forge("data")
+    forged.part("vault")["files"] = []
+    forged.finish()
+    assert refused(safe.verify(forged.folder), CHECK_FAILED, "part vault names 0 files")
+
+
 def test_a_backup_of_a_vaultd_with_peers_is_not_restored(backed_up, forge, target):
     _, safe = backed_up
     forged = forge("data")

@@ -196,7 +196,7 @@ Done<void> check_backup(audit::Files& files, OpenBackup& backup, const CheckProg
     }));
   }
   const backup::Part* log = backup.manifest.part(backup::kLogPart);
-  if (log == nullptr) return {};
+  if (log == nullptr) return {};  // of keys
   SR_TRY(backup.log, check_log(files, backup, *log));
   return {};
 }

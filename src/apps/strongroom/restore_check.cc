@@ -162,15 +162,11 @@ Done<void> see_that_they_are_recorded(audit::Files& files, const RestoreFrom& fr
 
 // By the configuration in the backup, whatever --config says now.
 Done<void> see_that_it_was_alone(audit::Files& files, const OpenBackup& data) {
-  const backup::Part* part = data.manifest.part(backup::kFilesPart);
-  if (part == nullptr) {
-    return failure(kCheckFailed,
-                   fmt::format("{}: has no part {}", data.folder, backup::kFilesPart));
-  }
-  SR_TRY(const auto own, open_part(files, data, *part));
+  const backup::Part& part = *data.manifest.part(backup::kFilesPart);
+  SR_TRY(const auto own, open_part(files, data, part));
   const std::string path(backup::kConfigFile);
   const auto config = audit::read_text(*own, path, kConfigBytesMax);
-  if (!config) return failure_at(data.path_of(*part), config.error());
+  if (!config) return failure_at(data.path_of(part), config.error());
   return see_that_vaultd_is_alone(*config, path);
 }
 
@@ -191,9 +187,6 @@ Done<Pair> open_both(audit::Files& files, const RestoreFrom& from) {
   if (data.manifest.deployment != keys.manifest.deployment) {
     return failure(kCheckFailed,
                    fmt::format("{}: of another deployment than {}", from.keys, from.from));
-  }
-  if (data.manifest.part(backup::kLogPart) == nullptr) {
-    return failure(kCheckFailed, fmt::format("{}: has no part {}", from.from, backup::kLogPart));
   }
   SR_CHECK_OK(check_with_bar(files, data));
   SR_CHECK_OK(check_with_bar(files, keys));

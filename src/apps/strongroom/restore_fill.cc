@@ -85,16 +85,13 @@ std::string target_of(const std::string& path, const RestoreFrom& from) {
 
 Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_view part_name,
                   const std::string& directory, const RestoreFrom& from) {
-  const backup::Part* part = backup.manifest.part(part_name);
-  if (part == nullptr) {
-    return failure(kCheckFailed, fmt::format("{}: has no part {}", backup.folder, part_name));
-  }
-  auto reader = backup.reader(files, *part);
-  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  const backup::Part& part = *backup.manifest.part(part_name);
+  auto reader = backup.reader(files, part);
+  if (!reader) return failure_at(backup.path_of(part), reader.error());
   ProgressBar bar{std::string(part_name)};
   std::uint64_t offset = 0;
   std::size_t count = 0;
-  for (const backup::BackedFile& file : part->files) {
+  for (const backup::BackedFile& file : part.files) {
     const std::string target = target_of(file.path, from);
     if (!target.empty()) {
       const std::string path = fmt::format("{}/{}", directory, target);
@@ -110,7 +107,7 @@ Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_vie
       if (!written) return failure_at(path, written.error());
     }
     offset += file.size_bytes;
-    bar.show(++count, part->files.size());
+    bar.show(++count, part.files.size());
   }
   return {};
 }
@@ -118,8 +115,7 @@ Done<void> unpack(audit::Files& files, const OpenBackup& backup, std::string_vie
 // What is not in the backup as it must be here.
 Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
                            const RestoreFrom& from) {
-  const backup::Part* part = keys.manifest.part(backup::kKeysPart);
-  for (const backup::BackedFile& file : part->files) {
+  for (const backup::BackedFile& file : keys.manifest.part(backup::kKeysPart)->files) {
     if (file.path != kSoftHsmConfig) continue;
     const std::string path = fmt::format("{}/{}", directory, kSoftHsmConfig);
     const auto written = write_file_durable(path, as_bytes(softhsm_text(directory)), kOwnerOnly);
@@ -189,12 +185,9 @@ Result<void> doubt_the_end(audit::Files& files, const std::string& log,
 // Feeds a daemon its database's dump, and `rest`.
 Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string& directory,
                 const DatabaseOwner& owner, std::span<const std::byte> rest) {
-  const backup::Part* part = backup.manifest.part(owner.name);
-  if (part == nullptr || part->files.size() != 1) {
-    return failure(kCheckFailed, fmt::format("{}: has no database {}", backup.folder, owner.name));
-  }
-  auto reader = backup.reader(files, *part);
-  if (!reader) return failure_at(backup.path_of(*part), reader.error());
+  const backup::Part& part = *backup.manifest.part(owner.name);
+  auto reader = backup.reader(files, part);
+  if (!reader) return failure_at(backup.path_of(part), reader.error());
   auto child = Child::start({.program = std::string(owner.daemon),
                              .config = fmt::format("{}/{}/{}", directory, kRestoring, kConfigName),
                              .instance = std::string(owner.daemon),
@@ -203,7 +196,7 @@ Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string
   if (!child) return failure(kUsage, child.error());
   ProgressBar bar(fmt::format("database {}", owner.name));
   std::uint64_t done = 0;
-  const std::uint64_t size = part->files[0].size_bytes;
+  const std::uint64_t size = part.files[0].size_bytes;
   auto fed = read_backed_file(*reader, 0, size, [&](std::span<const std::byte> piece) {
     done += piece.size();
     bar.show(done, size);
@@ -212,7 +205,7 @@ Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string
   if (fed) fed = NewFile::write_to(child->fd(), rest);
   // It says itself what it refuses.
   if (const auto ended = child->wait(); !ended) return failure(kUsage, ended.error());
-  if (!fed) return failure_at(backup.path_of(*part), fed.error());
+  if (!fed) return failure_at(backup.path_of(part), fed.error());
   return {};
 }
 
