@@ -220,6 +220,8 @@ Done<std::vector<Chosen>> choose_for(std::string_view part, const std::string& d
 // Streams a daemon's dump into a part.
 Done<void> add_dump(const Context& context, const DatabaseOwner& owner, backup::PartWriter& writer,
                     backup::Part& part, backup::Manifest& manifest) {
+  auto piece = SecretBytes::allocate(kPieceBytes);
+  if (!piece) return failure_at(part.name, piece.error());
   auto child = Child::start({.program = std::string(owner.daemon),
                              .config = context.config_path(),
                              .instance = std::string(owner.daemon),
@@ -229,12 +231,13 @@ Done<void> add_dump(const Context& context, const DatabaseOwner& owner, backup::
   backup::BackedFile file{
       .path = std::string(owner.name), .mode = 0600, .size_bytes = 0, .sha256 = {}};
   crypto::Sha256 hash;
-  std::vector<std::byte> piece(kPieceBytes), head, tail;
+  std::vector<std::byte> head, tail;
   while (true) {
-    const ssize_t got = ::read(child->fd(), piece.data(), piece.size());
+    const std::span<std::byte> room = piece->reveal();
+    const ssize_t got = ::read(child->fd(), room.data(), room.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
-    const auto bytes = std::span<const std::byte>(piece).first(static_cast<std::size_t>(got));
+    const std::span<const std::byte> bytes = room.first(static_cast<std::size_t>(got));
     if (head.size() < kDumpHeadBytes) {
       append_bytes(head, bytes.first(std::min(bytes.size(), kDumpHeadBytes - head.size())));
     }
@@ -323,8 +326,8 @@ Done<void> see_that_nothing_changed(audit::Files& files, const std::string& dire
                                     const backup::Part& part) {
   for (const backup::BackedFile& backed : part.files) {
     const std::string path = fmt::format("{}/{}", directory, backed.path);
-    const auto digest = hash_of(files, path);
-    if (!digest || *digest != backed.sha256) {
+    SR_TRY(const crypto::Sha256Digest digest, hash_of(files, path));
+    if (digest != backed.sha256) {
       return failure(kUsage, path + ": changed while it was read; make the backup again");
     }
   }
