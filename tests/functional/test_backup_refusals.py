@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import immutable
 from backups import CHECK_FAILED, OK, USAGE, Safe, added, refused
 from deployment import BIN
 from forged_backup import ForgedBackup
@@ -174,7 +175,7 @@ def archives_at_once(deployment):
     return contextlib.nullcontext()
 
 
-def test_a_log_that_lacks_something_is_not_called_intact(tmp_path):
+def test_a_log_that_lacks_something_is_not_called_intact(tmp_path, tmp_path_factory, target):
     safe = Safe(tmp_path)
 
     def verify():
@@ -193,6 +194,16 @@ def test_a_log_that_lacks_something_is_not_called_intact(tmp_path):
         status, complete, text = verify()
         assert (status, complete) == (OK, True)
         assert "intact" in text and "INCOMPLETE" not in text and "not read" in text
+        restored = safe.restore(original.dir.parent / "whole", "--log-is-lost")
+        assert restored.returncode == OK and json.loads(restored.stdout)["log_complete"]
+        (archive,) = (original.dir / "audit/archive").iterdir()
+        immutable.make_mutable(archive)
+        archive.unlink()
+        again = Safe(tmp_path_factory.mktemp("again"))
+        lacking = again.create(original.dir)
+        assert refused(lacking, AS_FAR_AS_IT_GOES)
+        assert [backup.get("log_complete") for backup in json.loads(lacking.stdout)] == [False,
+                                                                                       None]
     forged = ForgedBackup(safe.data, safe.data_secret.read_text())
     files = forged.files_of("log")
     del files["audit/snapshot"]
@@ -201,6 +212,8 @@ def test_a_log_that_lacks_something_is_not_called_intact(tmp_path):
     status, complete, text = verify()
     assert (status, complete) == (AS_FAR_AS_IT_GOES, False)
     assert "INCOMPLETE" in text and "no snapshot that fits" in text
+    restored = safe.restore(target, "--log-is-lost")
+    assert restored.returncode == OK and not json.loads(restored.stdout)["log_complete"]
 
 
 def rights(directory):

@@ -427,6 +427,13 @@ Done<void> make_all(const Context& context, const BackupOptions& options,
   return {};
 }
 
+// Done, or as far as the logs in them go.
+int status_of(const std::vector<OpenBackup>& backups) {
+  const bool complete = std::ranges::all_of(
+      backups, [](const OpenBackup& one) { return !one.log || one.log->complete(); });
+  return complete ? kOk : kArchived;
+}
+
 void print_all(const Context& context, const std::vector<OpenBackup>& backups) {
   boost::json::array all;
   for (const OpenBackup& backup : backups) {
@@ -460,7 +467,7 @@ int create_backup(const Context& context, const BackupOptions& options) {
     say("without the keys, which --keys-out backs up, or the HSM by its own means");
   }
   print_all(context, made);
-  return kOk;
+  return status_of(made);
 }
 
 int verify_backup(const Context& context, const std::string& folder,
@@ -472,10 +479,9 @@ int verify_backup(const Context& context, const std::string& folder,
   if (!backup) return end_with(backup.error());
   const auto whole = check_with_bar(files, *backup);
   if (!whole) return end_with(whole.error());
-  const bool complete = !backup->log || backup->log->complete();
   opened.push_back(*std::move(backup));
   print_all(context, opened);
-  return complete ? kOk : kArchived;
+  return status_of(opened);
 }
 
 }  // namespace strongroom::tool

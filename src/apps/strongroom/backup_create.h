@@ -13,7 +13,7 @@ struct BackupOptions {
 };
 
 // Backs a running deployment up into new folders, and reads all of it again. An audit entry comes
-// before and one behind.
+// before and one behind. What the log lacks is said (kArchived): the backup is whole all the same.
 int create_backup(const Context& context, const BackupOptions& options);
 
 // Reads all of a backup and says what it is of, and what its log lacks (kArchived); needs no

@@ -39,8 +39,7 @@ Done<void> claim(const std::string& directory) {
   if (!claimed) return failure(kUsage, claimed.error());
   // Who comes second, at the same time, must not take the first one's work for its own.
   if (::mkdir(fmt::format("{}/{}", directory, kRestoring).c_str(), S_IRWXU) != 0) {
-    return failure(kUsage,
-                   fmt::format("{}: {}", directory, text_of_errno(errno)));
+    return failure(kUsage, fmt::format("{}: {}", directory, text_of_errno(errno)));
   }
   return {};
 }
@@ -55,14 +54,16 @@ void tell(const Context& context, const Sources& sources, const std::string& dir
   const backup::Manifest& manifest = sources.data.manifest;
   const backup::LogSince& since = sources.since;
   if (context.json) {
-    boost::json::object object{{"directory", directory},
-                               {"id", manifest.id},
-                               {"made_at", rfc3339(manifest.made_at_us)},
-                               {"log", from.log.empty() ? "backup" : "newer"},
-                               {"may_go_back", may_go_back(from)},
-                               {"due_erasures", since.erasures.size()},
-                               {"revocations", since.revocations.size()},
-                               {"lost_holds", since.holds.size()}};
+    boost::json::object object{
+        {"directory", directory},
+        {"id", manifest.id},
+        {"made_at", rfc3339(manifest.made_at_us)},
+        {"log", from.log.empty() ? "backup" : "newer"},
+        {"log_complete", sources.log ? sources.log->complete : sources.data.log->complete()},
+        {"may_go_back", may_go_back(from)},
+        {"due_erasures", since.erasures.size()},
+        {"revocations", since.revocations.size()},
+        {"lost_holds", since.holds.size()}};
     if (sources.log) {
       object["log_end"] = sources.log->end;
       object["log_end_at"] = sources.log->end_at;

@@ -67,8 +67,8 @@ Result<audit::Checkpoint> read_signed_last(const PlacedLog& log) {
   std::ranges::sort(names, std::greater<>());
   for (const std::string& name : names) {
     if (!audit::is_operators(name)) continue;
-    SR_TRY(const auto file, log.files.open(audit::checkpoint_path(log.folder, name),
-                                           audit::OpenMode::read));
+    SR_TRY(const auto file,
+           log.files.open(audit::checkpoint_path(log.folder, name), audit::OpenMode::read));
     SR_TRY(const audit::LastNote note, audit::last_note(*file));
     if (!note.text.empty()) return audit::read_checkpoint(note.text);
   }
@@ -96,18 +96,19 @@ Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
                                const OpenBackup& backup) {
   const backup::Manifest& manifest = backup.manifest;
   ProgressBar bar("log verified");
-  const auto report = audit::verify_audit(
+  auto report = audit::verify_audit(
       files, from.log, manifest.deployment, manifest.made_at_us,
       [&bar](const audit::VerifyProgress& at) { bar.show(at.bytes_done, at.bytes_total); });
   if (!report) return failure_at(from.log, report.error());
-  if (report->bad) {
-    const auto allowed = may_end_in(files, from, *report->bad);
+  const auto damaged_end = std::exchange(report->bad, std::nullopt);
+  if (damaged_end) {
+    const auto allowed = may_end_in(files, from, *damaged_end);
     if (!allowed) return failure_at(from.log, allowed.error());
     if (!*allowed) {
       return failure(
           kCheckFailed,
           fmt::format("{}: not this deployment's log, or not intact: {} ({} at byte {})", from.log,
-                      report->bad->what, report->bad->file, report->bad->offset_bytes));
+                      damaged_end->what, damaged_end->file, damaged_end->offset_bytes));
     }
   }
   const std::uint64_t end = report->entries + report->unread_entries;
@@ -121,12 +122,13 @@ Done<NewerLog> check_newer_log(audit::Files& files, const RestoreFrom& from,
   if (!last) return failure_at(from.log, last.error());
   const auto view = audit::read_entry(*last);
   if (!view) return failure_at(from.log, view.error());
-  return NewerLog{end, std::string(view->timestamp), report->unsigned_entries, report->bad};
+  return NewerLog{end, std::string(view->timestamp), report->unsigned_entries, report->complete(),
+                  damaged_end};
 }
 
 // Whether the log tells how this backup ended. Where it does, that must be this one.
 Done<bool> is_recorded(audit::Files& files, const backup::LogSince& since,
-                          const OpenBackup& backup) {
+                       const OpenBackup& backup) {
   const bool is_data = backup.manifest.kind == backup::Kind::data;
   const auto recorded =
       since.backups.find({is_data ? audit::EventType::backup_create : audit::EventType::key_backup,
@@ -149,9 +151,10 @@ Done<void> see_that_they_are_recorded(audit::Files& files, const RestoreFrom& fr
     SR_TRY(const bool recorded, is_recorded(files, sources.since, *backup));
     if (recorded || from.log.empty()) continue;
     const std::string& id = backup->manifest.id;
-    std::string why = fmt::format("{}: does not vouch for {}: it does not tell how the backup {}"
-                                  " ended",
-                                  from.log, backup->folder, id);
+    std::string why = fmt::format(
+        "{}: does not vouch for {}: it does not tell how the backup {}"
+        " ended",
+        from.log, backup->folder, id);
     if (from.log_is_final && id == sources.data.manifest.id) {
       return failure(kCheckFailed, std::move(why));
     }

@@ -25,6 +25,7 @@ struct NewerLog {
   std::uint64_t end = 0;  // sequence of its last whole entry
   std::string end_at;     // and its time
   std::uint64_t unsigned_entries = 0;
+  bool complete = true;  // nothing is missing before its end
   std::optional<audit::BadPlace> damaged_end;
 };
 
