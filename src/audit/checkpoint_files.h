@@ -19,6 +19,8 @@ namespace strongroom::audit {
 
 inline constexpr std::string_view kCheckpointFolder = "checkpoints";
 inline constexpr std::string_view kLastSignedName = "last-signed";
+// Beside it: what proves that somebody has seen more of a log than is there.
+inline constexpr std::string_view kRolledBackName = "rolled-back";
 
 // Lines of `origin size base64(root)`, ascending by origin.
 [[nodiscard]] std::string last_signed_text(std::span<const Checkpoint> checkpoints);

@@ -133,7 +133,7 @@ TEST_F(BreaksTest, OneThatIsSignedForSettlesWhatIsKeptOfBefore) {
   ASSERT_TRUE(loop_.run_until_done(auditd->open_new_shards("restored", "uid:7")));
   stop(auditd);
   // The end came between the break and the removal.
-  const std::string evidence = audit_folder() + "/" + std::string(kRolledBackName);
+  const std::string evidence = audit_folder() + "/" + std::string(audit::kRolledBackName);
   std::ofstream(evidence) << larger;
   auditd = start();
   EXPECT_EQ(auditd->not_ready(), "");

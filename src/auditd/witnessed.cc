@@ -276,7 +276,7 @@ Result<void> Witnessed::forget() {
 }
 
 std::string Witnessed::evidence_path() const {
-  return fmt::format("{}/{}", options_.directory, kRolledBackName);
+  return fmt::format("{}/{}", options_.directory, audit::kRolledBackName);
 }
 
 }  // namespace strongroom::auditd

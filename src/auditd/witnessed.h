@@ -20,7 +20,6 @@
 
 namespace strongroom::auditd {
 
-inline constexpr std::string_view kRolledBackName = "rolled-back";
 // So much later than this host's clock a cosignature may be dated: two clocks that are kept in time
 // do not differ by more.
 inline constexpr std::int64_t kClocksDifferMaxS = 300;

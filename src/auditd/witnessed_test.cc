@@ -86,7 +86,7 @@ class WitnessedTest : public AuditdTest {
         .value_or("");
   }
   bool has_evidence() const {
-    return fs::exists(folder_ + "/audit/" + std::string(kRolledBackName));
+    return fs::exists(folder_ + "/audit/" + std::string(audit::kRolledBackName));
   }
 
   // What the log tells of operators who carried a witness's word.

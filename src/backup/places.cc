@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <set>
 
+#include "audit/checkpoint_files.h"
+
 namespace strongroom::backup {
 namespace {
 
@@ -40,8 +42,8 @@ bool is_one_of_files(std::string_view folder, std::string_view name) {
 
 // What an auditd writes for itself alone is no part of the log.
 bool is_one_of_log(std::string_view name) {
-  return name != "lock" && name != "reserve" && name != "refused" && name != kRolledBackName &&
-         !name.starts_with("restored/");
+  return name != "lock" && name != "reserve" && name != "refused" &&
+         name != audit::kRolledBackName && !name.starts_with("restored/");
 }
 
 }  // namespace

@@ -16,8 +16,6 @@ inline constexpr std::string_view kFilesPart = "files";  // configuration, publi
 inline constexpr std::string_view kLogPart = "log";
 inline constexpr std::string_view kKeysPart = "keys";
 inline constexpr std::string_view kLogFolder = "audit";  // where the log is, below DIR
-// In it: that somebody has seen more of the log than is there.
-inline constexpr std::string_view kRolledBackName = "rolled-back";
 inline constexpr std::string_view kDataFolder = "data";  // of it, the sealed files alone
 inline constexpr std::string_view kConfigFile = "etc/strongroom.toml";
 

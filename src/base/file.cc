@@ -82,16 +82,6 @@ Result<std::size_t> read_full(int fd, std::span<std::byte> out) {
   return done;
 }
 
-Result<void> write_full(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail(file_error(errno));
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-  }
-  return {};
-}
-
 Result<void> fill_and_sync(int fd, std::span<const std::byte> bytes, mode_t mode) {
   SR_CHECK_OK(write_full(fd, bytes));
   // fchmod, because the mode of open(2) is cut by the process's umask.
@@ -108,6 +98,16 @@ Result<void> sync_folder(const std::string& path) {
 }
 
 }  // namespace
+
+Result<void> write_full(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail(file_error(errno));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
 
 Result<std::string> read_file(const std::string& path, std::size_t size_bytes_max) {
   SR_TRY(const OpenFile file, open_regular(path, size_bytes_max));

@@ -33,6 +33,10 @@ namespace strongroom {
 [[nodiscard]] Result<void> write_file_durable(const std::string& path,
                                               std::span<const std::byte> bytes, mode_t mode);
 
+// Writes all of `bytes` to `fd`, which stays open. On failure some may be written.
+// permission_denied, exhausted (no space), unavailable; each with the errno as detail.
+[[nodiscard]] Result<void> write_full(int fd, std::span<const std::byte> bytes);
+
 // FileLock is the writer lock of an instance: while one lives, no other process (and no other
 // FileLock of this one) gets it. The kernel frees it when the process ends, however it ends. The
 // file holds the owner's process id for people to read (unless the disk is full), and stays when

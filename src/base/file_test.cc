@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "base/encoding.h"
 
@@ -58,6 +61,36 @@ TEST_F(FileTest, ReadFileFailsAsDocumented) {
   std::filesystem::create_symlink(loop, loop);
   EXPECT_EQ(read_file(loop, 5).error().code(), ErrorCode::unavailable);
   EXPECT_EQ(read_file(loop, 5).error().detail(), static_cast<std::uint32_t>(ELOOP));
+}
+
+// A signal ends a write to a pipe without room: before it took anything, or behind a part.
+TEST_F(FileTest, WriteFullWritesAllOrTellsWhy) {
+  struct sigaction interrupt{}, before{};
+  interrupt.sa_handler = [](int) {};
+  ASSERT_EQ(::sigaction(SIGUSR1, &interrupt, &before), 0);
+  const std::string content(std::size_t{1} << 18, 'x');
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  std::string got;
+  std::thread reader([&, writer = ::pthread_self()] {
+    std::array<char, 1000> piece;
+    for (ssize_t size = 0; (size = ::read(ends[0], piece.data(), piece.size())) > 0;) {
+      got.append(piece.data(), static_cast<std::size_t>(size));
+      ::pthread_kill(writer, SIGUSR1);
+    }
+  });
+  EXPECT_TRUE(write_full(ends[1], as_bytes(content)));
+  ::close(ends[1]);
+  reader.join();
+  ::close(ends[0]);
+  ::sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_EQ(got, content);
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  EXPECT_EQ(write_full(full, as_bytes(content)).error().code(), ErrorCode::exhausted);
+  EXPECT_EQ(write_full(full, as_bytes(content)).error().detail(),
+            static_cast<std::uint32_t>(ENOSPC));
+  ::close(full);
 }
 
 TEST_F(FileTest, ReadSecretFileStripsOneNewline) {

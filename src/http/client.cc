@@ -8,6 +8,15 @@
 #include "http/internal/client_state.h"
 
 namespace strongroom::http {
+namespace {
+
+async::Task<Result<ClientResponse>> send_and_close(Client& client, const ClientRequest& request) {
+  auto response = co_await client.send(request);
+  co_await client.close();
+  co_return response;
+}
+
+}  // namespace
 
 std::string_view ClientResponse::header(std::string_view lower_case_name) const noexcept {
   const auto found =
@@ -24,5 +33,11 @@ async::Task<Result<ClientResponse>> Client::send(const ClientRequest& request) {
 }
 void Client::set_tls(std::shared_ptr<const TlsContext> tls) { state_->set_tls(std::move(tls)); }
 async::Task<void> Client::close() { return state_->close(); }
+
+Result<ClientResponse> send_once(ClientOptions options, const ClientRequest& request) {
+  async::Loop loop;
+  Client client(loop, std::move(options));
+  return loop.run_until_done(send_and_close(client, request));
+}
 
 }  // namespace strongroom::http

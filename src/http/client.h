@@ -92,4 +92,8 @@ class Client {
   std::unique_ptr<internal::ClientState> state_;
 };
 
+// One request of a thread that runs no Loop: makes a Client, waits for the answer, and closes it.
+// Errors are Client::send's.
+[[nodiscard]] Result<ClientResponse> send_once(ClientOptions options, const ClientRequest& request);
+
 }  // namespace strongroom::http

@@ -490,6 +490,10 @@ TEST_F(ClientTest, SpeaksOverUnixSockets) {
   EXPECT_EQ(server.counters().requests, 3u) << "something was sent";
   Client nobody(loop_, {.unix_path = path + ".absent"});
   expect_error(loop_.run_until_done(nobody.send(request)), ErrorCode::unavailable);
+  const auto once = send_once({.unix_path = path, .unix_users = {::geteuid()}}, request);
+  ASSERT_TRUE(once.has_value());
+  EXPECT_EQ(once->status, 200);
+  expect_error(send_once({.unix_path = path + ".absent"}, request), ErrorCode::unavailable);
   std::filesystem::remove(path);
 }
 

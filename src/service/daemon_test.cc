@@ -72,19 +72,11 @@ class DaemonTest : public ::testing::Test {
     std::ifstream file(folder_.path(name));
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  static async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
-                                                                  http::ClientRequest request) {
-    auto response = co_await client.send(request);
-    co_await client.close();
-    co_return response;
-  }
   http::ClientResponse ask(http::Method method, std::string_view target) {
-    async::Loop loop;
-    http::Client client(loop, {.host = "localhost",
-                               .unix_path = folder_.path("run/vaultd.admin.sock"),
-                               .unix_users = {::geteuid()}});
-    auto response = loop.run_until_done(
-        send_and_close(client, {.method = method, .target = target, .headers = {}, .body = {}}));
+    auto response = http::send_once({.host = "localhost",
+                                     .unix_path = folder_.path("run/vaultd.admin.sock"),
+                                     .unix_users = {::geteuid()}},
+                                    {.method = method, .target = target});
     return response ? *std::move(response) : http::ClientResponse{};
   }
   static bool eventually(const std::function<bool()>& condition) {

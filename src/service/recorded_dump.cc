@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 
-#include "async/loop.h"
 #include "async/task.h"
 #include "base/encoding.h"
 #include "base/try.h"
@@ -28,13 +27,6 @@ constexpr Error kNoDump{ErrorCode::unavailable,
                         " the word of its own user and root"};
 constexpr Error kNoEnd{ErrorCode::unavailable,
                        "the dump was given, but auditd does not record its end: destroy it"};
-
-async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
-                                                         const http::ClientRequest& request) {
-  auto response = co_await client.send(request);
-  co_await client.close();
-  co_return response;
-}
 
 // What was given away.
 class Given {
@@ -76,13 +68,12 @@ class DumpRecord {
     if (!auditd) return start_failure(deployment_.audit_socket_folder(), auditd.error());
     const std::string text = boost::json::serialize(body);
     const std::string path = deployment_.run_path("auditd.admin.sock");
-    async::Loop loop;
-    http::Client client(loop, {.host = "localhost", .unix_path = path, .unix_users = {*auditd}});
     const http::ClientRequest request{.method = http::Method::post,
                                       .target = "/v1/backups",
                                       .headers = {{"Content-Type", "application/json"}},
                                       .body = as_bytes(text)};
-    const auto answer = loop.run_until_done(send_and_close(client, request));
+    const auto answer =
+        http::send_once({.host = "localhost", .unix_path = path, .unix_users = {*auditd}}, request);
     if (!answer) return start_failure(path, answer.error());
     if (answer->status == kRecorded) return {};
     return start_failure(path, answer->status == kNotReady ? kStarting : kRefused);

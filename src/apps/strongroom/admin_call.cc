@@ -1,4 +1,4 @@
-// The tool's client: one request, one loop.
+// The tool's client: one request each.
 #include "apps/strongroom/admin_call.h"
 
 #include <fmt/core.h>
@@ -8,18 +8,10 @@
 #include <boost/json/parse.hpp>
 #include <vector>
 
-#include "async/loop.h"
 #include "base/encoding.h"
 
 namespace strongroom::tool {
 namespace {
-
-async::Task<Result<http::ClientResponse>> send_and_close(http::Client& client,
-                                                         const http::ClientRequest& request) {
-  auto response = co_await client.send(request);
-  co_await client.close();
-  co_return response;
-}
 
 // What goes over an admin socket is as good as the command itself: another user who put a socket of
 // his own in the daemon's place shall not have it. Root's daemons may be anybody's.
@@ -58,13 +50,12 @@ std::string reason(const boost::json::object& problem) {
 Result<http::ClientResponse> call_admin(const std::string& directory, std::string_view instance,
                                         http::Method method, std::string_view target,
                                         std::string_view body) {
-  async::Loop loop;
-  http::Client client(loop, {.host = "localhost",
-                             .unix_path = fmt::format("{}/run/{}.admin.sock", directory, instance),
-                             .unix_users = trusted_users()});
   http::ClientRequest request{.method = method, .target = target, .body = as_bytes(body)};
   if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  return loop.run_until_done(send_and_close(client, request));
+  return http::send_once({.host = "localhost",
+                          .unix_path = fmt::format("{}/run/{}.admin.sock", directory, instance),
+                          .unix_users = trusted_users()},
+                         request);
 }
 
 std::string member(const boost::json::object& object, std::string_view key) {

@@ -326,8 +326,13 @@ Done<void> see_that_nothing_changed(audit::Files& files, const std::string& dire
                                     const backup::Part& part) {
   for (const backup::BackedFile& backed : part.files) {
     const std::string path = fmt::format("{}/{}", directory, backed.path);
-    SR_TRY(const crypto::Sha256Digest digest, hash_of(files, path));
-    if (digest != backed.sha256) {
+    const auto digest = hash_of(files, path);
+    if (!digest) {
+      return failure(digest.error().status, digest.error().text +
+                                                "; it was there before: if a key was made"
+                                                " meanwhile, make the backup again");
+    }
+    if (*digest != backed.sha256) {
       return failure(kUsage, path + ": changed while it was read; make the backup again");
     }
   }

@@ -151,10 +151,9 @@ Done<void> see_that_they_are_recorded(audit::Files& files, const RestoreFrom& fr
     SR_TRY(const bool recorded, is_recorded(files, sources.since, *backup));
     if (recorded || from.log.empty()) continue;
     const std::string& id = backup->manifest.id;
-    std::string why = fmt::format(
-        "{}: does not vouch for {}: it does not tell how the backup {}"
-        " ended",
-        from.log, backup->folder, id);
+    std::string why =
+        fmt::format("{}: does not vouch for {}: it does not tell how the backup {} ended", from.log,
+                    backup->folder, id);
     if (from.log_is_final && id == sources.data.manifest.id) {
       return failure(kCheckFailed, std::move(why));
     }

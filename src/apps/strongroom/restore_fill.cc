@@ -20,6 +20,7 @@
 #include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
 #include "audit/checkpoint.h"
+#include "audit/checkpoint_files.h"
 #include "audit/merkle.h"
 #include "backup/places.h"
 #include "base/clock.h"
@@ -57,20 +58,7 @@ class NewFile {
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
-  Result<void> write(std::span<const std::byte> bytes) const { return write_to(fd_, bytes); }
-
-  static Result<void> write_to(int fd, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) {
-        return fail(Error{ErrorCode::unavailable, "cannot be written"}.with_detail(
-            static_cast<std::uint32_t>(errno)));
-      }
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return {};
-  }
+  Result<void> write(std::span<const std::byte> bytes) const { return write_full(fd_, bytes); }
 
  private:
   int fd_;
@@ -132,7 +120,7 @@ Done<void> write_own_files(const OpenBackup& keys, const std::string& directory,
 
 // All that may be in a backup of the log, and what makes auditd refuse it: that stays so.
 bool is_copied(const std::string& path) {
-  return path == backup::kRolledBackName ||
+  return path == audit::kRolledBackName ||
          backup::belongs_to(backup::kLogPart, fmt::format("{}/{}", backup::kLogFolder, path));
 }
 
@@ -178,7 +166,7 @@ Result<void> doubt_the_end(audit::Files& files, const std::string& log,
                            const audit::Checkpoint& signed_last) {
   const audit::Checkpoint presumed{signed_last.origin, signed_last.size + 1,
                                    audit::MerkleTree().root()};
-  return files.replace(fmt::format("{}/{}", log, backup::kRolledBackName),
+  return files.replace(fmt::format("{}/{}", log, audit::kRolledBackName),
                        as_bytes(audit::checkpoint_text(presumed) + "\n"));
 }
 
@@ -200,9 +188,9 @@ Done<void> load(audit::Files& files, const OpenBackup& backup, const std::string
   auto fed = read_backed_file(*reader, 0, size, [&](std::span<const std::byte> piece) {
     done += piece.size();
     bar.show(done, size);
-    return NewFile::write_to(child->fd(), piece);
+    return write_full(child->fd(), piece);
   });
-  if (fed) fed = NewFile::write_to(child->fd(), rest);
+  if (fed) fed = write_full(child->fd(), rest);
   // It says itself what it refuses.
   if (const auto ended = child->wait(); !ended) return failure(kUsage, ended.error());
   if (!fed) return failure_at(backup.path_of(part), fed.error());
