@@ -53,6 +53,8 @@ enum class EventType : std::uint8_t {
   key_rotate,
   key_destroy,
   key_backup,
+  key_reserve,  // uses, before they are made
+  key_rewrap,
   schema_migrate,
   backup_create,
   backup_restore,

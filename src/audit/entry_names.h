@@ -49,6 +49,8 @@ inline constexpr std::array kEventTypes{
     EventTypeRow{EventType::key_rotate, "key.rotate", kUpdate},
     EventTypeRow{EventType::key_destroy, "key.destroy", kDelete},
     EventTypeRow{EventType::key_backup, "key.backup", kRead},
+    EventTypeRow{EventType::key_reserve, "key.reserve", kUpdate},
+    EventTypeRow{EventType::key_rewrap, "key.rewrap", kUpdate},
     EventTypeRow{EventType::schema_migrate, "schema.migrate", kUpdate},
     EventTypeRow{EventType::backup_create, "backup.create", kRead},
     EventTypeRow{EventType::backup_restore, "backup.restore", kCreate},

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -62,6 +63,8 @@ class Token {
   // The one secret key on the token labelled `label`: not_found, conflict (several). Slow where
   // tokens hold many objects (23 ms at 1000 in SoftHSM): call it at start and keep the handle.
   [[nodiscard]] Result<KeyHandle> find_key(std::string_view label);
+  // The labels of all secret keys on the token, in any order. Slow as find_key is.
+  [[nodiscard]] Result<std::vector<std::string>> key_labels();
   // A working copy of a token key as a session object: equal results, without SoftHSM's reading of
   // the token's files on each use (2.5 times as fast there). It ends with the Token, or with
   // destroy_key of either handle; a lost login makes it anew. permission_denied where the module

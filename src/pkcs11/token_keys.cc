@@ -90,6 +90,33 @@ Result<unsigned long> Token::find_object(unsigned long attribute,
   return found[0];
 }
 
+Result<std::vector<std::string>> Token::key_labels() {
+  const std::scoped_lock lock(mutex_);
+  SR_CHECK_OK(ensure_login());
+  const CK_FUNCTION_LIST& functions = module_.functions();
+  Template wanted;
+  wanted.number(CKA_CLASS, CKO_SECRET_KEY).flag(CKA_TOKEN, true);
+  CK_RV rv = functions.C_FindObjectsInit(login_, wanted.data(), wanted.size());
+  if (rv != CKR_OK) return fail(failed(rv));
+  std::vector<CK_OBJECT_HANDLE> found;
+  std::array<CK_OBJECT_HANDLE, 64> some{};
+  CK_ULONG count = 0;
+  do {
+    rv = functions.C_FindObjects(login_, some.data(), some.size(), &count);
+    if (rv == CKR_OK) found.insert(found.end(), some.begin(), some.begin() + count);
+  } while (rv == CKR_OK && count > 0);
+  functions.C_FindObjectsFinal(login_);
+  if (rv != CKR_OK) return fail(failed(rv));
+  std::vector<std::string> labels;
+  labels.reserve(found.size());
+  for (const CK_OBJECT_HANDLE object : found) {
+    ObjectReader reader(functions, login_, object);
+    labels.push_back(reader.key_attributes().label);
+    if (reader.error() != CKR_OK) return fail(failed(reader.error()));
+  }
+  return labels;
+}
+
 Result<void> Token::check_free(unsigned long attribute, std::span<const std::byte> value) {
   const auto taken = find_object(attribute, value);
   if (taken) return fail({ErrorCode::conflict, "HSM: a key of this label or id exists"});

@@ -76,12 +76,12 @@ void enforce(PostgresSettings& settings, const Options& options, PostgresAccess 
   settings["fallback_application_name"] = "strongroom";
   // One plan per statement, made when it is first needed; no compiling it, which costs more than
   // any of ours. It may have been made while a table was small: never one that reads all of it
-  // where an index leads to the row.
+  // where an index leads to the row, nor one that starts processes to help.
   const auto timeout_ms = options.statement_timeout.count();
   settings["options"] += fmt::format(
       " -c statement_timeout={} -c idle_in_transaction_session_timeout={} -c synchronous_commit=on"
       " -c default_transaction_read_only={} -c client_min_messages=error -c enable_seqscan=off"
-      " -c plan_cache_mode=force_generic_plan -c jit=off",
+      " -c plan_cache_mode=force_generic_plan -c jit=off -c max_parallel_workers_per_gather=0",
       timeout_ms, 2 * timeout_ms, access == PostgresAccess::read ? "on" : "off");
 }
 

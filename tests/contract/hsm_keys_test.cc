@@ -2,6 +2,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "hsm_fixture.h"
 
 namespace strongroom::test {
@@ -56,6 +60,22 @@ TEST_P(HsmKeys, OpenRefusesASecondLoginOfTheProcess) {
   // Had it been let in, any PIN would have opened the token.
   EXPECT_FALSE(open_with("not-the-pin"));
   EXPECT_TRUE(token_->check());
+}
+
+TEST_P(HsmKeys, ItsKeysAreListed) {
+  EXPECT_TRUE(token_->key_labels()->empty());
+  mac_key();
+  for (int i = 0; i < 70; ++i) {  // more than are asked for at once
+    const std::string label = "key " + std::to_string(i);
+    const auto id = as_bytes(label);
+    ASSERT_TRUE(
+        token_->generate_secret_key({label, {id.begin(), id.end()}, KeyPurpose::hmac_sha256}));
+  }
+  const std::vector<std::string> listed = *token_->key_labels();
+  const std::set<std::string> labels(listed.begin(), listed.end());
+  EXPECT_EQ(listed.size(), 71U);
+  EXPECT_EQ(labels.size(), 71U);
+  EXPECT_TRUE(labels.contains("mac"));
 }
 
 TEST_P(HsmKeys, OpenMissesAnUnknownToken) {

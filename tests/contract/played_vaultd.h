@@ -235,6 +235,7 @@ struct PlayedParts {
   Turns& turns;
   StoredCards& stored_cards;
   KeyRing& keys;
+  KeyKeeper& key_keeper;
   CodePeers& code_peers;
   const Retention& retention;
   crypto::Random& random;
@@ -268,8 +269,9 @@ struct PlayedVaultd {
   UsageTally uses{parts.loop, database};
   HeldDeletes held_deletes{database, parts.deletes};
   Vault vault{VaultParts{parts.loop, cards, processor_tokens, payable_cards, uses, held_deletes,
-                         parts.stored_cards, parts.keys, codes, parts.code_peers, budgets,
-                         parts.retention, recorder, parts.random, parts.clock, parts.metrics}};
+                         parts.stored_cards, parts.keys, parts.key_keeper, codes, parts.code_peers,
+                         budgets, parts.retention, recorder, parts.random, parts.clock,
+                         parts.metrics}};
   int callers = 0;  // whose requests are under way
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   struct Spent {

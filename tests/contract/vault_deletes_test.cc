@@ -55,7 +55,9 @@ class HeldDeletesTest : public OnEachDatabase<ResolveTest> {
     SR_CHECK(held.size() == count);
     return held;
   }
-  DeleteDesk desk() { return DeleteDesk({*held_deletes_, *keys_, recorder_, random_, clock_}); }
+  DeleteDesk desk() {
+    return DeleteDesk({*held_deletes_, keys_->ring, recorder_, random_, clock_});
+  }
   Answer<std::uint64_t> decide(Decision decision, const DeleteDesk::Chosen& chosen) {
     DeleteDesk one = desk();
     return loop_.run_until_done(one.decide(decision, chosen, "uid:7"));

@@ -12,6 +12,8 @@
 
 #include "base/encoding.h"
 #include "cde/keys/hsm_key_ring.h"
+#include "cde/keys/hsm_key_store.h"
+#include "cde/keys/key_keeper.h"
 #include "cde/vault/vault.h"
 #include "storage/migrations.h"
 #include "support/softhsm.h"
@@ -156,18 +158,46 @@ struct Hsm {
   std::unique_ptr<pkcs11::Module> module = *pkcs11::Module::load(softhsm.module_path());
   std::unique_ptr<pkcs11::Token> token =
       *pkcs11::Token::open(*module, softhsm.kLabel, test::secret_of(softhsm.kPin));
-  VaultKeys keys = make_keys();
-  std::unique_ptr<pkcs11::SessionPool> sessions = *pkcs11::SessionPool::open(*token, 1);
+  std::unique_ptr<pkcs11::SessionPool> sessions = *pkcs11::SessionPool::open(*token, kSessions);
 
-  VaultKeys make_keys() {
-    SR_CHECK(VaultKeys::generate(*token));
-    return *VaultKeys::open(*token, true);
+  Hsm() { SR_CHECK(make_first_keys(*token)); }
+  // For the next test, whose database is a new one.
+  void forget_later_keys() const {
+    const std::vector<std::string> labels = *token->key_labels();
+    for (const std::string& label : labels) {
+      if (!label.ends_with("/1")) SR_CHECK(token->destroy_key(*token->find_key(label)));
+    }
   }
+
+ private:
+  static constexpr std::size_t kSessions = 4;
+};
+
+// The keys of one vaultd of a database, open and registered. It has an audit log of its own.
+struct OpenKeys {
+  OpenKeys(async::Loop& loop, storage::Database& database, Hsm& hsm, crypto::Random& random,
+           const Clock& clock, std::string instance = "vaultd", KeyKeeper::Waits waits = {})
+      : recorder(loop),
+        trips(loop, {hsm.token.get(), hsm.sessions.get(), nullptr}),
+        ring(trips, sets, random),
+        store(trips, sets, true),
+        keeper({loop, database, store, recorder, random, clock, std::move(instance), waits}) {}
+
+  FakeRecorder recorder;
+  KeySets sets;
+  HsmTrips trips;
+  HsmKeyRing ring;
+  HsmKeyStore store;
+  KeyKeeper keeper;
 };
 
 class VaultTest : public ::testing::Test {
  public:
-  ~VaultTest() override { loop_.run_until_done(database_->close()); }
+  ~VaultTest() override {
+    keys_.reset();
+    hsm_->forget_later_keys();
+    loop_.run_until_done(database_->close());
+  }
 
  protected:
   static void SetUpTestSuite() { hsm_ = new Hsm; }
@@ -184,15 +214,19 @@ class VaultTest : public ::testing::Test {
     payable_cards_ = std::make_unique<PayableCards>(loop_, *lossy_);
     uses_ = std::make_unique<UsageTally>(loop_, *lossy_);
     held_deletes_ = std::make_unique<HeldDeletes>(*lossy_, kDeletes);
-    keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
-                  random_);
+    open_keys();
     make_vault({});
+  }
+  // Anew, as a process that starts does.
+  void open_keys() {
+    keys_ = std::make_unique<OpenKeys>(loop_, *database_, *hsm_, random_, clock_);
+    SR_CHECK(loop_.run_until_done(keys_->keeper.start()));
   }
   void make_vault(std::chrono::milliseconds commit_lag_max) {
     vault_ = std::make_unique<Vault>(
         VaultParts{loop_, *cards_, *processor_tokens_, *payable_cards_, *uses_, *held_deletes_,
-                   stored_cards_, *keys_, codes_, code_peers_, budgets_, retention_, recorder_,
-                   random_, clock_, metrics_, commit_lag_max});
+                   stored_cards_, keys_->ring, keys_->keeper, codes_, code_peers_, budgets_,
+                   retention_, recorder_, random_, clock_, metrics_, commit_lag_max});
   }
 
   static Caller caller(std::string merchant = "mer_a") {
@@ -275,7 +309,7 @@ class VaultTest : public ::testing::Test {
   std::unique_ptr<UsageTally> uses_;
   std::unique_ptr<HeldDeletes> held_deletes_;
   FakeStoredCards stored_cards_{loop_};
-  std::optional<HsmKeyRing> keys_;
+  std::unique_ptr<OpenKeys> keys_;
   std::unique_ptr<Vault> vault_;
 };
 

@@ -90,8 +90,7 @@ TEST_P(GuessingTest, AnotherProcessCountsOn) {
   // Nothing of the first is left but the database and the HSM.
   const auto first = std::move(vault_);
   const auto first_cards = std::move(cards_);
-  keys_.emplace(loop_, hsm_->keys, HsmCalls{hsm_->token.get(), hsm_->sessions.get(), nullptr},
-                random_);
+  open_keys();
   cards_ = std::make_unique<CardStore>(loop_, *lossy_, kNewCardsMax);
   make_vault({});
   EXPECT_TRUE(guess(kNewCardsMax - 1));

@@ -12,13 +12,14 @@
 
 #include "base/encoding.h"
 #include "base/try.h"
-#include "cde/keys/hsm_key_ring.h"
-#include "cde/keys/key_registry.h"
+#include "cde/keys/hsm_key_store.h"
+#include "cde/keys/key_keeper.h"
 #include "cde/vault/card_store.h"
 #include "faulty_module.h"
 #include "storage/migrations.h"
 #include "support/softhsm.h"
 #include "support/temporary_directory.h"
+#include "vault_fixture.h"
 
 namespace strongroom::cde {
 namespace {
@@ -35,12 +36,10 @@ class VaultKeysTest : public testing::Test {
     SR_CHECK(loop_.run_until_done(storage::migrate(*database_, vault_migrations(), clock_)));
   }
 
-  VaultKeys make_keys() {
-    SR_CHECK(VaultKeys::generate(*token_));
-    return *VaultKeys::open(*token_, true);
-  }
-  Result<void> check(const VaultKeys& keys) {
-    return loop_.run_until_done(check_registered(*database_, keys, clock_));
+  Result<void> start() {
+    keys_.reset();  // its session
+    keys_ = std::make_unique<Keys>(*this);
+    return loop_.run_until_done(keys_->keeper.start());
   }
   void destroy(std::string_view label) {
     const auto old = token_->find_key(label);
@@ -89,6 +88,22 @@ class VaultKeysTest : public testing::Test {
     ::dlclose(library);
   }
 
+  struct Keys {
+    explicit Keys(VaultKeysTest& test)
+        : sessions(*pkcs11::SessionPool::open(*test.token_, 1)),
+          recorder(test.loop_),
+          trips(test.loop_, {test.token_.get(), sessions.get(), nullptr}),
+          store(trips, sets, true),
+          keeper({test.loop_, *test.database_, store, recorder, test.random_, test.clock_,
+                  "vaultd"}) {}
+    std::unique_ptr<pkcs11::SessionPool> sessions;
+    FakeRecorder recorder;
+    KeySets sets;
+    HsmTrips trips;
+    HsmKeyStore store;
+    KeyKeeper keeper;
+  };
+
   test::TemporarySoftHsm softhsm_;
   test::TemporaryDirectory folder_;
   async::Loop loop_;
@@ -98,16 +113,8 @@ class VaultKeysTest : public testing::Test {
   std::unique_ptr<pkcs11::Module> module_ = *pkcs11::Module::load(FAULTY_MODULE);
   std::unique_ptr<pkcs11::Token> token_ =
       *pkcs11::Token::open(*module_, softhsm_.kLabel, test::secret_of(softhsm_.kPin));
+  std::unique_ptr<Keys> keys_;
 };
-
-TEST_F(VaultKeysTest, TheOnesItMadeAreTakenAgain) {
-  const VaultKeys keys = make_keys();
-  ASSERT_TRUE(VaultKeys::generate(*token_));
-  const auto again = VaultKeys::open(*token_, false);
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->pan_encryption.check_value, keys.pan_encryption.check_value);
-  EXPECT_NE(again->pan_fingerprint.check_value, keys.blind_index.check_value);
-}
 
 TEST_F(VaultKeysTest, OnlyWhatIsMissingIsMadeAndToldByItsLabel) {
   std::vector<std::string> told;
@@ -118,67 +125,87 @@ TEST_F(VaultKeysTest, OnlyWhatIsMissingIsMadeAndToldByItsLabel) {
   const AroundKey refuse = [](std::string_view, const auto&) {
     return Result<void>(fail(kNotNow));
   };
-  const auto refused = VaultKeys::generate(*token_, refuse);
+  const auto refused = make_first_keys(*token_, refuse);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().what(), kNotNow.what());
-  EXPECT_FALSE(VaultKeys::open(*token_, false)) << "what was not noted was not made";
-  ASSERT_TRUE(VaultKeys::generate(*token_, note));
+  EXPECT_FALSE(check_keys(*token_)) << "what was not noted was not made";
+  ASSERT_TRUE(make_first_keys(*token_, note));
   EXPECT_EQ(told,
             (std::vector<std::string>{std::string(kEncryption), "strongroom/pan-fingerprint/1",
-                                      "strongroom/blind-index/1"}));
-  ASSERT_TRUE(VaultKeys::generate(*token_, note));
-  EXPECT_EQ(told.size(), 3U);
+                                      "strongroom/blind-index/1", "strongroom/key-registry/1"}));
+  ASSERT_TRUE(make_first_keys(*token_, note));
+  EXPECT_EQ(told.size(), 4U);
+  EXPECT_TRUE(check_keys(*token_));
+}
+
+TEST_F(VaultKeysTest, NoFirstVersionIsMadeBesideALaterOne) {
+  make_anew("strongroom/pan-encryption/7", pkcs11::KeyPurpose::aes256_wrap);
+  ASSERT_TRUE(make_first_keys(*token_));
+  EXPECT_FALSE(token_->find_key(kEncryption));
 }
 
 TEST_F(VaultKeysTest, AKeyOfAnotherPurposeIsRefused) {
-  make_keys();
+  ASSERT_TRUE(make_first_keys(*token_));
   make_anew(kEncryption, pkcs11::KeyPurpose::hmac_sha256);
-  const auto keys = VaultKeys::open(*token_, true);
+  const auto keys = check_keys(*token_);
   ASSERT_FALSE(keys);
   EXPECT_EQ(keys.error().code(), ErrorCode::permission_denied);
-  EXPECT_NE(keys.error().what().find(kEncryption), std::string_view::npos);
 }
 
 TEST_F(VaultKeysTest, APlantedKeyThatCanBeReadOutIsRefused) {
   for (const auto& [sensitive, extractable] : {std::pair(false, false), std::pair(true, true)}) {
     destroy(kEncryption);
     plant(kEncryption, sensitive, extractable);
-    ASSERT_TRUE(VaultKeys::generate(*token_));
-    const auto keys = VaultKeys::open(*token_, true);
+    ASSERT_TRUE(make_first_keys(*token_));
+    const auto keys = check_keys(*token_);
     ASSERT_FALSE(keys);
     EXPECT_EQ(keys.error().code(), ErrorCode::permission_denied);
   }
 }
 
 TEST_F(VaultKeysTest, TheDatabaseKnowsItsKeys) {
-  const VaultKeys keys = make_keys();
-  EXPECT_TRUE(check(keys));  // registers
-  EXPECT_TRUE(check(keys));
+  ASSERT_TRUE(make_first_keys(*token_));
+  EXPECT_TRUE(start());  // registers
+  EXPECT_TRUE(start());
   make_anew("strongroom/pan-fingerprint/1", pkcs11::KeyPurpose::hmac_sha256);
-  const auto others = VaultKeys::open(*token_, true);
-  ASSERT_TRUE(others);
-  const auto refused = check(*others);
+  const auto refused = start();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
 }
 
-TEST_F(VaultKeysTest, AnIdleRingKnowsWhetherTheHsmIsThere) {
-  const VaultKeys keys = make_keys();
+TEST_F(VaultKeysTest, ARegistryThatIsEmptyIsNotBegunBesideLaterKeys) {
+  ASSERT_TRUE(make_first_keys(*token_));
+  make_anew("strongroom/pan-encryption/2", pkcs11::KeyPurpose::aes256_wrap);
+  const auto refused = start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
+}
+
+TEST_F(VaultKeysTest, WhatWasNotedBeforeThereWasARegistryHolds) {
+  ASSERT_TRUE(make_first_keys(*token_));
+  SR_CHECK(loop_.run_until_done(
+      database_->write({{"INSERT INTO key_versions VALUES ('pan-encryption', 1, '000000', 0)"}})));
+  const auto refused = start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
+}
+
+TEST_F(VaultKeysTest, AnIdleWayToTheHsmKnowsWhetherItIsThere) {
   const auto sessions = *pkcs11::SessionPool::open(*token_, 1);
   async::BlockingPool pool(1, 8);
-  HsmKeyRing inline_ring(loop_, keys, {token_.get(), sessions.get(), nullptr}, random_);
-  HsmKeyRing pooled_ring(loop_, keys, {token_.get(), sessions.get(), &pool}, random_);
-  for (HsmKeyRing* ring : {&inline_ring, &pooled_ring}) {
+  HsmTrips inline_trips(loop_, {token_.get(), sessions.get(), nullptr});
+  HsmTrips pooled_trips(loop_, {token_.get(), sessions.get(), &pool});
+  for (HsmTrips* trips : {&inline_trips, &pooled_trips}) {
     spoil("C_GetTokenInfo", CKR_DEVICE_ERROR);
-    loop_.run_until_done(ring->check());
-    EXPECT_FALSE(ring->hsm_answers());
-    auto until_back = [](async::Loop& loop, HsmKeyRing& away) -> async::Task<> {
+    loop_.run_until_done(trips->check());
+    EXPECT_FALSE(trips->hsm_answers());
+    auto until_back = [](async::Loop& loop, HsmTrips& away) -> async::Task<> {
       while (!away.hsm_answers()) {
         co_await loop.sleep_for(std::chrono::milliseconds(100));
         co_await away.check();
       }
     };
-    loop_.run_until_done(until_back(loop_, *ring));  // nothing but check() asked for it
+    loop_.run_until_done(until_back(loop_, *trips));  // nothing but check() asked for it
   }
 }
 

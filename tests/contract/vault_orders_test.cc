@@ -105,7 +105,8 @@ class OrdersTest : public OnEachDatabase<ResolveTest> {
                                                                     *database_,
                                                                     turns_,
                                                                     stored_cards_,
-                                                                    *keys_,
+                                                                    keys_->ring,
+                                                                    keys_->keeper,
                                                                     code_peers_,
                                                                     retention_,
                                                                     random_,
@@ -395,7 +396,7 @@ class OrdersTest : public OnEachDatabase<ResolveTest> {
     }
     PlayedVaultd& vaultd = any_vaultd();
     ++vaultd.callers;
-    DeleteDesk desk({vaultd.held_deletes, *keys_, vaultd.recorder, random_, clock_});
+    DeleteDesk desk({vaultd.held_deletes, keys_->ring, vaultd.recorder, random_, clock_});
     DeleteDesk::Chosen chosen{merchant, ""};
     const auto decided = co_await desk.decide(decision, std::move(chosen), "uid:7");
     if (!decided && decided.error().type != ProblemType::not_found && !vaultd.is_dead()) {

@@ -33,7 +33,7 @@ class RetentionTest : public OnEachDatabase<VaultTest> {
     return more;
   }
   RetentionJob job() {
-    return RetentionJob({loop_, *cards_, *keys_, recorder_, random_, clock_}, retention_);
+    return RetentionJob({loop_, *cards_, keys_->ring, recorder_, random_, clock_}, retention_);
   }
   std::size_t added_ = 0;
 };

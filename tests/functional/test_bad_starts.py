@@ -236,7 +236,13 @@ def vault_database(made, name, statement):
 def test_keys_that_are_not_the_databases(made):
     vault_database(made, "foreign.db",
                    "INSERT INTO key_versions VALUES ('pan-encryption', 1, '000000', 0)")
-    assert "the HSM's keys" in reason(made, "vaultd", ("vaultd/vault.db", "vaultd/foreign.db"))
+    assert "another token" in reason(made, "vaultd", ("vaultd/vault.db", "vaultd/foreign.db"))
+
+
+def test_a_key_registry_that_somebody_has_written_to(made):
+    vault_database(made, "edited.db", "INSERT INTO keys VALUES"
+                   " ('pan-encryption', 1, '000000', 'active', 0, 0, 0, 1, 0, NULL, 0, '')")
+    assert "somebody else" in reason(made, "vaultd", ("vaultd/vault.db", "vaultd/edited.db"))
 
 
 def test_database_of_a_later_version(made):

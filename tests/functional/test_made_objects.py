@@ -26,7 +26,7 @@ def keys_in_the_folder(deployment):
 
 def keys_in_the_hsm(deployment):
     return {f"strongroom/{name}/{version}": "vaultd --init" for name, version in
-            deployment.vault_rows("SELECT name, version FROM key_versions")}
+            deployment.vault_rows("SELECT name, version FROM keys")}
 
 
 def schemas_in_the_databases(deployment):

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/try.h"
+#include "cde/keys/hsm_key_store.h"
 
 namespace strongroom::vaultd {
 namespace {
@@ -89,12 +90,11 @@ Start<void> ensure_token(pkcs11::Module& module, const HsmConfig& config) {
 Start<Hsm> Hsm::open(const HsmConfig& config, std::size_t workers) {
   SR_TRY(auto module, load_module(config));
   SR_TRY(auto token, open_token(*module, config));
-  const auto keys = cde::VaultKeys::open(*token, config.copy_keys);
-  if (!keys) return start_failure("HSM keys", keys.error());
+  if (auto keys = cde::check_keys(*token); !keys) return start_failure("HSM keys", keys.error());
   auto sessions =
       pkcs11::SessionPool::open(*token, config.inline_calls ? workers : config.sessions);
   if (!sessions) return start_failure("HSM sessions", sessions.error());
-  return Hsm(std::move(module), std::move(token), *keys, *std::move(sessions));
+  return Hsm(std::move(module), std::move(token), *std::move(sessions));
 }
 
 Start<void> Hsm::init(const HsmConfig& config, service::Unrecorded& unrecorded) {
@@ -105,11 +105,11 @@ Start<void> Hsm::init(const HsmConfig& config, service::Unrecorded& unrecorded) 
     return unrecorded.making(
         {{.type = audit::EventType::key_generate, .names = {std::string(label)}}}, make);
   };
-  if (auto made = cde::VaultKeys::generate(*token, note); !made) {
+  if (auto made = cde::make_first_keys(*token, note); !made) {
     return start_failure("HSM keys", made.error());
   }
   // What was there already may not be as we make it.
-  if (auto fit = cde::VaultKeys::open(*token, false); !fit) {
+  if (auto fit = cde::check_keys(*token); !fit) {
     return start_failure("HSM keys", fit.error());
   }
   return {};

@@ -1,11 +1,11 @@
-// vaultd's way to its HSM: the module, the token, the keys in it, the sessions to use them by.
+// vaultd's way to its HSM: the module, the token, the sessions to use its keys by.
 #pragma once
 
 #include <memory>
 
 #include "apps/vaultd/config.h"
 #include "async/blocking_pool.h"
-#include "cde/keys/hsm_key_ring.h"
+#include "cde/keys/hsm_trips.h"
 #include "pkcs11/module.h"
 #include "pkcs11/session_pool.h"
 #include "pkcs11/token.h"
@@ -27,21 +27,16 @@ class Hsm {
   // The threads for calls that are not inline; after the sandbox, before the first worker.
   void start_threads(const HsmConfig& config);
 
-  [[nodiscard]] const cde::VaultKeys& keys() const noexcept { return keys_; }
   [[nodiscard]] cde::HsmCalls calls() noexcept {
     return {token_.get(), sessions_.get(), threads_.get()};
   }
 
  private:
   Hsm(std::unique_ptr<pkcs11::Module> module, std::unique_ptr<pkcs11::Token> token,
-      cde::VaultKeys keys, std::unique_ptr<pkcs11::SessionPool> sessions)
-      : module_(std::move(module)),
-        token_(std::move(token)),
-        keys_(keys),
-        sessions_(std::move(sessions)) {}
+      std::unique_ptr<pkcs11::SessionPool> sessions)
+      : module_(std::move(module)), token_(std::move(token)), sessions_(std::move(sessions)) {}
   std::unique_ptr<pkcs11::Module> module_;
   std::unique_ptr<pkcs11::Token> token_;
-  cde::VaultKeys keys_;
   std::unique_ptr<pkcs11::SessionPool> sessions_;
   std::unique_ptr<async::BlockingPool> threads_;  // null: calls are inline
 };

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/try.h"
-#include "cde/keys/key_registry.h"
 #include "cde/vault/card_routes.h"
 #include "cde/vault/delete_routes.h"
 #include "service/neighbors.h"
@@ -75,7 +74,16 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
       held_deletes_(*database_, shared.config.deletes),
       stored_cards_(connectors(loop, shared.config, client_tls)),
       code_peers_(code_peers(loop, shared.config, client_tls)),
-      keys_(loop, shared.hsm.keys(), shared.hsm.calls(), shared.random),
+      hsm_(loop, shared.hsm.calls()),
+      keys_(hsm_, shared.key_sets, shared.random),
+      key_store_(hsm_, shared.key_sets, shared.config.hsm.copy_keys),
+      key_keeper_({.loop = loop,
+                   .database = *database_,
+                   .keys = key_store_,
+                   .recorder = audit_.client(),
+                   .random = shared.random,
+                   .clock = shared.clock,
+                   .instance = shared.config.name}),
       vault_({.loop = loop,
               .cards = cards_,
               .processor_tokens = processor_tokens_,
@@ -84,6 +92,7 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
               .held_deletes = held_deletes_,
               .stored_cards = stored_cards_,
               .keys = keys_,
+              .key_keeper = key_keeper_,
               .codes = shared.codes,
               .code_peers = code_peers_,
               .budgets = shared.budgets,
@@ -146,6 +155,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(purge_.run());
     async::spawn(releases_.run());
     async::spawn(retention_.run());
+    async::spawn(key_keeper_.run());
   }
   async::spawn(watch_hsm());
   async::spawn(uses_.run());
@@ -155,7 +165,7 @@ async::Task<Result<void>> Worker::start() {
 async::Task<Result<void>> Worker::recover() {
   const Result<void> known = co_await storage::check_schema(*database_, cde::vault_migrations());
   if (!known || index_ != 0) co_return known;
-  SR_CO_CHECK_OK(co_await cde::check_registered(*database_, shared_.hsm.keys(), shared_.clock));
+  SR_CO_CHECK_OK(co_await key_keeper_.start());
   const Result<void> closed = co_await vault_.close_open_intents();
   SR_CO_CHECK_OK(closed);
   SR_CO_CHECK_OK(co_await due_erasures_.run());
@@ -197,7 +207,7 @@ async::Task<void> Worker::forget_new_cards() {
 async::Task<void> Worker::watch_hsm() {
   while (!stopping_) {
     asking_hsm_ = true;
-    co_await keys_.check();
+    co_await hsm_.check();
     asking_hsm_ = false;
     co_await loop_.sleep_for(kWatchStep);
   }
@@ -210,13 +220,15 @@ async::Task<void> Worker::drain() {
   purge_.stop();
   releases_.stop();
   retention_.stop();
+  key_keeper_.stop();
   uses_.stop();
   co_await listener_.drain();
   while (asking_hsm_ || forgetting_ || dropping_ || removals_.busy() || purge_.busy() ||
-         releases_.busy() || retention_.busy() || uses_.busy()) {
+         releases_.busy() || retention_.busy() || key_keeper_.busy() || uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());
+  if (index_ == 0) co_await key_keeper_.leave();
   co_await stored_cards_.close();
   co_await code_peers_.close();
   co_await audit_.close();

@@ -10,6 +10,11 @@
 #include "apps/vaultd/hsm.h"
 #include "async/loop.h"
 #include "base/clock.h"
+#include "cde/keys/hsm_key_ring.h"
+#include "cde/keys/hsm_key_store.h"
+#include "cde/keys/hsm_trips.h"
+#include "cde/keys/key_keeper.h"
+#include "cde/keys/key_set.h"
 #include "cde/vault/budgets.h"
 #include "cde/vault/card_store.h"
 #include "cde/vault/code_peers.h"
@@ -44,6 +49,7 @@ struct Shared {
   Hsm hsm;
   uid_t auditd_uid;
   cde::VaultMetrics metrics;
+  cde::KeySets key_sets{};
   cde::CvcHolder codes{};
   SystemClock clock{};
   crypto::SystemRandom random{};
@@ -87,7 +93,10 @@ class Worker final : public service::Worker {
   cde::HeldDeletes held_deletes_;
   cde::HttpStoredCards stored_cards_;
   cde::HttpCodePeers code_peers_;
+  cde::HsmTrips hsm_;
   cde::HsmKeyRing keys_;
+  cde::HsmKeyStore key_store_;
+  cde::KeyKeeper key_keeper_;
   cde::Vault vault_;
   cde::RemovalJob removals_;
   cde::PurgeJob purge_;

@@ -3,66 +3,26 @@
 #include "cde/keys/hsm_key_ring.h"
 
 #include <array>
-#include <functional>
-#include <string>
+#include <memory>
 #include <utility>
 
-#include "base/encoding.h"
 #include "base/try.h"
 #include "crypto/context.h"
 
 namespace strongroom::cde {
 namespace {
 
-// Version 1 of a key, and what is said of one that is not as we make it.
-struct OwnKey {
-  std::string_view label;
-  pkcs11::KeyPurpose purpose;
-  Error unfit;
-};
-constexpr OwnKey kPanEncryption{
-    "strongroom/pan-encryption/1",
-    pkcs11::KeyPurpose::aes256_wrap,
-    {ErrorCode::permission_denied,
-     "the HSM's strongroom/pan-encryption/1 has another purpose, or can be read out"}};
-constexpr OwnKey kPanFingerprint{
-    "strongroom/pan-fingerprint/1",
-    pkcs11::KeyPurpose::hmac_sha256,
-    {ErrorCode::permission_denied,
-     "the HSM's strongroom/pan-fingerprint/1 has another purpose, or can be read out"}};
-constexpr OwnKey kBlindIndex{
-    "strongroom/blind-index/1",
-    pkcs11::KeyPurpose::hmac_sha256,
-    {ErrorCode::permission_denied,
-     "the HSM's strongroom/blind-index/1 has another purpose, or can be read out"}};
 constexpr std::size_t kDekBytes = crypto::Aead::kKeySize;
+constexpr Error kNotOpen{ErrorCode::unavailable, "the keys are not open yet"};
+constexpr Error kNoUses{ErrorCode::unavailable, "no use of the key is reserved"};
+constexpr Error kNoVersion{ErrorCode::gone, "the DEK is under a version of the key that is gone"};
 
-Result<void> generate_missing(pkcs11::Token& token, const OwnKey& key, const AroundKey& around) {
-  const auto found = token.find_key(key.label);
-  if (found) return {};
-  if (found.error().code() != ErrorCode::not_found) return fail(found.error());
-  return around(key.label, [&]() -> Result<void> {
-    const std::span<const std::byte> id = as_bytes(key.label);  // as unique as the label
-    const auto made =
-        token.generate_secret_key({std::string(key.label), {id.begin(), id.end()}, key.purpose});
-    if (!made) return fail(made.error());
-    return {};
-  });
-}
-
-// A label is anybody's who can write to the token; attributes are the HSM's word.
-Result<KeyVersion> open_version(pkcs11::Token& token, pkcs11::Session& session, const OwnKey& key,
-                                bool copy) {
-  SR_TRY(pkcs11::KeyHandle handle, token.find_key(key.label));
-  SR_TRY(const pkcs11::KeyAttributes attributes, token.attributes(handle));
-  if (attributes.purpose != key.purpose || !attributes.sensitive || attributes.extractable) {
-    return fail(key.unfit);
-  }
-  SR_TRY(const pkcs11::CheckValue check_value, session.check_value(handle));
-  if (copy) {
-    SR_TRY(handle, token.copy_to_session(handle));
-  }
-  return KeyVersion{1, handle, check_value};
+// The active version, of which `count` uses are taken.
+Result<const OpenKey*> take(const KeySet* set, KeyName name, std::int64_t count = 1) {
+  const OpenKey* const open = set ? set->active(name) : nullptr;
+  if (open == nullptr) return fail(kNotOpen);
+  if (!open->uses_left->take(count)) return fail(kNoUses);
+  return open;
 }
 
 crypto::Context dek_context(TokenId token, std::uint32_t version) {
@@ -71,7 +31,7 @@ crypto::Context dek_context(TokenId token, std::uint32_t version) {
   return context;
 }
 
-Result<Fingerprint> fingerprint(pkcs11::Session& session, const KeyVersion& key,
+Result<Fingerprint> fingerprint(pkcs11::Session& session, const OpenKey& key,
                                 std::string_view merchant, std::span<const std::byte> pan_digits) {
   SR_TRY(const SecretBytes message,
          crypto::Context("strongroom/fp/1").add(merchant).with_secret(pan_digits));
@@ -79,24 +39,24 @@ Result<Fingerprint> fingerprint(pkcs11::Session& session, const KeyVersion& key,
   return tag;
 }
 
-Result<crypto::Sealed> wrap(pkcs11::Session& session, const KeyVersion& kek, crypto::Random& random,
+Result<crypto::Sealed> wrap(pkcs11::Session& session, const OpenKey& kek, crypto::Random& random,
                             const SecretBytes& dek, TokenId token) {
   std::array<std::byte, pkcs11::kGcmNonceBytes> nonce;
   random.fill(nonce);
   std::array<std::byte, kDekBytes + pkcs11::kGcmTagBytes> out;
-  const crypto::Context context = dek_context(token, kek.version);
+  const std::uint32_t version = kek.key.version;
+  const crypto::Context context = dek_context(token, version);
   SR_CHECK_OK(session.encrypt_gcm(kek.handle, nonce, context.bytes(), dek.reveal(), out));
-  return crypto::Sealed::from_parts(kek.version, nonce, out);
+  return crypto::Sealed::from_parts(version, nonce, out);
 }
 
-Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeyVersion& kek,
+Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeySet& set,
                                const crypto::Sealed& wrapped, TokenId token) {
-  if (wrapped.key_version() != kek.version) {
-    return fail({ErrorCode::corrupt, "the DEK is wrapped under an unknown key version"});
-  }
+  const OpenKey* const kek = set.find(KeyName::pan_encryption, wrapped.key_version());
+  if (kek == nullptr) return fail(kNoVersion);
   SR_TRY(SecretBytes dek, SecretBytes::allocate(wrapped.ciphertext_and_tag().size()));
-  const crypto::Context context = dek_context(token, kek.version);
-  SR_TRY(const std::size_t size, session.decrypt_gcm(kek.handle, wrapped.nonce(), context.bytes(),
+  const crypto::Context context = dek_context(token, wrapped.key_version());
+  SR_TRY(const std::size_t size, session.decrypt_gcm(kek->handle, wrapped.nonce(), context.bytes(),
                                                      wrapped.ciphertext_and_tag(), dek.reveal()));
   if (size != kDekBytes) return fail({ErrorCode::corrupt, "the wrapped DEK has another size"});
   dek.shrink(size);
@@ -105,87 +65,68 @@ Result<SecretBytes> unwrap_dek(pkcs11::Session& session, const KeyVersion& kek,
 
 }  // namespace
 
-Result<void> VaultKeys::generate(pkcs11::Token& token, const AroundKey& around) {
-  SR_CHECK_OK(generate_missing(token, kPanEncryption, around));
-  SR_CHECK_OK(generate_missing(token, kPanFingerprint, around));
-  return generate_missing(token, kBlindIndex, around);
-}
-
-Result<VaultKeys> VaultKeys::open(pkcs11::Token& token, bool copy_to_session) {
-  SR_TRY(pkcs11::Session session, pkcs11::Session::open(token));
-  const auto open = [&](const OwnKey& key) {
-    return open_version(token, session, key, copy_to_session);
-  };
-  SR_TRY(const KeyVersion encryption, open(kPanEncryption));
-  SR_TRY(const KeyVersion print, open(kPanFingerprint));
-  SR_TRY(const KeyVersion index, open(kBlindIndex));
-  return VaultKeys{encryption, print, index};
-}
-
-HsmKeyRing::HsmKeyRing(async::Loop& loop, const VaultKeys& keys, HsmCalls calls,
-                       crypto::Random& random)
-    : loop_(loop), keys_(keys), calls_(calls), random_(random) {
-  if (calls_.pool == nullptr) own_.emplace(calls_.sessions->lease());
-}
-
-// Runs `work` with exclusive use of a session and notes whether the HSM answered.
-template <class Work>
-auto HsmKeyRing::with_session(Work work)
-    -> async::Task<std::invoke_result_t<Work&, pkcs11::Session&>> {
-  using Answer = std::invoke_result_t<Work&, pkcs11::Session&>;
-  std::optional<Answer> answer;
-  if (own_) {
-    answer.emplace(work(**own_));
-  } else {
-    auto job = [this, &work]() -> Answer {
-      pkcs11::Lease lease = calls_.sessions->lease();
-      return work(*lease);
-    };
-    answer.emplace(co_await calls_.pool->run(loop_, job));
-  }
-  hsm_answers_ = *answer || answer->error().code() != ErrorCode::unavailable;
-  co_return *std::move(answer);
-}
-
-async::Task<void> HsmKeyRing::check() {
-  auto ask = [this] { return calls_.token->check(); };
-  Result<void> answer;
-  if (own_) {
-    answer = ask();
-  } else {
-    answer = co_await calls_.pool->run(loop_, ask);
-  }
-  // Too many calls wait: the HSM is slow, not gone.
-  hsm_answers_ = answer || answer.error().code() == ErrorCode::exhausted;
+std::uint32_t HsmKeyRing::version_of(KeyName name) const {
+  const std::shared_ptr<const KeySet> set = sets_.latest();
+  const OpenKey* const open = set ? set->active(name) : nullptr;
+  return open ? open->key.version : 0;
 }
 
 async::Task<Result<ProtectedCard>> HsmKeyRing::protect(std::string_view merchant,
                                                        std::span<const std::byte> pan_digits,
                                                        const SecretBytes& dek, TokenId token) {
-  auto work = [&](pkcs11::Session& session) -> Result<ProtectedCard> {
-    SR_TRY(const Fingerprint print,
-           fingerprint(session, keys_.pan_fingerprint, merchant, pan_digits));
-    SR_TRY(crypto::Sealed wrapped, wrap(session, keys_.pan_encryption, random_, dek, token));
-    return ProtectedCard{print, keys_.pan_fingerprint.version, std::move(wrapped)};
+  const std::shared_ptr<const KeySet> set = sets_.latest();
+  SR_CO_TRY(const OpenKey* const finder, take(set.get(), KeyName::pan_fingerprint));
+  SR_CO_TRY(const OpenKey* const kek, take(set.get(), KeyName::pan_encryption));
+  auto work = [&](pkcs11::Token&, pkcs11::Session& session) -> Result<ProtectedCard> {
+    SR_TRY(const Fingerprint print, fingerprint(session, *finder, merchant, pan_digits));
+    SR_TRY(crypto::Sealed wrapped, wrap(session, *kek, random_, dek, token));
+    return ProtectedCard{print, finder->key.version, std::move(wrapped)};
   };
-  co_return co_await with_session(std::ref(work));
+  co_return co_await trips_.run(work);
 }
 
 async::Task<Result<SecretBytes>> HsmKeyRing::unwrap(const crypto::Sealed& wrapped, TokenId token) {
-  auto work = [&](pkcs11::Session& session) {
-    return unwrap_dek(session, keys_.pan_encryption, wrapped, token);
+  const std::shared_ptr<const KeySet> set = sets_.latest();
+  if (!set) co_return fail(kNotOpen);
+  auto work = [&](pkcs11::Token&, pkcs11::Session& session) {
+    return unwrap_dek(session, *set, wrapped, token);
   };
-  co_return co_await with_session(std::ref(work));
+  co_return co_await trips_.run(work);
+}
+
+async::Task<Result<std::vector<Result<crypto::Sealed>>>> HsmKeyRing::rewrap(
+    std::span<const WrappedDek> deks) {
+  const std::shared_ptr<const KeySet> set = sets_.latest();
+  SR_CO_TRY(const OpenKey* const kek,
+            take(set.get(), KeyName::pan_encryption, static_cast<std::int64_t>(deks.size())));
+  auto move = [&](pkcs11::Session& session, const WrappedDek& one) -> Result<crypto::Sealed> {
+    SR_TRY(const SecretBytes dek, unwrap_dek(session, *set, one.wrapped, one.token));
+    return wrap(session, *kek, random_, dek, one.token);
+  };
+  auto work = [&](pkcs11::Token&,
+                  pkcs11::Session& session) -> Result<std::vector<Result<crypto::Sealed>>> {
+    std::vector<Result<crypto::Sealed>> moved;
+    moved.reserve(deks.size());
+    for (const WrappedDek& one : deks) {
+      moved.push_back(move(session, one));
+      const bool away = !moved.back() && moved.back().error().code() == ErrorCode::unavailable;
+      if (away) return fail(moved.back().error());
+    }
+    return moved;
+  };
+  co_return co_await trips_.run(work);
 }
 
 async::Task<Result<BlindIndex>> HsmKeyRing::blind_index(std::string_view value) {
-  auto work = [&](pkcs11::Session& session) -> Result<BlindIndex> {
+  const std::shared_ptr<const KeySet> set = sets_.latest();
+  SR_CO_TRY(const OpenKey* const key, take(set.get(), KeyName::blind_index));
+  auto work = [&](pkcs11::Token&, pkcs11::Session& session) -> Result<BlindIndex> {
     crypto::Context context("strongroom/blind-index/1");
     context.add(value);
-    SR_TRY(const BlindIndex tag, session.hmac_sha256(keys_.blind_index.handle, context.bytes()));
+    SR_TRY(const BlindIndex tag, session.hmac_sha256(key->handle, context.bytes()));
     return tag;
   };
-  co_return co_await with_session(std::ref(work));
+  co_return co_await trips_.run(work);
 }
 
 }  // namespace strongroom::cde

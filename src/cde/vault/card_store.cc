@@ -9,6 +9,7 @@
 
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
+#include "cde/keys/vault_instances.h"
 #include "cde/vault/card_rows.h"
 #include "cde/vault/due_erasures.h"
 #include "cde/vault/held_deletes.h"
@@ -46,7 +47,7 @@ constexpr std::array<std::string_view, 1> kVersion1{
     " usage_limit bigint,"
     " deleted_at bigint,"
     " operation_id bytea NOT NULL)"};
-constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyRegistry};
+constexpr std::array<std::string_view, 1> kVersion2{kCreateKeyVersions};
 // Cards that never expire, and those that are erased, cost it nothing.
 constexpr std::array<std::string_view, 1> kVersion4{
     "CREATE INDEX cards_by_expiry ON cards (expires_at, token_id)"
@@ -61,6 +62,7 @@ constexpr std::array<std::string_view, 2> kVersion5{
     "CREATE INDEX new_cards_by_likeness ON new_cards (likeness, created_at)"};
 // The payment that was counted last, by which its row is known to be due.
 constexpr std::array<std::string_view, 1> kVersion6{"ALTER TABLE cards ADD COLUMN last_use bytea"};
+constexpr std::array kVersion9{kCreateKeyRegistry[0], kCreateKeyRegistry[1], kCreateVaultInstances};
 constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{2, kVersion2},
                                  storage::Migration{3, kCreateProcessorTokens},
@@ -68,7 +70,8 @@ constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{5, kVersion5},
                                  storage::Migration{6, kVersion6},
                                  storage::Migration{7, kCreateHeldDeletes},
-                                 storage::Migration{8, kCreateDueErasures}};
+                                 storage::Migration{8, kCreateDueErasures},
+                                 storage::Migration{9, kVersion9}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},
@@ -98,11 +101,13 @@ constexpr char kInserted[] =
     " fingerprint_even, fingerprint_version, wrapped_dek, kek_version, card_sealed, token_sealed,"
     " merchant_sealed, details_sealed, created_at, expires_at, usage_count, usage_limit,"
     " operation_id";
-// The count ends by itself: what is over the limit does not go in.
+// The count ends by itself: what is over the limit does not go in. Nor does what came too late for
+// the KEK that it is under (KeyRecords::kek_floor).
 constexpr auto kInsertText = storage::join(
     "INSERT INTO cards(", kInserted, ") SELECT ", kInserted,
     " FROM {given} WHERE given.new_max > (SELECT count(*) FROM new_cards"
     " WHERE new_cards.likeness = given.new_likeness AND new_cards.created_at > given.new_since)"
+    " AND given.kek_version >= (SELECT kek_floor FROM keys_seal)"
     " ON CONFLICT DO NOTHING RETURNING token_id");
 constexpr storage::ManySql kInsert{kInsertText.data(), kInsertColumns};
 constexpr std::array kCountColumns{Column{"id", ColumnType::bytes},

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log_recurring.h"
 #include "cde/card/token_request.h"
+#include "cde/keys/key_keeper.h"
 #include "cde/keys/key_ring.h"
 #include "cde/vault/answer.h"
 #include "cde/vault/budgets.h"
@@ -88,6 +89,7 @@ struct VaultParts {
   HeldDeletes& held_deletes;
   StoredCards& stored_cards;
   KeyRing& keys;
+  KeyKeeper& key_keeper;
   CvcHolder& codes;
   CodePeers& code_peers;
   Budgets& budgets;

@@ -28,6 +28,7 @@ async::Task<Result<Outcome>> Vault::outcome_in_database(const audit::Entry& inte
       intent.event_type == EventType::delete_refuse) {
     co_return Outcome::unknown;  // the same; the operator's list shows what is left
   }
+  if (intent.operation == kKeysOperation) co_return co_await parts_.key_keeper.outcome_of(intent);
   const Result<PublicToken> token = PublicToken::parse(intent.gateway_token);
   if (!token) co_return Outcome::not_done;
   SR_CO_TRY(const CardStore::Found found, co_await parts_.cards.find_by_token(token->hash()));

@@ -1,0 +1,401 @@
+// Each step reads what the registry says and does the next thing; nothing is remembered that a
+// vaultd which is started anew could not see.
+#include "cde/keys/key_keeper.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/try.h"
+
+namespace strongroom::cde {
+namespace {
+
+using audit::EventType;
+using audit::Outcome;
+using audit::Phase;
+using std::chrono::steady_clock;
+
+// Uses of these are counted; those of the registry's own key are its revisions.
+constexpr std::array kCounted{KeyName::pan_encryption, KeyName::pan_fingerprint,
+                              KeyName::blind_index};
+constexpr int kStartTries = 5;  // of vaultd that start at once, one registers and the others read
+
+constexpr Error kNotRotatable{ErrorCode::invalid_argument, "only pan-encryption can be rotated"};
+constexpr Error kUnderWay{ErrorCode::conflict, "a rotation of this key is under way"};
+constexpr Error kBusy{ErrorCode::exhausted, "another change of the keys is under way"};
+constexpr Error kOtherKey{ErrorCode::conflict,
+                          "the HSM's key is not the one that the database was begun with: this is"
+                          " another token"};
+constexpr Error kEmptied{ErrorCode::conflict,
+                         "the database's key registry is empty, but the HSM has later versions of"
+                         " its keys: this is an older copy of the database, or another one"};
+constexpr Error kStillActive{ErrorCode::conflict, "an active version cannot be emptied"};
+
+bool is_counted(KeyName name) { return std::ranges::find(kCounted, name) != kCounted.end(); }
+
+bool protects(KeyState state) { return state == KeyState::pre_active || state == KeyState::active; }
+
+}  // namespace
+
+KeyKeeper::KeyKeeper(Parts parts)
+    : parts_(std::move(parts)),
+      registry_(parts_.database, parts_.keys),
+      instances_(parts_.database) {}
+
+async::Task<Result<void>> KeyKeeper::start() {
+  Result<void> done;
+  for (int tries = 0; tries < kStartTries; ++tries) {
+    SR_CO_TRY(KeyRecords records, co_await registry_.read());
+    if (records.revision == 0) {
+      SR_CO_TRY(KeyRecords first, co_await first_records());
+      auto written = co_await registry_.write(std::move(first));
+      if (!written && written.error().code() == ErrorCode::conflict) continue;
+      if (!written) co_return fail(written.error());
+      records = *std::move(written);
+    }
+    SR_CO_CHECK_OK(co_await take(std::move(records)));
+    done = co_await reserve();
+    if (done || done.error().code() != ErrorCode::conflict) break;
+  }
+  SR_CO_CHECK_OK(done);
+  co_return co_await beat();
+}
+
+// Version 1 of each, as `vaultd --init` has made it.
+async::Task<Result<KeyRecords>> KeyKeeper::first_records() {
+  KeyRecords records;
+  const std::int64_t now = parts_.clock.now_us();
+  for (const KeyName name : kKeyNames) {
+    SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
+    if (!versions.empty() && versions.back() > 1) co_return fail(kEmptied);
+    SR_CO_TRY(const KeyCheckValue check_value, co_await parts_.keys.check_value(name, 1));
+    SR_CO_TRY(const std::string former, co_await registry_.former_check_value(name));
+    if (!former.empty() && former != hex(check_value)) co_return fail(kOtherKey);
+    records.put({.name = name,
+                 .version = 1,
+                 .check_value = check_value,
+                 .state = KeyState::active,
+                 .created_at_us = now,
+                 .activated_at_us = now,
+                 .state_since_us = now,
+                 .cryptoperiod_us = kind_of(name).cryptoperiod_us});
+  }
+  co_return records;
+}
+
+async::Task<void> KeyKeeper::run() {
+  while (!stopping_) {
+    busy_ = true;
+    const Result<void> done = co_await step();
+    busy_ = false;
+    // A conflict is another vaultd's change at the same moment: the next step sees it.
+    if (!done && done.error().code() != ErrorCode::conflict) {
+      log::warn("the keys could not be kept in step with their registry",
+                {{"error", done.error()}});
+    }
+    co_await parts_.loop.sleep_for(kStep);
+  }
+}
+
+async::Task<Result<void>> KeyKeeper::step() {
+  if (changing_) co_return Result<void>{};
+  SR_CO_CHECK_OK(co_await follow());
+  SR_CO_CHECK_OK(co_await reserve());
+  SR_CO_CHECK_OK(co_await beat());
+  SR_CO_CHECK_OK(co_await watch_others());
+  if (!leads_) co_return Result<void>{};
+  changing_ = true;
+  const Result<void> done = co_await advance();
+  changing_ = false;
+  co_return done;
+}
+
+async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
+  SR_CO_CHECK_OK(co_await parts_.keys.open(records));
+  records_ = std::move(records);
+  co_return Result<void>{};
+}
+
+async::Task<Result<void>> KeyKeeper::follow() {
+  SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
+  if (revision == records_.revision) co_return Result<void>{};
+  SR_CO_TRY(KeyRecords records, co_await registry_.read());
+  co_return co_await take(std::move(records));
+}
+
+async::Task<Result<void>> KeyKeeper::write(KeyRecords next) {
+  SR_CO_TRY(KeyRecords written, co_await registry_.write(std::move(next)));
+  co_return co_await take(std::move(written));
+}
+
+// Of what may protect something new, so that uses of a version are there when it becomes active.
+// Where a key comes to its end, nothing is reserved: then nothing is encrypted any more.
+async::Task<Result<void>> KeyKeeper::reserve() {
+  std::vector<RegisteredKey> low;
+  std::vector<std::string> labels;
+  for (const RegisteredKey& key : records_.keys) {
+    if (!protects(key.state) || !is_counted(key.name) || key.uses >= kUsesMax) continue;
+    if (parts_.keys.uses_left(key.name, key.version) >= kBlock / 2) continue;
+    low.push_back(key);
+    labels.push_back(key.label());
+  }
+  if (low.empty()) co_return Result<void>{};
+  KeyRecords next = records_;
+  for (RegisteredKey key : low) {
+    key.uses += kBlock;
+    next.put(key);
+  }
+  audit::Entry single = entry(EventType::key_reserve, std::move(labels));
+  single.outcome = Outcome::success;
+  single.count = kBlock;
+  SR_CO_CHECK_OK(co_await parts_.recorder.record(single));
+  SR_CO_CHECK_OK(co_await write(std::move(next)));
+  for (const RegisteredKey& key : low) parts_.keys.add_uses(key.name, key.version, kBlock);
+  co_return Result<void>{};
+}
+
+async::Task<Result<void>> KeyKeeper::beat() {
+  const SteadyTime now = steady_clock::now();
+  if (told_revision_ == records_.revision && now < told_at_ + parts_.waits.beat)
+    co_return Result<void>{};
+  SR_CO_CHECK_OK(co_await instances_.beat(parts_.instance, records_.revision));
+  told_revision_ = records_.revision;
+  told_at_ = now;
+  co_return Result<void>{};
+}
+
+async::Task<void> KeyKeeper::leave() {
+  static_cast<void>(co_await instances_.leave(parts_.instance));
+}
+
+// One that is seen for the first time is taken for alive. The first by name of those that live acts
+// for all; two that take themselves for it at once exclude each other by the registry's revision.
+async::Task<Result<void>> KeyKeeper::watch_others() {
+  SR_CO_TRY(std::vector<VaultInstances::Instance> all, co_await instances_.all());
+  const SteadyTime now = steady_clock::now();
+  std::map<std::string, Watched> watched;
+  live_.clear();
+  for (VaultInstances::Instance& one : all) {
+    const auto before = watched_.find(one.name);
+    const bool same = before != watched_.end() && before->second.beats == one.beats;
+    const SteadyTime changed = same ? before->second.changed : now;
+    watched.emplace(one.name, Watched{one.beats, changed});
+    if (one.name == parts_.instance || now - changed < parts_.waits.dead_after)
+      live_.push_back(std::move(one));
+  }
+  watched_ = std::move(watched);
+  leads_ = !live_.empty() && live_.front().name == parts_.instance;
+  co_return Result<void>{};
+}
+
+bool KeyKeeper::all_have(std::int64_t revision) const {
+  return std::ranges::all_of(
+      live_, [&](const VaultInstances::Instance& one) { return one.revision >= revision; });
+}
+
+bool KeyKeeper::is_due(const RegisteredKey& active) const {
+  const bool over = parts_.clock.now_us() - *active.activated_at_us >= active.cryptoperiod_us;
+  return over || active.uses >= kRotateAt;
+}
+
+async::Task<Result<void>> KeyKeeper::advance() {
+  constexpr KeyName kek = KeyName::pan_encryption;
+  if (const RegisteredKey* next = records_.in_state(kek, KeyState::pre_active)) {
+    if (!all_have(next->state_revision)) co_return Result<void>{};
+    co_return co_await activate(*next);
+  }
+  const RegisteredKey* const active = records_.in_state(kek, KeyState::active);
+  if (active == nullptr) co_return Result<void>{};
+  if (is_due(*active)) {
+    changing_ = false;
+    const auto begun = co_await rotate(kek, {});
+    changing_ = true;
+    if (!begun) co_return fail(begun.error());
+    co_return Result<void>{};
+  }
+  if (records_.kek_floor < active->version && all_have(active->state_revision)) {
+    co_return co_await raise_floor();
+  }
+  co_return Result<void>{};
+}
+
+async::Task<Result<void>> KeyKeeper::activate(RegisteredKey next) {
+  const std::int64_t now = parts_.clock.now_us();
+  KeyRecords records = records_;
+  std::vector<std::string> labels{next.label()};
+  if (const RegisteredKey* before = records.in_state(next.name, KeyState::active)) {
+    RegisteredKey old = *before;
+    labels.push_back(old.label());
+    old.state = KeyState::retired;
+    old.state_since_us = now;
+    records.put(old);
+  }
+  next.state = KeyState::active;
+  next.state_since_us = now;
+  next.activated_at_us = now;
+  records.put(next);
+  floor_due_since_.reset();
+  audit::Entry intent = entry(EventType::key_activate, std::move(labels));
+  co_return co_await act(std::move(intent), std::move(records));
+}
+
+// What a vaultd had under way when it read of the new version has ended by then.
+async::Task<Result<void>> KeyKeeper::raise_floor() {
+  const SteadyTime now = steady_clock::now();
+  if (!floor_due_since_) floor_due_since_ = now;
+  if (now < *floor_due_since_ + parts_.waits.begun_ends) co_return Result<void>{};
+  SR_CO_TRY(const bool open, co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2));
+  if (open) co_return Result<void>{};
+  KeyRecords next = records_;
+  const RegisteredKey* const active = next.in_state(KeyName::pan_encryption, KeyState::active);
+  next.kek_floor = active->version;
+  audit::Entry intent = entry(EventType::key_retire, {});
+  for (const RegisteredKey& key : next.keys) {
+    const bool below = key.name == KeyName::pan_encryption && key.version < active->version;
+    if (below && key.state != KeyState::destroyed) intent.resources.push_back(key.label());
+  }
+  co_return co_await act(std::move(intent), std::move(next));
+}
+
+async::Task<Result<RegisteredKey>> KeyKeeper::rotate(KeyName name, std::string user) {
+  if (name != KeyName::pan_encryption) co_return fail(kNotRotatable);
+  if (changing_) co_return fail(kBusy);
+  SR_CO_CHECK_OK(co_await follow());
+  if (records_.in_state(name, KeyState::pre_active) != nullptr) co_return fail(kUnderWay);
+  // One after the latest that is in the HSM or ever was registered: nobody knows what stands under
+  // one there that the registry does not name.
+  SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
+  const std::uint32_t latest =
+      std::max(records_.latest(name)->version, versions.empty() ? 0 : versions.back());
+  const std::int64_t now = parts_.clock.now_us();
+  RegisteredKey key{.name = name,
+                    .version = latest + 1,
+                    .created_at_us = now,
+                    .state_since_us = now,
+                    .cryptoperiod_us = kind_of(name).cryptoperiod_us};
+  audit::Entry intent = entry(EventType::key_generate, {key.label()});
+  intent.phase = Phase::intent;
+  intent.user = std::move(user);
+  changing_ = true;
+  Result<void> made = co_await parts_.recorder.record(intent);
+  if (made) {
+    const auto check_value = co_await parts_.keys.make(name, key.version);
+    if (check_value) {
+      key.check_value = *check_value;
+      KeyRecords next = records_;
+      next.put(key);
+      made = co_await write(std::move(next));
+    } else {
+      made = fail(check_value.error());
+    }
+    const Result<Outcome> outcome = co_await outcome_of(intent);
+    if (outcome) conclude(intent, *outcome);
+  }
+  changing_ = false;
+  if (!made) co_return fail(made.error());
+  co_return key;
+}
+
+async::Task<Result<void>> KeyKeeper::note_emptied(std::vector<std::uint32_t> versions) {
+  KeyRecords next = records_;
+  for (const std::uint32_t version : versions) {
+    const RegisteredKey* const known = next.find(KeyName::pan_encryption, version);
+    if (known == nullptr || protects(known->state)) co_return fail(kStillActive);
+    RegisteredKey key = *known;
+    key.emptied_at_us = parts_.clock.now_us();
+    next.put(key);
+  }
+  co_return co_await write(std::move(next));
+}
+
+std::vector<std::uint32_t> KeyKeeper::to_empty() const {
+  std::vector<std::uint32_t> versions;
+  if (!leads_) return versions;
+  versions.reserve(records_.keys.size());
+  for (const RegisteredKey& key : records_.keys) {
+    const bool out = key.state == KeyState::retired || key.state == KeyState::compromised;
+    const bool of_kek = key.name == KeyName::pan_encryption && key.version < records_.kek_floor;
+    if (of_kek && out && !key.emptied_at_us) versions.push_back(key.version);
+  }
+  return versions;
+}
+
+// The registry's writes name no operation: what an intent was to bring about stands there or not.
+async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
+  SR_CO_TRY(const KeyRecords records, co_await registry_.read());
+  const std::string label = intent.resources.empty() ? std::string() : intent.resources.front();
+  const auto key = std::ranges::find(records.keys, label, &RegisteredKey::label);
+  if (key == records.keys.end()) co_return Outcome::not_done;
+  bool done = intent.event_type == EventType::key_generate;
+  if (intent.event_type == EventType::key_activate) done = key->state != KeyState::pre_active;
+  if (intent.event_type == EventType::key_retire) done = key->version < records.kek_floor;
+  co_return done ? Outcome::done : Outcome::not_done;
+}
+
+async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
+  std::vector<Finding> findings;
+  SR_CO_TRY(const std::vector<std::string> foreign, co_await registry_.check());
+  findings.reserve(foreign.size());
+  for (const std::string& label : foreign) {
+    findings.push_back({label, label.empty() ? "which rows there are was changed by another hand"
+                                             : "its row was changed by another hand"});
+  }
+  for (const KeyName name : kKeyNames) {
+    SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
+    for (const std::uint32_t version : versions) {
+      const RegisteredKey* const known = records_.find(name, version);
+      if (known == nullptr) {
+        findings.push_back({key_label(name, version), "is in the HSM, but not registered"});
+      } else if (known->state == KeyState::destroyed) {
+        findings.push_back(
+            {key_label(name, version), "is in the HSM, but registered as destroyed"});
+      }
+    }
+  }
+  for (const RegisteredKey& key : records_.keys) {
+    if (key.state == KeyState::destroyed) continue;
+    const auto value = co_await parts_.keys.check_value(key.name, key.version);
+    if (value && *value == key.check_value) continue;
+    const ErrorCode code = value ? ErrorCode::conflict : value.error().code();
+    if (code == ErrorCode::not_found) {
+      findings.push_back({key.label(), "is registered, but not in the HSM"});
+    } else if (code == ErrorCode::conflict) {
+      findings.push_back({key.label(), "is another key in the HSM than was registered"});
+    } else if (code == ErrorCode::permission_denied) {
+      findings.push_back({key.label(), "has another purpose in the HSM, or can be read out"});
+    } else {
+      co_return fail(value.error());
+    }
+  }
+  co_return findings;
+}
+
+audit::Entry KeyKeeper::entry(EventType type, std::vector<std::string> labels) const {
+  audit::Entry entry;
+  entry.uid = crypto::new_entry_id(parts_.random, parts_.clock);
+  entry.operation_id = crypto::new_operation_id(parts_.random, parts_.clock);
+  entry.event_type = type;
+  entry.time_us = parts_.clock.now_us();
+  entry.operation = kKeysOperation;
+  entry.resources = std::move(labels);
+  return entry;
+}
+
+async::Task<Result<void>> KeyKeeper::act(audit::Entry intent, KeyRecords next) {
+  intent.phase = Phase::intent;
+  SR_CO_CHECK_OK(co_await parts_.recorder.record(intent));
+  const Result<void> written = co_await write(std::move(next));
+  const Result<Outcome> outcome = co_await outcome_of(intent);
+  if (outcome) conclude(intent, *outcome);
+  co_return written;
+}
+
+void KeyKeeper::conclude(const audit::Entry& intent, Outcome outcome) {
+  parts_.recorder.send(audit::outcome_of(
+      intent, outcome, crypto::new_entry_id(parts_.random, parts_.clock), parts_.clock.now_us()));
+}
+
+}  // namespace strongroom::cde

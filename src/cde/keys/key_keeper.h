@@ -1,0 +1,147 @@
+// KeyKeeper: vaultd's keys through their life. It keeps what this vaultd has open in step with the
+// registry, reserves uses, tells the others what it has, and (one vaultd of a database does so)
+// makes new versions, puts them to use when all have them, and takes old ones out of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "audit/recorder.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "cde/keys/key_registry.h"
+#include "cde/keys/key_store.h"
+#include "cde/keys/vault_instances.h"
+#include "crypto/random.h"
+#include "storage/database.h"
+
+namespace strongroom::cde {
+
+// `operation` of the audit entries on keys.
+inline constexpr std::string_view kKeysOperation = "keys";
+
+// Belongs to one Loop, one in each vaultd; its parts outlive it. A new version:
+//   pre-active   made in the HSM and registered; each vaultd opens it, reserves uses of it and says
+//                so (VaultInstances)
+//   active       when all that live have said so; the version before it is retired by the same
+//                write, and protects nothing new once each vaultd has read that
+//   the floor    when all that live have read that, and what they had begun has ended: from then on
+//                the database takes no card whose DEK is under an older version
+// Whatever is killed anywhere goes on from what the registry says. Each step stands in the audit
+// log: an intent before it and an outcome, or a single entry for uses that are reserved.
+class KeyKeeper final {
+ public:
+  static constexpr std::chrono::seconds kStep{1};
+  static constexpr std::int64_t kBlock = 1 << 17;  // of uses, reserved at once
+  // SP 800-38D, section 8.3 allows 2^32 random nonces under one key.
+  static constexpr std::uint64_t kRotateAt = std::uint64_t{1} << 30;
+  static constexpr std::uint64_t kUsesMax = std::uint64_t{1} << 31;
+
+  // Tests wait less.
+  struct Waits {
+    std::chrono::milliseconds beat{20'000};
+    // A vaultd that has not said for so long that it lives is not waited for: what it encrypts
+    // under a version that is out of use by then, the database does not take.
+    std::chrono::milliseconds dead_after{60'000};
+    // What was begun under the version before is in the database then, or never will be.
+    std::chrono::milliseconds begun_ends{10'000};
+  };
+  struct Parts {
+    async::Loop& loop;
+    storage::Database& database;
+    KeyStore& keys;
+    audit::Recorder& recorder;
+    crypto::Random& random;
+    const Clock& clock;
+    std::string instance;  // this vaultd's name among those of the database
+    Waits waits{};
+  };
+  explicit KeyKeeper(Parts parts);
+
+  // Before anything is served: registers the keys of a new deployment, opens what is registered,
+  // and reserves uses. Errors: conflict (the HSM is another deployment's); corrupt (the registry
+  // was written to by somebody else); and those of the database, the HSM and the log.
+  [[nodiscard]] async::Task<Result<void>> start();
+  // Runs until stop(), after which it begins no other step.
+  [[nodiscard]] async::Task<void> run();
+  void stop() noexcept { stopping_ = true; }
+  // True while run() is at work, not in its pauses.
+  [[nodiscard]] bool busy() const noexcept { return busy_; }
+  // Tells the others that this vaultd holds nothing any more; the last call.
+  [[nodiscard]] async::Task<void> leave();
+
+  // One step, as run() does it each second.
+  [[nodiscard]] async::Task<Result<void>> step();
+  // Makes a new version of `name`, in the name of `user` (empty: this vaultd's own), which becomes
+  // active by itself. invalid_argument: this key cannot be rotated; conflict: a rotation is under
+  // way; and the errors of the database, the HSM and the log.
+  [[nodiscard]] async::Task<Result<RegisteredKey>> rotate(KeyName name, std::string user);
+  // Notes that nothing stands under these versions of `pan-encryption` any more. conflict: one of
+  // them is active.
+  [[nodiscard]] async::Task<Result<void>> note_emptied(std::vector<std::uint32_t> versions);
+
+  // The retired versions of `pan-encryption` under which something may still stand and nothing new
+  // can come: what is under them is to be moved. Empty where another vaultd does that.
+  [[nodiscard]] std::vector<std::uint32_t> to_empty() const;
+
+  // What came of an intent of a key, as the registry has it now.
+  [[nodiscard]] async::Task<Result<audit::Outcome>> outcome_of(const audit::Entry& intent);
+
+  // The registry as this vaultd has it open.
+  [[nodiscard]] const KeyRecords& records() const noexcept { return records_; }
+  // Those that live, as of the last step.
+  [[nodiscard]] const std::vector<VaultInstances::Instance>& instances() const noexcept {
+    return live_;
+  }
+  // What does not agree between registry and HSM.
+  struct Finding {
+    std::string label;  // of the key; empty: of the registry
+    std::string text;
+  };
+  [[nodiscard]] async::Task<Result<std::vector<Finding>>> check();
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  struct Watched {
+    std::int64_t beats = 0;
+    SteadyTime changed;
+  };
+  async::Task<Result<KeyRecords>> first_records();
+  async::Task<Result<void>> take(KeyRecords records);
+  async::Task<Result<void>> follow();
+  async::Task<Result<void>> write(KeyRecords next);
+  async::Task<Result<void>> reserve();
+  async::Task<Result<void>> beat();
+  async::Task<Result<void>> watch_others();
+  async::Task<Result<void>> advance();
+  async::Task<Result<void>> activate(RegisteredKey next);
+  async::Task<Result<void>> raise_floor();
+  [[nodiscard]] bool all_have(std::int64_t revision) const;
+  [[nodiscard]] bool is_due(const RegisteredKey& active) const;
+  [[nodiscard]] audit::Entry entry(audit::EventType type, std::vector<std::string> labels) const;
+  async::Task<Result<void>> act(audit::Entry intent, KeyRecords next);
+  void conclude(const audit::Entry& intent, audit::Outcome outcome);
+
+  Parts parts_;
+  KeyRegistry registry_;
+  VaultInstances instances_;
+  KeyRecords records_;
+  std::map<std::string, Watched> watched_;
+  std::vector<VaultInstances::Instance> live_;
+  std::int64_t told_revision_ = 0;
+  SteadyTime told_at_{};
+  std::optional<SteadyTime> floor_due_since_;
+  bool leads_ = false;
+  bool changing_ = false;  // one change at a time: a command's or the next step's
+  bool stopping_ = false;
+  bool busy_ = false;
+};
+
+}  // namespace strongroom::cde
