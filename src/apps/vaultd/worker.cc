@@ -134,6 +134,14 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                   .random = shared.random,
                   .clock = shared.clock},
                  card_days_),
+      rewrap_({.loop = loop,
+               .cards = cards_,
+               .keys = keys_,
+               .key_keeper = key_keeper_,
+               .recorder = audit_.client(),
+               .random = shared.random,
+               .clock = shared.clock,
+               .metrics = shared.metrics}),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {
@@ -156,6 +164,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(releases_.run());
     async::spawn(retention_.run());
     async::spawn(key_keeper_.run());
+    async::spawn(rewrap_.run());
   }
   async::spawn(watch_hsm());
   async::spawn(uses_.run());
@@ -221,10 +230,12 @@ async::Task<void> Worker::drain() {
   releases_.stop();
   retention_.stop();
   key_keeper_.stop();
+  rewrap_.stop();
   uses_.stop();
   co_await listener_.drain();
   while (asking_hsm_ || forgetting_ || dropping_ || removals_.busy() || purge_.busy() ||
-         releases_.busy() || retention_.busy() || key_keeper_.busy() || uses_.busy()) {
+         releases_.busy() || retention_.busy() || key_keeper_.busy() || rewrap_.busy() ||
+         uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());
@@ -260,6 +271,9 @@ void Worker::readiness(service::Readiness& readiness) {
   if (purge_.clock_jumped()) readiness.warn("clock: has jumped, nothing is purged");
   if (releases_.waiting() > 0) {
     readiness.warn("deletes: some wait for you, see strongroom deletes list");
+  }
+  if (rewrap_.failed() > 0) {
+    readiness.warn("keys: some cards under an old key do not open, and it cannot go; see the log");
   }
   readiness.add(
       "recovery", recovered_,

@@ -28,6 +28,7 @@
 #include "cde/vault/release_job.h"
 #include "cde/vault/removal_job.h"
 #include "cde/vault/retention.h"
+#include "cde/vault/rewrap_job.h"
 #include "cde/vault/stored_cards.h"
 #include "cde/vault/usage_tally.h"
 #include "cde/vault/vault.h"
@@ -104,6 +105,7 @@ class Worker final : public service::Worker {
   cde::DeleteDesk delete_desk_;
   cde::DueErasures due_erasures_;
   cde::RetentionJob retention_;
+  cde::RewrapJob rewrap_;
   service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop

@@ -332,6 +332,7 @@ async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
   bool done = intent.event_type == EventType::key_generate;
   if (intent.event_type == EventType::key_activate) done = key->state != KeyState::pre_active;
   if (intent.event_type == EventType::key_retire) done = key->version < records.kek_floor;
+  if (intent.event_type == EventType::key_rewrap) done = key->emptied_at_us.has_value();
   co_return done ? Outcome::done : Outcome::not_done;
 }
 

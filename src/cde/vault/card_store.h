@@ -136,6 +136,38 @@ class CardStore final {
   // earlier by now.
   [[nodiscard]] async::Task<Result<void>> shorten(std::vector<Life> cards);
 
+  struct OldDek {
+    TokenId token;
+    std::int64_t version;            // of `pan-encryption`, as the row says
+    Result<crypto::Sealed> wrapped;  // corrupt: it is no DEK
+  };
+  struct OldDeksAsked {
+    TokenId after, last;       // from behind the one to the other
+    std::int64_t version_max;  // up to that
+    std::int64_t rows_max;     // that are looked at, in the order of their ids
+    std::int64_t deks_max;     // of them
+  };
+  struct OldDeks {
+    std::vector<OldDek> deks;  // in the order of their tokens
+    TokenId last;              // that was looked at
+    std::int64_t rows = 0;     // that were, of a page with more behind it
+    bool more = false;
+  };
+  // The DEKs of cards that are under old versions of the KEK.
+  [[nodiscard]] async::Task<Result<OldDeks>> old_deks(OldDeksAsked asked);
+  struct MovedDek {
+    TokenId token;
+    std::int64_t old_version;
+    crypto::Sealed wrapped;  // under another version
+  };
+  // Puts each of `deks`, which are in that order, in the old one's place, but of a card that was
+  // erased or moved meanwhile; gives how many.
+  [[nodiscard]] async::Task<Result<std::size_t>> move_deks(std::vector<MovedDek> deks);
+  // The highest id, and the one that is the `rows`th after `after`, of erased cards too; nothing:
+  // there is none.
+  [[nodiscard]] async::Task<Result<std::optional<TokenId>>> last_id();
+  [[nodiscard]] async::Task<Result<std::optional<TokenId>>> id_at(std::int64_t rows, TokenId after);
+
   // Takes the fingerprint from a row whose time is over, so that the card can be added anew.
   // True when it did (or somebody else just has).
   [[nodiscard]] async::Task<Result<bool>> release_expired(TokenId token, std::int64_t now_us);
@@ -177,6 +209,7 @@ class CardStore final {
   async::Task<Result<std::vector<bool>>> insert_together(std::span<const NewCard> cards);
   std::int64_t others_like(const NewCard& card) const;
   async::Task<Result<Found>> find(storage::Statement statement);
+  async::Task<Result<std::optional<TokenId>>> find_id(storage::Statement statement);
   // Runs a guarded UPDATE of one row, then the `rest`; true when the row was changed.
   async::Task<Result<bool>> update_one(storage::Statement update,
                                        std::vector<storage::Statement> rest = {});

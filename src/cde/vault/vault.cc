@@ -212,6 +212,7 @@ async::Task<Answer<std::optional<CardRow>>> Vault::insert(const NewCard& card,
 }
 
 async::Task<Answer<TokenView>> Vault::tokenize(TokenRequest request, Caller caller) {
+  parts_.metrics.count_request();
   const auto begun = std::chrono::steady_clock::now();
   Answer<TokenView> view = refuse(kOverloaded);
   if (tokenizing_ < kTokenizingMax) {
@@ -273,6 +274,7 @@ async::Task<void> Vault::hold_code(std::optional<Cvc> code, TokenId id, const Pu
 }
 
 async::Task<Answer<void>> Vault::hold_for_peer(PublicToken token, Cvc cvc, Caller caller) {
+  parts_.metrics.count_request();
   const auto begun = std::chrono::steady_clock::now();
   const Answer<CardStore::Found> found = co_await find(token, caller);
   if (!found) co_return refuse(found.error());

@@ -29,6 +29,7 @@ struct Vault::Batch {
 };
 
 async::Task<Answer<Erasure>> Vault::erase(PublicToken token, Caller caller) {
+  parts_.metrics.count_request();
   const Answer<CardStore::Found> found = co_await find(token, caller);
   if (!found) co_return refuse(found.error());
   if (found->card) co_return co_await erase_or_hold(*found->card, token, caller);

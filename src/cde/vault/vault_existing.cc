@@ -110,6 +110,7 @@ async::Task<Answer<CardStore::Found>> Vault::find(const PublicToken& token, cons
 }
 
 async::Task<Answer<TokenView>> Vault::look_up(PublicToken token, Caller caller) {
+  parts_.metrics.count_request();
   const Answer<CardStore::Found> found = co_await find(token, caller);
   if (!found) co_return refuse(found.error());
   std::optional<wire::Problem> problem;

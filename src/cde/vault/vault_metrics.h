@@ -1,5 +1,5 @@
-// VaultMetrics: what became of the resolves, how long they took, and what processors are still to
-// forget, for /metrics.
+// VaultMetrics: what became of the resolves, how long they took, and what the jobs have done and
+// still are to do, for /metrics.
 #pragma once
 
 #include <array>
@@ -31,6 +31,12 @@ class VaultMetrics {
   void count_card(std::chrono::steady_clock::duration took, bool shed) noexcept;
   // A processor token that its processor has forgotten.
   void count_stale() noexcept { stale_.add(); }
+  // A request of a neighbor, when it comes.
+  void count_request() noexcept { requests_.add(); }
+  [[nodiscard]] std::uint64_t requests() const noexcept { return requests_.value(); }
+  // DEKs that were moved to the active version, and those that the last pass could not move.
+  void count_moved_deks(std::uint64_t count) noexcept { moved_deks_.add(count); }
+  void set_unmoved_deks(std::int64_t count) noexcept { unmoved_deks_.set(count); }
   void set_removals_queued(std::int64_t count) noexcept { removals_.set(count); }
   void set_codes_held(std::int64_t count) noexcept { codes_held_.set(count); }
   void set_deletes_held(std::int64_t count) noexcept { deletes_held_.set(count); }
@@ -40,6 +46,9 @@ class VaultMetrics {
   std::array<Histogram*, kResults> durations_{};  // their counts are the results' counts
   Histogram& cards_;
   Counter& shed_;
+  Counter& requests_;
+  Counter& moved_deks_;
+  Gauge& unmoved_deks_;
   Counter& stale_;
   Gauge& removals_;
   Gauge& codes_held_;

@@ -65,6 +65,7 @@ struct Vault::Resolving {
 
 async::Task<Answer<Resolved>> Vault::resolve(PublicToken token, wire::ProcessorTokenRequest request,
                                              std::string ticket, Caller caller) {
+  parts_.metrics.count_request();
   const Clockwork::time_point began = Clockwork::now();
   Answer<Resolved> resolved = co_await resolve_now(token, request, ticket, caller);
   parts_.metrics.count(result_of(resolved), Clockwork::now() - began);
