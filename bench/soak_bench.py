@@ -70,9 +70,10 @@ def overload(loadgen, plan, target, highest):
     connected = dataclasses.replace(plan, warmup=CONNECT_SECONDS)
     before = loadgen.run(target, seconds, connected, rate=SHARE * highest, connections=many)
     during = loadgen.run(target, seconds, connected, rate=TIMES * highest, connections=many)
+    closed = loadgen.run(target, seconds, connected, connections=many)
     at_once = dataclasses.replace(plan, warmup=0)
     after = loadgen.run(target, plan.seconds, at_once, rate=SHARE * highest)
-    return {"before": before, "during": during, "after": after}
+    return {"before": before, "during": during, "closed": closed, "after": after}
 
 
 class Memory:
@@ -142,7 +143,8 @@ def overload_row(name, run):
     others = {status: count for status, count in {**statuses, **run["failures"]}.items()
               if status not in ("200", "201", "503")}
     p50, p99, most = (f"{latency[key] / 1000:.1f}" for key in ("p50", "p99", "max"))
-    return (f"| {name} | {run['rate']:,.0f} | {admitted:,.0f} | {shed:,.0f} | {others or 'none'}"
+    due = f"{run['rate']:,.0f}" if run.get("rate") else "as many as are answered"
+    return (f"| {name} | {due} | {admitted:,.0f} | {shed:,.0f} | {others or 'none'}"
             f" | {p50} / {p99} / {most} |")
 
 
@@ -163,10 +165,12 @@ def markdown(state, plan, target, result):
               "![Memory under load](soak.svg)", "", f"## {TIMES} times the highest rate", "",
               f"Open model, {plan.many_connections} connections (after: {plan.connections})."
               " Latency of what was admitted counts from when it was due, with its wait for a"
-              " connection.",
+              " connection; in the closed model, where each sends the next as soon as it has an"
+              " answer, from when it was sent.",
               "", "| | due per s | admitted per s | 503 per s | other answers |"
               " p50 / p99 / max, ms |", "|---|---|---|---|---|---|"]
     names = {"before": f"{SHARE} of the highest rate", "during": f"{TIMES} times the highest rate",
+             "closed": f"{plan.many_connections} connections, closed model",
              "after": "at once after it"}
     lines += [overload_row(names[name], run) for name, run in result["overload"].items()]
     lines += ["", "## Machine", "", *(f"- {name}: {value}" for name, value in state.items())]
