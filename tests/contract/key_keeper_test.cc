@@ -20,7 +20,8 @@ constexpr std::uint64_t kBlock = KeyKeeper::kBlock;
 constexpr std::int64_t kDayUs = 86'400'000'000;
 constexpr KeyKeeper::Waits kNoWaits{.beat = std::chrono::milliseconds(0),
                                     .dead_after = std::chrono::milliseconds(300),
-                                    .begun_ends = std::chrono::milliseconds(0)};
+                                    .begun_ends = std::chrono::milliseconds(0),
+                                    .read_again = std::chrono::milliseconds(0)};
 
 // Two vaultd, `a` and `b`, of which `a` leads and serves.
 class KeyKeeperTest : public OnEachDatabase<VaultTest> {
@@ -198,6 +199,34 @@ TEST_P(KeyKeeperTest, ARowOfAnEarlierTimeIsNoticed) {
   const auto refused = step(a());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::corrupt);
+}
+
+TEST_P(KeyKeeperTest, WhileTheRegistryIsAlteredNothingIsEncrypted) {
+  const auto old = tokenize(request());
+  ASSERT_TRUE(old);
+  write("CREATE TABLE kept_keys AS SELECT * FROM keys");
+  write("CREATE TABLE kept_seal AS SELECT * FROM keys_seal");
+  const std::vector<std::vector<std::string_view>> hands{
+      {"UPDATE keys SET uses = 0 WHERE name = 'pan-encryption'"},
+      {"DELETE FROM keys_seal"},
+      {"DELETE FROM keys", "DELETE FROM keys_seal"}};
+  for (const auto& hand : hands) {
+    for (const std::string_view statement : hand) write(statement);
+    EXPECT_EQ(step(a()).error().code(), ErrorCode::corrupt) << hand.front();
+    EXPECT_EQ(a().trouble()->code(), ErrorCode::corrupt);
+    EXPECT_FALSE(loop_.run_until_done(a().check())->empty()) << hand.front();
+    const auto refused = tokenize(request("", "", "5555555555554444"));
+    ASSERT_FALSE(refused) << hand.front();
+    EXPECT_EQ(refused.error().type, ProblemType::sealed);
+    EXPECT_TRUE(look_up(old->token)) << "what is there opens";
+    write("DELETE FROM keys");
+    write("DELETE FROM keys_seal");
+    write("INSERT INTO keys SELECT * FROM kept_keys");
+    write("INSERT INTO keys_seal SELECT * FROM kept_seal");
+    ASSERT_TRUE(step(a()));
+    EXPECT_FALSE(a().trouble());
+    EXPECT_TRUE(tokenize(request("", "", "5555555555554444")));
+  }
 }
 
 TEST_P(KeyKeeperTest, UsesAreReservedBeforeTheyAreMade) {

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kDekBytes = crypto::Aead::kKeySize;
 constexpr Error kNotOpen{ErrorCode::unavailable, "the keys are not open yet"};
 constexpr Error kNoUses{ErrorCode::unavailable, "no use of the key is reserved"};
+constexpr Error kHeld{ErrorCode::sealed,
+                      "nothing is encrypted while the key registry is not as vaultd wrote it"};
 constexpr Error kNoVersion{ErrorCode::gone, "the DEK is under a version of the key that is gone"};
 
 // The active version, of which `count` uses are taken.
@@ -74,6 +76,7 @@ std::uint32_t HsmKeyRing::version_of(KeyName name) const {
 async::Task<Result<ProtectedCard>> HsmKeyRing::protect(std::string_view merchant,
                                                        std::span<const std::byte> pan_digits,
                                                        const SecretBytes& dek, TokenId token) {
+  if (sets_.held()) co_return fail(kHeld);
   const std::shared_ptr<const KeySet> set = sets_.latest();
   SR_CO_TRY(const OpenKey* const finder, take(set.get(), KeyName::pan_fingerprint));
   SR_CO_TRY(const OpenKey* const kek, take(set.get(), KeyName::pan_encryption));
@@ -96,6 +99,7 @@ async::Task<Result<SecretBytes>> HsmKeyRing::unwrap(const crypto::Sealed& wrappe
 
 async::Task<Result<std::vector<Result<crypto::Sealed>>>> HsmKeyRing::rewrap(
     std::span<const WrappedDek> deks) {
+  if (sets_.held()) co_return fail(kHeld);
   const std::shared_ptr<const KeySet> set = sets_.latest();
   SR_CO_TRY(const OpenKey* const kek,
             take(set.get(), KeyName::pan_encryption, static_cast<std::int64_t>(deks.size())));

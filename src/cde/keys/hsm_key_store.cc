@@ -112,6 +112,25 @@ async::Task<Result<std::vector<std::uint32_t>>> HsmKeyStore::versions(KeyName na
   co_return co_await trips_.run(work);
 }
 
+async::Task<Result<HsmDescription>> HsmKeyStore::describe() {
+  auto work = [](pkcs11::Token& token, pkcs11::Session&) -> Result<HsmDescription> {
+    SR_CHECK_OK(token.check());
+    const pkcs11::ModuleInfo& module = token.module().info();
+    const pkcs11::TokenInfo& info = token.info();
+    return HsmDescription{.module_manufacturer = module.manufacturer,
+                          .module_description = module.description,
+                          .module_version = module.library_version,
+                          .cryptoki_version = module.cryptoki_version,
+                          .token_label = info.label,
+                          .token_manufacturer = info.manufacturer,
+                          .token_model = info.model,
+                          .token_serial = info.serial,
+                          .token_hardware_version = info.hardware_version,
+                          .token_firmware_version = info.firmware_version};
+  };
+  co_return co_await trips_.run(work);
+}
+
 // The registry is read before any set is open, so its key is found by itself.
 async::Task<Result<std::vector<RegistryMac>>> HsmKeyStore::macs(
     std::uint32_t version, std::vector<std::vector<std::byte>> authenticated) {

@@ -45,6 +45,8 @@ class HsmKeyStore final : public KeyStore {
   async::Task<Result<std::vector<std::uint32_t>>> versions(KeyName name) override;
   async::Task<Result<std::vector<RegistryMac>>> macs(
       std::uint32_t version, std::vector<std::vector<std::byte>> authenticated) override;
+  void hold(bool held) noexcept override { sets_.hold(held); }
+  async::Task<Result<HsmDescription>> describe() override;
 
  private:
   HsmTrips& trips_;

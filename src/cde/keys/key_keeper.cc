@@ -23,7 +23,8 @@ constexpr std::array kCounted{KeyName::pan_encryption, KeyName::pan_fingerprint,
                               KeyName::blind_index};
 constexpr int kStartTries = 5;  // of vaultd that start at once, one registers and the others read
 
-constexpr Error kNotRotatable{ErrorCode::invalid_argument, "only pan-encryption can be rotated"};
+constexpr Error kNotRotatable{ErrorCode::invalid_argument,
+                              "only pan-encryption can be rotated yet"};
 constexpr Error kUnderWay{ErrorCode::conflict, "a rotation of this key is under way"};
 constexpr Error kBusy{ErrorCode::exhausted, "another change of the keys is under way"};
 constexpr Error kOtherKey{ErrorCode::conflict,
@@ -32,13 +33,17 @@ constexpr Error kOtherKey{ErrorCode::conflict,
 constexpr Error kEmptied{ErrorCode::conflict,
                          "the database's key registry is empty, but the HSM has later versions of"
                          " its keys: this is an older copy of the database, or another one"};
+constexpr Error kOlder{ErrorCode::corrupt,
+                       "the key registry is gone, or is an older one than vaultd has read"};
 constexpr Error kStillActive{ErrorCode::conflict, "an active version cannot be emptied"};
-
-bool is_counted(KeyName name) { return std::ranges::find(kCounted, name) != kCounted.end(); }
 
 bool protects(KeyState state) { return state == KeyState::pre_active || state == KeyState::active; }
 
 }  // namespace
+
+bool KeyKeeper::counts_uses_of(KeyName name) noexcept {
+  return std::ranges::find(kCounted, name) != kCounted.end();
+}
 
 KeyKeeper::KeyKeeper(Parts parts)
     : parts_(std::move(parts)),
@@ -101,6 +106,12 @@ async::Task<void> KeyKeeper::run() {
 }
 
 async::Task<Result<void>> KeyKeeper::step() {
+  const Result<void> done = co_await take_step();
+  note(done);
+  co_return done;
+}
+
+async::Task<Result<void>> KeyKeeper::take_step() {
   if (changing_) co_return Result<void>{};
   SR_CO_CHECK_OK(co_await follow());
   SR_CO_CHECK_OK(co_await reserve());
@@ -113,6 +124,25 @@ async::Task<Result<void>> KeyKeeper::step() {
   co_return done;
 }
 
+// A neighbor that is absent, or another vaultd's change at the same moment, passes: what stood
+// before does so still.
+void KeyKeeper::note(const Result<void>& step) {
+  if (step) {
+    trouble_.reset();
+  } else {
+    switch (step.error().code()) {
+      case ErrorCode::unavailable:
+      case ErrorCode::exhausted:
+      case ErrorCode::unknown_outcome:
+      case ErrorCode::conflict:
+        return;
+      default:
+        trouble_ = step.error();
+    }
+  }
+  parts_.keys.hold(trouble_ && trouble_->code() == ErrorCode::corrupt);
+}
+
 async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
   SR_CO_CHECK_OK(co_await parts_.keys.open(records));
   records_ = std::move(records);
@@ -121,8 +151,13 @@ async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
 
 async::Task<Result<void>> KeyKeeper::follow() {
   SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
-  if (revision == records_.revision) co_return Result<void>{};
+  const SteadyTime now = steady_clock::now();
+  if (revision == records_.revision && now < read_at_ + parts_.waits.read_again)
+    co_return Result<void>{};
   SR_CO_TRY(KeyRecords records, co_await registry_.read());
+  if (records.revision < records_.revision) co_return fail(kOlder);
+  read_at_ = now;
+  if (records.revision == records_.revision) co_return Result<void>{};
   co_return co_await take(std::move(records));
 }
 
@@ -137,7 +172,7 @@ async::Task<Result<void>> KeyKeeper::reserve() {
   std::vector<RegisteredKey> low;
   std::vector<std::string> labels;
   for (const RegisteredKey& key : records_.keys) {
-    if (!protects(key.state) || !is_counted(key.name) || key.uses >= kUsesMax) continue;
+    if (!protects(key.state) || !counts_uses_of(key.name) || key.uses >= kUsesMax) continue;
     if (parts_.keys.uses_left(key.name, key.version) >= kBlock / 2) continue;
     low.push_back(key);
     labels.push_back(key.label());
@@ -344,6 +379,8 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
     findings.push_back({label, label.empty() ? "which rows there are was changed by another hand"
                                              : "its row was changed by another hand"});
   }
+  SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
+  if (revision < records_.revision) findings.push_back({{}, std::string(kOlder.what())});
   for (const KeyName name : kKeyNames) {
     SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
     for (const std::uint32_t version : versions) {
@@ -373,6 +410,8 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
   }
   co_return findings;
 }
+
+async::Task<Result<HsmDescription>> KeyKeeper::describe_hsm() { return parts_.keys.describe(); }
 
 audit::Entry KeyKeeper::entry(EventType type, std::vector<std::string> labels) const {
   audit::Entry entry;

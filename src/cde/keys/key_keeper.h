@@ -16,6 +16,7 @@
 #include "audit/recorder.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "cde/keys/hsm_description.h"
 #include "cde/keys/key_registry.h"
 #include "cde/keys/key_store.h"
 #include "cde/keys/vault_instances.h"
@@ -52,6 +53,8 @@ class KeyKeeper final {
     std::chrono::milliseconds dead_after{60'000};
     // What was begun under the version before is in the database then, or never will be.
     std::chrono::milliseconds begun_ends{10'000};
+    // How soon a foreign hand in the registry shows, which leaves its revision as it was.
+    std::chrono::milliseconds read_again{5'000};
   };
   struct Parts {
     async::Loop& loop;
@@ -74,6 +77,9 @@ class KeyKeeper final {
   void stop() noexcept { stopping_ = true; }
   // True while run() is at work, not in its pauses.
   [[nodiscard]] bool busy() const noexcept { return busy_; }
+  // What keeps the keys from being in step with their registry, and does not pass by itself; for
+  // /readyz. corrupt: the registry was altered, and nothing is encrypted until it is whole again.
+  [[nodiscard]] const std::optional<Error>& trouble() const noexcept { return trouble_; }
   // Tells the others that this vaultd holds nothing any more; the last call.
   [[nodiscard]] async::Task<void> leave();
 
@@ -93,6 +99,11 @@ class KeyKeeper final {
 
   // What came of an intent of a key, as the registry has it now.
   [[nodiscard]] async::Task<Result<audit::Outcome>> outcome_of(const audit::Entry& intent);
+
+  // Whether the registry counts what a version of `name` is used for.
+  [[nodiscard]] static bool counts_uses_of(KeyName name) noexcept;
+  // Errors of HsmKeyStore.
+  [[nodiscard]] async::Task<Result<HsmDescription>> describe_hsm();
 
   // The registry as this vaultd has it open.
   [[nodiscard]] const KeyRecords& records() const noexcept { return records_; }
@@ -116,6 +127,8 @@ class KeyKeeper final {
   async::Task<Result<KeyRecords>> first_records();
   async::Task<Result<void>> take(KeyRecords records);
   async::Task<Result<void>> follow();
+  async::Task<Result<void>> take_step();
+  void note(const Result<void>& step);
   async::Task<Result<void>> write(KeyRecords next);
   async::Task<Result<void>> reserve();
   async::Task<Result<void>> beat();
@@ -138,6 +151,8 @@ class KeyKeeper final {
   std::int64_t told_revision_ = 0;
   SteadyTime told_at_{};
   std::optional<SteadyTime> floor_due_since_;
+  SteadyTime read_at_{};
+  std::optional<Error> trouble_;
   bool leads_ = false;
   bool changing_ = false;  // one change at a time: a command's or the next step's
   bool stopping_ = false;

@@ -34,7 +34,8 @@ struct WrappedDek {
 };
 
 // KeyRing belongs to one Loop. Errors of every call: unavailable (also before the keys are open,
-// and where no use of the active version is left), exhausted (too many calls wait).
+// and where no use of the active version is left), exhausted (too many calls wait); of those that
+// encrypt: sealed (the key registry was altered).
 class KeyRing {
  public:
   virtual ~KeyRing() = default;

@@ -60,7 +60,10 @@ Result<std::shared_ptr<const KeySet>> KeySet::open(pkcs11::Token& token, pkcs11:
     const auto found = find_key(token, session, key.name, key.version, copy);
     if (!found) {
       const bool missing = found.error().code() == ErrorCode::not_found;
-      if (!missing || !may_be_missing(key.state)) return fail(found.error());
+      if (!missing || !may_be_missing(key.state)) {
+        log::error("a key is not to be had in the HSM", {{"key", key.label()}});
+        return fail(found.error());
+      }
       log::error("a retired key is not in the HSM: what is under it does not open",
                  {{"key", key.label()}});
       continue;

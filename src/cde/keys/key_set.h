@@ -66,8 +66,12 @@ class KeySets final {
   // Null: nothing is open yet.
   [[nodiscard]] std::shared_ptr<const KeySet> latest() const { return latest_.load(); }
   void set(std::shared_ptr<const KeySet> next) { latest_.store(std::move(next)); }
+  // While it is held nothing new is encrypted; what is there opens.
+  void hold(bool held) noexcept { held_.store(held, std::memory_order_relaxed); }
+  [[nodiscard]] bool held() const noexcept { return held_.load(std::memory_order_relaxed); }
 
  private:
+  std::atomic<bool> held_ = false;
   std::atomic<std::shared_ptr<const KeySet>> latest_;
 };
 

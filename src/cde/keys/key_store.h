@@ -9,6 +9,7 @@
 
 #include "async/task.h"
 #include "base/result.h"
+#include "cde/keys/hsm_description.h"
 #include "cde/keys/registered_key.h"
 
 namespace strongroom::cde {
@@ -31,6 +32,9 @@ class KeyStore {
   [[nodiscard]] virtual std::int64_t uses_left(KeyName name, std::uint32_t version) const = 0;
   virtual void add_uses(KeyName name, std::uint32_t version, std::int64_t count) = 0;
 
+  // While it is held nothing new is encrypted, by no worker of this process; what is there opens.
+  virtual void hold(bool held) noexcept = 0;
+
   // Makes that version in the HSM. conflict: it has one.
   [[nodiscard]] virtual async::Task<Result<KeyCheckValue>> make(KeyName name,
                                                                 std::uint32_t version) = 0;
@@ -42,6 +46,7 @@ class KeyStore {
   // HMACs under that version of `key-registry`, in one trip. not_found, permission_denied.
   [[nodiscard]] virtual async::Task<Result<std::vector<RegistryMac>>> macs(
       std::uint32_t version, std::vector<std::vector<std::byte>> authenticated) = 0;
+  [[nodiscard]] virtual async::Task<Result<HsmDescription>> describe() = 0;
 };
 
 }  // namespace strongroom::cde

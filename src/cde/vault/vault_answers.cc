@@ -22,6 +22,8 @@ Problem problem_of_neighbor(const Error& error, ProblemType absent) {
     case ErrorCode::exhausted:
     case ErrorCode::conflict:  // somebody else changed the card this moment
       return kOverloaded;
+    case ErrorCode::sealed:
+      return {ProblemType::sealed, "no new cards are taken now", {}, kRetryAfterS};
     default:
       log::error("vault step failed", {{"error", error}});
       return {ProblemType::internal, "the vault could not do this"};
