@@ -113,6 +113,7 @@ class Demo:
             ("the token pays: a part is captured, a part of it refunded", self.pay),
             ("a card that its bank declines", self.pay_declined),
             ("an answer that is lost settles to one charge", self.pay_with_lost_answer),
+            ("rotate the key that wraps the cards' keys", self.rotate),
             ("delete the card", self.delete),
             ("the log shows every step", self.read_log),
             ("stop", self.stop),
@@ -122,7 +123,7 @@ class Demo:
 
     def make(self):
         self.deployment.create(self.database)
-        return (f"CA, certificates, HSM token with 3 keys, {self.database} databases"
+        return (f"CA, certificates, HSM token with 4 keys, {self.database} databases"
                 f" in {self.deployment.dir}")
 
     def start(self):
@@ -270,6 +271,16 @@ class Demo:
         made = len(self.processor_charges()) - before
         require(made == 1, f"the processor has charged {made} times")
         return f"{payment['id']}: unknown at first, then captured; charged once"
+
+    def rotate(self):
+        key = self.deployment.strongroom("keys", "rotate", "pan-encryption")
+        require((key["version"], key["state"]) == (2, "active"), f"after it: {key}")
+        status, body, _ = self.client.call("GET", f"/v1/tokens/{self.token}")
+        require(status == 200, f"GET of a card from before answered {status}: {body}")
+        report = self.deployment.strongroom("keys", "check")
+        require(report["ok"], f"keys check: {report['findings']}")
+        return (f"{key['label']} is active in the running vaultd, the card from before opens under"
+                f" version 1; {report['keys']} versions in registry and HSM agree")
 
     def delete(self):
         status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")

@@ -55,6 +55,9 @@ struct CertificateDescription {
   std::string spiffe;             // empty unless its one URI is a SPIFFE one
   std::int64_t not_after_us = 0;  // last moment of validity
   std::string serial;             // lower-case hex
+  std::string key_type = {};      // of its public key, as OpenSSL names it: "EC", "RSA"
+  int key_bits = 0;
+  int strength_bits = 0;  // NIST SP 800-57 part 1, table 2
 };
 
 // Describes the one certificate in `pem`. invalid_argument: not exactly one certificate in PEM.

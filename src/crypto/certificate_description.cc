@@ -15,7 +15,7 @@ std::string subject_text(const X509* certificate) {
   SR_CHECK(X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >=
            0);
   char* start = nullptr;
-  const long size = BIO_ctrl(bio.get(), BIO_CTRL_INFO, 0, &start);
+  const long size = BIO_ctrl(bio.get(), BIO_CTRL_INFO, 0, static_cast<void*>(&start));
   return size > 0 ? std::string(start, static_cast<std::size_t>(size)) : std::string();
 }
 
@@ -54,6 +54,12 @@ Result<CertificateDescription> describe_certificate(std::string_view pem) {
                                      .spiffe = spiffe_text(certificate.get()),
                                      .not_after_us = std::int64_t{::timegm(&not_after)} * 1'000'000,
                                      .serial = serial_text(certificate.get())};
+  if (const EVP_PKEY* key = X509_get0_pubkey(certificate.get()); key != nullptr) {
+    const char* type = EVP_PKEY_get0_type_name(key);
+    description.key_type = type != nullptr ? type : "";
+    description.key_bits = EVP_PKEY_get_bits(key);
+    description.strength_bits = EVP_PKEY_get_security_bits(key);
+  }
   ERR_clear_error();  // an extension that does not parse leaves its error behind
   return description;
 }

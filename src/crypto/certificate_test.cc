@@ -161,6 +161,9 @@ TEST_F(CertificateTest, DescriptionMatches) {
   for (char& c : serial) c = static_cast<char>(std::tolower(c));
   EXPECT_EQ(serial, "serial=" + description->serial + "\nexit 0\n");
   EXPECT_EQ(description->serial.size(), 32u);
+  EXPECT_EQ(description->key_type, "EC");
+  EXPECT_EQ(description->key_bits, 256);
+  EXPECT_EQ(description->strength_bits, 128);
   EXPECT_NE(describe_certificate(ca.certificate_pem)->serial, description->serial);
   EXPECT_EQ(describe_certificate(ca.certificate_pem)->spiffe, "");
 }

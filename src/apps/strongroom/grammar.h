@@ -18,6 +18,7 @@
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/deletes.h"
 #include "apps/strongroom/init.h"
+#include "apps/strongroom/keys.h"
 #include "apps/strongroom/witness_command.h"
 #include "apps/strongroom/witness_exchange.h"
 
@@ -31,6 +32,7 @@ struct Invocation {
   std::string role = "merchant_admin";
   NewAccount account;
   ChosenDeletes deletes;
+  KeyOptions keys;
   ProveOptions prove;
   CheckProofOptions check;
   ExportOptions export_to;
@@ -56,6 +58,9 @@ CLI::App* add_command(CLI::App& parent, Invocation& invocation, const char* name
 
 // `audit` and everything below it.
 void add_audit(CLI::App& app, Invocation& in);
+
+// `keys` and everything below it.
+void add_keys(CLI::App& app, Invocation& in);
 
 // `restore`, and `backup` and everything below it.
 void add_backup(CLI::App& app, Invocation& in);

@@ -207,6 +207,7 @@ int run(int argc, char** argv) {
   add_api_keys(app, in);
   add_connector_accounts(app, in);
   add_deletes(app, in);
+  add_keys(app, in);
   add_audit(app, in);
   add_backup(app, in);
   add_witness(app, in);

@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "cde/vault/card_routes.h"
 #include "cde/vault/delete_routes.h"
+#include "cde/vault/key_routes.h"
 #include "service/neighbors.h"
 #include "storage/migrations.h"
 
@@ -267,6 +268,8 @@ void Worker::readiness(service::Readiness& readiness) {
   readiness.add("disk", database_->has_room(), "the database's disk is full");
   audit_.readiness(readiness);
   readiness.add("hsm", keys_.hsm_answers(), "does not answer");
+  const std::optional<Error>& trouble = key_keeper_.trouble();
+  readiness.add("keys", !trouble, trouble ? trouble->what() : "");
   if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");
   if (purge_.clock_jumped()) readiness.warn("clock: has jumped, nothing is purged");
   if (releases_.waiting() > 0) {
@@ -283,6 +286,7 @@ void Worker::readiness(service::Readiness& readiness) {
 
 void Worker::add_admin_routes(http::Router& router) {
   cde::add_delete_routes(router, {recovered_, delete_desk_});
+  cde::add_key_routes(router, {recovered_, key_keeper_, shared_.clock});
 }
 
 }  // namespace strongroom::vaultd

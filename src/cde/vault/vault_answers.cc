@@ -33,6 +33,10 @@ Problem problem_of_neighbor(const Error& error, ProblemType absent) {
 }  // namespace
 
 Problem problem_of_hsm(const Error& error) {
+  if (error.code() == ErrorCode::gone) {  // it may be brought back, so the card is not said to be
+    log::error("vault step failed", {{"error", error}});
+    return {ProblemType::hsm_unavailable, "the card's key is not in the HSM", {}, kRetryAfterS};
+  }
   return problem_of_neighbor(error, ProblemType::hsm_unavailable);
 }
 Problem problem_of_database(const Error& error) {

@@ -1,0 +1,26 @@
+// keys: what vaultd's keys are and have done, and their rotation. Commands to vaultd.
+#pragma once
+
+#include <string>
+
+#include "apps/strongroom/context.h"
+
+namespace strongroom::tool {
+
+struct KeyOptions {
+  std::string key;       // "pan-encryption", or "pan-encryption/2"
+  bool no_wait = false;  // end as soon as the rotation has begun
+  std::string output;    // file for the document; empty: standard output
+};
+
+// Every version of every key, and which vaultd has it.
+int list_keys(const Context& context);
+// One version.
+int show_key(const Context& context, const KeyOptions& options);
+// Begins a rotation, and waits until the new version is active. kCheckFailed: it is not yet; it
+// becomes so by itself.
+int rotate_key(const Context& context, const KeyOptions& options);
+// Compares registry and HSM. kCheckFailed: they do not agree, or the registry was altered.
+int check_keys(const Context& context);
+
+}  // namespace strongroom::tool

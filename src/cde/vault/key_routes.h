@@ -1,0 +1,22 @@
+// The operator's and assessor's routes of vaultd's keys, for its admin socket.
+#pragma once
+
+#include "base/clock.h"
+#include "cde/keys/key_keeper.h"
+#include "http/router.h"
+
+namespace strongroom::cde {
+
+struct KeyParts {
+  const bool& serving;  // false: 503
+  KeyKeeper& keeper;
+  const Clock& clock;
+};
+
+// GET /v1/keys lists every version, who lives on the database, and what the HSM says of itself; GET
+// /v1/keys/{name}/{version} shows one; POST /v1/keys/{name}/rotate begins a rotation in the name of
+// the operator who calls, and answers before the new version is active; GET /v1/keys/check compares
+// registry and HSM, and answers 200 whatever it finds.
+void add_key_routes(http::Router& router, KeyParts parts);
+
+}  // namespace strongroom::cde
