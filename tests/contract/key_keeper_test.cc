@@ -54,7 +54,7 @@ class KeyKeeperTest : public OnEachDatabase<VaultTest> {
   }
   void rotate_through() {
     SR_CHECK(rotate(a()));
-    for (int steps = 0; a().records().kek_floor < 2; ++steps) {
+    for (int steps = 0; a().to_empty().empty(); ++steps) {
       SR_CHECK(steps < 10 && step(a()) && (!b_ || step(b())));
     }
   }
@@ -166,6 +166,7 @@ TEST_P(KeyKeeperTest, AForeignHandIsNoticed) {
       "UPDATE keys SET state = 'active' WHERE version = 1",
       "UPDATE keys SET state = 'no-such-state' WHERE version = 2",
       "UPDATE keys SET activated_at = NULL WHERE version = 2",
+      "UPDATE keys SET emptied_at = -1 WHERE name = 'pan-encryption' AND version = 1",
       "UPDATE keys SET mac = (SELECT mac FROM keys_seal) WHERE version = 2",
       "DELETE FROM keys WHERE version = 2",
       "INSERT INTO keys SELECT name, 9, check_value, state, created_at, activated_at, state_since,"
@@ -239,6 +240,31 @@ TEST_P(KeyKeeperTest, UsesAreReservedBeforeTheyAreMade) {
   ASSERT_TRUE(step(a()));
   EXPECT_TRUE(tokenize(request("", "", "5555555555554444")));
   EXPECT_EQ(more_reserved(a()), kBlock);
+}
+
+// HMAC has no limit of uses: only counting them must not end anything.
+TEST_P(KeyKeeperTest, OnlyTheKekStopsWhereNoUseIsLeft) {
+  const auto old = tokenize(request());
+  ASSERT_TRUE(old);
+  for (const KeyName name : {KeyName::pan_fingerprint, KeyName::blind_index}) {
+    const auto left = keys_->sets.latest()->active(name)->uses_left;
+    ASSERT_TRUE(left->take(left->left()));
+  }
+  EXPECT_TRUE(look_up(old->token, caller("mer_a")));
+  EXPECT_TRUE(tokenize(request("", "", "5555555555554444"), caller("mer_b")));
+}
+
+// A session copy goes on working when the token has lost the key.
+TEST_P(KeyKeeperTest, NothingIsActivatedOrMovedToThatTheTokenHasLost) {
+  rotate_through();
+  ASSERT_TRUE(loop_.run_until_done(database_->write({{"UPDATE cards SET usage_count = 0"}})));
+  ASSERT_TRUE(hsm_->token->destroy_key(*hsm_->token->find_key("strongroom/pan-encryption/2")));
+  ASSERT_TRUE(step(a()));
+  EXPECT_TRUE(a().to_empty().empty());
+  ASSERT_TRUE(rotate(a()));
+  ASSERT_TRUE(hsm_->token->destroy_key(*hsm_->token->find_key("strongroom/pan-encryption/3")));
+  for (int steps = 0; steps < 3; ++steps) ASSERT_TRUE(step(a()));
+  EXPECT_EQ(version(a(), KeyState::active), 2U);
 }
 
 TEST_P(KeyKeeperTest, WithoutTheLogNoUseIsReserved) {

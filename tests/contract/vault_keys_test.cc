@@ -170,7 +170,7 @@ TEST_F(VaultKeysTest, TheDatabaseKnowsItsKeys) {
   make_anew("strongroom/pan-fingerprint/1", pkcs11::KeyPurpose::hmac_sha256);
   const auto refused = start();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
+  EXPECT_EQ(refused.error().code(), ErrorCode::permission_denied);
 }
 
 TEST_F(VaultKeysTest, ARegistryThatIsEmptyIsNotBegunBesideLaterKeys) {

@@ -206,6 +206,7 @@ def administer(deployment, shop):
     carry_a_witnesss_word(deployment)
     deployment.strongroom("audit", "archive")
     decide_about_deletes(deployment)
+    deployment.strongroom("keys", "rotate", "pan-encryption")
 
 
 def decide_about_deletes(deployment):
@@ -245,6 +246,8 @@ def disturb_the_log(deployment):
 
 def entries_after_a_restore(deployment, tmp_path):
     """10.2.1.7: the log goes on in what is restored from a backup."""
+    wait_until(lambda: deployment.audit_entries(event_type="key.retire"),
+               "no card goes in under the old key any more", 30)
     safe = Safe(tmp_path)
     assert safe.create(deployment.dir).returncode == 0
     deployment.supervisor.stop_all()

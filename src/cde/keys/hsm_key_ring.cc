@@ -17,6 +17,8 @@ constexpr Error kNotOpen{ErrorCode::unavailable, "the keys are not open yet"};
 constexpr Error kNoUses{ErrorCode::unavailable, "no use of the key is reserved"};
 constexpr Error kHeld{ErrorCode::sealed,
                       "nothing is encrypted while the key registry is not as vaultd wrote it"};
+constexpr Error kWrongWrap{ErrorCode::unavailable,
+                           "the HSM does not open what it has just wrapped"};
 constexpr Error kNoVersion{ErrorCode::gone, "the DEK is under a version of the key that is gone"};
 
 // The active version, of which `count` uses are taken.
@@ -24,6 +26,14 @@ Result<const OpenKey*> take(const KeySet* set, KeyName name, std::int64_t count 
   const OpenKey* const open = set ? set->active(name) : nullptr;
   if (open == nullptr) return fail(kNotOpen);
   if (!open->uses_left->take(count)) return fail(kNoUses);
+  return open;
+}
+
+// The same of a key without such a limit: HMAC has none.
+Result<const OpenKey*> use(const KeySet* set, KeyName name) {
+  const OpenKey* const open = set ? set->active(name) : nullptr;
+  if (open == nullptr) return fail(kNotOpen);
+  open->uses_left->count();
   return open;
 }
 
@@ -78,7 +88,7 @@ async::Task<Result<ProtectedCard>> HsmKeyRing::protect(std::string_view merchant
                                                        const SecretBytes& dek, TokenId token) {
   if (sets_.held()) co_return fail(kHeld);
   const std::shared_ptr<const KeySet> set = sets_.latest();
-  SR_CO_TRY(const OpenKey* const finder, take(set.get(), KeyName::pan_fingerprint));
+  SR_CO_TRY(const OpenKey* const finder, use(set.get(), KeyName::pan_fingerprint));
   SR_CO_TRY(const OpenKey* const kek, take(set.get(), KeyName::pan_encryption));
   auto work = [&](pkcs11::Token&, pkcs11::Session& session) -> Result<ProtectedCard> {
     SR_TRY(const Fingerprint print, fingerprint(session, *finder, merchant, pan_digits));
@@ -105,7 +115,11 @@ async::Task<Result<std::vector<Result<crypto::Sealed>>>> HsmKeyRing::rewrap(
             take(set.get(), KeyName::pan_encryption, static_cast<std::int64_t>(deks.size())));
   auto move = [&](pkcs11::Session& session, const WrappedDek& one) -> Result<crypto::Sealed> {
     SR_TRY(const SecretBytes dek, unwrap_dek(session, *set, one.wrapped, one.token));
-    return wrap(session, *kek, random_, dek, one.token);
+    SR_TRY(crypto::Sealed moved, wrap(session, *kek, random_, dek, one.token));
+    // It takes the place of the only other one.
+    const auto again = unwrap_dek(session, *set, moved, one.token);
+    if (!again || !equal_constant_time(again->reveal(), dek.reveal())) return fail(kWrongWrap);
+    return moved;
   };
   auto work = [&](pkcs11::Token&,
                   pkcs11::Session& session) -> Result<std::vector<Result<crypto::Sealed>>> {
@@ -123,7 +137,7 @@ async::Task<Result<std::vector<Result<crypto::Sealed>>>> HsmKeyRing::rewrap(
 
 async::Task<Result<BlindIndex>> HsmKeyRing::blind_index(std::string_view value) {
   const std::shared_ptr<const KeySet> set = sets_.latest();
-  SR_CO_TRY(const OpenKey* const key, take(set.get(), KeyName::blind_index));
+  SR_CO_TRY(const OpenKey* const key, use(set.get(), KeyName::blind_index));
   auto work = [&](pkcs11::Token&, pkcs11::Session& session) -> Result<BlindIndex> {
     crypto::Context context("strongroom/blind-index/1");
     context.add(value);

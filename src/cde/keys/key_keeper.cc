@@ -35,7 +35,30 @@ constexpr Error kEmptied{ErrorCode::conflict,
                          " its keys: this is an older copy of the database, or another one"};
 constexpr Error kOlder{ErrorCode::corrupt,
                        "the key registry is gone, or is an older one than vaultd has read"};
+constexpr Error kNotLatest{ErrorCode::conflict, "another vaultd has changed the key registry"};
 constexpr Error kStillActive{ErrorCode::conflict, "an active version cannot be emptied"};
+
+constexpr Error kNotOnToken{ErrorCode::not_found,
+                            "the new version of the key is not in the HSM as it was made"};
+
+// These alone stop encryption: what else is wrong with what is read is not somebody's hand.
+bool is_altered(const Error& error) {
+  return error.what() == kRegistryAltered.what() || error.what() == kOlder.what();
+}
+
+// One change at a time; in a coroutine's frame.
+class Turn {
+ public:
+  explicit Turn(bool& taken) : taken_(taken) { taken_ = true; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { taken_ = false; }
+
+ private:
+  bool& taken_;
+};
+constexpr int kTurnTries = 500;
+constexpr std::chrono::milliseconds kTurnStep{10};
 
 bool protects(KeyState state) { return state == KeyState::pre_active || state == KeyState::active; }
 
@@ -66,7 +89,7 @@ async::Task<Result<void>> KeyKeeper::start() {
     if (done || done.error().code() != ErrorCode::conflict) break;
   }
   SR_CO_CHECK_OK(done);
-  co_return co_await beat();
+  co_return co_await beat(records_.revision);
 }
 
 // Version 1 of each, as `vaultd --init` has made it.
@@ -106,22 +129,27 @@ async::Task<void> KeyKeeper::run() {
 }
 
 async::Task<Result<void>> KeyKeeper::step() {
+  if (changing_) co_return Result<void>{};
+  const Turn turn(changing_);
   const Result<void> done = co_await take_step();
   note(done);
   co_return done;
 }
 
+// It lives, whatever it lacks; but it says that it has a revision only with what that takes.
 async::Task<Result<void>> KeyKeeper::take_step() {
-  if (changing_) co_return Result<void>{};
-  SR_CO_CHECK_OK(co_await follow());
-  SR_CO_CHECK_OK(co_await reserve());
-  SR_CO_CHECK_OK(co_await beat());
+  Result<void> ready = co_await follow();
+  if (ready) ready = co_await reserve();
+  SR_CO_CHECK_OK(co_await beat(ready ? records_.revision : told_revision_));
+  SR_CO_CHECK_OK(ready);
+  co_await settle();
   SR_CO_CHECK_OK(co_await watch_others());
   if (!leads_) co_return Result<void>{};
-  changing_ = true;
-  const Result<void> done = co_await advance();
-  changing_ = false;
-  co_return done;
+  const Result<void> advanced = co_await advance();
+  if (!advanced && advanced.error().code() != ErrorCode::conflict) {
+    log::warn("the keys could not be taken a step further", {{"error", advanced.error()}});
+  }
+  co_return Result<void>{};
 }
 
 // A neighbor that is absent, or another vaultd's change at the same moment, passes: what stood
@@ -140,11 +168,15 @@ void KeyKeeper::note(const Result<void>& step) {
         trouble_ = step.error();
     }
   }
-  parts_.keys.hold(trouble_ && trouble_->code() == ErrorCode::corrupt);
+  parts_.keys.hold(trouble_ && is_altered(*trouble_));
 }
 
 async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
   SR_CO_CHECK_OK(co_await parts_.keys.open(records));
+  if (records.kek_floor != records_.kek_floor || records_.revision == 0) {
+    floor_read_at_ = steady_clock::now();
+    nothing_comes_below_ = false;
+  }
   records_ = std::move(records);
   co_return Result<void>{};
 }
@@ -152,8 +184,8 @@ async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
 async::Task<Result<void>> KeyKeeper::follow() {
   SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
   const SteadyTime now = steady_clock::now();
-  if (revision == records_.revision && now < read_at_ + parts_.waits.read_again)
-    co_return Result<void>{};
+  const bool recent = !trouble_ && now < read_at_ + parts_.waits.read_again;
+  if (revision == records_.revision && recent) co_return Result<void>{};
   SR_CO_TRY(KeyRecords records, co_await registry_.read());
   if (records.revision < records_.revision) co_return fail(kOlder);
   read_at_ = now;
@@ -162,17 +194,21 @@ async::Task<Result<void>> KeyKeeper::follow() {
 }
 
 async::Task<Result<void>> KeyKeeper::write(KeyRecords next) {
+  // Else it would write over what somebody has put there, and nobody would know.
+  SR_CO_TRY(const KeyRecords now, co_await registry_.read());
+  if (now.revision != next.revision) co_return fail(kNotLatest);
   SR_CO_TRY(KeyRecords written, co_await registry_.write(std::move(next)));
   co_return co_await take(std::move(written));
 }
 
 // Of what may protect something new, so that uses of a version are there when it becomes active.
-// Where a key comes to its end, nothing is reserved: then nothing is encrypted any more.
+// Where the KEK comes to its end, nothing is reserved: then nothing is encrypted any more.
 async::Task<Result<void>> KeyKeeper::reserve() {
   std::vector<RegisteredKey> low;
   std::vector<std::string> labels;
   for (const RegisteredKey& key : records_.keys) {
-    if (!protects(key.state) || !counts_uses_of(key.name) || key.uses >= kUsesMax) continue;
+    if (!protects(key.state) || !counts_uses_of(key.name)) continue;
+    if (key.name == KeyName::pan_encryption && key.uses >= kUsesMax) continue;
     if (parts_.keys.uses_left(key.name, key.version) >= kBlock / 2) continue;
     low.push_back(key);
     labels.push_back(key.label());
@@ -192,12 +228,11 @@ async::Task<Result<void>> KeyKeeper::reserve() {
   co_return Result<void>{};
 }
 
-async::Task<Result<void>> KeyKeeper::beat() {
+async::Task<Result<void>> KeyKeeper::beat(std::int64_t revision) {
   const SteadyTime now = steady_clock::now();
-  if (told_revision_ == records_.revision && now < told_at_ + parts_.waits.beat)
-    co_return Result<void>{};
-  SR_CO_CHECK_OK(co_await instances_.beat(parts_.instance, records_.revision));
-  told_revision_ = records_.revision;
+  if (told_revision_ == revision && now < told_at_ + parts_.waits.beat) co_return Result<void>{};
+  SR_CO_CHECK_OK(co_await instances_.beat(parts_.instance, revision));
+  told_revision_ = revision;
   told_at_ = now;
   co_return Result<void>{};
 }
@@ -245,19 +280,49 @@ async::Task<Result<void>> KeyKeeper::advance() {
   const RegisteredKey* const active = records_.in_state(kek, KeyState::active);
   if (active == nullptr) co_return Result<void>{};
   if (is_due(*active)) {
-    changing_ = false;
-    const auto begun = co_await rotate(kek, {});
-    changing_ = true;
+    const SteadyTime now = steady_clock::now();
+    if (now < rotate_after_) co_return Result<void>{};
+    rotate_after_ = now + parts_.waits.rotate_again;  // each try may leave a key in the HSM
+    const std::string nobody;
+    const auto begun = co_await begin_rotation(kek, nobody);
     if (!begun) co_return fail(begun.error());
     co_return Result<void>{};
   }
-  if (records_.kek_floor < active->version && all_have(active->state_revision)) {
+  if (records_.kek_floor < active->version) {
+    if (!all_have(active->state_revision)) co_return Result<void>{};
     co_return co_await raise_floor();
   }
+  co_return co_await allow_emptying();
+}
+
+async::Task<Result<void>> KeyKeeper::require_on_token(RegisteredKey key) {
+  SR_CO_TRY(const KeyCheckValue there, co_await parts_.keys.check_value(key.name, key.version));
+  if (there != key.check_value) co_return fail(kNotOnToken);
+  co_return Result<void>{};
+}
+
+// Nothing is moved to a key that this process has a copy of and the token has lost, nor from one
+// under which an insert that began before the floor rose may still commit.
+async::Task<Result<void>> KeyKeeper::allow_emptying() {
+  const SteadyTime now = steady_clock::now();
+  if (may_empty_ && now < on_token_at_ + parts_.waits.read_again) co_return Result<void>{};
+  may_empty_ = false;
+  if (below_floor().empty()) co_return Result<void>{};
+  if (now < floor_read_at_ + parts_.waits.begun_ends) co_return Result<void>{};
+  if (!nothing_comes_below_) {
+    SR_CO_TRY(const bool open, co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2));
+    if (open) co_return Result<void>{};
+    nothing_comes_below_ = true;
+  }
+  SR_CO_CHECK_OK(
+      co_await require_on_token(*records_.in_state(KeyName::pan_encryption, KeyState::active)));
+  on_token_at_ = now;
+  may_empty_ = true;
   co_return Result<void>{};
 }
 
 async::Task<Result<void>> KeyKeeper::activate(RegisteredKey next) {
+  SR_CO_CHECK_OK(co_await require_on_token(next));
   const std::int64_t now = parts_.clock.now_us();
   KeyRecords records = records_;
   std::vector<std::string> labels{next.label()};
@@ -272,7 +337,6 @@ async::Task<Result<void>> KeyKeeper::activate(RegisteredKey next) {
   next.state_since_us = now;
   next.activated_at_us = now;
   records.put(next);
-  floor_due_since_.reset();
   audit::Entry intent = entry(EventType::key_activate, std::move(labels));
   co_return co_await act(std::move(intent), std::move(records));
 }
@@ -280,24 +344,42 @@ async::Task<Result<void>> KeyKeeper::activate(RegisteredKey next) {
 // What a vaultd had under way when it read of the new version has ended by then.
 async::Task<Result<void>> KeyKeeper::raise_floor() {
   const SteadyTime now = steady_clock::now();
-  if (!floor_due_since_) floor_due_since_ = now;
-  if (now < *floor_due_since_ + parts_.waits.begun_ends) co_return Result<void>{};
+  const std::uint32_t version =
+      records_.in_state(KeyName::pan_encryption, KeyState::active)->version;
+  if (floor_due_for_ != version) {
+    floor_due_for_ = version;
+    floor_due_since_ = now;
+  }
+  if (now < floor_due_since_ + parts_.waits.begun_ends) co_return Result<void>{};
   SR_CO_TRY(const bool open, co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2));
   if (open) co_return Result<void>{};
   KeyRecords next = records_;
-  const RegisteredKey* const active = next.in_state(KeyName::pan_encryption, KeyState::active);
-  next.kek_floor = active->version;
+  next.kek_floor = version;
   audit::Entry intent = entry(EventType::key_retire, {});
   for (const RegisteredKey& key : next.keys) {
-    const bool below = key.name == KeyName::pan_encryption && key.version < active->version;
+    const bool below = key.name == KeyName::pan_encryption && key.version < version;
     if (below && key.state != KeyState::destroyed) intent.resources.push_back(key.label());
   }
   co_return co_await act(std::move(intent), std::move(next));
 }
 
+async::Task<bool> KeyKeeper::wait_for_turn() {
+  for (int tries = 0; changing_ && tries < kTurnTries; ++tries) {
+    co_await parts_.loop.sleep_for(kTurnStep);
+  }
+  co_return !changing_;
+}
+
 async::Task<Result<RegisteredKey>> KeyKeeper::rotate(KeyName name, std::string user) {
   if (name != KeyName::pan_encryption) co_return fail(kNotRotatable);
-  if (changing_) co_return fail(kBusy);
+  const bool free = co_await wait_for_turn();
+  if (!free) co_return fail(kBusy);
+  const Turn turn(changing_);
+  co_return co_await begin_rotation(name, user);
+}
+
+async::Task<Result<RegisteredKey>> KeyKeeper::begin_rotation(KeyName name,
+                                                             const std::string& user) {
   SR_CO_CHECK_OK(co_await follow());
   if (records_.in_state(name, KeyState::pre_active) != nullptr) co_return fail(kUnderWay);
   // One after the latest that is in the HSM or ever was registered: nobody knows what stands under
@@ -313,28 +395,39 @@ async::Task<Result<RegisteredKey>> KeyKeeper::rotate(KeyName name, std::string u
                     .cryptoperiod_us = kind_of(name).cryptoperiod_us};
   audit::Entry intent = entry(EventType::key_generate, {key.label()});
   intent.phase = Phase::intent;
-  intent.user = std::move(user);
-  changing_ = true;
-  Result<void> made = co_await parts_.recorder.record(intent);
-  if (made) {
-    const auto check_value = co_await parts_.keys.make(name, key.version);
-    if (check_value) {
-      key.check_value = *check_value;
-      KeyRecords next = records_;
-      next.put(key);
-      made = co_await write(std::move(next));
-    } else {
-      made = fail(check_value.error());
-    }
-    const Result<Outcome> outcome = co_await outcome_of(intent);
-    if (outcome) conclude(intent, *outcome);
+  intent.user = user;
+  SR_CO_CHECK_OK(co_await parts_.recorder.record(intent));
+  const auto check_value = co_await parts_.keys.make(name, key.version);
+  Result<void> made;
+  if (check_value) {
+    key.check_value = *check_value;
+    made = co_await register_made(key);
+  } else {
+    made = fail(check_value.error());
   }
-  changing_ = false;
+  co_await conclude(intent, made);
   if (!made) co_return fail(made.error());
   co_return key;
 }
 
+// Beside the reservations of others, which come at any time.
+async::Task<Result<void>> KeyKeeper::register_made(RegisteredKey key) {
+  Result<void> made;
+  for (int tries = 0; tries < kStartTries; ++tries) {
+    KeyRecords next = records_;
+    next.put(key);
+    made = co_await write(std::move(next));
+    if (made || made.error().code() != ErrorCode::conflict) break;
+    SR_CO_CHECK_OK(co_await follow());
+    if (records_.latest(key.name)->version >= key.version) co_return fail(kUnderWay);
+  }
+  co_return made;
+}
+
 async::Task<Result<void>> KeyKeeper::note_emptied(std::vector<std::uint32_t> versions) {
+  const bool free = co_await wait_for_turn();
+  if (!free) co_return fail(kBusy);
+  const Turn turn(changing_);
   KeyRecords next = records_;
   for (const std::uint32_t version : versions) {
     const RegisteredKey* const known = next.find(KeyName::pan_encryption, version);
@@ -347,8 +440,11 @@ async::Task<Result<void>> KeyKeeper::note_emptied(std::vector<std::uint32_t> ver
 }
 
 std::vector<std::uint32_t> KeyKeeper::to_empty() const {
+  return leads_ && may_empty_ ? below_floor() : std::vector<std::uint32_t>{};
+}
+
+std::vector<std::uint32_t> KeyKeeper::below_floor() const {
   std::vector<std::uint32_t> versions;
-  if (!leads_) return versions;
   versions.reserve(records_.keys.size());
   for (const RegisteredKey& key : records_.keys) {
     const bool out = key.state == KeyState::retired || key.state == KeyState::compromised;
@@ -381,10 +477,17 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
   }
   SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
   if (revision < records_.revision) findings.push_back({{}, std::string(kOlder.what())});
+  // The HSM first: what is made meanwhile is not in its list, and what is in it may be registered
+  // by the time the registry is read.
+  std::map<KeyName, std::vector<std::uint32_t>> there;
   for (const KeyName name : kKeyNames) {
-    SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
+    SR_CO_TRY(there[name], co_await parts_.keys.versions(name));
+  }
+  auto read = co_await registry_.read();
+  const KeyRecords records = read ? *std::move(read) : records_;
+  for (const auto& [name, versions] : there) {
     for (const std::uint32_t version : versions) {
-      const RegisteredKey* const known = records_.find(name, version);
+      const RegisteredKey* const known = records.find(name, version);
       if (known == nullptr) {
         findings.push_back({key_label(name, version), "is in the HSM, but not registered"});
       } else if (known->state == KeyState::destroyed) {
@@ -393,7 +496,7 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
       }
     }
   }
-  for (const RegisteredKey& key : records_.keys) {
+  for (const RegisteredKey& key : records.keys) {
     if (key.state == KeyState::destroyed) continue;
     const auto value = co_await parts_.keys.check_value(key.name, key.version);
     if (value && *value == key.check_value) continue;
@@ -428,12 +531,43 @@ async::Task<Result<void>> KeyKeeper::act(audit::Entry intent, KeyRecords next) {
   intent.phase = Phase::intent;
   SR_CO_CHECK_OK(co_await parts_.recorder.record(intent));
   const Result<void> written = co_await write(std::move(next));
-  const Result<Outcome> outcome = co_await outcome_of(intent);
-  if (outcome) conclude(intent, *outcome);
+  co_await conclude(intent, written);
   co_return written;
 }
 
-void KeyKeeper::conclude(const audit::Entry& intent, Outcome outcome) {
+// A write that another vaultd's came before did nothing; of what else failed the registry tells,
+// and of a lost answer not before nothing can commit any more.
+async::Task<void> KeyKeeper::conclude(const audit::Entry& intent, const Result<void>& done) {
+  const ErrorCode code = done ? ErrorCode::conflict : done.error().code();
+  if (done || code == ErrorCode::conflict) {
+    send_outcome(intent, done ? Outcome::done : Outcome::not_done);
+    co_return;
+  }
+  if (code != ErrorCode::unknown_outcome) {
+    const Result<Outcome> outcome = co_await outcome_of(intent);
+    if (outcome) {
+      send_outcome(intent, *outcome);
+      co_return;
+    }
+  }
+  unsettled_.push_back({intent, steady_clock::now()});
+}
+
+async::Task<void> KeyKeeper::settle() {
+  if (unsettled_.empty()) co_return;
+  if (steady_clock::now() < unsettled_.back().since + parts_.waits.begun_ends) co_return;
+  const auto open = co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2);
+  if (!open || *open) co_return;
+  while (!unsettled_.empty()) {
+    const audit::Entry intent = unsettled_.back().intent;
+    const Result<Outcome> outcome = co_await outcome_of(intent);
+    if (!outcome) co_return;
+    send_outcome(intent, *outcome);
+    unsettled_.pop_back();
+  }
+}
+
+void KeyKeeper::send_outcome(const audit::Entry& intent, Outcome outcome) {
   parts_.recorder.send(audit::outcome_of(
       intent, outcome, crypto::new_entry_id(parts_.random, parts_.clock), parts_.clock.now_us()));
 }

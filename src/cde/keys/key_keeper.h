@@ -55,6 +55,8 @@ class KeyKeeper final {
     std::chrono::milliseconds begun_ends{10'000};
     // How soon a foreign hand in the registry shows, which leaves its revision as it was.
     std::chrono::milliseconds read_again{5'000};
+    // After a rotation that was due has failed.
+    std::chrono::milliseconds rotate_again{600'000};
   };
   struct Parts {
     async::Loop& loop;
@@ -94,7 +96,8 @@ class KeyKeeper final {
   [[nodiscard]] async::Task<Result<void>> note_emptied(std::vector<std::uint32_t> versions);
 
   // The retired versions of `pan-encryption` under which something may still stand and nothing new
-  // can come: what is under them is to be moved. Empty where another vaultd does that.
+  // can come: what is under them is to be moved. Empty where another vaultd does that, and while
+  // the active version is not found on the HSM's token.
   [[nodiscard]] std::vector<std::uint32_t> to_empty() const;
 
   // What came of an intent of a key, as the registry has it now.
@@ -124,6 +127,10 @@ class KeyKeeper final {
     std::int64_t beats = 0;
     SteadyTime changed;
   };
+  struct Unsettled {
+    audit::Entry intent;
+    SteadyTime since;
+  };
   async::Task<Result<KeyRecords>> first_records();
   async::Task<Result<void>> take(KeyRecords records);
   async::Task<Result<void>> follow();
@@ -131,7 +138,7 @@ class KeyKeeper final {
   void note(const Result<void>& step);
   async::Task<Result<void>> write(KeyRecords next);
   async::Task<Result<void>> reserve();
-  async::Task<Result<void>> beat();
+  async::Task<Result<void>> beat(std::int64_t revision);
   async::Task<Result<void>> watch_others();
   async::Task<Result<void>> advance();
   async::Task<Result<void>> activate(RegisteredKey next);
@@ -139,8 +146,16 @@ class KeyKeeper final {
   [[nodiscard]] bool all_have(std::int64_t revision) const;
   [[nodiscard]] bool is_due(const RegisteredKey& active) const;
   [[nodiscard]] audit::Entry entry(audit::EventType type, std::vector<std::string> labels) const;
+  async::Task<bool> wait_for_turn();
+  async::Task<Result<RegisteredKey>> begin_rotation(KeyName name, const std::string& user);
+  async::Task<Result<void>> register_made(RegisteredKey key);
+  async::Task<Result<void>> require_on_token(RegisteredKey key);
+  async::Task<Result<void>> allow_emptying();
+  [[nodiscard]] std::vector<std::uint32_t> below_floor() const;
   async::Task<Result<void>> act(audit::Entry intent, KeyRecords next);
-  void conclude(const audit::Entry& intent, audit::Outcome outcome);
+  async::Task<void> conclude(const audit::Entry& intent, const Result<void>& done);
+  async::Task<void> settle();
+  void send_outcome(const audit::Entry& intent, audit::Outcome outcome);
 
   Parts parts_;
   KeyRegistry registry_;
@@ -150,7 +165,14 @@ class KeyKeeper final {
   std::vector<VaultInstances::Instance> live_;
   std::int64_t told_revision_ = 0;
   SteadyTime told_at_{};
-  std::optional<SteadyTime> floor_due_since_;
+  std::uint32_t floor_due_for_ = 0;  // the version that is to be the floor
+  SteadyTime floor_due_since_{};
+  SteadyTime floor_read_at_{};
+  bool nothing_comes_below_ = false;
+  bool may_empty_ = false;
+  SteadyTime on_token_at_{};
+  SteadyTime rotate_after_{};
+  std::vector<Unsettled> unsettled_;  // intents whose outcome nobody knows yet
   SteadyTime read_at_{};
   std::optional<Error> trouble_;
   bool leads_ = false;

@@ -14,8 +14,6 @@
 namespace strongroom::cde {
 namespace {
 
-using storage::Column;
-using storage::ColumnType;
 using storage::Row;
 using storage::Rows;
 using storage::Statement;
@@ -64,7 +62,6 @@ constexpr std::string_view kPut =
     " emptied_at = excluded.emptied_at, uses = excluded.uses, mac = excluded.mac";
 constexpr std::string_view kFormer =
     "SELECT check_value FROM key_versions WHERE name = $1 AND version = 1";
-constexpr Error kForeign{ErrorCode::corrupt, "the key registry was written to by somebody else"};
 
 std::vector<std::byte> seal_of(const KeyRecords& records, std::span<const RegistryMac> rows) {
   crypto::Context context("strongroom/key-registry/1");
@@ -78,19 +75,20 @@ auto place_of(const RegisteredKey& key) { return std::pair(key.name, key.version
 
 Result<std::uint64_t> natural(const Value& value) {
   SR_TRY(const std::int64_t number, value.integer());
-  if (number < 0) return fail(kForeign);
+  if (number < 0) return fail(kRegistryAltered);
   return static_cast<std::uint64_t>(number);
 }
 
 Result<std::uint32_t> version_in(const Value& value) {
   SR_TRY(const std::uint64_t number, natural(value));
-  if (number > std::numeric_limits<std::uint32_t>::max()) return fail(kForeign);
+  if (number > std::numeric_limits<std::uint32_t>::max()) return fail(kRegistryAltered);
   return static_cast<std::uint32_t>(number);
 }
 
 Result<std::optional<std::int64_t>> time_or_none(const Value& value) {
   if (value.is_null()) return std::optional<std::int64_t>();
   SR_TRY(const std::int64_t time, value.integer());
+  if (time < 0) return fail(kRegistryAltered);  // its MAC is that of no time
   return std::optional(time);
 }
 
@@ -117,7 +115,7 @@ Result<RegisteredKey> read_key(const Row& row) {
   SR_TRY(key.name, parse_key_name(name));
   SR_TRY(key.version, version_in(row[kVersion]));
   SR_TRY(const std::string_view check_value, row[kCheckValue].text());
-  if (!parse_hex(check_value, key.check_value)) return fail(kForeign);
+  if (!parse_hex(check_value, key.check_value)) return fail(kRegistryAltered);
   SR_TRY(const std::string_view state, row[kState].text());
   SR_TRY(key.state, parse_key_state(state));
   SR_TRY(key.created_at_us, row[kCreatedAt].integer());
@@ -210,7 +208,7 @@ async::Task<Result<KeyRecords>> KeyRegistry::read() {
     log::error("the key registry was altered",
                {{"row", label.empty() ? "which there are" : label}});
   }
-  co_return fail(kForeign);
+  co_return fail(kRegistryAltered);
 }
 
 async::Task<Result<std::vector<std::string>>> KeyRegistry::check() {

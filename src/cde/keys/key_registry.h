@@ -19,6 +19,10 @@
 
 namespace strongroom::cde {
 
+// What is read is not as a vaultd wrote it.
+inline constexpr Error kRegistryAltered{ErrorCode::corrupt,
+                                        "the key registry was written to by somebody else"};
+
 // What there was before the registry, as a statement of the vault database's migrations: a check
 // value of version 1 of each key. It is read once, by the first vaultd that fills the registry.
 inline constexpr std::string_view kCreateKeyVersions =

@@ -14,7 +14,7 @@ namespace {
 constexpr Error kUnfit{ErrorCode::permission_denied,
                        "a key in the HSM has another purpose than its name says, or can be read"
                        " out: it was not made by vaultd"};
-constexpr Error kOtherKey{ErrorCode::conflict,
+constexpr Error kOtherKey{ErrorCode::permission_denied,
                           "the HSM's key is not the one that the database was begun with: this is"
                           " another token"};
 

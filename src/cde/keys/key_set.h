@@ -24,6 +24,8 @@ class UsesLeft final {
     left_.fetch_add(count, std::memory_order_relaxed);
     return false;
   }
+  // Of a key whose uses are counted, but have no limit: takes one that may not be there.
+  void count() noexcept { left_.fetch_sub(1, std::memory_order_relaxed); }
   void add(std::int64_t count) noexcept { left_.fetch_add(count, std::memory_order_relaxed); }
   [[nodiscard]] std::int64_t left() const noexcept { return left_.load(std::memory_order_relaxed); }
 

@@ -24,8 +24,8 @@ class KeyStore {
   // Opens what `records` has and was not open yet, for all workers of this process. A version that
   // protects nothing new may be missing in the HSM: the log says so, and what is under it does not
   // open. not_found: another one is missing; permission_denied: a key of another purpose, or whose
-  // value can leave the HSM, so that it was not made by vaultd; conflict: the HSM has another key
-  // of that name and version.
+  // value can leave the HSM, so that it was not made by vaultd, or another key than the one of that
+  // name and version that is registered.
   [[nodiscard]] virtual async::Task<Result<void>> open(KeyRecords records) = 0;
   // How many uses of an open version for what is new this process may still make, of those that it
   // has reserved in the registry; 0 where it is not open.

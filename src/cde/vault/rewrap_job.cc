@@ -20,6 +20,12 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kRateOver{5};
 
+// What else is wrong is wrong with the HSM, and may be right when the page comes again.
+bool is_of_the_card(const Error& error) {
+  return error.code() == ErrorCode::permission_denied || error.code() == ErrorCode::gone ||
+         error.code() == ErrorCode::corrupt;
+}
+
 }  // namespace
 
 async::Task<void> RewrapJob::run() {
@@ -118,8 +124,10 @@ async::Task<Result<RewrapJob::Opened>> RewrapJob::open_all(
       const CardStore::OldDek& old = *whole[at + i];
       if (slice[i]) {
         opened.moved.push_back({old.token, old.version, *std::move(slice[i])});
-      } else {
+      } else if (is_of_the_card(slice[i].error())) {
         opened.failed.push_back(&old);
+      } else {
+        co_return fail(slice[i].error());
       }
     }
     co_await parts_.loop.sleep_for(std::chrono::nanoseconds(0));
