@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -240,6 +241,24 @@ TEST_P(KeyKeeperTest, UsesAreReservedBeforeTheyAreMade) {
   ASSERT_TRUE(step(a()));
   EXPECT_TRUE(tokenize(request("", "", "5555555555554444")));
   EXPECT_EQ(more_reserved(a()), kBlock);
+}
+
+// It may still commit, under the version before.
+TEST_P(KeyKeeperTest, NothingIsMovedWhileAnInsertThatBeganBeforeIsOpen) {
+  static constexpr std::array kColumns{storage::Column{"id", storage::ColumnType::bytes}};
+  rotate_through();
+  std::vector<storage::ManyStatement> insert;
+  insert.push_back(
+      {{"DELETE FROM new_cards WHERE token_id IN (SELECT id FROM {given})", kColumns}, {}});
+  lossy_->fates = {LossyDatabase::Fate::held};
+  ASSERT_FALSE(loop_.run_until_done(lossy_->write_many(std::move(insert))));
+  open("vaultd-a", keys_);
+  make_vault({});
+  ASSERT_TRUE(step(a()));
+  EXPECT_TRUE(a().to_empty().empty());
+  ASSERT_TRUE(loop_.run_until_done(lossy_->let_go()));
+  ASSERT_TRUE(step(a()));
+  EXPECT_EQ(a().to_empty(), std::vector<std::uint32_t>{1});
 }
 
 // HMAC has no limit of uses: only counting them must not end anything.

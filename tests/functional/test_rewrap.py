@@ -49,12 +49,14 @@ def test_killed_beside_requests_it_goes_on(own_deployment):
 
     wait_until(some_moved, "the first keys of cards are moved", REWRAP_SECONDS)
     assert under(deployment, 1) > 0, "the job takes no heed of requests"
+    assert deployment.strongroom("keys", "list")["rewrap"]["moved"] > 0
     vaultd = deployment.processes["vaultd"]
     vaultd.kill()
     vaultd.wait()
     deployment.start_one("vaultd")
     wait_until(lambda: [entry for entry in entries(deployment, "single")
                         if entry["unmapped"]["count"] == 0], "none is left", REWRAP_SECONDS)
+    assert deployment.strongroom("keys", "list")["rewrap"] is None
     assert under(deployment, 1) == 0
     assert under(deployment, 2) == CARDS
     for token in tokens:

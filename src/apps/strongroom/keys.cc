@@ -80,6 +80,12 @@ void print_table(const object& answer) {
   }
   fmt::print("registry at revision {}; vaultd: {}\n", boost::json::serialize(answer.at("revision")),
              instances);
+  if (const auto* moving = answer.at("rewrap").if_object()) {
+    fmt::print("cards move to the active version: {} of about {} looked at, {} moved\n",
+               boost::json::serialize(moving->at("done")),
+               boost::json::serialize(moving->at("total")),
+               boost::json::serialize(moving->at("moved")));
+  }
 }
 
 // "pan-encryption" and "2" of "pan-encryption/2". No other characters: it becomes part of a path.

@@ -252,7 +252,7 @@ std::string hsm_of(const object& told) {
 
 std::string keys_of(const object& told) {
   std::string text = fmt::format(
-      "\n## Keys in the HSM\n\nMade in the HSM and never seen outside: sensitive, not extractable,"
+      "\n## Keys in the HSM\n\nMade in the HSM: sensitive, not extractable,"
       " for one purpose each. {} bits each.\n\n"
       "| key | algorithm | purpose | state | made | active since | expires | uses | check value |\n"
       "|---|---|---|---|---|---|---|---|---|\n",

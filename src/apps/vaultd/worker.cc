@@ -286,7 +286,7 @@ void Worker::readiness(service::Readiness& readiness) {
 
 void Worker::add_admin_routes(http::Router& router) {
   cde::add_delete_routes(router, {recovered_, delete_desk_});
-  cde::add_key_routes(router, {recovered_, key_keeper_, shared_.clock});
+  cde::add_key_routes(router, {recovered_, key_keeper_, rewrap_, shared_.clock});
 }
 
 }  // namespace strongroom::vaultd

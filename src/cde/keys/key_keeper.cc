@@ -23,44 +23,18 @@ constexpr std::array kCounted{KeyName::pan_encryption, KeyName::pan_fingerprint,
                               KeyName::blind_index};
 constexpr int kStartTries = 5;  // of vaultd that start at once, one registers and the others read
 
-constexpr Error kNotRotatable{ErrorCode::invalid_argument,
-                              "only pan-encryption can be rotated yet"};
-constexpr Error kUnderWay{ErrorCode::conflict, "a rotation of this key is under way"};
-constexpr Error kBusy{ErrorCode::exhausted, "another change of the keys is under way"};
 constexpr Error kOtherKey{ErrorCode::conflict,
                           "the HSM's key is not the one that the database was begun with: this is"
                           " another token"};
 constexpr Error kEmptied{ErrorCode::conflict,
                          "the database's key registry is empty, but the HSM has later versions of"
                          " its keys: this is an older copy of the database, or another one"};
-constexpr Error kOlder{ErrorCode::corrupt,
-                       "the key registry is gone, or is an older one than vaultd has read"};
 constexpr Error kNotLatest{ErrorCode::conflict, "another vaultd has changed the key registry"};
-constexpr Error kStillActive{ErrorCode::conflict, "an active version cannot be emptied"};
-
-constexpr Error kNotOnToken{ErrorCode::not_found,
-                            "the new version of the key is not in the HSM as it was made"};
 
 // These alone stop encryption: what else is wrong with what is read is not somebody's hand.
 bool is_altered(const Error& error) {
-  return error.what() == kRegistryAltered.what() || error.what() == kOlder.what();
+  return error.what() == kRegistryAltered.what() || error.what() == kRegistryOlder.what();
 }
-
-// One change at a time; in a coroutine's frame.
-class Turn {
- public:
-  explicit Turn(bool& taken) : taken_(taken) { taken_ = true; }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() { taken_ = false; }
-
- private:
-  bool& taken_;
-};
-constexpr int kTurnTries = 500;
-constexpr std::chrono::milliseconds kTurnStep{10};
-
-bool protects(KeyState state) { return state == KeyState::pre_active || state == KeyState::active; }
 
 }  // namespace
 
@@ -146,8 +120,10 @@ async::Task<Result<void>> KeyKeeper::take_step() {
   SR_CO_CHECK_OK(co_await watch_others());
   if (!leads_) co_return Result<void>{};
   const Result<void> advanced = co_await advance();
-  if (!advanced && advanced.error().code() != ErrorCode::conflict) {
-    log::warn("the keys could not be taken a step further", {{"error", advanced.error()}});
+  const Result<void> allowed = co_await allow_emptying();
+  for (const Result<void>* one : {&advanced, &allowed}) {
+    if (*one || one->error().code() == ErrorCode::conflict) continue;
+    log::warn("the keys could not be taken a step further", {{"error", one->error()}});
   }
   co_return Result<void>{};
 }
@@ -175,7 +151,7 @@ async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
   SR_CO_CHECK_OK(co_await parts_.keys.open(records));
   if (records.kek_floor != records_.kek_floor || records_.revision == 0) {
     floor_read_at_ = steady_clock::now();
-    nothing_comes_below_ = false;
+    nothing_comes_below_ = may_empty_ = false;
   }
   records_ = std::move(records);
   co_return Result<void>{};
@@ -187,7 +163,7 @@ async::Task<Result<void>> KeyKeeper::follow() {
   const bool recent = !trouble_ && now < read_at_ + parts_.waits.read_again;
   if (revision == records_.revision && recent) co_return Result<void>{};
   SR_CO_TRY(KeyRecords records, co_await registry_.read());
-  if (records.revision < records_.revision) co_return fail(kOlder);
+  if (records.revision < records_.revision) co_return fail(kRegistryOlder);
   read_at_ = now;
   if (records.revision == records_.revision) co_return Result<void>{};
   co_return co_await take(std::move(records));
@@ -207,7 +183,7 @@ async::Task<Result<void>> KeyKeeper::reserve() {
   std::vector<RegisteredKey> low;
   std::vector<std::string> labels;
   for (const RegisteredKey& key : records_.keys) {
-    if (!protects(key.state) || !counts_uses_of(key.name)) continue;
+    if (!protects_new(key.state) || !counts_uses_of(key.name)) continue;
     if (key.name == KeyName::pan_encryption && key.uses >= kUsesMax) continue;
     if (parts_.keys.uses_left(key.name, key.version) >= kBlock / 2) continue;
     low.push_back(key);
@@ -261,199 +237,6 @@ async::Task<Result<void>> KeyKeeper::watch_others() {
   co_return Result<void>{};
 }
 
-bool KeyKeeper::all_have(std::int64_t revision) const {
-  return std::ranges::all_of(
-      live_, [&](const VaultInstances::Instance& one) { return one.revision >= revision; });
-}
-
-bool KeyKeeper::is_due(const RegisteredKey& active) const {
-  const bool over = parts_.clock.now_us() - *active.activated_at_us >= active.cryptoperiod_us;
-  return over || active.uses >= kRotateAt;
-}
-
-async::Task<Result<void>> KeyKeeper::advance() {
-  constexpr KeyName kek = KeyName::pan_encryption;
-  if (const RegisteredKey* next = records_.in_state(kek, KeyState::pre_active)) {
-    if (!all_have(next->state_revision)) co_return Result<void>{};
-    co_return co_await activate(*next);
-  }
-  const RegisteredKey* const active = records_.in_state(kek, KeyState::active);
-  if (active == nullptr) co_return Result<void>{};
-  if (is_due(*active)) {
-    const SteadyTime now = steady_clock::now();
-    if (now < rotate_after_) co_return Result<void>{};
-    rotate_after_ = now + parts_.waits.rotate_again;  // each try may leave a key in the HSM
-    const std::string nobody;
-    const auto begun = co_await begin_rotation(kek, nobody);
-    if (!begun) co_return fail(begun.error());
-    co_return Result<void>{};
-  }
-  if (records_.kek_floor < active->version) {
-    if (!all_have(active->state_revision)) co_return Result<void>{};
-    co_return co_await raise_floor();
-  }
-  co_return co_await allow_emptying();
-}
-
-async::Task<Result<void>> KeyKeeper::require_on_token(RegisteredKey key) {
-  SR_CO_TRY(const KeyCheckValue there, co_await parts_.keys.check_value(key.name, key.version));
-  if (there != key.check_value) co_return fail(kNotOnToken);
-  co_return Result<void>{};
-}
-
-// Nothing is moved to a key that this process has a copy of and the token has lost, nor from one
-// under which an insert that began before the floor rose may still commit.
-async::Task<Result<void>> KeyKeeper::allow_emptying() {
-  const SteadyTime now = steady_clock::now();
-  if (may_empty_ && now < on_token_at_ + parts_.waits.read_again) co_return Result<void>{};
-  may_empty_ = false;
-  if (below_floor().empty()) co_return Result<void>{};
-  if (now < floor_read_at_ + parts_.waits.begun_ends) co_return Result<void>{};
-  if (!nothing_comes_below_) {
-    SR_CO_TRY(const bool open, co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2));
-    if (open) co_return Result<void>{};
-    nothing_comes_below_ = true;
-  }
-  SR_CO_CHECK_OK(
-      co_await require_on_token(*records_.in_state(KeyName::pan_encryption, KeyState::active)));
-  on_token_at_ = now;
-  may_empty_ = true;
-  co_return Result<void>{};
-}
-
-async::Task<Result<void>> KeyKeeper::activate(RegisteredKey next) {
-  SR_CO_CHECK_OK(co_await require_on_token(next));
-  const std::int64_t now = parts_.clock.now_us();
-  KeyRecords records = records_;
-  std::vector<std::string> labels{next.label()};
-  if (const RegisteredKey* before = records.in_state(next.name, KeyState::active)) {
-    RegisteredKey old = *before;
-    labels.push_back(old.label());
-    old.state = KeyState::retired;
-    old.state_since_us = now;
-    records.put(old);
-  }
-  next.state = KeyState::active;
-  next.state_since_us = now;
-  next.activated_at_us = now;
-  records.put(next);
-  audit::Entry intent = entry(EventType::key_activate, std::move(labels));
-  co_return co_await act(std::move(intent), std::move(records));
-}
-
-// What a vaultd had under way when it read of the new version has ended by then.
-async::Task<Result<void>> KeyKeeper::raise_floor() {
-  const SteadyTime now = steady_clock::now();
-  const std::uint32_t version =
-      records_.in_state(KeyName::pan_encryption, KeyState::active)->version;
-  if (floor_due_for_ != version) {
-    floor_due_for_ = version;
-    floor_due_since_ = now;
-  }
-  if (now < floor_due_since_ + parts_.waits.begun_ends) co_return Result<void>{};
-  SR_CO_TRY(const bool open, co_await parts_.database.has_open_for(parts_.waits.begun_ends / 2));
-  if (open) co_return Result<void>{};
-  KeyRecords next = records_;
-  next.kek_floor = version;
-  audit::Entry intent = entry(EventType::key_retire, {});
-  for (const RegisteredKey& key : next.keys) {
-    const bool below = key.name == KeyName::pan_encryption && key.version < version;
-    if (below && key.state != KeyState::destroyed) intent.resources.push_back(key.label());
-  }
-  co_return co_await act(std::move(intent), std::move(next));
-}
-
-async::Task<bool> KeyKeeper::wait_for_turn() {
-  for (int tries = 0; changing_ && tries < kTurnTries; ++tries) {
-    co_await parts_.loop.sleep_for(kTurnStep);
-  }
-  co_return !changing_;
-}
-
-async::Task<Result<RegisteredKey>> KeyKeeper::rotate(KeyName name, std::string user) {
-  if (name != KeyName::pan_encryption) co_return fail(kNotRotatable);
-  const bool free = co_await wait_for_turn();
-  if (!free) co_return fail(kBusy);
-  const Turn turn(changing_);
-  co_return co_await begin_rotation(name, user);
-}
-
-async::Task<Result<RegisteredKey>> KeyKeeper::begin_rotation(KeyName name,
-                                                             const std::string& user) {
-  SR_CO_CHECK_OK(co_await follow());
-  if (records_.in_state(name, KeyState::pre_active) != nullptr) co_return fail(kUnderWay);
-  // One after the latest that is in the HSM or ever was registered: nobody knows what stands under
-  // one there that the registry does not name.
-  SR_CO_TRY(const std::vector<std::uint32_t> versions, co_await parts_.keys.versions(name));
-  const std::uint32_t latest =
-      std::max(records_.latest(name)->version, versions.empty() ? 0 : versions.back());
-  const std::int64_t now = parts_.clock.now_us();
-  RegisteredKey key{.name = name,
-                    .version = latest + 1,
-                    .created_at_us = now,
-                    .state_since_us = now,
-                    .cryptoperiod_us = kind_of(name).cryptoperiod_us};
-  audit::Entry intent = entry(EventType::key_generate, {key.label()});
-  intent.phase = Phase::intent;
-  intent.user = user;
-  SR_CO_CHECK_OK(co_await parts_.recorder.record(intent));
-  const auto check_value = co_await parts_.keys.make(name, key.version);
-  Result<void> made;
-  if (check_value) {
-    key.check_value = *check_value;
-    made = co_await register_made(key);
-  } else {
-    made = fail(check_value.error());
-  }
-  co_await conclude(intent, made);
-  if (!made) co_return fail(made.error());
-  co_return key;
-}
-
-// Beside the reservations of others, which come at any time.
-async::Task<Result<void>> KeyKeeper::register_made(RegisteredKey key) {
-  Result<void> made;
-  for (int tries = 0; tries < kStartTries; ++tries) {
-    KeyRecords next = records_;
-    next.put(key);
-    made = co_await write(std::move(next));
-    if (made || made.error().code() != ErrorCode::conflict) break;
-    SR_CO_CHECK_OK(co_await follow());
-    if (records_.latest(key.name)->version >= key.version) co_return fail(kUnderWay);
-  }
-  co_return made;
-}
-
-async::Task<Result<void>> KeyKeeper::note_emptied(std::vector<std::uint32_t> versions) {
-  const bool free = co_await wait_for_turn();
-  if (!free) co_return fail(kBusy);
-  const Turn turn(changing_);
-  KeyRecords next = records_;
-  for (const std::uint32_t version : versions) {
-    const RegisteredKey* const known = next.find(KeyName::pan_encryption, version);
-    if (known == nullptr || protects(known->state)) co_return fail(kStillActive);
-    RegisteredKey key = *known;
-    key.emptied_at_us = parts_.clock.now_us();
-    next.put(key);
-  }
-  co_return co_await write(std::move(next));
-}
-
-std::vector<std::uint32_t> KeyKeeper::to_empty() const {
-  return leads_ && may_empty_ ? below_floor() : std::vector<std::uint32_t>{};
-}
-
-std::vector<std::uint32_t> KeyKeeper::below_floor() const {
-  std::vector<std::uint32_t> versions;
-  versions.reserve(records_.keys.size());
-  for (const RegisteredKey& key : records_.keys) {
-    const bool out = key.state == KeyState::retired || key.state == KeyState::compromised;
-    const bool of_kek = key.name == KeyName::pan_encryption && key.version < records_.kek_floor;
-    if (of_kek && out && !key.emptied_at_us) versions.push_back(key.version);
-  }
-  return versions;
-}
-
 // The registry's writes name no operation: what an intent was to bring about stands there or not.
 async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
   SR_CO_TRY(const KeyRecords records, co_await registry_.read());
@@ -465,53 +248,6 @@ async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
   if (intent.event_type == EventType::key_retire) done = key->version < records.kek_floor;
   if (intent.event_type == EventType::key_rewrap) done = key->emptied_at_us.has_value();
   co_return done ? Outcome::done : Outcome::not_done;
-}
-
-async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
-  std::vector<Finding> findings;
-  SR_CO_TRY(const std::vector<std::string> foreign, co_await registry_.check());
-  findings.reserve(foreign.size());
-  for (const std::string& label : foreign) {
-    findings.push_back({label, label.empty() ? "which rows there are was changed by another hand"
-                                             : "its row was changed by another hand"});
-  }
-  SR_CO_TRY(const std::int64_t revision, co_await registry_.revision());
-  if (revision < records_.revision) findings.push_back({{}, std::string(kOlder.what())});
-  // The HSM first: what is made meanwhile is not in its list, and what is in it may be registered
-  // by the time the registry is read.
-  std::map<KeyName, std::vector<std::uint32_t>> there;
-  for (const KeyName name : kKeyNames) {
-    SR_CO_TRY(there[name], co_await parts_.keys.versions(name));
-  }
-  auto read = co_await registry_.read();
-  const KeyRecords records = read ? *std::move(read) : records_;
-  for (const auto& [name, versions] : there) {
-    for (const std::uint32_t version : versions) {
-      const RegisteredKey* const known = records.find(name, version);
-      if (known == nullptr) {
-        findings.push_back({key_label(name, version), "is in the HSM, but not registered"});
-      } else if (known->state == KeyState::destroyed) {
-        findings.push_back(
-            {key_label(name, version), "is in the HSM, but registered as destroyed"});
-      }
-    }
-  }
-  for (const RegisteredKey& key : records.keys) {
-    if (key.state == KeyState::destroyed) continue;
-    const auto value = co_await parts_.keys.check_value(key.name, key.version);
-    if (value && *value == key.check_value) continue;
-    const ErrorCode code = value ? ErrorCode::conflict : value.error().code();
-    if (code == ErrorCode::not_found) {
-      findings.push_back({key.label(), "is registered, but not in the HSM"});
-    } else if (code == ErrorCode::conflict) {
-      findings.push_back({key.label(), "is another key in the HSM than was registered"});
-    } else if (code == ErrorCode::permission_denied) {
-      findings.push_back({key.label(), "has another purpose in the HSM, or can be read out"});
-    } else {
-      co_return fail(value.error());
-    }
-  }
-  co_return findings;
 }
 
 async::Task<Result<HsmDescription>> KeyKeeper::describe_hsm() { return parts_.keys.describe(); }

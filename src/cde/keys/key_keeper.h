@@ -127,6 +127,17 @@ class KeyKeeper final {
     std::int64_t beats = 0;
     SteadyTime changed;
   };
+  // One change at a time; lives in a coroutine's frame.
+  class Turn {
+   public:
+    explicit Turn(bool& taken) : taken_(taken) { taken_ = true; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { taken_ = false; }
+
+   private:
+    bool& taken_;
+  };
   struct Unsettled {
     audit::Entry intent;
     SteadyTime since;

@@ -23,6 +23,10 @@ namespace strongroom::cde {
 inline constexpr Error kRegistryAltered{ErrorCode::corrupt,
                                         "the key registry was written to by somebody else"};
 
+// It is not the one that this vaultd has read, nor a later one.
+inline constexpr Error kRegistryOlder{
+    ErrorCode::corrupt, "the key registry is gone, or is an older one than vaultd has read"};
+
 // What there was before the registry, as a statement of the vault database's migrations: a check
 // value of version 1 of each key. It is read once, by the first vaultd that fills the registry.
 inline constexpr std::string_view kCreateKeyVersions =

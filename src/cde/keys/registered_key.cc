@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/try.h"
 #include "crypto/context.h"
 
 namespace strongroom::cde {
@@ -108,7 +109,9 @@ const RegisteredKey* KeyRecords::latest(KeyName name) const {
 void KeyRecords::put(RegisteredKey key) {
   const auto place = std::ranges::lower_bound(keys, place_of(key), {}, place_of);
   const bool known = place != keys.end() && place_of(*place) == place_of(key);
-  if (!known || place->state != key.state) key.state_revision = revision + 1;
+  const bool same = known && place->state == key.state;
+  SR_CHECK(!known || same || may_become(place->state, key.state));
+  if (!same) key.state_revision = revision + 1;
   if (known) {
     *place = key;
   } else {

@@ -50,6 +50,10 @@ struct KeyKind {
 [[nodiscard]] Result<KeyName> parse_key_name(std::string_view text) noexcept;
 [[nodiscard]] std::string_view to_string(KeyState state) noexcept;
 [[nodiscard]] Result<KeyState> parse_key_state(std::string_view text) noexcept;
+// Whether a version in that state may be used, now or soon, for what is new.
+[[nodiscard]] constexpr bool protects_new(KeyState state) noexcept {
+  return state == KeyState::pre_active || state == KeyState::active;
+}
 // Whether a version may go from one state to the other; never back.
 [[nodiscard]] bool may_become(KeyState from, KeyState to) noexcept;
 // Its name in the HSM: "strongroom/pan-encryption/1".
@@ -93,6 +97,7 @@ struct KeyRecords {
   // The highest version ever, also of those that are destroyed; null: none.
   [[nodiscard]] const RegisteredKey* latest(KeyName name) const;
   // Puts `key` in, in place of the same version; since the next revision where its state changes.
+  // REQUIRES: it may become so (may_become).
   void put(RegisteredKey key);
 };
 

@@ -101,6 +101,17 @@ boost::json::object view_of(const HsmDescription& hsm) {
           {"token_firmware_version", hsm.token_firmware_version}};
 }
 
+boost::json::value view_of(const RewrapJob::Progress& progress) {
+  if (progress.versions.empty()) return nullptr;
+  return {{"moved", progress.moved},
+          {"failed", progress.failed},
+          {"done", progress.done},
+          {"total", progress.total},
+          {"per_second", progress.per_second},
+          {"seconds_left", progress.left ? boost::json::value(progress.left->count())
+                                         : boost::json::value(nullptr)}};
+}
+
 Task<Response> list(KeyParts parts, Request& request) {
   const auto hsm = co_await parts.keeper.describe_hsm();
   if (!hsm) co_return problem(problem_of_hsm(hsm.error()), request);
@@ -120,6 +131,7 @@ Task<Response> list(KeyParts parts, Request& request) {
       {"revision", parts.keeper.records().revision},
       {"trouble", trouble ? boost::json::value(trouble->what()) : boost::json::value(nullptr)},
       {"vaultds", std::move(vaultds)},
+      {"rewrap", view_of(parts.rewrap.progress())},
       {"hsm", view_of(*hsm)}};
   co_return http::json_response(200, boost::json::serialize(answer));
 }
