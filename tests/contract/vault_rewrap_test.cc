@@ -399,6 +399,32 @@ TEST_P(RewrapTest, BesideRequestsItTakesSmallPages) {
   EXPECT_EQ(job_->progress().moved, kCards);
 }
 
+TEST_P(RewrapTest, WithNothingElseToDoTheNextPageIsWrappedWhileOneIsWritten) {
+  constexpr int kCalls = RewrapJob::kDeksMax / RewrapJob::kSlice;  // for a page
+  const std::vector<PublicToken> tokens = add(kPage + RewrapJob::kDeksMax + 6);
+  rotate();
+  ASSERT_TRUE(small_step());  // counts
+  ASSERT_TRUE(small_step());
+  loop_.run_until_done(loop_.sleep_for(RewrapJob::kQuiet));
+  const int before = ring_->calls_left;
+  lossy_->fates = {Fate::disk_full};
+  ASSERT_FALSE(step());
+  EXPECT_EQ(ring_->calls_left, before - kCalls - 1);
+  EXPECT_EQ(job_->progress().moved, kPage);
+  EXPECT_EQ(job_->progress().done, kPage) << "what was wrapped ahead is not written alone";
+  ring_->calls_left = kCalls;
+  ASSERT_FALSE(step()) << "the HSM is away for the second page";
+  EXPECT_EQ(job_->progress().moved, kPage + RewrapJob::kDeksMax);
+  ring_->calls_left = 1;
+  ASSERT_TRUE(step());
+  EXPECT_EQ(job_->progress().moved, tokens.size());
+  ring_->calls_left = 1000;
+  ASSERT_TRUE(run());
+  EXPECT_EQ(under(2), static_cast<std::int64_t>(tokens.size()));
+  EXPECT_TRUE(is_emptied(1));
+  expect_all_readable(tokens);
+}
+
 TEST_P(RewrapTest, OneThatIsStoppedSaysHowFarItCame) {
   add(kCards);
   rotate();

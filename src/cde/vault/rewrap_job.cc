@@ -1,6 +1,7 @@
-// A page at a time: read, wrapped anew in the HSM, written. A row's update is guarded by the
-// version that was read, so that a page which comes again, or at the same time elsewhere, loses
-// nothing.
+// A page at a time: read, wrapped anew in the HSM, written. With nothing else to do, the next one
+// is read and wrapped while the database writes: both of them work. A row's update is guarded by
+// the version that was read, so that a page which comes again, late, or at the same time elsewhere,
+// loses nothing.
 #include "cde/vault/rewrap_job.h"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "async/when_all.h"
 #include "base/log.h"
 #include "base/try.h"
 
@@ -74,17 +76,26 @@ async::Task<Result<bool>> RewrapJob::step() {
   if (!pass_) {
     SR_CO_CHECK_OK(co_await begin_pass(std::move(versions)));
   }
-  const CardStore::OldDeksAsked asked{.after = pass_->mark,
-                                      .last = pass_->last,
-                                      .version_max = pass_->versions.back(),
-                                      .rows_max = kRowsMax,
-                                      .deks_max = beside_work() ? kDeksMaxBesideWork : kDeksMax};
-  SR_CO_TRY(const CardStore::OldDeks page, co_await parts_.cards.old_deks(asked));
-  SR_CO_CHECK_OK(co_await move(page));
-  pass_->mark = page.last;
-  pass_->rows += static_cast<std::uint64_t>(page.rows);
-  if (!page.more) co_return co_await end_pass();
+  std::optional<Page> page = std::exchange(pass_->next, std::nullopt);
+  if (!page) {
+    SR_CO_TRY(page, co_await wrap_page(pass_->mark));
+  }
+  const bool ahead = page->read.more && !beside_work();
+  Result<void> written;
+  Result<Page> next = Page{};
+  if (ahead) {
+    co_await write_and_wrap_ahead(*page, written, next);
+  } else {
+    written = co_await write(*page);
+  }
+  SR_CO_CHECK_OK(written);
+  pass_->mark = page->read.last;
+  pass_->rows += static_cast<std::uint64_t>(page->read.rows);
+  if (!page->read.more) co_return co_await end_pass();
   note_rate();
+  if (ahead) {
+    SR_CO_TRY(pass_->next, std::move(next));
+  }
   co_return true;
 }
 
@@ -101,21 +112,31 @@ async::Task<Result<void>> RewrapJob::begin_pass(std::vector<std::uint32_t> versi
   co_return Result<void>{};
 }
 
+async::Task<Result<RewrapJob::Page>> RewrapJob::wrap_page(TokenId after) {
+  const CardStore::OldDeksAsked asked{.after = after,
+                                      .last = pass_->last,
+                                      .version_max = pass_->versions.back(),
+                                      .rows_max = kRowsMax,
+                                      .deks_max = beside_work() ? kDeksMaxBesideWork : kDeksMax};
+  Page page;
+  SR_CO_TRY(page.read, co_await parts_.cards.old_deks(asked));
+  SR_CO_CHECK_OK(co_await wrap_all(page));
+  co_return page;
+}
+
 // In slices, between which the Loop does what else there is.
-async::Task<Result<RewrapJob::Opened>> RewrapJob::open_all(
-    const std::vector<CardStore::OldDek>& deks) {
-  Opened opened;
+async::Task<Result<void>> RewrapJob::wrap_all(Page& page) {
   std::vector<const CardStore::OldDek*> whole;
   std::vector<WrappedDek> wrapped;
-  for (const CardStore::OldDek& dek : deks) {
+  for (const CardStore::OldDek& dek : page.read.deks) {
     if (dek.wrapped) {
       whole.push_back(&dek);
       wrapped.push_back({dek.token, *dek.wrapped});
     } else {
-      opened.failed.push_back(&dek);
+      page.failed.push_back(&dek);
     }
   }
-  opened.moved.reserve(whole.size());
+  page.moved.reserve(whole.size());
   for (std::size_t at = 0; at < whole.size(); at += kSlice) {
     const std::size_t count = std::min(kSlice, whole.size() - at);
     SR_CO_TRY(std::vector<Result<crypto::Sealed>> slice,
@@ -123,32 +144,41 @@ async::Task<Result<RewrapJob::Opened>> RewrapJob::open_all(
     for (std::size_t i = 0; i < count; ++i) {
       const CardStore::OldDek& old = *whole[at + i];
       if (slice[i]) {
-        opened.moved.push_back({old.token, old.version, *std::move(slice[i])});
+        page.moved.push_back({old.token, old.version, *std::move(slice[i])});
       } else if (is_of_the_card(slice[i].error())) {
-        opened.failed.push_back(&old);
+        page.failed.push_back(&old);
       } else {
         co_return fail(slice[i].error());
       }
     }
     co_await parts_.loop.sleep_for(std::chrono::nanoseconds(0));
   }
-  co_return opened;
+  co_return Result<void>{};
 }
 
-async::Task<Result<void>> RewrapJob::move(const CardStore::OldDeks& page) {
-  SR_CO_TRY(Opened opened, co_await open_all(page.deks));
-  if (!opened.moved.empty()) {
+async::Task<Result<void>> RewrapJob::write(Page& page) {
+  if (!page.moved.empty()) {
     SR_CO_CHECK_OK(co_await begin_run());
-    SR_CO_TRY(const std::size_t moved, co_await parts_.cards.move_deks(std::move(opened.moved)));
+    SR_CO_TRY(const std::size_t moved, co_await parts_.cards.move_deks(std::move(page.moved)));
     moved_ += moved;
     moved_of_intent_ += moved;
     parts_.metrics.count_moved_deks(moved);
   }
-  for (const CardStore::OldDek& dek : page.deks) {
+  for (const CardStore::OldDek& dek : page.read.deks) {
     if (in_pass(dek.version)) ++pass_->found;
   }
-  note_failed(opened.failed);
+  note_failed(page.failed);
   co_return Result<void>{};
+}
+
+async::Task<void> RewrapJob::write_and_wrap_ahead(Page& page, Result<void>& written,
+                                                  Result<Page>& next) {
+  const auto write_it = [&]() -> async::Task<void> { written = co_await write(page); };
+  const auto wrap_it = [&]() -> async::Task<void> { next = co_await wrap_page(page.read.last); };
+  std::vector<async::Task<void>> both;
+  both.push_back(write_it());
+  both.push_back(wrap_it());
+  co_await async::when_all(std::move(both));
 }
 
 // What is under a version that was destroyed, or that nobody knows, cannot be moved, and keeps none

@@ -85,23 +85,28 @@ class RewrapJob final {
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
-  struct Pass {
-    std::vector<std::uint32_t> versions;
-    TokenId mark{};
-    TokenId last{};            // what came after it came after the versions were out of use
-    std::uint64_t rows = 0;    // gone through
-    std::uint64_t found = 0;   // under `versions`
-    std::uint64_t failed = 0;  // of those, did not open
-    bool told = false;         // that it found none
-  };
-  struct Opened {
+  // As it was read, and what came of it in the HSM, with pointers into what was read.
+  struct Page {
+    CardStore::OldDeks read;
     std::vector<CardStore::MovedDek> moved;
     std::vector<const CardStore::OldDek*> failed;
   };
+  struct Pass {
+    std::vector<std::uint32_t> versions;
+    TokenId mark{};
+    TokenId last{};              // what came after it came after the versions were out of use
+    std::uint64_t rows = 0;      // gone through
+    std::uint64_t found = 0;     // under `versions`
+    std::uint64_t failed = 0;    // of those, did not open
+    bool told = false;           // that it found none
+    std::optional<Page> next{};  // the one after `mark`, where it was wrapped ahead
+  };
   async::Task<Result<void>> count_more();
   async::Task<Result<void>> begin_pass(std::vector<std::uint32_t> versions);
-  async::Task<Result<Opened>> open_all(const std::vector<CardStore::OldDek>& deks);
-  async::Task<Result<void>> move(const CardStore::OldDeks& page);
+  async::Task<Result<Page>> wrap_page(TokenId after);
+  async::Task<Result<void>> wrap_all(Page& page);
+  async::Task<Result<void>> write(Page& page);
+  async::Task<void> write_and_wrap_ahead(Page& page, Result<void>& written, Result<Page>& next);
   async::Task<Result<void>> begin_run();
   async::Task<Result<bool>> end_pass();
   async::Task<Result<void>> tell_emptied();
