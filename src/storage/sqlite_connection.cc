@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@ namespace strongroom::storage {
 namespace {
 
 constexpr int kStepsBetweenLooks = 10'000;  // of SQLite's virtual machine: about a millisecond
+constexpr std::chrono::milliseconds kBetweenTries{5};
 constexpr std::string_view kSettings[] = {
     "PRAGMA synchronous=FULL",   "PRAGMA foreign_keys=ON",    "PRAGMA secure_delete=ON",
     "PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON", "PRAGMA temp_store=MEMORY",
@@ -156,6 +158,7 @@ SqliteConnection::~SqliteConnection() {
 Result<void> SqliteConnection::configure() {
   sqlite3_busy_timeout(handle_, static_cast<int>(timeout_.count()));
   sqlite3_progress_handler(handle_, kStepsBetweenLooks, &stop_when_late, this);
+  wait_for_write_ahead_log();
   SR_TRY(const Answer mode, run("PRAGMA journal_mode=WAL"));
   if (mode.rows.size() != 1 || mode.rows[0][0] != Value::text("wal")) {
     return fail({ErrorCode::unavailable, "database file cannot have a write-ahead log"});
@@ -163,6 +166,17 @@ Result<void> SqliteConnection::configure() {
   for (const std::string_view setting : kSettings) SR_CHECK_OK(run(setting));
   if (access_ == SqliteAccess::read) SR_CHECK_OK(run("PRAGMA query_only=ON"));
   return {};
+}
+
+// SQLite waits for no one while it switches a fresh file to WAL: of two processes that open one at
+// the same moment, the second would hear at once that it is busy.
+void SqliteConnection::wait_for_write_ahead_log() {
+  deadline_ = std::chrono::steady_clock::now() + timeout_;
+  constexpr const char* kSwitch = "PRAGMA journal_mode=WAL";
+  while ((sqlite3_exec(handle_, kSwitch, nullptr, nullptr, nullptr) & 0xff) == SQLITE_BUSY &&
+         std::chrono::steady_clock::now() < deadline_) {
+    std::this_thread::sleep_for(kBetweenTries);
+  }
 }
 
 Result<Answer> SqliteConnection::run(std::string_view sql, std::span<const Value> parameters) {

@@ -72,6 +72,7 @@ class SqliteConnection {
   SqliteConnection(sqlite3* handle, SqliteFile& file, SqliteAccess access) noexcept
       : handle_(handle), timeout_(file.statement_timeout), access_(access) {}
   Result<void> configure();
+  void wait_for_write_ahead_log();
   Result<Prepared*> prepared(std::string_view sql);
   Result<void> bind(const Prepared& prepared, std::span<const Value> parameters);
   Error refusal(int code) const;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "contract/database_fixture.h"
 #include "contract/full_disk.h"
@@ -64,6 +65,24 @@ TEST_P(SqliteRecoveryTest, FolderMayBeAbsentAtFirst) {
   EXPECT_EQ(code_of(read("SELECT 1")), ErrorCode::unavailable);
   fs::create_directory(folder_ / "later");
   EXPECT_TRUE(read_until_ready("SELECT 1"));
+}
+
+TEST_P(SqliteRecoveryTest, FreshFileMayBeOpenedByTwoAtOnce) {
+  close_database();
+  fs::remove(file());
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  fs::permissions(file(), fs::perms::owner_read | fs::perms::owner_write);
+  {
+    const std::jthread ends([&] {
+      std::this_thread::sleep_for(milliseconds(300));
+      EXPECT_EQ(sqlite3_exec(other, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+    });
+    open_database();
+    EXPECT_TRUE(read("SELECT 1"));
+  }
+  sqlite3_close(other);
 }
 
 TEST_P(SqliteRecoveryTest, DamagedFileIsCorrupt) {
