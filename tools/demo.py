@@ -47,6 +47,8 @@ PAYMENTS = [("payment.authorize", "done"), ("payment.capture", "done"), ("paymen
             ("payment.sale", "failed"), ("payment.sale", "unknown"), ("payment.sale", "done")]
 LOG_SECONDS = 10  # outcomes are not awaited: they ride in the next group
 SETTLE_SECONDS = 20
+REWRAP_SECONDS = 60
+KEK = "pan-encryption"
 SECOND_VERIFIER = d.ROOT / "tests/support/tlog.py"
 PROOF_PAGE = d.ROOT / "build/web/proof/index.html"
 # Stripe's published number that can be stored and is then declined whenever it pays.
@@ -98,6 +100,7 @@ class Demo:
                      "exp_year": datetime.date.today().year + 3, "cvc": "737",
                      "name": "Test Holder"}
         self.token = None
+        self.other_token = None
         self.client = None
         self.keys = itertools.count()
 
@@ -113,9 +116,11 @@ class Demo:
             ("the token pays: a part is captured, a part of it refunded", self.pay),
             ("a card that its bank declines", self.pay_declined),
             ("an answer that is lost settles to one charge", self.pay_with_lost_answer),
-            ("rotate the key that wraps the cards' keys", self.rotate),
             ("delete the card", self.delete),
             ("the log shows every step", self.read_log),
+            ("rotate the key that wraps the cards' keys", self.rotate),
+            ("the keys of the other cards move to it", self.rewrap),
+            ("what the log proves of the deleted card's end", self.prove_erasure),
             ("stop", self.stop),
             ("still no file holds the card number", self.search_files),
             ("anyone can check it: a proof for the token", self.prove),
@@ -249,8 +254,9 @@ class Demo:
         card = {**self.card, "number": DECLINED_WHEN_IT_PAYS}
         status, token, _ = self.client.call("POST", "/v1/tokens", {"card": card})
         require(status == 201, f"POST /v1/tokens answered {status}: {token}")
+        self.other_token = token["id"]
         payment = self.post("/v1/payments", {"amount": 1099, "currency": "USD",
-                                             "token": token["id"]})
+                                             "token": self.other_token})
         require(payment["status"] == "declined", f"the payment is {payment['status']}")
         decline = payment["decline"]
         return f"{payment['id']}: declined, {decline['class']} ({decline['code']})"
@@ -273,14 +279,37 @@ class Demo:
         return f"{payment['id']}: unknown at first, then captured; charged once"
 
     def rotate(self):
-        key = self.deployment.strongroom("keys", "rotate", "pan-encryption")
+        key = self.deployment.strongroom("keys", "rotate", KEK)
         require((key["version"], key["state"]) == (2, "active"), f"after it: {key}")
-        status, body, _ = self.client.call("GET", f"/v1/tokens/{self.token}")
-        require(status == 200, f"GET of a card from before answered {status}: {body}")
+        self.open_other_card()
         report = self.deployment.strongroom("keys", "check")
         require(report["ok"], f"keys check: {report['findings']}")
-        return (f"{key['label']} is active in the running vaultd, the card from before opens under"
+        return (f"{key['label']} is active in the running vaultd, a card from before opens under"
                 f" version 1; {report['keys']} versions in registry and HSM agree")
+
+    def open_other_card(self):
+        status, body, _ = self.client.call("GET", f"/v1/tokens/{self.other_token}")
+        require(status == 200, f"GET of a card from before answered {status}: {body}")
+
+    def rewrap(self):
+        deadline = time.monotonic() + REWRAP_SECONDS
+        while not (old := self.deployment.strongroom("keys", "show", f"{KEK}/1"))["emptied_at"]:
+            require(time.monotonic() < deadline, f"cards are still under {KEK}/1")
+            time.sleep(0.2)
+        self.open_other_card()
+        return f"no card is under {old['label']} any more, and the other card opens under version 2"
+
+    def prove_erasure(self):
+        done = subprocess.run([d.BIN / "strongroom", "erase-proof", self.token, "--dir",
+                               self.deployment.dir, "--json"], capture_output=True, text=True)
+        require(done.stdout, f"erase-proof: {done.stderr.strip()}")
+        proof = json.loads(done.stdout)
+        shown = [link["step"] for link in proof["chain"] if link["entry"]]
+        missing = [link["missing"] for link in proof["chain"] if link["needed"]]
+        require(done.returncode == 1 and missing == [f"{KEK}/1 is not destroyed"],
+                f"erase-proof ended with {done.returncode}: {done.stdout}")
+        return (f"{', '.join(shown)}: each in a signed tree. {len(proof['outside'])} things that"
+                f" lie outside are named. Not erased yet: {missing[0]}")
 
     def delete(self):
         status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")

@@ -17,6 +17,7 @@
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/deletes.h"
+#include "apps/strongroom/erase_proof.h"
 #include "apps/strongroom/init.h"
 #include "apps/strongroom/keys.h"
 #include "apps/strongroom/witness_command.h"
@@ -34,6 +35,7 @@ struct Invocation {
   ChosenDeletes deletes;
   KeyOptions keys;
   ProveOptions prove;
+  EraseProofOptions erase_proof;
   CheckProofOptions check;
   ExportOptions export_to;
   ReportOptions report;

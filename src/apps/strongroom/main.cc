@@ -135,6 +135,16 @@ void add_deletes(CLI::App& app, Invocation& in) {
   add_decision("refuse", "forget those that wait now: the cards stay");
 }
 
+void add_erase_proof(CLI::App& app, Invocation& in) {
+  CLI::App* proof = add_command(
+      app, in, "erase-proof",
+      "the proof that a card is erased: its chain of audit entries, and what lies outside it",
+      [&in] { return prove_erasure(in.context, in.erase_proof); });
+  proof->add_option("token", in.erase_proof.token, "of the card")->type_name("TOKEN")->required();
+  proof->add_option("--out", in.erase_proof.out, "folder for the proof files of these entries")
+      ->type_name("DIR");
+}
+
 // A command of a witness, whose folder is no deployment's.
 CLI::App* add_to_witness(CLI::App& witness, Invocation& in, const char* name,
                          const char* description, std::function<int()> run) {
@@ -207,6 +217,7 @@ int run(int argc, char** argv) {
   add_api_keys(app, in);
   add_connector_accounts(app, in);
   add_deletes(app, in);
+  add_erase_proof(app, in);
   add_keys(app, in);
   add_audit(app, in);
   add_backup(app, in);

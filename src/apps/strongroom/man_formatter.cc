@@ -13,7 +13,8 @@ constexpr std::string_view kExitStatus = R"(
 EXIT STATUS
     0    done; what was asked for holds
     1    an answer was given, and it is no: the log is not intact, a daemon is not ready, keys are
-         not as they were registered, a new version of a key is not active yet
+         not as they were registered, a new version of a key is not active yet, a card is not
+         erased yet
     2    usage, configuration, or a refused request; the reason is on standard error
     3    a daemon, or what it needs, is not reachable
     4    done as far as it goes: part of the log is in archives, which are named, or (audit verify)

@@ -173,14 +173,18 @@ async::Task<Response> show_witnessed_proof(RouteParts parts, Request& request) {
 }
 
 async::Task<Response> record_file_reading(RouteParts parts, Request& request) {
-  constexpr auto kCommands = std::to_array<std::string_view>(
-      {"strongroom audit prove", "strongroom audit report", "strongroom audit verify"});
-  const std::string wanted = fmt::format("strongroom audit {}", request.parameter(0));
-  const auto* const command = std::ranges::find(kCommands, wanted);
+  constexpr auto kCommands = std::to_array<std::pair<std::string_view, std::string_view>>(
+      {{"erase-proof", "strongroom erase-proof"},
+       {"prove", "strongroom audit prove"},
+       {"report", "strongroom audit report"},
+       {"verify", "strongroom audit verify"}});
+  const auto* const command =
+      std::ranges::find(kCommands, request.parameter(0), [](const auto& one) { return one.first; });
   if (command == kCommands.end()) {
     co_return problem(request, {ProblemType::not_found, "no such command"});
   }
-  Reading reading{.operation = *command, .owner = request.query_parameter("merchant").value_or("")};
+  Reading reading{.operation = command->second,
+                  .owner = request.query_parameter("merchant").value_or("")};
   if (auto what = request.query_parameter("what")) reading.resources.push_back(*std::move(what));
   Response done{.status = 204, .headers = {}, .body = {}};
   co_return co_await answer_recorded(parts, request, std::move(reading), std::move(done));

@@ -491,7 +491,8 @@ TEST_F(RoutesTest, AReadingOfTheFilesIsRecordedInTheLogThatIsRead) {
   const std::string target = "/v1/readings/prove?merchant=mer_2&what=mer_2-2026%2017";
   EXPECT_EQ(as_operator(target, http::Method::post).status, 204);
   EXPECT_EQ(as_operator("/v1/readings/verify", http::Method::post).status, 204);
-  ASSERT_EQ(recorder_.entries.size(), 2);
+  EXPECT_EQ(as_operator("/v1/readings/erase-proof", http::Method::post).status, 204);
+  ASSERT_EQ(recorder_.entries.size(), 3);
   const audit::Entry& proved = recorder_.entries[0];
   EXPECT_EQ(proved.event_type, EventType::log_read);
   EXPECT_EQ(proved.outcome, Outcome::success);
@@ -502,6 +503,7 @@ TEST_F(RoutesTest, AReadingOfTheFilesIsRecordedInTheLogThatIsRead) {
   EXPECT_EQ(recorder_.entries[1].operation, "strongroom audit verify");
   EXPECT_EQ(recorder_.entries[1].merchant_id, "");
   EXPECT_EQ(recorder_.entries[1].resources, std::vector<std::string>{"all logs"});
+  EXPECT_EQ(recorder_.entries[2].operation, "strongroom erase-proof");
   EXPECT_EQ(as_operator("/v1/readings/forge", http::Method::post).status, 404);
   recorder_.available = false;
   EXPECT_EQ(as_operator("/v1/readings/report", http::Method::post).status, 503);
