@@ -14,6 +14,7 @@
 
 #include "auditd/archive_routes.h"
 #include "auditd/backup_routes.h"
+#include "auditd/certificate_routes.h"
 #include "base/encoding.h"
 #include "base/try.h"
 #include "http/operator_user.h"
@@ -138,6 +139,7 @@ http::Route witness_route(http::Handler handler) {
 void add_admin_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
   add_archive_routes(router, auditd);
   add_backup_routes(router, auditd);
+  add_certificate_routes(router, auditd);
   router.add({.method = http::Method::post,
               .pattern = "/v1/checkpoints",
               .identities = {http::kLocal},

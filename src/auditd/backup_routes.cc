@@ -7,16 +7,14 @@
 #include <string>
 #include <utility>
 
+#include "auditd/said_entry.h"
 #include "base/encoding.h"
 #include "base/try.h"
-#include "http/operator_user.h"
 #include "wire/json.h"
 
 namespace strongroom::auditd {
 
-using async::Task;
 using http::Request;
-using http::Response;
 
 namespace {
 
@@ -26,7 +24,6 @@ constexpr wire::TextLength kDigestLength{.min = 64, .max = 64};
 constexpr std::size_t kPartNameMax = 64;
 constexpr std::size_t kPartsMax = audit::kResourcesMax - 1;
 constexpr std::string_view kBegin = "begin", kEnd = "end", kFailed = "failed", kDump = "dump";
-constexpr Error kNotYet{ErrorCode::unavailable, "audit journal is still being read"};
 constexpr wire::Problem kNoBackup{wire::ProblemType::invalid_value, "not what is said of a backup"};
 
 std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
@@ -64,25 +61,15 @@ std::expected<audit::Entry, wire::Problem> parse_said(std::string_view body) {
   return entry;
 }
 
-Task<Response> record(Auditd* auditd, Request& request) {
-  auto entry = parse_said(as_text(request.body()));
-  if (!entry) co_return http::problem_response(entry.error(), request.request_id());
-  entry->user = http::operator_user(request);
-  Result<void> recorded = fail(kNotYet);
-  if (auditd != nullptr) recorded = co_await auditd->record_asked(*std::move(entry));
-  if (!recorded) {
-    co_return http::problem_response(wire::problem_of(recorded.error()), request.request_id());
-  }
-  co_return http::json_response(200, R"({"recorded":true})");
-}
-
 }  // namespace
 
 void add_backup_routes(http::Router& router, const std::function<Auditd*()>& auditd) {
   router.add({.method = http::Method::post,
               .pattern = "/v1/backups",
               .identities = {http::kLocal},
-              .handler = [auditd](Request& request) { return record(auditd(), request); }});
+              .handler = [auditd](Request& request) {
+                return record_said(auditd(), request, parse_said(as_text(request.body())));
+              }});
 }
 
 }  // namespace strongroom::auditd

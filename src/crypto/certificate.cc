@@ -42,7 +42,7 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-Result<Validity> validity(const Clock& clock, int days) {
+Result<Validity> validity(const Clock& clock, std::int64_t days) {
   if (days < 1 || days > kDaysMax) {
     return fail({ErrorCode::invalid_argument, "a certificate is valid for 1 to 3650 days"});
   }
@@ -86,14 +86,26 @@ void set_serial(X509* certificate, Random& random) {
   SR_CHECK(BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr);
 }
 
+void set_validity(X509* certificate, Validity valid) {
+  SR_CHECK(ASN1_TIME_set(X509_getm_notBefore(certificate), valid.not_before) != nullptr);
+  SR_CHECK(ASN1_TIME_set(X509_getm_notAfter(certificate), valid.not_after) != nullptr);
+}
+
+// For how many days it was issued, rounded down.
+std::int64_t days_of(const X509& certificate) {
+  int days = 0, seconds = 0;
+  const bool known = ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(&certificate),
+                                    X509_get0_notAfter(&certificate)) == 1;
+  return known ? days : 0;
+}
+
 openssl::X509Ptr new_certificate(std::string_view common_name, Validity valid, EVP_PKEY* key,
                                  Random& random) {
   openssl::X509Ptr certificate(X509_new());
   SR_CHECK(certificate != nullptr);
   SR_CHECK(X509_set_version(certificate.get(), X509_VERSION_3) == 1);
   set_serial(certificate.get(), random);
-  SR_CHECK(ASN1_TIME_set(X509_getm_notBefore(certificate.get()), valid.not_before) != nullptr);
-  SR_CHECK(ASN1_TIME_set(X509_getm_notAfter(certificate.get()), valid.not_after) != nullptr);
+  set_validity(certificate.get(), valid);
   SR_CHECK(X509_NAME_add_entry_by_NID(X509_get_subject_name(certificate.get()), NID_commonName,
                                       MBSTRING_ASC, openssl::data(as_bytes(common_name)),
                                       static_cast<int>(common_name.size()), -1, 0) == 1);
@@ -108,6 +120,11 @@ void add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   const openssl::ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
   SR_CHECK(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1);
+}
+
+void add_key_identifiers(X509* leaf, X509* issuer) {
+  add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
+  add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
 }
 
 void push_name(GENERAL_NAMES* names, int type, ASN1_STRING* owned) {
@@ -152,10 +169,22 @@ Result<IssuedCertificate> sign(X509* certificate, EVP_PKEY* key, EVP_PKEY* issue
   return IssuedCertificate{pem::certificate_text(*certificate), std::move(key_pem)};
 }
 
+bool is_signed_by(X509& certificate, const X509& authority) {
+  EVP_PKEY* key = X509_get0_pubkey(&authority);
+  const bool is = key != nullptr && X509_verify(&certificate, key) == 1;
+  ERR_clear_error();  // "no" leaves an error behind
+  return is;
+}
+
 struct Authority {
   openssl::X509Ptr certificate;
   openssl::KeyPtr key;
+
+  [[nodiscard]] bool outlives(Validity valid) const {
+    return ASN1_TIME_cmp_time_t(X509_get0_notAfter(certificate.get()), valid.not_after) >= 0;
+  }
 };
+constexpr Error kOutlived{ErrorCode::conflict, "the certificate would outlive its CA"};
 
 Result<Authority> parse_authority(const IssuedCertificate& issued) {
   SR_TRY(openssl::X509Ptr certificate, pem::parse_certificate(issued.certificate_pem));
@@ -190,20 +219,53 @@ Result<IssuedCertificate> issue_certificate(const IssuedCertificate& authority,
   SR_CHECK_OK(check_request(request));
   SR_TRY(const Validity valid, validity(clock, request.days));
   SR_TRY(const Authority issuer, parse_authority(authority));
+  if (!issuer.outlives(valid)) return fail(kOutlived);
   X509* const issuing = issuer.certificate.get();
-  if (ASN1_TIME_cmp_time_t(X509_get0_notAfter(issuing), valid.not_after) < 0) {
-    return fail({ErrorCode::conflict, "the certificate would outlive its CA"});
-  }
   const openssl::KeyPtr key = new_key();
   const openssl::X509Ptr leaf = new_certificate(request.common_name, valid, key.get(), random);
   SR_CHECK(X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuing)) == 1);
   add_extension(leaf.get(), issuing, NID_basic_constraints, "critical,CA:FALSE");
   add_extension(leaf.get(), issuing, NID_key_usage, "critical,digitalSignature");
   add_extension(leaf.get(), issuing, NID_ext_key_usage, extended_uses(request));
-  add_extension(leaf.get(), issuing, NID_subject_key_identifier, "hash");
-  add_extension(leaf.get(), issuing, NID_authority_key_identifier, "keyid:always");
+  add_key_identifiers(leaf.get(), issuing);
   SR_CHECK_OK(add_alternative_names(leaf.get(), request));
   return sign(leaf.get(), key.get(), issuer.key.get());
+}
+
+Result<IssuedCertificate> renew_certificate(const IssuedCertificate& authority,
+                                            std::string_view pem, Random& random,
+                                            const Clock& clock) {
+  SR_TRY(const Authority issuer, parse_authority(authority));
+  SR_TRY(const openssl::X509Ptr leaf, pem::parse_certificate(pem));
+  if (X509_check_ca(leaf.get()) != 0 || !is_signed_by(*leaf, *issuer.certificate)) {
+    return openssl::fail_clean({ErrorCode::invalid_argument, "not a leaf of this CA"});
+  }
+  SR_TRY(const Validity valid, validity(clock, days_of(*leaf)));
+  if (!issuer.outlives(valid)) return fail(kOutlived);
+  const openssl::KeyPtr key = new_key();
+  set_serial(leaf.get(), random);
+  set_validity(leaf.get(), valid);
+  SR_CHECK(X509_set_pubkey(leaf.get(), key.get()) == 1);
+  for (const int nid : {NID_subject_key_identifier, NID_authority_key_identifier}) {
+    X509_EXTENSION_free(X509_delete_ext(leaf.get(), X509_get_ext_by_NID(leaf.get(), nid, -1)));
+  }
+  add_key_identifiers(leaf.get(), issuer.certificate.get());
+  return sign(leaf.get(), key.get(), issuer.key.get());
+}
+
+bool is_signed_by(std::string_view pem, std::string_view authority_pem) {
+  const auto certificate = pem::parse_certificate(pem);
+  const auto authority = pem::parse_certificate(authority_pem);
+  return certificate && authority && is_signed_by(**certificate, **authority);
+}
+
+bool is_pair(std::string_view pem, const SecretBytes& key_pem) {
+  const auto certificate = pem::parse_certificate(pem);
+  const auto key = pem::parse_private_key(key_pem);
+  const bool pair =
+      certificate && key && X509_check_private_key(certificate->get(), key->get()) == 1;
+  ERR_clear_error();  // "no" leaves an error behind
+  return pair;
 }
 
 }  // namespace strongroom::crypto

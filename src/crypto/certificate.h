@@ -49,18 +49,35 @@ struct CertificateRequest {
                                                           const CertificateRequest& request,
                                                           Random& random, const Clock& clock);
 
+// The leaf in `pem` again with a new key and serial number, valid from now for as many days;
+// everything else stays as it was. invalid_argument: not exactly one certificate in PEM, one that
+// `authority` has not signed or that is a CA's, or `authority` is no CA with its key; conflict: it
+// would outlive `authority`; exhausted.
+[[nodiscard]] Result<IssuedCertificate> renew_certificate(const IssuedCertificate& authority,
+                                                          std::string_view pem, Random& random,
+                                                          const Clock& clock);
+
+// Whether the CA in `authority_pem` signed the certificate in `pem`; false also where either is not
+// exactly one certificate.
+[[nodiscard]] bool is_signed_by(std::string_view pem, std::string_view authority_pem);
+
 // What an inventory says of a certificate.
 struct CertificateDescription {
-  std::string subject;            // RFC 4514 text
-  std::string spiffe;             // empty unless its one URI is a SPIFFE one
-  std::int64_t not_after_us = 0;  // last moment of validity
-  std::string serial;             // lower-case hex
-  std::string key_type = {};      // of its public key, as OpenSSL names it: "EC", "RSA"
+  std::string subject;             // RFC 4514 text
+  std::string spiffe;              // empty unless its one URI is a SPIFFE one
+  std::int64_t not_before_us = 0;  // first moment of validity
+  std::int64_t not_after_us = 0;   // last moment of validity
+  std::string serial;              // lower-case hex
+  std::string key_type = {};       // of its public key, as OpenSSL names it: "EC", "RSA"
   int key_bits = 0;
   int strength_bits = 0;  // NIST SP 800-57 part 1, table 2
 };
 
 // Describes the one certificate in `pem`. invalid_argument: not exactly one certificate in PEM.
 [[nodiscard]] Result<CertificateDescription> describe_certificate(std::string_view pem);
+
+// Whether the private key in `key_pem` is that of the certificate in `pem`; false also where either
+// does not parse.
+[[nodiscard]] bool is_pair(std::string_view pem, const SecretBytes& key_pem);
 
 }  // namespace strongroom::crypto

@@ -42,17 +42,24 @@ std::string serial_text(const X509* certificate) {
                                      static_cast<std::size_t>(ASN1_STRING_length(serial)))));
 }
 
+Result<std::int64_t> time_us(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) {
+    return openssl::fail_clean({ErrorCode::invalid_argument, "certificate without its times"});
+  }
+  return std::int64_t{::timegm(&parts)} * 1'000'000;
+}
+
 }  // namespace
 
 Result<CertificateDescription> describe_certificate(std::string_view pem) {
   SR_TRY(const openssl::X509Ptr certificate, pem::parse_certificate(pem));
-  std::tm not_after{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &not_after) != 1) {
-    return openssl::fail_clean({ErrorCode::invalid_argument, "certificate without an end"});
-  }
+  SR_TRY(const std::int64_t not_before_us, time_us(X509_get0_notBefore(certificate.get())));
+  SR_TRY(const std::int64_t not_after_us, time_us(X509_get0_notAfter(certificate.get())));
   CertificateDescription description{.subject = subject_text(certificate.get()),
                                      .spiffe = spiffe_text(certificate.get()),
-                                     .not_after_us = std::int64_t{::timegm(&not_after)} * 1'000'000,
+                                     .not_before_us = not_before_us,
+                                     .not_after_us = not_after_us,
                                      .serial = serial_text(certificate.get())};
   if (const EVP_PKEY* key = X509_get0_pubkey(certificate.get()); key != nullptr) {
     const char* type = EVP_PKEY_get0_type_name(key);

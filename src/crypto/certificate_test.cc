@@ -154,6 +154,8 @@ TEST_F(CertificateTest, DescriptionMatches) {
   ASSERT_TRUE(description);
   EXPECT_EQ(description->subject, "CN=vaultd");
   EXPECT_EQ(description->spiffe, "spiffe://bank.example/vaultd");
+  EXPECT_EQ(description->not_after_us - description->not_before_us,
+            kLeafDays * kDayUs + 300 * 1'000'000);
   EXPECT_EQ(description->not_after_us,
             clock_.now_us() / 1'000'000 * 1'000'000 + kLeafDays * kDayUs);
   write("leaf.pem", leaf->certificate_pem);
@@ -238,6 +240,68 @@ TEST_F(CertificateTest, LeafDoesNotOutliveItsAuthority) {
   EXPECT_TRUE(issue(ca, request()));
   clock_.set(clock_.now_us() + kDayUs);
   EXPECT_EQ(issue(ca, request()).error().code(), ErrorCode::conflict);
+}
+
+TEST_F(CertificateTest, RenewalChangesKeySerialAndTimesAlone) {
+  clock_.set(clock_.now_us() - 20 * kDayUs);
+  const IssuedCertificate ca = authority();
+  const auto old = issue(ca, request());
+  ASSERT_TRUE(old);
+  clock_.set(clock_.now_us() + 20 * kDayUs);
+  const auto renewed = renew_certificate(ca, old->certificate_pem, random_, clock_);
+  ASSERT_TRUE(renewed);
+  write("ca.pem", ca.certificate_pem);
+  write("old.pem", old->certificate_pem);
+  write("new.pem", renewed->certificate_pem);
+  EXPECT_EQ(run("verify -x509_strict -CAfile ca.pem -purpose sslserver new.pem"),
+            "new.pem: OK\nexit 0\n");
+  for (const char* kept :
+       {"-subject", "-issuer", "-ext subjectAltName", "-ext extendedKeyUsage",
+        "-ext basicConstraints", "-ext keyUsage", "-ext authorityKeyIdentifier"}) {
+    const std::string print = std::string(" -noout ") + kept;
+    EXPECT_EQ(run("x509 -in new.pem" + print), run("x509 -in old.pem" + print)) << kept;
+  }
+  for (const char* changed : {"-serial", "-pubkey", "-ext subjectKeyIdentifier", "-dates"}) {
+    const std::string print = std::string(" -noout ") + changed;
+    EXPECT_NE(run("x509 -in new.pem" + print), run("x509 -in old.pem" + print)) << changed;
+  }
+  EXPECT_TRUE(is_pair(renewed->certificate_pem, renewed->key_pem));
+  const auto before = describe_certificate(old->certificate_pem);
+  const auto after = describe_certificate(renewed->certificate_pem);
+  ASSERT_TRUE(before && after);
+  EXPECT_EQ(after->not_before_us - before->not_before_us, 20 * kDayUs);
+  EXPECT_EQ(after->not_after_us - before->not_after_us, 20 * kDayUs);
+}
+
+TEST_F(CertificateTest, RenewsOnlyItsOwnLeaves) {
+  const IssuedCertificate ca = authority();
+  const auto leaf = issue(ca, request());
+  const auto strange = issue(authority(), request());
+  ASSERT_TRUE(leaf && strange);
+  for (const std::string& bad : {strange->certificate_pem, ca.certificate_pem, std::string("text"),
+                                 leaf->certificate_pem + leaf->certificate_pem}) {
+    const auto renewed = renew_certificate(ca, bad, random_, clock_);
+    ASSERT_FALSE(renewed);
+    EXPECT_EQ(renewed.error().code(), ErrorCode::invalid_argument);
+  }
+  clock_.set(clock_.now_us() + (kAuthorityDays - kLeafDays + 1) * kDayUs);
+  EXPECT_EQ(renew_certificate(ca, leaf->certificate_pem, random_, clock_).error().code(),
+            ErrorCode::conflict);
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
+TEST_F(CertificateTest, TellsItsAuthorityAndItsKeyFromOthers) {
+  const IssuedCertificate ca = authority(), other = authority();
+  const auto leaf = issue(ca, request());
+  ASSERT_TRUE(leaf);
+  EXPECT_TRUE(is_signed_by(leaf->certificate_pem, ca.certificate_pem));
+  EXPECT_FALSE(is_signed_by(leaf->certificate_pem, other.certificate_pem));
+  EXPECT_FALSE(is_signed_by("text", ca.certificate_pem));
+  EXPECT_FALSE(is_signed_by(leaf->certificate_pem, "text"));
+  EXPECT_TRUE(is_pair(leaf->certificate_pem, leaf->key_pem));
+  EXPECT_FALSE(is_pair(leaf->certificate_pem, ca.key_pem));
+  EXPECT_FALSE(is_pair("text", leaf->key_pem));
+  EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
 TEST_F(CertificateTest, AuthorityRefusesBadNamesAndDays) {

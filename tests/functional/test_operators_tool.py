@@ -308,7 +308,8 @@ def test_help_of_a_key_tells_the_default_role():
 
 
 def test_help_reads_like_a_manual_page():
-    for command in ([], ["init"], ["api-keys", "create"], ["audit", "verify"]):
+    for command in ([], ["init"], ["api-keys", "create"], ["audit", "verify"],
+                    ["certificates", "renew"]):
         done = subprocess.run([BIN / "strongroom", *command, "--help"], capture_output=True,
                               text=True)
         assert done.returncode == OK

@@ -14,6 +14,7 @@
 #include "apps/strongroom/audit_search.h"
 #include "apps/strongroom/backup_create.h"
 #include "apps/strongroom/backup_restore.h"
+#include "apps/strongroom/certificates.h"
 #include "apps/strongroom/connector_accounts.h"
 #include "apps/strongroom/context.h"
 #include "apps/strongroom/deletes.h"
@@ -34,6 +35,7 @@ struct Invocation {
   NewAccount account;
   ChosenDeletes deletes;
   KeyOptions keys;
+  RenewOptions renew;
   ProveOptions prove;
   EraseProofOptions erase_proof;
   CheckProofOptions check;
@@ -60,6 +62,9 @@ CLI::App* add_command(CLI::App& parent, Invocation& invocation, const char* name
 
 // `audit` and everything below it.
 void add_audit(CLI::App& app, Invocation& in);
+
+// `certificates` and everything below it.
+void add_certificates(CLI::App& app, Invocation& in);
 
 // `keys` and everything below it.
 void add_keys(CLI::App& app, Invocation& in);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/daemons.h"
 #include "apps/strongroom/key_answers.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -89,18 +90,6 @@ std::string path_in(const ConfigFile& file, std::string_view section_name, std::
   return section && section->has(key) ? section->path(key) : std::string();
 }
 
-std::vector<std::string> section_names(const ConfigFile& file) {
-  std::vector<std::string> names;
-  for (const std::string_view name :
-       {"edged", "authd", "vaultd", "gatewayd", "audit-relay", "auditd"}) {
-    if (file.has_section(name)) names.emplace_back(name);
-  }
-  if (auto connectors = file.section("connectord")) {
-    for (const std::string& name : connectors->keys()) names.push_back("connectord." + name);
-  }
-  return names;
-}
-
 object describe(const std::string& owner, const std::string& path, std::string_view use) {
   object told{{"owner", owner}, {"path", path}, {"use", use}};
   const auto pem = read_file(path, kFileBytesMax);
@@ -122,10 +111,10 @@ array certificates(const ConfigFile& file) {
   if (const std::string ca = path_in(file, "tls", "ca"); !ca.empty()) {
     all.push_back(describe("tls", ca, "authority of the services' certificates"));
   }
-  for (const std::string& section : section_names(file)) {
+  for (const Daemon& daemon : daemons_of(file)) {
     for (const Named& one : kCertificates) {
-      const std::string path = path_in(file, section, one.key);
-      if (!path.empty()) all.push_back(describe(section, path, one.what));
+      const std::string path = path_in(file, daemon.section, one.key);
+      if (!path.empty()) all.push_back(describe(daemon.section, path, one.what));
     }
   }
   return all;
@@ -133,13 +122,14 @@ array certificates(const ConfigFile& file) {
 
 array sealed_files(const ConfigFile& file) {
   array all;
-  for (const std::string& section : section_names(file)) {
+  for (const Daemon& daemon : daemons_of(file)) {
     for (const Named& one : kSealedFiles) {
-      const std::string path = path_in(file, section, one.key);
+      const std::string path = path_in(file, daemon.section, one.key);
       if (path.empty()) continue;
       std::error_code error;
       const bool there = std::filesystem::exists(path, error) && !error;
-      all.push_back({{"owner", section}, {"path", path}, {"use", one.what}, {"seen", there}});
+      all.push_back(
+          {{"owner", daemon.section}, {"path", path}, {"use", one.what}, {"seen", there}});
     }
   }
   return all;

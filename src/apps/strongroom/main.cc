@@ -219,6 +219,7 @@ int run(int argc, char** argv) {
   add_deletes(app, in);
   add_erase_proof(app, in);
   add_keys(app, in);
+  add_certificates(app, in);
   add_audit(app, in);
   add_backup(app, in);
   add_witness(app, in);

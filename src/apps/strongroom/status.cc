@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -13,24 +12,12 @@
 #include <vector>
 
 #include "apps/strongroom/admin_call.h"
+#include "apps/strongroom/daemons.h"
 #include "apps/strongroom/table.h"
 #include "base/config.h"
 
 namespace strongroom::tool {
 namespace {
-
-// An instance, and the section that says that the deployment has it.
-struct Instance {
-  std::string_view name;
-  std::string_view section;
-};
-constexpr std::array<Instance, 7> kInstances{Instance{"auditd", "auditd"},
-                                             Instance{"authd", "authd"},
-                                             Instance{"connectord-stripe", "connectord.stripe"},
-                                             Instance{"vaultd", "vaultd"},
-                                             Instance{"gatewayd", "gatewayd"},
-                                             Instance{"audit-relay", "audit-relay"},
-                                             Instance{"edged", "edged"}};
 
 struct DaemonStatus {
   int status = kNotReachable;
@@ -108,9 +95,8 @@ int show_status(const Context& context) {
   if (!file) return failed(kUsage, file.error().text());
   std::vector<DaemonStatus> daemons;
   int status = kOk;
-  for (const Instance& instance : kInstances) {
-    if (!file->has_section(instance.section)) continue;
-    daemons.push_back(ask(context, instance.name));
+  for (const Daemon& daemon : daemons_of(*file)) {
+    daemons.push_back(ask(context, daemon.instance));
     status = std::max(status, daemons.back().status);
   }
   if (context.json) {
