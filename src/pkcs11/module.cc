@@ -47,6 +47,7 @@ TokenInfo describe(const CK_TOKEN_INFO& info) {
           .firmware_version = text_of(info.firmwareVersion),
           .initialized = (info.flags & CKF_TOKEN_INITIALIZED) != 0,
           .user_pin_set = (info.flags & CKF_USER_PIN_INITIALIZED) != 0,
+          .pin_final_try = (info.flags & CKF_USER_PIN_FINAL_TRY) != 0,
           .pin_locked = (info.flags & CKF_USER_PIN_LOCKED) != 0};
 }
 

@@ -52,8 +52,9 @@ struct TokenInfo {
   std::string serial;
   std::string hardware_version;
   std::string firmware_version;
-  bool initialized = false;   // C_InitToken was done
-  bool user_pin_set = false;  // C_InitPIN was done
+  bool initialized = false;    // C_InitToken was done
+  bool user_pin_set = false;   // C_InitPIN was done
+  bool pin_final_try = false;  // one more wrong user PIN locks it
   bool pin_locked = false;
 };
 

@@ -1,6 +1,7 @@
 #include "pkcs11/session.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/encoding.h"
 #include "base/secret.h"
@@ -13,6 +14,9 @@ namespace strongroom::pkcs11 {
 namespace {
 
 constexpr std::string_view kCheckLabel = "strongroom/kcv/1";
+constexpr Error kNotVerified{ErrorCode::permission_denied, "HSM: the ciphertext does not verify"};
+constexpr Error kOpensNothing{ErrorCode::unavailable,
+                              "HSM: it does not open what it has sealed under the same key"};
 static_assert(kCheckLabel.size() == 16);
 
 CK_GCM_PARAMS gcm_params(std::span<const std::byte, kGcmNonceBytes> nonce,
@@ -105,6 +109,34 @@ Result<std::size_t> Session::decrypt_gcm(KeyHandle key,
   if (sealed.size() <= kGcmTagBytes || out.size() < sealed.size()) {
     return fail({ErrorCode::invalid_argument, "HSM: wrong size of ciphertext or output"});
   }
+  const auto opened = decrypt_once(key, nonce, aad, sealed, out);
+  if (opened || opened.error().code() != ErrorCode::permission_denied) return opened;
+  SR_CHECK_OK(opens_its_own(key));
+  return decrypt_once(key, nonce, aad, sealed, out);
+}
+
+Result<void> Session::opens_its_own(KeyHandle key) {
+  SR_CHECK_OK(token_->check_owner(key));
+  std::shared_ptr<const KeyRecord::OwnSeal> own = key.record_->own_seal.load();
+  if (!own) {
+    KeyRecord::OwnSeal made;
+    SR_CHECK_OK(random(made.nonce));
+    const auto sealed = encrypt_gcm(key, made.nonce, {}, as_bytes(kCheckLabel), made.sealed);
+    if (!sealed) return fail(kOpensNothing.with_detail(sealed.error().detail()));
+    own = std::make_shared<const KeyRecord::OwnSeal>(made);
+    key.record_->own_seal.store(own);
+  }
+  std::array<std::byte, KeyRecord::OwnSeal::kBytes> out;
+  const auto opened = decrypt_once(key, own->nonce, {}, own->sealed, out);
+  if (!opened) return fail(kOpensNothing.with_detail(opened.error().detail()));
+  return {};
+}
+
+Result<std::size_t> Session::decrypt_once(KeyHandle key,
+                                          std::span<const std::byte, kGcmNonceBytes> nonce,
+                                          std::span<const std::byte> aad,
+                                          std::span<const std::byte> sealed,
+                                          std::span<std::byte> out) {
   SR_TRY(const CK_OBJECT_HANDLE object, prepare(key));
   const Module& module = token_->module();
   CK_GCM_PARAMS params = gcm_params(nonce, aad);
@@ -119,8 +151,7 @@ Result<std::size_t> Session::decrypt_gcm(KeyHandle key,
   if (opened) return written;
   const Error error = failed(rv, key, object);
   if (session_is_lost(rv)) return fail(error);
-  return fail(Error(ErrorCode::permission_denied, "HSM: the ciphertext does not verify")
-                  .with_detail(error.detail()));
+  return fail(kNotVerified.with_detail(error.detail()));
 }
 
 Result<std::array<std::byte, 32>> Session::hmac_sha256(KeyHandle key,

@@ -53,14 +53,19 @@ class Session {
 
   // Opens `sealed` (ciphertext | tag) into `out` and gives the plaintext's size. `out` needs room
   // for sealed.size() bytes, as some modules ask for it; what follows the plaintext is wiped,
-  // everything on failure. permission_denied: nonce, AAD, ciphertext or tag is not what was sealed;
-  // modules tell this apart from other faults badly, so whatever is not a lost session is that, and
-  // must not be retried.
+  // everything on failure. permission_denied: nonce, AAD, ciphertext or tag is not what was sealed,
+  // and nothing else. Modules tell this apart from other faults badly (SoftHSM says
+  // CKR_GENERAL_ERROR of both), so a ciphertext is blamed only where the HSM opens what it has
+  // sealed under the same key itself, and then refuses the ciphertext again; else unavailable.
   [[nodiscard]] Result<std::size_t> decrypt_gcm(KeyHandle key,
                                                 std::span<const std::byte, kGcmNonceBytes> nonce,
                                                 std::span<const std::byte> aad,
                                                 std::span<const std::byte> sealed,
                                                 std::span<std::byte> out);
+
+  // Whether the HSM opens what it has sealed under `key` (aes256_wrap) itself. Costs one use of the
+  // key, and no other while the Token lives. unavailable: it does not.
+  [[nodiscard]] Result<void> opens_its_own(KeyHandle key);
 
   // HMAC-SHA256 (RFC 2104, FIPS 198-1) of `data`, which may be empty where the module allows it.
   [[nodiscard]] Result<std::array<std::byte, 32>> hmac_sha256(KeyHandle key,
@@ -80,6 +85,13 @@ class Session {
   // The object of `key`, with a session to use it in; opens one when the last was lost.
   [[nodiscard]] Result<unsigned long> prepare(KeyHandle key);
   [[nodiscard]] Result<void> ensure_open();
+  // C_DecryptInit and C_Decrypt, once. permission_denied: not opened, for whatever reason but a
+  // lost session.
+  [[nodiscard]] Result<std::size_t> decrypt_once(KeyHandle key,
+                                                 std::span<const std::byte, kGcmNonceBytes> nonce,
+                                                 std::span<const std::byte> aad,
+                                                 std::span<const std::byte> sealed,
+                                                 std::span<std::byte> out);
   // What `rv` means; closes the session when it is lost, forgets `object` when it is stale.
   [[nodiscard]] Error failed(unsigned long rv, KeyHandle key, unsigned long object);
   [[nodiscard]] Result<std::array<std::byte, 16>> encrypt_label_block(KeyHandle key);

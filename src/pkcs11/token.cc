@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "base/try.h"
 #include "pkcs11/cryptoki.h"
 #include "pkcs11/errors.h"
@@ -16,6 +17,12 @@ namespace strongroom::pkcs11 {
 namespace {
 
 constexpr CK_FLAGS kReadWrite = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+constexpr Error kFinalTry{ErrorCode::conflict,
+                          "HSM: one more wrong PIN would lock the token; log in with its vendor's"
+                          " tool first"};
+constexpr Error kPinRefused{
+    ErrorCode::unavailable,
+    "HSM: it has refused the PIN, which is not tried again before a restart"};
 
 // The session of one token ceremony.
 class CeremonySession {
@@ -85,6 +92,8 @@ Token::Token(Module& module, Slot slot, SecretBytes pin)
 Result<std::unique_ptr<Token>> Token::open(Module& module, std::string_view label,
                                            SecretBytes pin) {
   SR_TRY(Slot slot, module.find_token(label));
+  if (pin.empty()) return fail({ErrorCode::permission_denied, "HSM: the PIN is empty"});
+  if (slot.token.pin_final_try) return fail(kFinalTry);
   std::unique_ptr<Token> token(new Token(module, std::move(slot), std::move(pin)));
   const std::scoped_lock lock(token->mutex_);
   SR_CHECK_OK(token->log_in(AlreadyLoggedIn::refuse));
@@ -98,7 +107,6 @@ Token::~Token() {
 }
 
 Result<void> Token::log_in(AlreadyLoggedIn already) {
-  if (pin_.empty()) return fail({ErrorCode::permission_denied, "HSM: the PIN was refused before"});
   const CK_FUNCTION_LIST& functions = module_.functions();
   CK_RV rv = functions.C_OpenSession(slot_, kReadWrite, nullptr, nullptr, &login_);
   if (rv != CKR_OK) {
@@ -129,11 +137,18 @@ Result<void> Token::ensure_login() {
     if (rv == CKR_OK && state.state == CKS_RW_USER_FUNCTIONS) return {};
     drop_login();
   }
+  // Of what was asked for, a wrong PIN says nothing.
+  if (pin_.empty()) return fail(kPinRefused);
   const auto now = std::chrono::steady_clock::now();
   if (now < next_login_) return fail({ErrorCode::unavailable, "HSM: away; the next try is near"});
   next_login_ = now + kLoginInterval;
   SR_CHECK_OK(find_slot_again());
-  SR_CHECK_OK(log_in(AlreadyLoggedIn::accept));
+  const Result<void> logged_in = log_in(AlreadyLoggedIn::accept);
+  if (pin_.empty()) {
+    log::error("the HSM refuses the PIN, which is not tried again", {{"error", logged_in.error()}});
+    return fail(kPinRefused.with_detail(logged_in.error().detail()));
+  }
+  SR_CHECK_OK(logged_in);
   next_login_ = {};
   return {};
 }

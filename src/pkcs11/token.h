@@ -23,7 +23,8 @@ namespace strongroom::pkcs11 {
 
 // Token is thread-safe. A lost login (the HSM restarted, the token was pulled) is made anew by the
 // next call that needs it, at most once per kLoginInterval; until that works, calls answer
-// `unavailable`. Every call can answer `unavailable` (the HSM does not); other errors are listed.
+// `unavailable`, also where the PIN is refused then, which is logged and never tried again. Every
+// call can answer `unavailable` (the HSM does not); other errors are listed.
 class Token {
  public:
   static constexpr std::chrono::milliseconds kLoginInterval{1000};
@@ -32,7 +33,8 @@ class Token {
   // Logs in to the token named `label`. The PIN stays in secret memory, to log in again with.
   // Errors: not_found (no such token), conflict (two tokens of that name, or the token is logged in
   // to already by this process), permission_denied (PIN wrong, locked or expired; the text does not
-  // say of which token). A refused PIN is never tried twice: that would lock it.
+  // say of which token). A refused PIN is never tried twice: that would lock it; nor
+  // is one tried where the token says that another wrong one locks it (conflict).
   [[nodiscard]] static Result<std::unique_ptr<Token>> open(Module& module, std::string_view label,
                                                            SecretBytes pin);
 
@@ -111,7 +113,7 @@ class Token {
   TokenInfo info_;
   std::atomic<int> sessions_ = 0;
   std::mutex mutex_;
-  SecretBytes pin_;          // empty once it was refused
+  SecretBytes pin_;          // empty once it was refused: then nobody logs in again
   unsigned long login_ = 0;  // a CK_SESSION_HANDLE; 0 when there is none
   std::chrono::steady_clock::time_point next_login_{};
   std::vector<std::unique_ptr<KeyRecord>> records_;  // never shrinks: handles point into it

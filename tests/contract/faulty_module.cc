@@ -5,12 +5,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <type_traits>
 
@@ -30,13 +35,49 @@ std::map<std::string, Behavior> behaviors;
 std::shared_mutex in_use;  // SoftHSM does not bear that a session ends under a call
 CK_FUNCTION_LIST* genuine = nullptr;
 
-// Whether the token is away: a file `away` stands beside SoftHSM's configuration, which a process
-// may look for from inside its sandbox.
-bool is_away() {
+constexpr int kWrongPinsMax = 3;
+
+// A file beside SoftHSM's configuration, which a process may reach from inside its sandbox.
+std::string beside(const char* name) {
   const char* const configuration = std::getenv("SOFTHSM2_CONF");
-  if (configuration == nullptr) return false;
-  const std::string path(configuration);
-  return ::access((path.substr(0, path.rfind('/')) + "/away").c_str(), F_OK) == 0;
+  const std::string path(configuration == nullptr ? "" : configuration);
+  return path.substr(0, path.rfind('/') + 1) + name;
+}
+
+bool is_away() { return ::access(beside("away").c_str(), F_OK) == 0; }
+
+// What the file `faults` says of a function: "0x40", "slow 300", "hold"; or nothing.
+std::string ordered(std::string_view function) {
+  std::ifstream file(beside("faults"));
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t blank = line.find(' ');
+    if (blank == function.size() && line.starts_with(function)) return line.substr(blank + 1);
+  }
+  return {};
+}
+
+void wait_as_ordered(const char* function) {
+  using std::chrono::milliseconds;
+  const std::string order = ordered(function);
+  if (order.starts_with("slow ")) {
+    std::this_thread::sleep_for(milliseconds(std::stoi(order.substr(5))));
+  }
+  while (ordered(function) == "hold") std::this_thread::sleep_for(milliseconds(10));
+}
+
+void add_byte(const char* name) { std::ofstream(beside(name), std::ios::app) << '.'; }
+
+std::size_t wrong_pins() {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(beside("wrong-pins"), none);
+  return none ? 0 : size;
+}
+
+// SoftHSM counts no wrong PINs.
+CK_RV counted(CK_RV rv) {
+  if (rv == CKR_PIN_INCORRECT) add_byte("wrong-pins");
+  if (rv == CKR_OK) ::unlink(beside("wrong-pins").c_str());
+  return rv;
 }
 
 // A token that is pulled takes its sessions along, and with them the login (section 5.6).
@@ -64,6 +105,14 @@ bool spoiled(const char* function, Behavior& how) {
     how.rv = function == std::string_view("C_GetSlotList") ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
     return true;
   }
+  if (const std::string order = ordered(function); order.starts_with("0x")) {
+    how = {.rv = std::stoul(order, nullptr, 16)};
+    return true;
+  }
+  if (function == std::string_view("C_Login") && wrong_pins() >= kWrongPinsMax) {
+    how = {.rv = CKR_PIN_LOCKED};
+    return true;
+  }
   how = behavior;
   if (behavior.times == 0) return false;
   --behavior.times;
@@ -82,13 +131,22 @@ struct Spoilable<Member> {
   static inline const char* name = nullptr;
 
   static CK_RV call(Arguments... arguments) {
+    const bool is_login = name == std::string_view("C_Login");
+    if (is_login) add_byte("logins");
+    wait_as_ordered(name);
     Behavior how;
     const bool failing = spoiled(name, how);
     const std::shared_lock inside(in_use);
-    if (!failing) return (genuine->*Member)(arguments...);
+    auto last = std::get<sizeof...(Arguments) - 1>(std::tuple(arguments...));
+    if (!failing) {
+      const CK_RV rv = (genuine->*Member)(arguments...);
+      if constexpr (std::is_same_v<decltype(last), CK_TOKEN_INFO_PTR>) {
+        if (wrong_pins() == kWrongPinsMax - 1) last->flags |= CKF_USER_PIN_FINAL_TRY;
+      }
+      return is_login ? counted(rv) : rv;
+    }
     // Failed or not, these end an operation (section 5.8): a spoiled call must not leave one open.
     if (ends_operation(name)) (genuine->*Member)(arguments...);
-    auto last = std::get<sizeof...(Arguments) - 1>(std::tuple(arguments...));
     if constexpr (std::is_same_v<decltype(last), CK_ULONG_PTR>) *last = how.size;
     return how.rv;
   }

@@ -1,7 +1,12 @@
 // Control of the faulty module: a PKCS#11 library that is SoftHSM but for the calls that a test
-// tells it to spoil. A test loads it by FAULTY_MODULE and finds these functions in it. For a test
-// that runs it in another process, the token is away while a file `away` stands beside the file
-// that SOFTHSM2_CONF names.
+// tells it to spoil. A test loads it by FAULTY_MODULE and finds these functions in it. A test that
+// runs it in another process has files beside the one that SOFTHSM2_CONF names:
+//   away        while it stands the token is away
+//   faults      lines of a function and what becomes of its calls while the line stands:
+//               "C_Decrypt 0x40" (the CK_RV), "C_Encrypt slow 300" (ms), "C_GenerateKey hold"
+//   logins      has a byte for each call of C_Login
+//   wrong-pins  has one for each wrong PIN since the last right one: after two the token says that
+//               the next is the last try, after three its PIN is locked
 #pragma once
 
 extern "C" {

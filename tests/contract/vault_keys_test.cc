@@ -190,6 +190,28 @@ TEST_F(VaultKeysTest, WhatWasNotedBeforeThereWasARegistryHolds) {
   EXPECT_EQ(refused.error().code(), ErrorCode::conflict);
 }
 
+TEST_F(VaultKeysTest, AMechanismThatTheHsmLacksIsNamed) {
+  ASSERT_TRUE(check_mechanisms(*token_));
+  spoil("C_GetMechanismInfo", CKR_MECHANISM_INVALID);
+  const auto lacking = check_mechanisms(*token_);
+  ASSERT_FALSE(lacking);
+  EXPECT_EQ(lacking.error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(lacking.error().what(), "the HSM lacks CKM_AES_KEY_GEN, which vaultd needs");
+  spoil("C_GetMechanismInfo", CKR_DEVICE_ERROR);
+  EXPECT_EQ(check_mechanisms(*token_).error().code(), ErrorCode::unavailable);
+}
+
+TEST_F(VaultKeysTest, AnHsmThatDoesNotOpenWhatItSealsIsRefused) {
+  ASSERT_TRUE(make_first_keys(*token_));
+  for (const char* function : {"C_Encrypt", "C_Decrypt"}) {
+    spoil(function, CKR_FUNCTION_FAILED);
+    const auto refused = check_keys(*token_);
+    ASSERT_FALSE(refused) << function;
+    EXPECT_EQ(refused.error().code(), ErrorCode::unavailable);
+    EXPECT_TRUE(check_keys(*token_));
+  }
+}
+
 TEST_F(VaultKeysTest, AnIdleWayToTheHsmKnowsWhetherItIsThere) {
   const auto sessions = *pkcs11::SessionPool::open(*token_, 1);
   async::BlockingPool pool(1, 8);

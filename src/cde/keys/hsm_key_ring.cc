@@ -17,6 +17,7 @@ constexpr Error kNotOpen{ErrorCode::unavailable, "the keys are not open yet"};
 constexpr Error kNoUses{ErrorCode::unavailable, "no use of the key is reserved"};
 constexpr Error kHeld{ErrorCode::sealed,
                       "nothing is encrypted while the key registry is not as vaultd wrote it"};
+constexpr Error kNotWrapped{ErrorCode::unavailable, "the HSM does not wrap under the active key"};
 constexpr Error kWrongWrap{ErrorCode::unavailable,
                            "the HSM does not open what it has just wrapped"};
 constexpr Error kNoVersion{ErrorCode::gone, "the DEK is under a version of the key that is gone"};
@@ -115,9 +116,13 @@ async::Task<Result<std::vector<Result<crypto::Sealed>>>> HsmKeyRing::rewrap(
             take(set.get(), KeyName::pan_encryption, static_cast<std::int64_t>(deks.size())));
   auto move = [&](pkcs11::Session& session, const WrappedDek& one) -> Result<crypto::Sealed> {
     SR_TRY(const SecretBytes dek, unwrap_dek(session, *set, one.wrapped, one.token));
-    SR_TRY(crypto::Sealed moved, wrap(session, *kek, random_, dek, one.token));
+    Result<crypto::Sealed> moved = wrap(session, *kek, random_, dek, one.token);
+    // What the HSM refuses here says nothing of the card.
+    const bool refused = !moved && moved.error().code() == ErrorCode::permission_denied;
+    if (refused) return fail(kNotWrapped.with_detail(moved.error().detail()));
+    if (!moved) return moved;
     // It takes the place of the only other one.
-    const auto again = unwrap_dek(session, *set, moved, one.token);
+    const auto again = unwrap_dek(session, *set, *moved, one.token);
     if (!again || !equal_constant_time(again->reveal(), dek.reveal())) return fail(kWrongWrap);
     return moved;
   };

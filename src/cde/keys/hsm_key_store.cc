@@ -2,6 +2,7 @@
 #include "cde/keys/hsm_key_store.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <span>
 #include <string>
@@ -15,6 +16,23 @@ namespace {
 
 constexpr Error kNoKey{ErrorCode::not_found,
                        "the HSM lacks a key of vaultd's: `vaultd --init` makes it"};
+
+struct Need {
+  std::uint64_t pkcs11::Mechanisms::* number;
+  Error lacking;
+};
+constexpr std::array kNeeds{
+    Need{&pkcs11::Mechanisms::aes_key_gen,
+         {ErrorCode::invalid_argument, "the HSM lacks CKM_AES_KEY_GEN, which vaultd needs"}},
+    Need{&pkcs11::Mechanisms::generic_secret_key_gen,
+         {ErrorCode::invalid_argument,
+          "the HSM lacks CKM_GENERIC_SECRET_KEY_GEN, which vaultd needs"}},
+    Need{&pkcs11::Mechanisms::aes_gcm,
+         {ErrorCode::invalid_argument, "the HSM lacks CKM_AES_GCM, which vaultd needs"}},
+    Need{&pkcs11::Mechanisms::aes_ecb,
+         {ErrorCode::invalid_argument, "the HSM lacks CKM_AES_ECB, which vaultd needs"}},
+    Need{&pkcs11::Mechanisms::sha256_hmac,
+         {ErrorCode::invalid_argument, "the HSM lacks CKM_SHA256_HMAC, which vaultd needs"}}};
 
 // 0: `label` is not that of a version of `name`.
 std::uint32_t version_of(std::string_view label, KeyName name) {
@@ -56,14 +74,21 @@ Result<void> make_first_keys(pkcs11::Token& token, const AroundKey& around) {
   return {};
 }
 
+Result<void> check_mechanisms(pkcs11::Token& token) {
+  for (const Need& need : kNeeds) {
+    SR_TRY(const bool has, token.supports(token.module().mechanisms().*need.number));
+    if (!has) return fail(need.lacking);
+  }
+  return {};
+}
+
 Result<void> check_keys(pkcs11::Token& token) {
   SR_TRY(pkcs11::Session session, pkcs11::Session::open(token));
   for (const KeyName name : kKeyNames) {
     SR_TRY(const std::vector<std::uint32_t> versions, versions_in(token, name));
     if (versions.empty()) return fail(kNoKey);
-    if (auto found = find_key(token, session, name, versions.back(), false); !found) {
-      return fail(found.error());
-    }
+    SR_TRY(const FoundKey found, find_key(token, session, name, versions.back(), false));
+    if (name == KeyName::pan_encryption) SR_CHECK_OK(session.opens_its_own(found.handle));
   }
   return {};
 }

@@ -26,8 +26,11 @@ using AroundKey =
 [[nodiscard]] Result<void> make_first_keys(
     pkcs11::Token& token,
     const AroundKey& around = [](std::string_view, const auto& make) { return make(); });
-// The latest version of each key in the HSM is one of vaultd's. not_found: run `vaultd --init`;
-// permission_denied: see find_key(); unavailable.
+// The token offers all that vaultd asks for. invalid_argument: it lacks a mechanism; unavailable.
+[[nodiscard]] Result<void> check_mechanisms(pkcs11::Token& token);
+// The latest version of each key in the HSM is one of vaultd's, and the HSM opens what it seals
+// under that of `pan-encryption`. not_found: run `vaultd --init`; permission_denied: see
+// find_key(); unavailable.
 [[nodiscard]] Result<void> check_keys(pkcs11::Token& token);
 
 // What is borrowed outlives it.

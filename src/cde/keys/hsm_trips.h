@@ -2,6 +2,7 @@
 // microseconds), or on the threads of a pool (a network HSM would hold up the Loop).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <type_traits>
@@ -24,6 +25,8 @@ struct HsmCalls {
 // Belongs to one Loop. What is borrowed outlives it.
 class HsmTrips final {
  public:
+  static constexpr std::chrono::seconds kOfLate{60};
+
   HsmTrips(async::Loop& loop, HsmCalls calls) : loop_(loop), calls_(calls) {
     if (calls_.pool == nullptr) own_.emplace(calls_.sessions->lease());
   }
@@ -44,21 +47,31 @@ class HsmTrips final {
       };
       answer.emplace(co_await calls_.pool->run(loop_, job));
     }
-    hsm_answers_ = *answer || answer->error().code() != ErrorCode::unavailable;
+    const bool away = !*answer && answer->error().code() == ErrorCode::unavailable;
+    note(away ? std::optional(answer->error()) : std::nullopt);
     co_return *std::move(answer);
   }
 
   // Asks the HSM whether it is there, which hsm_answers() tells from then on; logs in again where a
   // login was lost.
   [[nodiscard]] async::Task<void> check();
-  // Whether it answered when it was last asked for anything; for /readyz.
-  [[nodiscard]] bool hsm_answers() const noexcept { return hsm_answers_; }
+  // Why it did not answer when it was last asked for anything; for /readyz.
+  [[nodiscard]] const std::optional<Error>& trouble() const noexcept { return trouble_; }
+  [[nodiscard]] bool hsm_answers() const noexcept { return !trouble_; }
+  // Whether a call has failed of late, though it may answer others.
+  [[nodiscard]] bool failed_of_late() const noexcept {
+    return std::chrono::steady_clock::now() < failed_at_ + kOfLate;
+  }
 
  private:
+  // Logs a change, a few a second at most.
+  void note(std::optional<Error> trouble);
+
   async::Loop& loop_;
   HsmCalls calls_;
   std::optional<pkcs11::Lease> own_;  // inline: this worker's session, held for good
-  bool hsm_answers_ = true;
+  std::optional<Error> trouble_;
+  std::chrono::steady_clock::time_point failed_at_ = -kOfLate + std::chrono::steady_clock::now();
 };
 
 }  // namespace strongroom::cde

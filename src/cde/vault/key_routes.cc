@@ -155,6 +155,8 @@ Problem problem_of_rotation(const Error& error) {
       return {ProblemType::invalid_value, Literal(error)};
     case ErrorCode::conflict:
       return {ProblemType::conflict, Literal(error)};
+    case ErrorCode::exhausted:
+      return {ProblemType::overloaded, Literal(error), {}, kRetryAfterS};
     case ErrorCode::corrupt:
       return kAltered;
     default:
