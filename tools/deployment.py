@@ -72,8 +72,9 @@ class Deployment:
     def exists(self):
         return self.config.exists()
 
-    def create(self, database="sqlite"):
-        command = [BIN / "strongroom", "init", "--dir", self.dir, "--profile", "demo"]
+    def create(self, database="sqlite", *options):
+        """With `options` of `strongroom init`."""
+        command = [BIN / "strongroom", "init", "--dir", self.dir, "--profile", "demo", *options]
         if database == "postgres":
             self.dir.mkdir(mode=0o711, parents=True, exist_ok=True)
             self.postgres.create()

@@ -11,7 +11,9 @@ Result<Enforced> enter_vaultd(const VaultdPaths& paths) {
   add_path(rights.read_paths, paths.config_folder);
   add_paths(rights.read_paths, paths.credential_paths);
   add_paths(rights.read_paths, name_files());
-  // SoftHSM keeps keys, their locks and its generation counter in files; rotation makes new ones.
+  // Configuration and certificates of a module whose device is elsewhere.
+  add_paths(rights.read_paths, paths.module_paths);
+  // SoftHSM and NSS softokn keep keys and locks in files; rotation makes new ones.
   add_path(rights.write_paths, paths.token_folder);
   // SQLite: the database, its WAL and shared memory, and their removal.
   add_path(rights.write_paths, paths.database_folder);

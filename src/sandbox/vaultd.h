@@ -14,9 +14,10 @@ namespace strongroom::sandbox {
 struct VaultdPaths {
   std::string config_folder{};  // the configuration's own
   std::vector<std::string>
-      credential_paths{};         // certificate, key, CA, ticket keys: files or folders
-  std::string token_folder{};     // of a software HSM
-  std::string database_folder{};  // of SQLite
+      credential_paths{};                   // certificate, key, CA, ticket keys: files or folders
+  std::string token_folder{};               // where a PKCS#11 module writes
+  std::vector<std::string> module_paths{};  // what it reads: files or folders
+  std::string database_folder{};            // of SQLite
   std::vector<std::uint16_t>
       connect_ports{};  // PostgreSQL, connectord, other vaultd, a network HSM
   std::vector<std::uint16_t> listen_ports{};

@@ -132,6 +132,10 @@ Result<uid_t> Deployment::auditd_uid() const {
   return folder.st_uid;
 }
 
+bool is_software_module(std::string_view path) {
+  return path.contains("softhsm") || path.contains("softokn");
+}
+
 Result<Address> parse_address(std::string_view text) {
   constexpr Error kNotAnAddress{ErrorCode::invalid_argument,
                                 "must be an IP address and a port, as 127.0.0.1:8443"};

@@ -57,6 +57,10 @@ struct Deployment {
 // they run, for a rule holds on to the file itself.
 [[nodiscard]] std::string folder_of(const std::string& path);
 
+// Whether the PKCS#11 module at `path` is one that keeps its keys in this host's files and memory,
+// as far as its file's name tells: SoftHSM or NSS softokn.
+[[nodiscard]] bool is_software_module(std::string_view path);
+
 struct Address {
   std::string host;  // an IP address
   std::uint16_t port = 0;

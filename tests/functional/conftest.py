@@ -34,6 +34,19 @@ def postgres_deployment():
         yield made
 
 
+@pytest.fixture(scope="session")
+def softokn_deployment():
+    """On SQLite, and on NSS softokn where the others have SoftHSM."""
+    with running("sqlite", soon_at_limits, hsm="softokn") as made:
+        yield made
+
+
+@pytest.fixture(params=["deployment", "postgres_deployment", "softokn_deployment"])
+def each_hsm(request):
+    """The shared deployments on each HSM in turn, and on each database."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_deployment(request):
     """The shared deployment on each database in turn."""

@@ -1,7 +1,6 @@
 """The HSM goes away under vaultd and comes back: requests hear it, nothing is half done, and no
 restart is needed. The HSM is SoftHSM behind a module whose token a file takes away.
 """
-import contextlib
 import datetime
 
 import pytest
@@ -9,29 +8,13 @@ import pytest
 import leak_scan
 from aftermath import Aftermath
 from card_load import CardLoad
-from deployment import BIN
+from faulty_hsm import MODULE, behind_faulty_module, hsm_away
 from running_deployment import running, wait_until
 
-MODULE = BIN.parent / "tests/contract/libfaulty_module.so"
 ABSENCES = 3
 CARDS_BETWEEN_ABSENCES = 20
 
 pytestmark = pytest.mark.skipif(not MODULE.exists(), reason=f"{MODULE} is not built")
-
-
-def with_removable_token(inline):
-    """vaultd finds its HSM behind the module, and calls it on its worker's thread or on others."""
-    def change(deployment):
-        lines = []
-        for line in deployment.config.read_text().splitlines():
-            if line.startswith("module = "):
-                line = f'module = "{MODULE}"'
-            if line.startswith("inline = "):
-                line = f"inline = {str(inline).lower()}"
-            lines.append(line)
-        deployment.config.write_text("\n".join(lines) + "\n")
-        return contextlib.nullcontext()
-    return change
 
 
 @pytest.fixture(scope="module", params=[("sqlite", True), ("postgres", False)],
@@ -39,19 +22,8 @@ def with_removable_token(inline):
 def shaken(request):
     """Each test leaves it whole."""
     database, inline = request.param
-    with running(database, with_removable_token(inline)) as deployment:
+    with running(database, behind_faulty_module(inline)) as deployment:
         yield deployment
-
-
-@contextlib.contextmanager
-def hsm_away(deployment):
-    """The token is pulled, with every session on it."""
-    sign = deployment.dir / "hsm/away"
-    sign.touch()
-    try:
-        yield
-    finally:
-        sign.unlink()
 
 
 def card():
@@ -117,7 +89,7 @@ def test_start_without_the_hsm_ends_and_says_why_until_it_is_there(shaken):
         shaken.start_one("vaultd", ready=False)
         assert shaken.processes["vaultd"].wait(20) == 2
         said = shaken.log_path("vaultd").read_text().splitlines()[-1]
-        assert said.startswith("vaultd: HSM token: "), said
+        assert said.startswith("vaultd: HSM token 'strongroom': "), said
 
     def supervised():
         shaken.supervisor.watch_once()

@@ -41,10 +41,12 @@ PUT_BACK = ["DELETE FROM keys", "DELETE FROM keys_seal",
 FORGET = ["DROP TABLE kept_keys", "DROP TABLE kept_seal"]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=[("sqlite", "softhsm"), ("postgres", "softokn")],
+                ids="-".join)
 def altered(request):
     """Each test leaves it whole."""
-    with running(request.param) as deployment:
+    database, hsm = request.param
+    with running(database, hsm=hsm) as deployment:
         yield deployment
 
 

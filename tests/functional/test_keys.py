@@ -21,8 +21,8 @@ KILLS = 8
 FLOOR_SECONDS = 40
 
 
-def test_every_key_is_listed_with_its_age_and_uses(each_deployment):
-    keys = listed(each_deployment)
+def test_every_key_is_listed_with_its_age_and_uses(each_hsm):
+    keys = listed(each_hsm)
     assert {key["name"] for key in keys.values()} == set(NAMES)
     kek = keys[f"{KEK}/1"]
     assert (kek["algorithm"], kek["cryptoperiod_days"]) == ("AES-256", 90)
@@ -31,19 +31,19 @@ def test_every_key_is_listed_with_its_age_and_uses(each_deployment):
     assert kek["uses"] >= 1 << 17, "uses are reserved before they are made"
     assert keys["key-registry/1"]["uses"] is None
     assert all(key["vaultds"] == ["vaultd"] for key in keys.values())
-    shown = tool(each_deployment, "list")
+    shown = tool(each_hsm, "list")
     assert shown.returncode == 0 and shown.stderr == ""
     lines = shown.stdout.splitlines()
     assert len(lines) == 1 + len(keys) + 1
     assert "registry at revision" in lines[-1]
 
 
-def test_one_version_is_shown_with_its_check_value(each_deployment):
-    key = each_deployment.strongroom("keys", "show", f"{KEK}/1")
-    listed_key = listed(each_deployment)[f"{KEK}/1"]
+def test_one_version_is_shown_with_its_check_value(each_hsm):
+    key = each_hsm.strongroom("keys", "show", f"{KEK}/1")
+    listed_key = listed(each_hsm)[f"{KEK}/1"]
     assert {name: value for name, value in key.items() if name != "cryptoperiod_used"} == {
         name: value for name, value in listed_key.items() if name != "cryptoperiod_used"}
-    shown = tool(each_deployment, "show", f"{KEK}/1")
+    shown = tool(each_hsm, "show", f"{KEK}/1")
     assert shown.returncode == 0
     assert f"check_value   {key['check_value']}" in shown.stdout
 
@@ -65,16 +65,16 @@ def test_what_cannot_be_is_said_in_plain_words(deployment, arguments, words):
     assert words in done.stderr
 
 
-def test_check_finds_nothing_amiss(each_deployment):
-    report = each_deployment.strongroom("keys", "check")
+def test_check_finds_nothing_amiss(each_hsm):
+    report = each_hsm.strongroom("keys", "check")
     assert (report["ok"], report["findings"]) == (True, [])
-    shown = tool(each_deployment, "check")
+    shown = tool(each_hsm, "check")
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_rotation_loses_no_card_and_no_request(database):
-    with running(database) as deployment:
+@pytest.mark.parametrize("database, hsm", [("sqlite", "softokn"), ("postgres", "softhsm")])
+def test_a_rotation_loses_no_card_and_no_request(database, hsm):
+    with running(database, hsm=hsm) as deployment:
         shop = Shop(deployment)
         client = shop.client
         pan = leak_scan.generate_pan()
@@ -185,9 +185,9 @@ def test_a_dead_vaultd_is_not_waited_for(both, record_property):
     wait_closed(*both)
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_a_rotation_goes_on_or_was_never_begun_after_a_kill(database, record_property):
-    with running(database) as deployment:
+@pytest.mark.parametrize("database, hsm", [("sqlite", "softhsm"), ("postgres", "softokn")])
+def test_a_rotation_goes_on_or_was_never_begun_after_a_kill(database, hsm, record_property):
+    with running(database, hsm=hsm) as deployment:
         client = deployment.gateway()
         tokens, ends = [], {"begun": 0, "not begun": 0}
         for kill in range(KILLS):

@@ -13,9 +13,10 @@ CARDS = 200
 REWRAP_SECONDS = 120
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=[("sqlite", "softokn"), ("postgres", "softhsm")], ids="-".join)
 def own_deployment(request):
-    with running(request.param) as deployment:
+    database, hsm = request.param
+    with running(database, hsm=hsm) as deployment:
         yield deployment
 
 

@@ -12,6 +12,7 @@ import psycopg2
 import api
 import audit_journal
 import deployment as d
+import softokn
 from checked_api import CheckedApi
 from children import stop
 from immutable import remove_folder
@@ -159,13 +160,14 @@ class RunningDeployment(d.Deployment):
 
 
 @contextlib.contextmanager
-def running(database="sqlite", around=contextlib.nullcontext):
+def running(database="sqlite", around=contextlib.nullcontext, hsm="softhsm"):
     """A fresh deployment, every process ready; all of it is gone afterwards. The processes live
-    inside the context that `around` gives for the deployment.
+    inside the context that `around` gives for the deployment. Its HSM is `softhsm` or `softokn`.
     """
     with folder() as parent:
         deployment = RunningDeployment(parent / "deployment")
-        deployment.create(database)
+        options = softokn.make_token(parent / "token") if hsm == "softokn" else ()
+        deployment.create(database, *options)
         with around(deployment):
             try:
                 deployment.supervisor.start_all()

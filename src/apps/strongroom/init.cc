@@ -83,7 +83,11 @@ void undo(const InitPlan& plan) {
       !options.vault_database.empty()) {
     say("tables may remain in the PostgreSQL databases that were given");
   }
-  if (!plan.soft_hsm) say("a token may remain in the HSM");
+  if (plan.has_token()) {
+    say("keys strongroom/* may remain in the token");
+  } else if (!plan.soft_hsm) {
+    say("a token may remain in the HSM");
+  }
 }
 
 }  // namespace
@@ -92,7 +96,7 @@ int init_deployment(const Context& context, InitOptions options) {
   std::error_code error;
   options.directory = fs::absolute(context.directory, error).lexically_normal().string();
   const auto plan = make_plan(std::move(options));
-  if (!plan) return failed(kUsage, plan.error().what());
+  if (!plan) return failed(kUsage, plan.error());
   if (const Step claimed = claim_folder(plan->options.directory); !claimed) {
     return failed(kUsage, claimed.error());
   }

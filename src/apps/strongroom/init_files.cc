@@ -51,14 +51,21 @@ constexpr auto kFolders = std::to_array<std::string_view>({"etc",
                                                            "run",
                                                            "run/auditd",
                                                            "log"});
-constexpr auto kSecrets =
-    std::to_array<std::string_view>({"hsm.pin", "hsm.so_pin", "authd.passphrase",
-                                     "auditd.passphrase", "connectord-stripe.passphrase"});
+constexpr auto kPins = std::to_array<std::string_view>({"hsm.pin", "hsm.so_pin"});
+constexpr auto kPassphrases = std::to_array<std::string_view>(
+    {"authd.passphrase", "auditd.passphrase", "connectord-stripe.passphrase"});
 
 constexpr std::string_view kCaCertificate = "tls/ca/ca.crt";
 constexpr std::string_view kCaKey = "secrets/ca.key";
 
 std::string secret_path(std::string_view name) { return fmt::format("secrets/{}", name); }
+
+// Files in secrets/ that are made.
+std::vector<std::string_view> secrets_of(const InitPlan& plan) {
+  std::vector<std::string_view> names(kPassphrases.begin(), kPassphrases.end());
+  if (!plan.has_token()) names.insert(names.end(), kPins.begin(), kPins.end());
+  return names;
+}
 
 std::string path_in(const InitPlan& plan, std::string_view name) {
   return fmt::format("{}/{}", plan.options.directory, name);
@@ -144,7 +151,9 @@ std::vector<service::Object> keys_to_make(const InitPlan& plan) {
     objects.push_back(
         {.names = {fmt::format("{}.crt", leaf.path), fmt::format("{}.key", leaf.path)}});
   }
-  for (const std::string_view name : kSecrets) objects.push_back({.names = {secret_path(name)}});
+  for (const std::string_view name : secrets_of(plan)) {
+    objects.push_back({.names = {secret_path(name)}});
+  }
   return objects;
 }
 
@@ -167,7 +176,7 @@ Result<void> write_certificates(const InitPlan& plan) {
 
 Result<void> write_secrets(const InitPlan& plan) {
   crypto::SystemRandom random;
-  for (const std::string_view name : kSecrets) {
+  for (const std::string_view name : secrets_of(plan)) {
     SR_TRY(const SecretBytes secret, crypto::random_secret(random, kSecretBytes));
     std::string text = base32(secret.reveal());
     const auto written =

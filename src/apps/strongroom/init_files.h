@@ -19,7 +19,7 @@ namespace strongroom::tool {
 // each daemon on the network, with its SPIFFE URI, localhost and 127.0.0.1; tls/edged/public.crt
 // and .key, shown to clients; in the demo profile tls/loadgen.crt and .key, the identity of tests.
 [[nodiscard]] Result<void> write_certificates(const InitPlan& plan);
-// secrets/: HSM PINs and passphrases, 160 random bits each, 0600.
+// secrets/: passphrases, and PINs for a token that is made, 160 random bits each, 0600.
 [[nodiscard]] Result<void> write_secrets(const InitPlan& plan);
 // etc/strongroom.toml, and hsm/softhsm2.conf for SoftHSM.
 [[nodiscard]] Result<void> write_configuration(const InitPlan& plan);

@@ -7,12 +7,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <numeric>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "base/config.h"
+#include "base/file.h"
 #include "base/try.h"
+#include "service/deployment.h"
 
 namespace strongroom::tool {
 namespace {
@@ -36,15 +43,7 @@ ca = "tls/ca/ca.crt"              # who signs the services' certificates
 public_keys = "public/tickets.pub"  # authd's public keys, one "kid key" per line
 
 [hsm]
-module = {module}
-token = "strongroom"              # label of the token
-pin = "file:secrets/hsm.pin"
-so_pin = "file:secrets/hsm.so_pin"  # needed by vaultd --init alone
-hsm_assurance = {assurance}         # of the module; production takes SoftHSM only as "software"
-{softhsm}inline = {fast}                     # on the worker's own thread: for a fast module
-copy_keys = {fast}                  # session copies of keys at start: 2.5 times faster on SoftHSM
-sessions = 2                      # when not inline: threads that wait for the module
-
+{hsm}
 [edged]                           # the public listener
 listen = "127.0.0.1:{edged}"
 public_certificate = "tls/edged/public.crt"  # shown to clients
@@ -141,6 +140,18 @@ slots.removable = false
 slots.mechanisms = CKM_AES_KEY_GEN,CKM_GENERIC_SECRET_KEY_GEN,CKM_AES_GCM,CKM_AES_ECB,CKM_SHA256_HMAC
 )";
 
+struct Line {
+  std::string_view key;
+  std::string value;
+  std::string_view comment;
+};
+
+// What a file of settings may say of a module; the rest has options.
+constexpr auto kSettings = std::to_array<std::string_view>(
+    {"nss_parameters", "softhsm_conf", "token_folder", "environment", "read_paths", "connects",
+     "mechanisms", "inline", "copy_keys", "sessions"});
+constexpr std::size_t kSettingsBytesMax = 64 * 1024;
+
 constexpr std::uint16_t kPorts = 7;
 using Ports = std::array<std::uint16_t, kPorts>;
 
@@ -177,7 +188,7 @@ Result<Ports> choose_ports(const std::optional<std::uint16_t>& base) {
 }
 
 // A TOML basic string (TOML 1.0, "String").
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -187,25 +198,89 @@ std::string quoted(std::string_view text) {
 }
 
 std::string database_text(const std::string& url, std::string_view file) {
-  return quoted(url.empty() ? fmt::format("sqlite:data/{}", file) : url);
+  return toml_string(url.empty() ? fmt::format("sqlite:data/{}", file) : url);
+}
+
+using Why = std::unexpected<std::string>;
+
+std::string absolute(const std::string& path) {
+  std::error_code ignored;
+  return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
+}
+
+// Reads the lines for [hsm] and which keys they have.
+std::expected<void, std::string> read_settings(InitPlan& plan) {
+  const std::string& path = plan.options.hsm_settings_file;
+  if (path.empty()) return {};
+  auto text = read_file(path, kSettingsBytesMax);
+  if (!text) return Why(fmt::format("{}: {}", path, text.error().what()));
+  const auto file = ConfigFile::parse(*text, path, "/");
+  if (!file) return Why(file.error().text());
+  // Lines of one section they stay, between others: a header would begin the next.
+  if (text->starts_with('[') || text->contains("\n[")) {
+    return Why(path + ": lines for [hsm] have no headers; tables stand in { }");
+  }
+  const std::vector<std::string> keys = file->section("")->keys();
+  for (const std::string& key : keys) {
+    if (std::ranges::find(kSettings, key) == kSettings.end()) {
+      return Why(fmt::format("{}: '{}' cannot stand here (docs/hsm.md)", path, key));
+    }
+    plan.hsm_keys.insert(key);
+  }
+  plan.hsm_settings = *std::move(text);
+  if (!plan.hsm_settings.ends_with('\n')) plan.hsm_settings += '\n';
+  return {};
+}
+
+// The section [hsm]. A key in the settings takes the place of a line here.
+std::string hsm_text(const InitPlan& plan) {
+  const InitOptions& options = plan.options;
+  const std::string fast = plan.soft_hsm ? "true" : "false";
+  std::vector<Line> lines{
+      {"module", toml_string(options.hsm_module), ""},
+      {"token", toml_string(options.hsm_token), "label of the token"},
+      {"pin",
+       plan.has_token() ? toml_string("file:" + options.hsm_pin_file) : "\"file:secrets/hsm.pin\"",
+       ""}};
+  if (!plan.has_token()) {
+    lines.push_back({"so_pin", "\"file:secrets/hsm.so_pin\"", "needed by vaultd --init alone"});
+  }
+  lines.push_back({"hsm_assurance", toml_string(options.hsm_assurance),
+                   "of the module; production takes SoftHSM only as \"software\""});
+  if (plan.soft_hsm) {
+    lines.push_back({"softhsm_conf", "\"hsm/softhsm2.conf\"", "SoftHSM finds its token by it"});
+  }
+  lines.push_back({"inline", fast, "on the worker's own thread: for a fast module"});
+  lines.push_back(
+      {"copy_keys", fast, "session copies of keys at start: 2.5 times faster on SoftHSM"});
+  lines.push_back({"sessions", "2", "when not inline: threads that wait for the module"});
+  std::string text;
+  for (const Line& line : lines) {
+    if (plan.hsm_keys.contains(std::string(line.key))) continue;
+    const std::string set = fmt::format("{} = {}", line.key, line.value);
+    text += line.comment.empty() ? set + "\n" : fmt::format("{:<33} # {}\n", set, line.comment);
+  }
+  return text + plan.hsm_settings;
 }
 
 }  // namespace
 
-Result<InitPlan> make_plan(InitOptions options) {
+std::expected<InitPlan, std::string> make_plan(InitOptions options) {
   if (options.trust_domain.empty() ||
       options.trust_domain.find_first_not_of(kTrustDomainCharacters) != std::string::npos) {
-    return fail({ErrorCode::invalid_argument, "--trust-domain takes a-z, 0-9, '.', '-' and '_'"});
+    return Why("--trust-domain takes a-z, 0-9, '.', '-' and '_'");
   }
-  const bool soft_hsm = options.hsm_module.contains("softhsm");
-  if (soft_hsm && options.profile == "production" && options.hsm_assurance != "software") {
-    return fail(
-        {ErrorCode::invalid_argument,
-         "the production profile wants --hsm-module of a hardware module; to go without one,"
-         " and have every report say so, give --hsm-assurance software"});
+  const bool software = service::is_software_module(options.hsm_module);
+  if (software && options.profile == "production" && options.hsm_assurance != "software") {
+    return Why(
+        "the production profile wants --hsm-module of a hardware module; to go without one,"
+        " and have every report say so, give --hsm-assurance software");
   }
-  if (options.hsm_assurance.empty()) options.hsm_assurance = soft_hsm ? "software" : "hardware";
-  SR_TRY(const auto ports, choose_ports(options.port_base));
+  if (options.hsm_assurance.empty()) options.hsm_assurance = software ? "software" : "hardware";
+  const auto chosen = choose_ports(options.port_base);
+  if (!chosen) return Why(std::string(chosen.error().what()));
+  const Ports& ports = *chosen;
+  options.hsm_pin_file = absolute(options.hsm_pin_file);
   InitPlan plan{.options = std::move(options),
                 .edged_port = ports[0],
                 .authd_port = ports[1],
@@ -214,26 +289,23 @@ Result<InitPlan> make_plan(InitOptions options) {
                 .gatewayd_port = ports[4],
                 .simulator_port = ports[5],
                 .relay_port = ports[6]};
-  plan.soft_hsm = soft_hsm;
+  // A token that is there already has a configuration of SoftHSM's somewhere, too.
+  plan.soft_hsm = plan.options.hsm_module.contains("softhsm") && !plan.has_token();
+  if (const auto read = read_settings(plan); !read) return Why(read.error());
   return plan;
 }
 
 std::string configuration_text(const InitPlan& plan) {
-  const std::string_view softhsm =
-      plan.soft_hsm ? "softhsm_conf = \"hsm/softhsm2.conf\"  # SoftHSM finds its token by it\n"
-                    : "";
   const std::string processor = plan.options.profile == "demo"
                                     ? fmt::format(fmt::runtime(kSimulated), plan.simulator_port)
                                     : std::string(kGenuine);
   return fmt::format(
-      fmt::runtime(kConfiguration), fmt::arg("profile", quoted(plan.options.profile)),
-      fmt::arg("trust_domain", quoted(plan.options.trust_domain)),
-      fmt::arg("module", quoted(plan.options.hsm_module)), fmt::arg("softhsm", softhsm),
-      fmt::arg("assurance", quoted(plan.options.hsm_assurance)), fmt::arg("fast", plan.soft_hsm),
-      fmt::arg("edged", plan.edged_port), fmt::arg("authd", plan.authd_port),
-      fmt::arg("vaultd", plan.vaultd_port), fmt::arg("stripe", plan.stripe_port),
-      fmt::arg("gatewayd", plan.gatewayd_port), fmt::arg("relay", plan.relay_port),
-      fmt::arg("processor", processor),
+      fmt::runtime(kConfiguration), fmt::arg("profile", toml_string(plan.options.profile)),
+      fmt::arg("trust_domain", toml_string(plan.options.trust_domain)),
+      fmt::arg("hsm", hsm_text(plan)), fmt::arg("edged", plan.edged_port),
+      fmt::arg("authd", plan.authd_port), fmt::arg("vaultd", plan.vaultd_port),
+      fmt::arg("stripe", plan.stripe_port), fmt::arg("gatewayd", plan.gatewayd_port),
+      fmt::arg("relay", plan.relay_port), fmt::arg("processor", processor),
       fmt::arg("vault_database", database_text(plan.options.vault_database, "vaultd/vault.db")),
       fmt::arg("auth_database", database_text(plan.options.auth_database, "authd/auth.db")),
       fmt::arg("core_database", database_text(plan.options.core_database, "gatewayd/core.db")),

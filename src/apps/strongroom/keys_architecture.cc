@@ -24,6 +24,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "crypto/certificate.h"
+#include "service/deployment.h"
 #include "service/version.h"
 
 namespace strongroom::tool {
@@ -156,7 +157,7 @@ object configured_hsm(const ConfigFile& file) {
   if (!section) return told;
   const std::string module = section->text_or("module", "-");
   told["module"] = module;
-  const bool software = module.contains("softhsm");  // as vaultd judges it
+  const bool software = service::is_software_module(module);
   told["assurance"] = software ? "software" : section->text_or("hsm_assurance", "hardware");
   return told;
 }

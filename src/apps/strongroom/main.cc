@@ -61,6 +61,14 @@ void add_init(CLI::App& app, Invocation& in) {
       ->type_name("URL");
   init->add_option("--hsm-module", in.init.hsm_module, "PKCS#11 module; SoftHSM by default")
       ->type_name("FILE");
+  init->add_option("--hsm-token", in.init.hsm_token, "label of its token; strongroom by default")
+      ->type_name("LABEL");
+  init->add_option("--hsm-pin-file", in.init.hsm_pin_file,
+                   "user PIN of a token that is there already; without it one is made")
+      ->type_name("FILE");
+  init->add_option("--hsm-settings", in.init.hsm_settings_file,
+                   "more lines for [hsm] of strongroom.toml, as this module needs them")
+      ->type_name("FILE");
   init->add_option("--hsm-assurance", in.init.hsm_assurance,
                    "hardware, or software: lets production run on SoftHSM")
       ->check(CLI::IsMember({"hardware", "software"}));

@@ -13,6 +13,7 @@ constexpr std::int64_t kCardDaysMax = 36'500;
 constexpr std::string_view kOtherMerchants = "others";
 constexpr std::string_view kMerchantPrefix = "mer_";
 constexpr std::int64_t kPurgeAfterHoursMax = 24 * 366;
+constexpr std::int64_t kMechanismMax = 0xFFFF'FFFF;
 
 constexpr Error kOwnName{ErrorCode::invalid_argument,
                          "names the others; this one's name is in `name`"};
@@ -20,6 +21,7 @@ constexpr Error kSoftwareInProduction{
     ErrorCode::permission_denied,
     "SoftHSM is no hardware, which the production profile asks for; to run on it all the same, and "
     "have every report say so, set hsm_assurance = \"software\" in [hsm] beside"};
+constexpr Error kNotAbsolute{ErrorCode::invalid_argument, "must be absolute paths"};
 
 // What a key may where nothing is said of it, its merchant may.
 void read_budgets(ConfigSection& section, Config& config) {
@@ -49,29 +51,61 @@ ConfigResult<cde::Retention> read_retention(ConfigSection section) {
   return retention;
 }
 
+ConfigResult<void> read_module(ConfigSection& section, HsmConfig& hsm);
+
 ConfigResult<HsmConfig> read_hsm(const service::Deployment& deployment) {
   SR_TRY(ConfigSection section, deployment.file.section("hsm"));
   HsmConfig hsm;
   hsm.module = section.text("module");
   hsm.token = section.text("token");
   hsm.pin = section.secret("pin");
+  hsm.refused_pin_path = deployment.directory + "/data/" + deployment.instance + "/refused-pin";
   if (section.has("so_pin")) hsm.so_pin = section.secret("so_pin");
-  hsm.softhsm_conf = section.path_or_empty("softhsm_conf");
-  if (!hsm.softhsm_conf.empty()) {
-    hsm.token_folder = std::filesystem::path(hsm.softhsm_conf).parent_path().string();
-  }
+  SR_CHECK_OK(read_module(section, hsm));
   hsm.inline_calls = section.flag("inline", true);
   hsm.copy_keys = section.flag("copy_keys", true);
   hsm.sessions = static_cast<std::size_t>(section.integer("sessions", 1, 64, 2));
   const std::string assurance =
       section.choice("hsm_assurance", {"hardware", "software"}, "hardware");
-  const bool soft_hsm = hsm.module.find("softhsm") != std::string::npos;
-  hsm.software = soft_hsm || assurance == "software";
-  if (deployment.profile == Profile::production && soft_hsm && assurance != "software") {
+  const bool known = service::is_software_module(hsm.module);
+  hsm.software = known || assurance == "software";
+  if (deployment.profile == Profile::production && known && assurance != "software") {
     section.refuse("module", kSoftwareInProduction);
   }
   SR_CHECK_OK(section.finish());
   return hsm;
+}
+
+// What one module needs and another does not (docs/hsm.md).
+ConfigResult<void> read_module(ConfigSection& section, HsmConfig& hsm) {
+  hsm.softhsm_conf = section.path_or_empty("softhsm_conf");
+  hsm.token_folder = section.path_or_empty("token_folder");
+  if (!hsm.softhsm_conf.empty() && hsm.token_folder.empty()) {
+    hsm.token_folder = std::filesystem::path(hsm.softhsm_conf).parent_path().string();
+  }
+  hsm.options.nss_parameters = section.text_or("nss_parameters", "");
+  hsm.environment = section.table("environment");
+  hsm.read_paths = section.text_list("read_paths");
+  for (const std::string& path : hsm.read_paths) {
+    if (!path.starts_with('/')) section.refuse("read_paths", kNotAbsolute);
+  }
+  for (const std::string& text : section.text_list("connects")) {
+    const auto where = service::parse_address(text);
+    if (!where) section.refuse("connects", where.error());
+    if (where) hsm.connects.push_back(*where);
+  }
+  ConfigSection numbers = section.subsection("mechanisms");
+  const auto number = [&](std::string_view name, std::uint64_t& mechanism) {
+    const auto standard = static_cast<std::int64_t>(mechanism);
+    mechanism = static_cast<std::uint64_t>(numbers.integer(name, 0, kMechanismMax, standard));
+  };
+  pkcs11::Mechanisms& mechanisms = hsm.options.mechanisms;
+  number("aes_key_gen", mechanisms.aes_key_gen);
+  number("generic_secret_key_gen", mechanisms.generic_secret_key_gen);
+  number("aes_gcm", mechanisms.aes_gcm);
+  number("aes_ecb", mechanisms.aes_ecb);
+  number("sha256_hmac", mechanisms.sha256_hmac);
+  return numbers.finish();
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config.h"
 #include "cde/vault/budgets.h"
 #include "cde/vault/retention.h"
+#include "pkcs11/module.h"
 #include "service/database_url.h"
 #include "service/deployment.h"
 
@@ -21,13 +23,18 @@ struct HsmConfig {
   std::string module;  // path of the PKCS#11 library
   std::string token;   // label
   SecretReference pin;
+  std::string refused_pin_path;           // DIR/data/<instance>/refused-pin (RefusedPin)
   std::optional<SecretReference> so_pin;  // only `--init` of a blank token needs it
   std::string softhsm_conf;               // SoftHSM's own configuration file; empty for others
-  std::string token_folder;               // where SoftHSM keeps tokens; empty for others
-  bool software = false;                  // keys are this host's files and memory
-  bool inline_calls = true;               // on the worker's thread; false: on threads of their own
-  bool copy_keys = true;                  // work with session copies of the keys
-  std::size_t sessions = 1;               // threads and sessions when not inline
+  std::string token_folder;               // where the module keeps tokens in files, or empty
+  pkcs11::ModuleOptions options;          // parameters and mechanisms of the module
+  std::map<std::string, std::string> environment;  // set before the module is loaded
+  std::vector<std::string> read_paths;             // files and folders that it reads while it works
+  std::vector<service::Address> connects;          // where it reaches its device
+  bool software = false;                           // keys are this host's files and memory
+  bool inline_calls = true;  // on the worker's thread; false: on threads of their own
+  bool copy_keys = true;     // work with session copies of the keys
+  std::size_t sessions = 1;  // threads and sessions when not inline
 };
 
 struct Config {

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "apps/vaultd/refused_pin.h"
 #include "base/file.h"
 #include "base/try.h"
 #include "cde/keys/hsm_key_store.h"
@@ -20,7 +21,6 @@ using service::start_failure;
 
 constexpr std::size_t kQueueMax = 4096;
 constexpr std::size_t kConfBytesMax = 64 * 1024;
-constexpr Error kNoSoPin{ErrorCode::invalid_argument, "a blank token needs so_pin"};
 constexpr Error kNoToken{ErrorCode::not_found, "no such token, and no blank slot to make it in"};
 
 // Without its folder SoftHSM says only that a call failed.
@@ -41,13 +41,17 @@ Start<void> require_token_folder(const std::string& softhsm_conf) {
 }
 
 Start<std::unique_ptr<pkcs11::Module>> load_module(const HsmConfig& config) {
+  for (const auto& [name, value] : config.environment) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread runs yet
+    ::setenv(name.c_str(), value.c_str(), 1);
+  }
   // SoftHSM finds its configuration, and with it its tokens, by this variable alone.
   if (!config.softhsm_conf.empty()) {
     SR_CHECK_OK(require_token_folder(config.softhsm_conf));
     // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread runs yet
     ::setenv("SOFTHSM2_CONF", config.softhsm_conf.c_str(), 1);
   }
-  auto module = pkcs11::Module::load(config.module);
+  auto module = pkcs11::Module::load(config.module, config.options);
   if (!module) return start_failure(config.module, module.error());
   return *std::move(module);
 }
@@ -55,18 +59,29 @@ Start<std::unique_ptr<pkcs11::Module>> load_module(const HsmConfig& config) {
 Start<std::unique_ptr<pkcs11::Token>> open_token(pkcs11::Module& module, const HsmConfig& config) {
   auto pin = resolve_secret(config.pin);
   if (!pin) return start_failure("[hsm] pin: " + text_of(config.pin), pin.error());
+  const RefusedPin refused(config.refused_pin_path, config.module + "\n" + config.token,
+                           config.pin);
+  if (auto fresh = refused.check(); !fresh) {
+    return start_failure("[hsm] pin: " + text_of(config.pin), fresh.error());
+  }
   auto token = pkcs11::Token::open(module, config.token, *std::move(pin));
-  if (!token) return start_failure("HSM token", token.error());
+  if (token) refused.forget();
+  if (!token && token.error().code() == ErrorCode::permission_denied) refused.note();
+  if (!token) return start_failure("HSM token '" + config.token + "'", token.error());
   return *std::move(token);
 }
 
-Start<void> make_token(pkcs11::Module& module, pkcs11::SlotId slot, const HsmConfig& config) {
-  const auto so_pin =
-      config.so_pin ? resolve_secret(*config.so_pin) : Result<SecretBytes>(fail(kNoSoPin));
-  if (!so_pin) {
-    const std::string where = config.so_pin ? ": " + text_of(*config.so_pin) : "";
-    return start_failure("[hsm] so_pin" + where, so_pin.error());
+Start<void> require_mechanisms(pkcs11::Token& token) {
+  if (auto all = cde::check_mechanisms(token); !all) {
+    return start_failure("[hsm] mechanisms", all.error());
   }
+  return {};
+}
+
+// REQUIRES: config.so_pin.
+Start<void> make_token(pkcs11::Module& module, pkcs11::SlotId slot, const HsmConfig& config) {
+  const auto so_pin = resolve_secret(*config.so_pin);
+  if (!so_pin) return start_failure("[hsm] so_pin: " + text_of(*config.so_pin), so_pin.error());
   const auto pin = resolve_secret(config.pin);
   if (!pin) return start_failure("[hsm] pin: " + text_of(config.pin), pin.error());
   const auto made = pkcs11::Token::initialize(module, slot, config.token, *so_pin, *pin);
@@ -74,9 +89,10 @@ Start<void> make_token(pkcs11::Module& module, pkcs11::SlotId slot, const HsmCon
   return {};
 }
 
-// Gives the first blank slot the deployment's token, unless the token is there already.
+// Gives the first blank slot the deployment's token, unless the token is there already. Without
+// so_pin it must be: a label that was mistyped initializes nothing.
 Start<void> ensure_token(pkcs11::Module& module, const HsmConfig& config) {
-  if (module.find_token(config.token)) return {};
+  if (!config.so_pin || module.find_token(config.token)) return {};
   const auto slots = module.slots();
   if (!slots) return start_failure("HSM slots", slots.error());
   for (const pkcs11::Slot& slot : *slots) {
@@ -90,6 +106,7 @@ Start<void> ensure_token(pkcs11::Module& module, const HsmConfig& config) {
 Start<Hsm> Hsm::open(const HsmConfig& config, std::size_t workers) {
   SR_TRY(auto module, load_module(config));
   SR_TRY(auto token, open_token(*module, config));
+  SR_CHECK_OK(require_mechanisms(*token));
   if (auto keys = cde::check_keys(*token); !keys) return start_failure("HSM keys", keys.error());
   auto sessions =
       pkcs11::SessionPool::open(*token, config.inline_calls ? workers : config.sessions);
@@ -101,6 +118,7 @@ Start<void> Hsm::init(const HsmConfig& config, service::Unrecorded& unrecorded) 
   SR_TRY(auto module, load_module(config));
   SR_CHECK_OK(ensure_token(*module, config));
   SR_TRY(auto token, open_token(*module, config));
+  SR_CHECK_OK(require_mechanisms(*token));
   const auto note = [&](std::string_view label, const service::Unrecorded::Make& make) {
     return unrecorded.making(
         {{.type = audit::EventType::key_generate, .names = {std::string(label)}}}, make);

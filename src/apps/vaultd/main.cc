@@ -45,9 +45,13 @@ class Service final : public service::Service {
                              folder_of(config.tls.key_path),
                              folder_of(deployment.ticket_keys_path)},
         .token_folder = config.hsm.token_folder,
+        .module_paths = config.hsm.read_paths,
         .database_folder = config.database.sqlite_folder,
         .connect_ports = config.database.ports,
         .listen_ports = {config.listen.port}};
+    for (const service::Address& address : config.hsm.connects) {
+      paths.connect_ports.push_back(address.port);
+    }
     for (const auto* places : {&config.connectors, &config.peers}) {
       for (const auto& [name, address] : *places) paths.connect_ports.push_back(address.port);
     }

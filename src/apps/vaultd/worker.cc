@@ -267,7 +267,10 @@ void Worker::readiness(service::Readiness& readiness) {
   readiness.add("database", database_->ready(), "not reached");
   readiness.add("disk", database_->has_room(), "the database's disk is full");
   audit_.readiness(readiness);
-  readiness.add("hsm", keys_.hsm_answers(), "does not answer");
+  const std::optional<Error>& hsm = hsm_.trouble();
+  readiness.add("hsm", !hsm, hsm ? hsm->what() : "");
+  if (hsm_.failed_of_late())
+    readiness.warn("hsm: calls have failed in the last minute; see the log");
   const std::optional<Error>& trouble = key_keeper_.trouble();
   readiness.add("keys", !trouble, trouble ? trouble->what() : "");
   if (shared_.config.hsm.software) readiness.warn("hsm: software, not a hardware module");
