@@ -2,16 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <grp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <set>
+#include <span>
 
 #include "apps/strongroom/context.h"
-#include "apps/strongroom/plain_files.h"
+#include "apps/strongroom/daemons.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/try.h"
@@ -22,29 +25,61 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
-constexpr std::string_view kFolder = "tls";
-constexpr std::string_view kCertificate = ".crt", kKey = ".key";
 // A file that is to take the place of the one without this at its end.
 constexpr std::string_view kNew = ".new";
-constexpr mode_t kRights = 07777;
+constexpr std::string_view kEndOfFirst = "-----END CERTIFICATE-----\n";
+constexpr mode_t kReadable = 0644, kOwnerOnly = 0600;
+
+std::string folder_of(const std::string& path) { return fs::path(path).parent_path().string(); }
 
 std::unexpected<Failure> failed_at(const std::string& path, int number) {
   return failure(kUsage, path + ": " + text_of_errno(number));
 }
 
-Done<void> write_beside(const std::string& path, std::span<const std::byte> bytes) {
-  struct stat old{};
-  if (::stat(path.c_str(), &old) != 0) return failed_at(path, errno);
+// As root: with the rights of the owner of the folder that `path` is in, and no others, while it
+// lives. The tool has one thread.
+class AsFolderOwner {
+ public:
+  explicit AsFolderOwner(const std::string& path) {
+    struct stat folder{};
+    if (::geteuid() != 0 || ::stat(folder_of(path).c_str(), &folder) != 0) return;
+    if (folder.st_uid == 0) return;
+    groups_.resize(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    SR_CHECK(::getgroups(static_cast<int>(groups_.size()), groups_.data()) >= 0);
+    group_ = ::getegid();
+    taken_ = true;
+    SR_CHECK(::setgroups(0, nullptr) == 0 && ::setegid(folder.st_gid) == 0);
+    SR_CHECK(::seteuid(folder.st_uid) == 0);
+  }
+  AsFolderOwner(const AsFolderOwner&) = delete;
+  AsFolderOwner& operator=(const AsFolderOwner&) = delete;
+  ~AsFolderOwner() {
+    if (!taken_) return;
+    SR_CHECK(::seteuid(0) == 0 && ::setegid(group_) == 0);
+    SR_CHECK(::setgroups(groups_.size(), groups_.data()) == 0);
+  }
+
+ private:
+  std::vector<gid_t> groups_;
+  gid_t group_ = 0;
+  bool taken_ = false;
+};
+
+Done<void> write_beside(const std::string& path, std::span<const std::byte> bytes, mode_t mode) {
   const std::string beside = path + std::string(kNew);
-  if (const auto written = write_file_durable(beside, bytes, old.st_mode & kRights); !written) {
+  const AsFolderOwner owner(path);
+  if (const auto written = write_file_durable(beside, bytes, mode); !written) {
     return failure_at(beside, written.error());
   }
-  if (::chown(beside.c_str(), old.st_uid, old.st_gid) != 0) return failed_at(beside, errno);
   return {};
 }
 
-Done<void> sync_folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
+Done<void> take_place(const std::string& path) {
+  const AsFolderOwner owner(path);
+  if (::rename((path + std::string(kNew)).c_str(), path.c_str()) != 0) {
+    return failed_at(path, errno);
+  }
+  const std::string folder = folder_of(path);
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
   const int number = errno;
@@ -53,60 +88,88 @@ Done<void> sync_folder_of(const std::string& path) {
   return {};
 }
 
-Done<void> take_place(const std::string& path) {
-  if (::rename((path + std::string(kNew)).c_str(), path.c_str()) != 0) {
-    return failed_at(path, errno);
+// A public authority gives its own certificates behind the leaf.
+std::string first_of(const std::string& pem) {
+  const std::size_t end = pem.find(kEndOfFirst);
+  return end == std::string::npos ? pem : pem.substr(0, end + kEndOfFirst.size());
+}
+
+void read_pair(CertificateFile& file, std::string_view ca_pem) {
+  const auto pem = [&] {
+    const AsFolderOwner owner(file.certificate_path);
+    return read_file(file.certificate_path, kFileBytesMax);
+  }();
+  if (!pem) {
+    file.trouble = pem.error().what();
+    return;
   }
-  return sync_folder_of(path);
+  file.pem = first_of(*pem);
+  auto about = crypto::describe_certificate(file.pem);
+  if (!about) {
+    file.trouble = about.error().what();
+    return;
+  }
+  file.ours = crypto::is_signed_by(file.pem, ca_pem) && about->spiffe == file.identity;
+  file.about = *std::move(about);
+  if (!file.ours) return;
+  const auto key = read_owned_key(file.key_path);
+  if (!key) file.trouble = fmt::format("its key: {}", key.error().what());
+  file.paired = !key || crypto::is_pair(file.pem, *key);
 }
 
 }  // namespace
 
-Done<std::vector<CertificateFile>> find_certificates(const std::string& directory,
-                                                     std::string_view ca_pem) {
-  const std::string root = directory + "/" + std::string(kFolder);
-  SR_TRY(const std::vector<std::string> paths, plain_files(root));
-  const std::set<std::string> names(paths.begin(), paths.end());
+std::uint32_t folder_owner(const std::string& path) {
+  struct stat folder{};
+  return ::stat(folder_of(path).c_str(), &folder) == 0 ? folder.st_uid : ::geteuid();
+}
+
+KeyFileLock::KeyFileLock(const std::string& path) {
+  const AsFolderOwner owner(path);
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  ::close(fd_);
+  fd_ = -1;
+}
+
+KeyFileLock::~KeyFileLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<SecretBytes> read_owned_key(const std::string& path) {
+  const AsFolderOwner owner(path);
+  return read_secret_file(path, kFileBytesMax);
+}
+
+std::vector<CertificateFile> find_certificates(const ConfigFile& config, std::string_view ca_pem) {
+  auto deployment = config.section("deployment");
+  const std::string domain = deployment ? deployment->text_or("trust_domain", "") : "";
   std::vector<CertificateFile> found;
-  for (const std::string& path : paths) {
-    if (!path.ends_with(kCertificate)) continue;
-    const std::string stem = path.substr(0, path.size() - kCertificate.size());
-    if (!names.contains(stem + std::string(kKey))) continue;
-    CertificateFile file{.stem = std::string(kFolder) + "/" + stem, .pem = {}, .about = {}};
-    const std::string whole_path = fmt::format("{}/{}", root, path);
-    auto pem = read_file(whole_path, kFileBytesMax);
-    if (!pem) return failure_at(whole_path, pem.error());
-    file.pem = *std::move(pem);
-    auto about = crypto::describe_certificate(file.pem);
-    if (!about) return failure_at(whole_path, about.error());
-    file.about = *std::move(about);
-    file.ours = crypto::is_signed_by(file.pem, ca_pem);
-    found.push_back(std::move(file));
+  for (const Daemon& daemon : daemons_of(config)) {
+    auto section = config.section(daemon.section);
+    const auto add = [&](std::string_view certificate, std::string_view key, std::string name,
+                         std::string identity) {
+      if (!section->has(certificate) || !section->has(key)) return;
+      found.push_back({.instance = daemon.instance,
+                       .name = std::move(name),
+                       .certificate_path = section->path(certificate),
+                       .key_path = section->path(key),
+                       .identity = std::move(identity)});
+    };
+    add("certificate", "key", daemon.instance,
+        fmt::format("spiffe://{}/{}", domain, daemon.instance));
+    add("public_certificate", "public_key", daemon.instance + "/public", "");
   }
+  for (CertificateFile& file : found) read_pair(file, ca_pem);
   return found;
 }
 
-Done<void> replace_certificate(const std::string& directory, const CertificateFile& file,
+Done<void> replace_certificate(const CertificateFile& file,
                                const crypto::IssuedCertificate& issued) {
-  const std::string certificate = directory + "/" + file.certificate();
-  const std::string key = directory + "/" + file.key();
-  SR_CHECK_OK(write_beside(certificate, as_bytes(issued.certificate_pem)));
-  SR_CHECK_OK(write_beside(key, issued.key_pem.reveal()));
-  SR_CHECK_OK(take_place(key));
-  return take_place(certificate);
-}
-
-Done<void> finish_replacement(const std::string& directory, const std::string& stem) {
-  const std::string certificate = directory + "/" + stem + std::string(kCertificate);
-  const std::string key = directory + "/" + stem + std::string(kKey);
-  const std::string new_certificate = certificate + std::string(kNew);
-  std::error_code error;
-  const auto pem = read_file(new_certificate, kFileBytesMax);
-  const auto key_pem = read_secret_file(key, kFileBytesMax);
-  if (pem && key_pem && crypto::is_pair(*pem, *key_pem)) return take_place(certificate);
-  fs::remove(new_certificate, error);
-  fs::remove(key + std::string(kNew), error);
-  return {};
+  SR_CHECK_OK(write_beside(file.certificate_path, as_bytes(issued.certificate_pem), kReadable));
+  SR_CHECK_OK(write_beside(file.key_path, issued.key_pem.reveal(), kOwnerOnly));
+  SR_CHECK_OK(take_place(file.key_path));
+  return take_place(file.certificate_path);
 }
 
 }  // namespace strongroom::tool

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "apps/strongroom/admin_call.h"
@@ -35,7 +36,6 @@ std::string day_of(std::int64_t unix_us) { return rfc3339(unix_us).substr(0, kDa
 // The deployment as both commands find it.
 struct Found {
   std::string directory;  // absolute
-  ConfigFile config;
   std::string ca_pem;
   crypto::CertificateDescription ca;
   std::vector<CertificateFile> files;
@@ -50,12 +50,17 @@ Done<Found> find(const Context& context) {
   if (!ca_pem) return failure_at(ca_path, ca_pem.error());
   auto ca = crypto::describe_certificate(*ca_pem);
   if (!ca) return failure_at(ca_path, ca.error());
-  SR_TRY(auto files, find_certificates(directory, *ca_pem));
+  auto files = find_certificates(*config, *ca_pem);
   return Found{.directory = directory,
-               .config = *std::move(config),
                .ca_pem = *std::move(ca_pem),
                .ca = *std::move(ca),
                .files = std::move(files)};
+}
+
+// A path as the log and people have it: below DIR, where it is.
+std::string below(const Found& found, const std::string& path) {
+  std::string relative = fs::path(path).lexically_relative(found.directory).string();
+  return relative.empty() || relative.starts_with("..") ? path : relative;
 }
 
 std::string identity_of(const crypto::CertificateDescription& about) {
@@ -67,29 +72,49 @@ std::string left_of(const crypto::CertificateDescription& about, std::int64_t no
   return left_us <= 0 ? "over" : fmt::format("{} days", left_us / kDayUs);
 }
 
-boost::json::object to_json(const CertificateFile& file, std::int64_t now_us) {
-  return {{"certificate", file.certificate()},           {"identity", identity_of(file.about)},
-          {"signed_by_deployment", file.ours},           {"serial", file.about.serial},
-          {"ends_at", rfc3339(file.about.not_after_us)}, {"due", file.ours && file.is_due(now_us)}};
+boost::json::object to_json(const Found& found, const CertificateFile& file, std::int64_t now_us) {
+  boost::json::object told{{"name", file.name},
+                           {"certificate", below(found, file.certificate_path)},
+                           {"key", below(found, file.key_path)},
+                           {"signed_by_deployment", file.ours},
+                           {"due", file.is_due(now_us)}};
+  if (file.about) {
+    told["identity"] = identity_of(*file.about);
+    told["serial"] = file.about->serial;
+    told["ends_at"] = rfc3339(file.about->not_after_us);
+  }
+  if (!file.trouble.empty()) told["trouble"] = file.trouble;
+  return told;
 }
 
 // --- list ----------------------------------------------------------------------------------------
 
+std::string remark_on(const CertificateFile& file, std::int64_t now_us) {
+  if (!file.trouble.empty()) return file.trouble;
+  if (!file.paired) return "its key is another's: due";
+  return file.is_due(now_us) ? "due" : "";
+}
+
 void print_table(const Found& found, std::int64_t now_us) {
   std::vector<std::vector<std::string>> rows{
-      {"certificate", "identity", "signed by", "ends", "left"}};
+      {"certificate", "identity", "signed by", "ends", "left", "remark"}};
   for (const CertificateFile& file : found.files) {
-    rows.push_back({file.stem, identity_of(file.about), file.ours ? "this CA" : "another",
-                    day_of(file.about.not_after_us), left_of(file.about, now_us)});
+    const std::string remark = remark_on(file, now_us);
+    if (!file.about) {
+      rows.push_back({file.name, "-", "-", "-", "-", remark});
+      continue;
+    }
+    rows.push_back({file.name, identity_of(*file.about), file.ours ? "this CA" : "another",
+                    day_of(file.about->not_after_us), left_of(*file.about, now_us), remark});
   }
   rows.push_back({"the CA", identity_of(found.ca), "itself", day_of(found.ca.not_after_us),
-                  left_of(found.ca, now_us)});
+                  left_of(found.ca, now_us), ""});
   fmt::print("{}", table(rows));
 }
 
 void print_json(const Found& found, std::int64_t now_us) {
   boost::json::array all;
-  for (const CertificateFile& file : found.files) all.push_back(to_json(file, now_us));
+  for (const CertificateFile& file : found.files) all.push_back(to_json(found, file, now_us));
   const boost::json::object ca{{"identity", identity_of(found.ca)},
                                {"ends_at", rfc3339(found.ca.not_after_us)}};
   fmt::print("{}\n", boost::json::serialize(boost::json::object{{"ca", ca}, {"data", all}}));
@@ -101,30 +126,37 @@ void print_json(const Found& found, std::int64_t now_us) {
 Done<std::vector<CertificateFile>> chosen(const Found& found, const RenewOptions& options,
                                           std::int64_t now_us) {
   std::vector<CertificateFile> files;
-  for (const std::string& stem : options.stems) {
-    const auto file = std::ranges::find(found.files, stem, &CertificateFile::stem);
+  for (const std::string& name : options.names) {
+    const auto file = std::ranges::find(found.files, name, &CertificateFile::name);
     if (file == found.files.end()) {
       return failure(kUsage, fmt::format("{}: no certificate of this deployment; strongroom "
                                          "certificates list shows those there are",
-                                         stem));
+                                         name));
     }
     if (!file->ours) {
-      return failure(kUsage, fmt::format("{}: another CA has signed it, which alone can renew it",
-                                         file->stem));
+      return failure(kUsage, fmt::format("{}: not this deployment's CA has signed it for {}, and "
+                                         "who did alone can renew it",
+                                         name, file->instance));
     }
     files.push_back(*file);
   }
-  if (!options.stems.empty()) return files;
+  if (!options.names.empty()) return files;
   for (const CertificateFile& file : found.files) {
-    if (file.ours && (options.all || file.is_due(now_us))) files.push_back(file);
+    if (file.is_due(now_us) || (options.all && file.ours)) files.push_back(file);
   }
   return files;
 }
 
-Done<crypto::IssuedCertificate> authority_of(const Found& found, const RenewOptions& options) {
+// The CA with its key, which nobody else uses for a renewal meanwhile.
+struct HeldAuthority {
+  crypto::IssuedCertificate authority;
+  KeyFileLock lock;
+};
+
+Done<HeldAuthority> hold_authority(const Found& found, const RenewOptions& options) {
   const std::string path =
       options.ca_key.empty() ? found.directory + "/secrets/ca.key" : options.ca_key;
-  auto key = read_secret_file(path, kFileBytesMax);
+  auto key = read_owned_key(path);
   if (!key && key.error().code() == ErrorCode::not_found) {
     return failure(kUsage, path + ": the CA's key is not here; name it with --ca-key");
   }
@@ -132,18 +164,23 @@ Done<crypto::IssuedCertificate> authority_of(const Found& found, const RenewOpti
   if (!crypto::is_pair(found.ca_pem, *key)) {
     return failure(kUsage, path + ": is not the key of this deployment's CA");
   }
-  return crypto::IssuedCertificate{found.ca_pem, *std::move(key)};
+  KeyFileLock lock(path);
+  if (!lock.held()) {
+    return failure(kUsage, path + ": certificates are being renewed with it already");
+  }
+  return HeldAuthority{{found.ca_pem, *std::move(key)}, std::move(lock)};
 }
 
 Done<void> record(const Found& found, const CertificateFile& file, std::string_view act) {
-  const boost::json::object body{
-      {"certificate", file.certificate()}, {"key", file.key()}, {"act", act}};
+  const boost::json::object body{{"certificate", below(found, file.certificate_path)},
+                                 {"key", below(found, file.key_path)},
+                                 {"act", act}};
   const auto answer = call_admin(found.directory, "auditd", http::Method::post, "/v1/certificates",
                                  boost::json::serialize(body));
   if (answer && answer->status == 200) return {};
   return failure(kNotReachable, fmt::format("{}: auditd does not record it, so that nothing more "
                                             "is renewed",
-                                            file.stem));
+                                            file.name));
 }
 
 Done<void> make_and_replace(const Found& found, const crypto::IssuedCertificate& authority,
@@ -153,10 +190,10 @@ Done<void> make_and_replace(const Found& found, const crypto::IssuedCertificate&
   if (!issued && issued.error().code() == ErrorCode::conflict) {
     return failure(kUsage,
                    fmt::format("{}: would outlive its CA, which ends {}: a new CA is needed",
-                               file.stem, day_of(found.ca.not_after_us)));
+                               file.name, day_of(found.ca.not_after_us)));
   }
-  if (!issued) return failure_at(file.stem, issued.error());
-  SR_CHECK_OK(replace_certificate(found.directory, file, *issued));
+  if (!issued) return failure_at(file.name, issued.error());
+  SR_CHECK_OK(replace_certificate(file, *issued));
   file.pem = issued->certificate_pem;
   if (auto about = crypto::describe_certificate(file.pem)) file.about = *std::move(about);
   return {};
@@ -170,24 +207,6 @@ Done<void> renew_one(const Found& found, const crypto::IssuedCertificate& author
   return renewed ? recorded : renewed;
 }
 
-// The daemons whose certificates are among the renewed.
-std::vector<std::string> owners_of(const Found& found,
-                                   const std::vector<CertificateFile>& renewed) {
-  std::vector<std::string> owners;
-  for (const Daemon& daemon : daemons_of(found.config)) {
-    auto section = found.config.section(daemon.section);
-    const auto has = [&](std::string_view key) {
-      if (!section->has(key)) return false;
-      const std::string path = section->path(key);
-      return std::ranges::any_of(renewed, [&](const CertificateFile& file) {
-        return found.directory + "/" + file.certificate() == path;
-      });
-    };
-    if (has("certificate") || has("public_certificate")) owners.push_back(daemon.instance);
-  }
-  return owners;
-}
-
 struct Told {
   std::vector<std::string> daemons;   // that were sent SIGHUP
   std::vector<std::string> not_told;  // and why not
@@ -195,12 +214,15 @@ struct Told {
 
 Told tell_owners(const Found& found, const std::vector<CertificateFile>& renewed) {
   Told told;
-  for (const std::string& instance : owners_of(found, renewed)) {
-    const auto sent = send_hangup(found.directory, instance);
+  std::set<std::string> heard;
+  for (const CertificateFile& file : renewed) {
+    if (!heard.insert(file.instance).second) continue;
+    const auto sent =
+        send_hangup(found.directory, file.instance, folder_owner(file.certificate_path));
     if (sent) {
-      told.daemons.push_back(instance);
+      told.daemons.push_back(file.instance);
     } else {
-      told.not_told.push_back(fmt::format("{} {}", instance, sent.error().what()));
+      told.not_told.push_back(fmt::format("{} {}", file.instance, sent.error().what()));
     }
   }
   return told;
@@ -212,11 +234,11 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-void print_renewed(const std::vector<CertificateFile>& renewed, const Told& told, bool json,
-                   std::int64_t now_us) {
+void print_renewed(const Found& found, const std::vector<CertificateFile>& renewed,
+                   const Told& told, bool json, std::int64_t now_us) {
   if (json) {
     boost::json::array all;
-    for (const CertificateFile& file : renewed) all.push_back(to_json(file, now_us));
+    for (const CertificateFile& file : renewed) all.push_back(to_json(found, file, now_us));
     fmt::print("{}\n",
                boost::json::serialize(boost::json::object{
                    {"renewed", all},
@@ -225,7 +247,7 @@ void print_renewed(const std::vector<CertificateFile>& renewed, const Told& told
     return;
   }
   for (const CertificateFile& file : renewed) {
-    fmt::print("{} is renewed: until {}\n", file.stem, day_of(file.about.not_after_us));
+    fmt::print("{} is renewed: until {}\n", file.name, day_of(file.about->not_after_us));
   }
   if (renewed.empty()) fmt::print("nothing is due\n");
   if (!told.daemons.empty()) fmt::print("SIGHUP was sent to {}\n", joined(told.daemons));
@@ -234,30 +256,25 @@ void print_renewed(const std::vector<CertificateFile>& renewed, const Told& told
 
 // The first failure ends it; what was renewed before that stays so, and its owners hear of it.
 Done<void> renew(const Context& context, const RenewOptions& options) {
-  SR_TRY(Found found, find(context));
-  const auto lock = FileLock::acquire(found.directory + "/run/certificates.lock");
-  if (!lock && lock.error().code() == ErrorCode::conflict) {
-    return failure(kUsage, found.directory + ": certificates are being renewed already");
-  }
-  if (!lock) return failure_at(found.directory + "/run/certificates.lock", lock.error());
-  for (const CertificateFile& file : found.files) {
-    SR_CHECK_OK(finish_replacement(found.directory, file.stem));
-  }
-  SR_TRY(found.files, find_certificates(found.directory, found.ca_pem));
+  SR_TRY(const Found found, find(context));
   const std::int64_t now_us = SystemClock().now_us();
   SR_TRY(std::vector<CertificateFile> due, chosen(found, options, now_us));
   std::vector<CertificateFile> renewed;
   Done<void> done;
   if (!due.empty()) {
-    SR_TRY(const crypto::IssuedCertificate authority, authority_of(found, options));
+    SR_TRY(const HeldAuthority held, hold_authority(found, options));
     for (CertificateFile& file : due) {
-      done = renew_one(found, authority, file);
+      done = renew_one(found, held.authority, file);
       if (!done) break;
       renewed.push_back(std::move(file));
     }
   }
-  print_renewed(renewed, tell_owners(found, renewed), context.json, now_us);
-  return done;
+  print_renewed(found, renewed, tell_owners(found, renewed), context.json, now_us);
+  if (!done) return done;
+  const auto unread = std::ranges::find(
+      found.files, false, [](const CertificateFile& file) { return file.about.has_value(); });
+  if (unread == found.files.end()) return {};
+  return failure(kCheckFailed, fmt::format("{}: {}", unread->certificate_path, unread->trouble));
 }
 
 }  // namespace
@@ -271,10 +288,10 @@ int list_certificates(const Context& context) {
   } else {
     print_table(*found, now_us);
   }
-  const bool due = std::ranges::any_of(found->files, [now_us](const CertificateFile& file) {
-    return file.ours && file.is_due(now_us);
+  const bool amiss = std::ranges::any_of(found->files, [now_us](const CertificateFile& file) {
+    return file.is_due(now_us) || !file.trouble.empty();
   });
-  return due ? kCheckFailed : kOk;
+  return amiss ? kCheckFailed : kOk;
 }
 
 int renew_certificates(const Context& context, const RenewOptions& options) {

@@ -5,32 +5,31 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 namespace strongroom::tool {
 namespace {
 
 constexpr Error kAbsent{ErrorCode::unavailable, "does not answer"};
 
-// The process that has listened on the socket at `path`, as the kernel knows it; 0: nobody does.
-pid_t listener_at(const std::string& path) {
+// The process that listens on the socket at `path`, as the kernel knows it; nullopt: nobody does.
+std::optional<ucred> listener_at(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return 0;
+  if (path.size() >= sizeof address.sun_path) return std::nullopt;
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return 0;
+  if (fd < 0) return std::nullopt;
   ucred peer{};
   socklen_t size = sizeof peer;
   const bool known =
       ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+      ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
   ::close(fd);
-  return known ? peer.pid : 0;
+  return known ? std::optional(peer) : std::nullopt;
 }
 
 }  // namespace
@@ -51,10 +50,13 @@ std::vector<Daemon> daemons_of(const ConfigFile& file) {
   return daemons;
 }
 
-Result<void> send_hangup(const std::string& directory, std::string_view instance) {
-  const pid_t process = listener_at(fmt::format("{}/run/{}.admin.sock", directory, instance));
-  if (process <= 0) return fail(kAbsent);
-  if (::kill(process, SIGHUP) == 0) return {};
+// Any daemon's user can put a socket, or a link to another one, where a daemon is away: what
+// listens there must be the user's own.
+Result<void> send_hangup(const std::string& directory, std::string_view instance,
+                         std::uint32_t user) {
+  const auto listener = listener_at(fmt::format("{}/run/{}.admin.sock", directory, instance));
+  if (!listener || listener->uid != user) return fail(kAbsent);
+  if (::kill(listener->pid, SIGHUP) == 0) return {};
   if (errno == EPERM) {
     return fail({ErrorCode::permission_denied, "is another user's: run this as root"});
   }

@@ -1,6 +1,7 @@
 // The daemons that a deployment's configuration names.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,9 @@ struct Daemon {
 // Those that others need come first.
 [[nodiscard]] std::vector<Daemon> daemons_of(const ConfigFile& file);
 
-// Sends SIGHUP to the process that serves the instance's admin socket. unavailable: none does;
-// permission_denied: it is another user's, and this process is not root.
-[[nodiscard]] Result<void> send_hangup(const std::string& directory, std::string_view instance);
+// Sends SIGHUP to the process that serves the instance's admin socket. unavailable: none does, or
+// one of another user than `user`; permission_denied: this user may not.
+[[nodiscard]] Result<void> send_hangup(const std::string& directory, std::string_view instance,
+                                       std::uint32_t user);
 
 }  // namespace strongroom::tool
