@@ -50,11 +50,14 @@ enum class EventType : std::uint8_t {
   key_generate,
   key_activate,
   key_retire,
+  key_compromise,
+  key_withdraw,  // before it is destroyed
   key_rotate,
   key_destroy,
   key_backup,
   key_reserve,  // uses, before they are made
   key_rewrap,
+  key_ledger,  // of backups
   schema_migrate,
   backup_create,
   backup_restore,

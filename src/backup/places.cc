@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kFilesFolders{"etc", "public", kDataFolder};
 constexpr std::array<std::string_view, 1> kLogFolders{kLogFolder};
-constexpr std::array<std::string_view, 3> kKeysFolders{"hsm", "secrets", "tls"};
+constexpr std::array<std::string_view, 3> kKeysFolders{kTokenFolder, "secrets", "tls"};
 constexpr std::array<std::string_view, 5> kDataParts{"auth", "core", "vault", kFilesPart, kLogPart};
 constexpr std::array<std::string_view, 1> kKeysParts{kKeysPart};
 

@@ -17,6 +17,7 @@ inline constexpr std::string_view kLogPart = "log";
 inline constexpr std::string_view kKeysPart = "keys";
 inline constexpr std::string_view kLogFolder = "audit";  // where the log is, below DIR
 inline constexpr std::string_view kDataFolder = "data";  // of it, the sealed files alone
+inline constexpr std::string_view kTokenFolder = "hsm";  // of the keys: SoftHSM's
 inline constexpr std::string_view kConfigFile = "etc/strongroom.toml";
 
 // The folders of DIR whose files `part` holds; none: a database's, or no part.

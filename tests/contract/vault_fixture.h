@@ -65,7 +65,9 @@ class LossyDatabase final : public storage::Database {
   async::Task<Result<std::vector<storage::Rows>>> write(
       std::vector<storage::Statement> statements) override {
     ++writes;
-    if (refused_writes == 0) co_return co_await inner_.write(std::move(statements));
+    const bool passes = refused_writes == 0 || passing_writes > 0;
+    if (passing_writes > 0) --passing_writes;
+    if (passes) co_return co_await inner_.write(std::move(statements));
     --refused_writes;
     co_return fail({ErrorCode::unavailable, "no connection"});
   }
@@ -95,6 +97,7 @@ class LossyDatabase final : public storage::Database {
     return inner_.write_many(std::exchange(held_, {}));
   }
   std::vector<Fate> fates;
+  int passing_writes = 0;  // that come before those
   int refused_writes = 0;  // of the next ones
   int reads = 0;
   int writes = 0;
@@ -167,6 +170,7 @@ struct Hsm {
     for (const std::string& label : labels) {
       if (!label.ends_with("/1")) SR_CHECK(token->destroy_key(*token->find_key(label)));
     }
+    SR_CHECK(make_first_keys(*token));
   }
 
  private:

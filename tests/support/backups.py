@@ -29,10 +29,16 @@ class Safe:
         return subprocess.run([str(word) for word in command], capture_output=True, text=True,
                               timeout=300)
 
-    def creating(self, directory):
+    def creating_data(self, directory):
         return ["backup", "create", "--dir", directory,
-                "--out", self.data, "--passphrase", self.data_secret,
+                "--out", self.data, "--passphrase", self.data_secret]
+
+    def creating(self, directory):
+        return [*self.creating_data(directory),
                 "--keys-out", self.keys, "--keys-passphrase", self.keys_secret]
+
+    def create_data(self, directory):
+        return self._run(*self.creating_data(directory))
 
     def create(self, directory):
         return self._run(*self.creating(directory))
@@ -66,12 +72,12 @@ def fresh_copy_of(original, tmp_path):
     return copy, ["--config", config]
 
 
-def restore_to(copy, safe, *arguments):
+def restore_to(copy, safe, *arguments, **others):
     """Runs `restore`, with the copy's own database server where it has one."""
     if not copy.postgres.exists():
-        return safe.restore(copy.dir, *arguments)
+        return safe.restore(copy.dir, *arguments, **others)
     with copy.postgres.running():
-        return safe.restore(copy.dir, *arguments)
+        return safe.restore(copy.dir, *arguments, **others)
 
 
 def told_of_backups(deployment, kind):

@@ -25,6 +25,7 @@
 #include "apps/strongroom/audit_keys.h"
 #include "apps/strongroom/backup_folder.h"
 #include "apps/strongroom/child.h"
+#include "apps/strongroom/ledger_notes.h"
 #include "apps/strongroom/log_files.h"
 #include "apps/strongroom/plain_files.h"
 #include "apps/strongroom/progress_bar.h"
@@ -382,9 +383,33 @@ Done<void> see_that_passphrases_differ(const BackupOptions& options) {
                                      options.passphrase));
 }
 
-// `begun` has the folders that were made, or were empty, and are no backup yet; `made` the backups.
-Done<void> make_all(const Context& context, const BackupOptions& options,
-                    std::vector<std::string>& begun, std::vector<OpenBackup>& made) {
+// With a hardware HSM what --keys-out backs up has none of its keys.
+Done<bool> has_token(const std::string& directory) {
+  SR_TRY(const auto files, plain_files(fmt::format("{}/{}", directory, backup::kTokenFolder)));
+  return !files.empty();
+}
+
+// Before the databases are dumped, so that one that is restored knows of the keys' copies.
+Done<void> begin_notes(const Context& context, const BackupOptions& options, LedgerNotes& notes) {
+  SR_CHECK_OK(notes.begin(backup::Kind::data));
+  if (options.keys_out.empty()) return {};
+  SR_TRY(const bool token, has_token(context.directory));
+  if (!token) {
+    say("the HSM's keys are not in DIR: note how you back them up by strongroom keys backups add");
+    return {};
+  }
+  return notes.begin(backup::Kind::keys);
+}
+
+// What has come of it: the folders that were made, or were empty, and are no backup yet; and the
+// backups.
+struct Made {
+  std::vector<std::string> begun;
+  std::vector<OpenBackup> backups;
+};
+
+Done<void> make_all(const Context& context, const BackupOptions& options, LedgerNotes& notes,
+                    Made& made) {
   SR_CHECK_OK(see_that_passphrases_differ(options));
   const auto config = read_file(context.config_path(), kConfigBytesMax);
   if (!config) return failure_at(context.config_path(), config.error());
@@ -395,41 +420,55 @@ Done<void> make_all(const Context& context, const BackupOptions& options,
   if (!vkey) return failure(vkey.error(), {});
   audit::PosixFiles files;
   crypto::SystemRandom random;
-  std::array<std::byte, kIdBytes> id{};
-  random.fill(id);
   const auto manifest_of = [&](backup::Kind kind) {
     backup::Manifest manifest;
     manifest.kind = kind;
-    manifest.id = hex(id);
+    manifest.id = notes.id();
     manifest.deployment = *vkey;
     manifest.program = service::kVersion;
     manifest.made_at_us = SystemClock().now_us();
     return manifest;
   };
   SR_CHECK_OK(claim_backup_folder(options.out));
-  begun.push_back(options.out);
+  made.begun.push_back(options.out);
   SR_TRY(Making data, Making::begin(files, random, options.out, options.passphrase,
                                     manifest_of(backup::Kind::data)));
   std::optional<Making> keys;
   if (!options.keys_out.empty()) {
     SR_CHECK_OK(claim_backup_folder(options.keys_out));
-    begun.push_back(options.keys_out);
+    made.begun.push_back(options.keys_out);
     auto made_keys = Making::begin(files, random, options.keys_out, options.keys_passphrase,
                                    manifest_of(backup::Kind::keys));
     if (!made_keys) return std::unexpected(made_keys.error());
     keys.emplace(*std::move(made_keys));
   }
+  SR_CHECK_OK(begin_notes(context, options, notes));
   SR_TRY(OpenBackup data_made, make_recorded(context, files, data, options.passphrase, [&] {
            return make_data(context, files, data, *audit);
          }));
-  made.push_back(std::move(data_made));
-  std::erase(begun, options.out);
+  made.backups.push_back(std::move(data_made));
+  std::erase(made.begun, options.out);
+  notes.verified(backup::Kind::data);
   if (!keys) return {};
   SR_TRY(OpenBackup keys_made, make_recorded(context, files, *keys, options.keys_passphrase,
                                              [&] { return make_keys(context, files, *keys); }));
-  made.push_back(std::move(keys_made));
-  begun.clear();
+  made.backups.push_back(std::move(keys_made));
+  made.begun.clear();
+  notes.verified(backup::Kind::keys);
   return {};
+}
+
+// Whether nothing of them is left.
+bool remove_all(const std::vector<std::string>& folders) {
+  bool gone = true;
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    fs::remove_all(folder, error);
+    if (!error) continue;
+    say(fmt::format("{}: {}; remove it", folder, error.message()));
+    gone = false;
+  }
+  return gone;
 }
 
 // Done, or as far as the logs in them go.
@@ -458,21 +497,23 @@ int create_backup(const Context& context, const BackupOptions& options) {
   Context absolute = context;
   std::error_code error;
   absolute.directory = fs::absolute(context.directory, error).lexically_normal().string();
-  std::vector<std::string> begun;
-  std::vector<OpenBackup> made;
-  const auto all = make_all(absolute, options, begun, made);
+  std::array<std::byte, kIdBytes> random_id{};
+  crypto::SystemRandom().fill(random_id);
+  LedgerNotes notes(absolute, hex(random_id));
+  Made made;
+  const auto all = make_all(absolute, options, notes, made);
   if (!all) {
-    for (const std::string& folder : begun) fs::remove_all(folder, error);
-    if (made.empty()) return end_with(all.error());
-    print_all(context, made);
+    if (remove_all(made.begun)) notes.failed();
+    if (made.backups.empty()) return end_with(all.error());
+    print_all(context, made.backups);
     say("of the keys there is no backup; that of the data is whole");
     return end_with(all.error());
   }
   if (options.keys_out.empty()) {
     say("without the keys, which --keys-out backs up, or the HSM by its own means");
   }
-  print_all(context, made);
-  return status_of(made);
+  print_all(context, made.backups);
+  return status_of(made.backups);
 }
 
 int verify_backup(const Context& context, const std::string& folder,

@@ -20,6 +20,7 @@
 #include "apps/strongroom/deletes.h"
 #include "apps/strongroom/erase_proof.h"
 #include "apps/strongroom/init.h"
+#include "apps/strongroom/key_backups.h"
 #include "apps/strongroom/keys.h"
 #include "apps/strongroom/witness_command.h"
 #include "apps/strongroom/witness_exchange.h"
@@ -35,6 +36,7 @@ struct Invocation {
   NewAccount account;
   ChosenDeletes deletes;
   KeyOptions keys;
+  KeyBackupOptions key_backups;
   RenewOptions renew;
   ProveOptions prove;
   EraseProofOptions erase_proof;

@@ -16,6 +16,7 @@ namespace strongroom::tool {
 inline constexpr std::string_view kKeysDaemon = "vaultd";
 inline constexpr std::string_view kKeysTarget = "/v1/keys";
 inline constexpr std::string_view kKeysCheckTarget = "/v1/keys/check";
+inline constexpr std::string_view kBackupLedgerTarget = "/v1/backups";
 
 // "pan-encryption/2", as the commands take it.
 [[nodiscard]] inline std::string key_of(const boost::json::object& key) {

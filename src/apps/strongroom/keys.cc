@@ -43,7 +43,7 @@ std::string day_of(const object& key, std::string_view member_name) {
 std::string under(const object& key) {
   if (member(key, "name") != "pan-encryption") return "-";
   const std::string state = member(key, "state");
-  if (state == "pre-active" || state == "destroyed") return "nothing";
+  if (state == "pre-active" || state == "withdrawn" || state == "destroyed") return "nothing";
   return key.at("emptied_at").is_null() ? "cards" : "nothing";
 }
 
@@ -72,6 +72,11 @@ void print_table(const object& answer) {
                     joined(key.at("vaultds").as_array())});
   }
   fmt::print("{}", table(rows));
+  for (const boost::json::value& item : answer.at("erasures").as_array()) {
+    const object& due = item.as_object();
+    fmt::print("{} is to be destroyed by {}: cards that stood under it were deleted\n",
+               member(due, "key").substr(kLabelPrefix.size()), day_of(due, "due_at"));
+  }
   std::string instances;
   for (const boost::json::value& one : answer.at("vaultds").as_array()) {
     instances +=
@@ -86,15 +91,6 @@ void print_table(const object& answer) {
                boost::json::serialize(moving->at("total")),
                boost::json::serialize(moving->at("moved")));
   }
-}
-
-// "pan-encryption" and "2" of "pan-encryption/2". No other characters: it becomes part of a path.
-std::expected<std::string, int> path_of(const std::string& key) {
-  const bool plain = std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '/';
-  });
-  if (plain) return fmt::format("{}/{}", kKeysTarget, key);
-  return std::unexpected(failed(kUsage, "no key has that name: see strongroom keys list"));
 }
 
 std::vector<std::string> waited_for(const object& answer, const object& key) {
@@ -151,6 +147,21 @@ int tell_rotated(const Waited& waited) {
 
 }  // namespace
 
+// No other characters than a name's: it becomes part of a path.
+std::expected<std::string, int> path_of_key(const std::string& key) {
+  const bool plain = std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '/';
+  });
+  if (plain) return fmt::format("{}/{}", kKeysTarget, key);
+  return std::unexpected(failed(kUsage, "no key has that name: see strongroom keys list"));
+}
+
+std::expected<std::string, int> path_of_version(const std::string& key, std::string_view command) {
+  if (std::ranges::count(key, '/') == 1) return path_of_key(key);
+  return std::unexpected(
+      failed(kUsage, fmt::format("{} takes NAME/VERSION, as pan-encryption/1", command)));
+}
+
 int list_keys(const Context& context) {
   const auto answer = ask_admin(context, kKeysDaemon, http::Method::get, kKeysTarget);
   if (!answer) return answer.error();
@@ -163,10 +174,7 @@ int list_keys(const Context& context) {
 }
 
 int show_key(const Context& context, const KeyOptions& options) {
-  if (std::ranges::count(options.key, '/') != 1) {
-    return failed(kUsage, "show takes NAME/VERSION, as pan-encryption/1");
-  }
-  const auto path = path_of(options.key);
+  const auto path = path_of_version(options.key, "show");
   if (!path) return path.error();
   const auto key = ask_admin(context, kKeysDaemon, http::Method::get, *path);
   if (!key) return key.error();
@@ -184,7 +192,7 @@ int show_key(const Context& context, const KeyOptions& options) {
 }
 
 int rotate_key(const Context& context, const KeyOptions& options) {
-  const auto path = path_of(options.key);
+  const auto path = path_of_key(options.key);
   if (!path) return path.error();
   const auto begun = ask_admin(context, kKeysDaemon, http::Method::post, *path + "/rotate");
   if (!begun) return begun.error();
@@ -201,6 +209,17 @@ int rotate_key(const Context& context, const KeyOptions& options) {
     return member(waited->key, "state") == "pre-active" ? kCheckFailed : kOk;
   }
   return tell_rotated(*waited);
+}
+
+std::expected<object, int> rotate_and_wait(const Context& context, const std::string& name) {
+  const auto path = path_of_key(name);
+  if (!path) return std::unexpected(path.error());
+  const auto begun = ask_admin(context, kKeysDaemon, http::Method::post, *path + "/rotate");
+  if (!begun) return std::unexpected(begun.error());
+  auto waited = wait_until_active(context, *begun);
+  if (!waited) return std::unexpected(waited.error());
+  if (member(waited->key, "state") == "pre-active") return std::unexpected(tell_rotated(*waited));
+  return std::move(waited->key);
 }
 
 int check_keys(const Context& context) {

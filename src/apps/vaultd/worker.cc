@@ -9,7 +9,9 @@
 #include "base/try.h"
 #include "cde/vault/card_routes.h"
 #include "cde/vault/delete_routes.h"
+#include "cde/vault/ending_routes.h"
 #include "cde/vault/key_routes.h"
+#include "cde/vault/ledger_routes.h"
 #include "service/neighbors.h"
 #include "storage/migrations.h"
 
@@ -290,6 +292,8 @@ void Worker::readiness(service::Readiness& readiness) {
 void Worker::add_admin_routes(http::Router& router) {
   cde::add_delete_routes(router, {recovered_, delete_desk_});
   cde::add_key_routes(router, {recovered_, key_keeper_, rewrap_, shared_.clock});
+  cde::add_ending_routes(router, {recovered_, key_keeper_, cards_, shared_.clock});
+  cde::add_ledger_routes(router, {recovered_, key_keeper_});
 }
 
 }  // namespace strongroom::vaultd

@@ -99,8 +99,23 @@ async::Task<Result<void>> HsmKeyStore::open(KeyRecords records) {
     return KeySet::open(token, session, records, known.get(), copy_);
   };
   SR_CO_TRY(std::shared_ptr<const KeySet> next, co_await trips_.run(work));
+  if (known && copy_) {
+    for (const OpenKey& open : known->keys()) {
+      if (next->find(open.key.name, open.key.version) == nullptr) left_.push_back(open.handle);
+    }
+  }
   sets_.set(std::move(next));
-  co_return Result<void>{};
+  if (left_.empty()) co_return Result<void>{};
+  // One that fails is tried again by the next call: until then this vaultd has the copy.
+  auto give_up = [&](pkcs11::Token& token, pkcs11::Session&) -> Result<void> {
+    while (!left_.empty()) {
+      const auto destroyed = token.destroy_key(left_.back());
+      if (!destroyed && destroyed.error().code() != ErrorCode::gone) return destroyed;
+      left_.pop_back();
+    }
+    return {};
+  };
+  co_return co_await trips_.run(give_up);
 }
 
 std::int64_t HsmKeyStore::uses_left(KeyName name, std::uint32_t version) const {
@@ -120,6 +135,16 @@ async::Task<Result<KeyCheckValue>> HsmKeyStore::make(KeyName name, std::uint32_t
     SR_CHECK_OK(make_key(token, name, version));
     SR_TRY(const FoundKey found, find_key(token, session, name, version, false));
     return found.check_value;
+  };
+  co_return co_await trips_.run(work);
+}
+
+async::Task<Result<void>> HsmKeyStore::destroy(KeyName name, std::uint32_t version) {
+  auto work = [&](pkcs11::Token& token, pkcs11::Session&) -> Result<void> {
+    const auto handle = token.find_key(key_label(name, version));
+    if (!handle && handle.error().code() == ErrorCode::not_found) return {};
+    if (!handle) return fail(handle.error());
+    return token.destroy_key(*handle);
   };
   co_return co_await trips_.run(work);
 }

@@ -44,6 +44,7 @@ class HsmKeyStore final : public KeyStore {
   std::int64_t uses_left(KeyName name, std::uint32_t version) const override;
   void add_uses(KeyName name, std::uint32_t version, std::int64_t count) override;
   async::Task<Result<KeyCheckValue>> make(KeyName name, std::uint32_t version) override;
+  async::Task<Result<void>> destroy(KeyName name, std::uint32_t version) override;
   async::Task<Result<KeyCheckValue>> check_value(KeyName name, std::uint32_t version) override;
   async::Task<Result<std::vector<std::uint32_t>>> versions(KeyName name) override;
   async::Task<Result<std::vector<RegistryMac>>> macs(
@@ -55,6 +56,7 @@ class HsmKeyStore final : public KeyStore {
   HsmTrips& trips_;
   KeySets& sets_;
   const bool copy_;
+  std::vector<pkcs11::KeyHandle> left_;  // copies that are to be given up
 };
 
 }  // namespace strongroom::cde

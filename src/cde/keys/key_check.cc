@@ -25,6 +25,12 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
     SR_CO_TRY(there[name], co_await parts_.keys.versions(name));
   }
   auto read = co_await registry_.read();
+  if (read) {
+    const auto ledger = co_await registry_.read_ledger(*read);
+    if (!ledger && ledger.error().code() == ErrorCode::corrupt) {
+      findings.push_back({{}, "its ledger of backups was changed by another hand"});
+    }
+  }
   const KeyRecords records = read ? *std::move(read) : records_;
   for (const auto& [name, versions] : there) {
     for (const std::uint32_t version : versions) {
@@ -38,7 +44,7 @@ async::Task<Result<std::vector<KeyKeeper::Finding>>> KeyKeeper::check() {
     }
   }
   for (const RegisteredKey& key : records.keys) {
-    if (key.state == KeyState::destroyed) continue;
+    if (!is_open(key.state)) continue;
     const auto value = co_await parts_.keys.check_value(key.name, key.version);
     if (value && *value == key.check_value) continue;
     const ErrorCode code = value ? ErrorCode::conflict : value.error().code();

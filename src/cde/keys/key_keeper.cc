@@ -29,7 +29,6 @@ constexpr Error kOtherKey{ErrorCode::conflict,
 constexpr Error kEmptied{ErrorCode::conflict,
                          "the database's key registry is empty, but the HSM has later versions of"
                          " its keys: this is an older copy of the database, or another one"};
-constexpr Error kNotLatest{ErrorCode::conflict, "another vaultd has changed the key registry"};
 
 // These alone stop encryption: what else is wrong with what is read is not somebody's hand.
 bool is_altered(const Error& error) {
@@ -121,7 +120,8 @@ async::Task<Result<void>> KeyKeeper::take_step() {
   if (!leads_) co_return Result<void>{};
   const Result<void> advanced = co_await advance();
   const Result<void> allowed = co_await allow_emptying();
-  for (const Result<void>* one : {&advanced, &allowed}) {
+  const Result<void> destroyed = co_await destroy_withdrawn();
+  for (const Result<void>* one : {&advanced, &allowed, &destroyed}) {
     if (*one || one->error().code() == ErrorCode::conflict) continue;
     log::warn("the keys could not be taken a step further", {{"error", one->error()}});
   }
@@ -169,11 +169,11 @@ async::Task<Result<void>> KeyKeeper::follow() {
   co_return co_await take(std::move(records));
 }
 
-async::Task<Result<void>> KeyKeeper::write(KeyRecords next) {
+async::Task<Result<void>> KeyKeeper::write(KeyRecords next, std::vector<storage::Statement> also) {
   // Else it would write over what somebody has put there, and nobody would know.
   SR_CO_TRY(const KeyRecords now, co_await registry_.read());
-  if (now.revision != next.revision) co_return fail(kNotLatest);
-  SR_CO_TRY(KeyRecords written, co_await registry_.write(std::move(next)));
+  if (now.revision != next.revision) co_return fail(kRegistryMovedOn);
+  SR_CO_TRY(KeyRecords written, co_await registry_.write(std::move(next), std::move(also)));
   co_return co_await take(std::move(written));
 }
 
@@ -228,7 +228,7 @@ async::Task<Result<void>> KeyKeeper::watch_others() {
     const auto before = watched_.find(one.name);
     const bool same = before != watched_.end() && before->second.beats == one.beats;
     const SteadyTime changed = same ? before->second.changed : now;
-    watched.emplace(one.name, Watched{one.beats, changed});
+    watched.emplace(one.name, Watched{one.beats, one.revision, changed});
     if (one.name == parts_.instance || now - changed < parts_.waits.dead_after)
       live_.push_back(std::move(one));
   }
@@ -239,6 +239,7 @@ async::Task<Result<void>> KeyKeeper::watch_others() {
 
 // The registry's writes name no operation: what an intent was to bring about stands there or not.
 async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
+  if (intent.event_type == EventType::key_ledger) co_return co_await outcome_of_note(intent);
   SR_CO_TRY(const KeyRecords records, co_await registry_.read());
   const std::string label = intent.resources.empty() ? std::string() : intent.resources.front();
   const auto key = std::ranges::find(records.keys, label, &RegisteredKey::label);
@@ -247,6 +248,14 @@ async::Task<Result<Outcome>> KeyKeeper::outcome_of(const audit::Entry& intent) {
   if (intent.event_type == EventType::key_activate) done = key->state != KeyState::pre_active;
   if (intent.event_type == EventType::key_retire) done = key->version < records.kek_floor;
   if (intent.event_type == EventType::key_rewrap) done = key->emptied_at_us.has_value();
+  if (intent.event_type == EventType::key_compromise) {
+    done = key->state == KeyState::compromised || !is_open(key->state);
+  }
+  if (intent.event_type == EventType::key_withdraw) done = !is_open(key->state);
+  if (intent.event_type == EventType::key_destroy) {
+    SR_CO_TRY(const auto there, co_await parts_.keys.versions(key->name));
+    done = !std::ranges::binary_search(there, key->version);
+  }
   co_return done ? Outcome::done : Outcome::not_done;
 }
 
@@ -263,10 +272,11 @@ audit::Entry KeyKeeper::entry(EventType type, std::vector<std::string> labels) c
   return entry;
 }
 
-async::Task<Result<void>> KeyKeeper::act(audit::Entry intent, KeyRecords next) {
+async::Task<Result<void>> KeyKeeper::act(audit::Entry intent, KeyRecords next,
+                                         std::vector<storage::Statement> also) {
   intent.phase = Phase::intent;
   SR_CO_CHECK_OK(co_await parts_.recorder.record(intent));
-  const Result<void> written = co_await write(std::move(next));
+  const Result<void> written = co_await write(std::move(next), std::move(also));
   co_await conclude(intent, written);
   co_return written;
 }

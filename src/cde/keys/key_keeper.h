@@ -16,7 +16,9 @@
 #include "audit/recorder.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "cde/keys/backup_ledger.h"
 #include "cde/keys/hsm_description.h"
+#include "cde/keys/key_hindrance.h"
 #include "cde/keys/key_registry.h"
 #include "cde/keys/key_store.h"
 #include "cde/keys/vault_instances.h"
@@ -35,6 +37,8 @@ inline constexpr std::string_view kKeysOperation = "keys";
 //                write, and protects nothing new once each vaultd has read that
 //   the floor    when all that live have read that, and what they had begun has ended: from then on
 //                the database takes no card whose DEK is under an older version
+//   withdrawn    on command, when nothing hinders it: each vaultd gives up what it has of it
+//   destroyed    when all of them have, also those that do not live any more
 // Whatever is killed anywhere goes on from what the registry says. Each step stands in the audit
 // log: an intent before it and an outcome, or a single entry for uses that are reserved.
 class KeyKeeper final {
@@ -95,6 +99,32 @@ class KeyKeeper final {
   // them is active.
   [[nodiscard]] async::Task<Result<void>> note_emptied(std::vector<std::uint32_t> versions);
 
+  // Notes that a version is not to be trusted any more, in the name of `user`. not_found; conflict:
+  // it is active (rotate first), or withdrawn; and the errors of the database, the HSM and the log.
+  [[nodiscard]] async::Task<Result<RegisteredKey>> mark_compromised(KeyName name,
+                                                                    std::uint32_t version,
+                                                                    std::string user);
+  // What hinders a version's end now; of one that is withdrawn, what it waits for. not_found;
+  // corrupt (the ledger of backups); and the errors of the database and the HSM.
+  [[nodiscard]] async::Task<Result<std::vector<Hindrance>>> hindrances(KeyName name,
+                                                                       std::uint32_t version);
+  // Begins the end of a version in the name of `user`, where nothing hinders it: from then on it is
+  // `withdrawn`, and goes on to be `destroyed` by itself, when no vaultd has it any more. Errors as
+  // above.
+  struct Destruction {
+    RegisteredKey key;
+    std::vector<Hindrance> hindrances;  // none: it is begun, or was before
+  };
+  [[nodiscard]] async::Task<Result<Destruction>> destroy(KeyName name, std::uint32_t version,
+                                                         std::string user);
+
+  // Notes in the ledger of backups what became of one, in the name of `user`. Errors: those of
+  // BackupLedger::take; corrupt (somebody else has written to the ledger), exhausted (another
+  // change is under way), and those of the database, the HSM and the log.
+  [[nodiscard]] async::Task<Result<KnownBackup>> note_backup(BackupNote note, std::string user);
+  // The ledger as it is now. corrupt; conflict: it changes at this moment.
+  [[nodiscard]] async::Task<Result<BackupLedger>> backups();
+
   // The retired versions of `pan-encryption` under which something may still stand and nothing new
   // can come: what is under them is to be moved. Empty where another vaultd does that, and while
   // the active version is not found on the HSM's token.
@@ -125,6 +155,7 @@ class KeyKeeper final {
   using SteadyTime = std::chrono::steady_clock::time_point;
   struct Watched {
     std::int64_t beats = 0;
+    std::int64_t revision = 0;
     SteadyTime changed;
   };
   // One change at a time; lives in a coroutine's frame.
@@ -147,7 +178,7 @@ class KeyKeeper final {
   async::Task<Result<void>> follow();
   async::Task<Result<void>> take_step();
   void note(const Result<void>& step);
-  async::Task<Result<void>> write(KeyRecords next);
+  async::Task<Result<void>> write(KeyRecords next, std::vector<storage::Statement> also = {});
   async::Task<Result<void>> reserve();
   async::Task<Result<void>> beat(std::int64_t revision);
   async::Task<Result<void>> watch_others();
@@ -163,7 +194,18 @@ class KeyKeeper final {
   async::Task<Result<void>> require_on_token(RegisteredKey key);
   async::Task<Result<void>> allow_emptying();
   [[nodiscard]] std::vector<std::uint32_t> below_floor() const;
-  async::Task<Result<void>> act(audit::Entry intent, KeyRecords next);
+  [[nodiscard]] std::vector<std::string> silent() const;
+  [[nodiscard]] std::vector<std::string> without(std::int64_t revision) const;
+  [[nodiscard]] std::vector<Hindrance> hindrances_now(const RegisteredKey& key,
+                                                      const BackupLedger& ledger) const;
+  async::Task<Result<Destruction>> withdraw(KeyName name, std::uint32_t version,
+                                            const std::string& user);
+  async::Task<Result<void>> destroy_withdrawn();
+  async::Task<Result<BackupLedger>> latest_ledger();
+  async::Task<Result<std::vector<std::string>>> held_by(BackupKind kind);
+  async::Task<Result<audit::Outcome>> outcome_of_note(const audit::Entry& intent);
+  async::Task<Result<void>> act(audit::Entry intent, KeyRecords next,
+                                std::vector<storage::Statement> also = {});
   async::Task<void> conclude(const audit::Entry& intent, const Result<void>& done);
   async::Task<void> settle();
   void send_outcome(const audit::Entry& intent, audit::Outcome outcome);

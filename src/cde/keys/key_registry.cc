@@ -2,6 +2,7 @@
 #include "cde/keys/key_registry.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/try.h"
+#include "cde/keys/ledger_rows.h"
 #include "crypto/context.h"
 
 namespace strongroom::cde {
@@ -23,7 +25,7 @@ using storage::Value;
 constexpr std::string_view kSelect =
     "SELECT revision, mac_version, kek_floor, keys_seal.mac, name, version, check_value, state,"
     " created_at, activated_at, state_since, state_revision, cryptoperiod_us, emptied_at, uses,"
-    " keys.mac"
+    " keys.mac, backup_ledger"
     " FROM (SELECT 1 AS always) AS always LEFT JOIN keys_seal ON true LEFT JOIN keys ON true"
     " ORDER BY name, version";
 enum SelectColumn : std::size_t {
@@ -43,14 +45,16 @@ enum SelectColumn : std::size_t {
   kEmptiedAt,
   kUses,
   kMac,
+  kLedger,
 };
 constexpr std::string_view kSelectRevision = "SELECT revision FROM keys_seal";
 constexpr std::string_view kFirst =
-    "INSERT INTO keys_seal(one, revision, mac_version, kek_floor, mac) VALUES (1, $1, $2, $3, $4)"
+    "INSERT INTO keys_seal(one, revision, mac_version, kek_floor, mac, backup_ledger)"
+    " VALUES (1, $1, $2, $3, $4, $5)"
     " ON CONFLICT (one) DO NOTHING";
 constexpr std::string_view kTurn =
-    "UPDATE keys_seal SET revision = $1, mac_version = $2, kek_floor = $3, mac = $4"
-    " WHERE revision = $1 - 1";
+    "UPDATE keys_seal SET revision = $1, mac_version = $2, kek_floor = $3, mac = $4,"
+    " backup_ledger = $5 WHERE revision = $1 - 1";
 constexpr std::string_view kPut =
     "INSERT INTO keys(name, version, check_value, state, created_at, activated_at, state_since,"
     " state_revision, cryptoperiod_us, emptied_at, uses, mac)"
@@ -60,6 +64,7 @@ constexpr std::string_view kPut =
     " activated_at = excluded.activated_at, state_since = excluded.state_since,"
     " state_revision = excluded.state_revision, cryptoperiod_us = excluded.cryptoperiod_us,"
     " emptied_at = excluded.emptied_at, uses = excluded.uses, mac = excluded.mac";
+constexpr std::string_view kLedgerField = "backup-ledger";
 constexpr std::string_view kFormer =
     "SELECT check_value FROM key_versions WHERE name = $1 AND version = 1";
 
@@ -67,6 +72,8 @@ std::vector<std::byte> seal_of(const KeyRecords& records, std::span<const Regist
   crypto::Context context("strongroom/key-registry/1");
   context.add(static_cast<std::uint64_t>(records.revision)).add(records.kek_floor);
   for (const RegistryMac& row : rows) context.add(std::span<const std::byte>(row));
+  // No row's MAC is as short as the word before it.
+  if (records.ledger) context.add(kLedgerField).add(std::span<const std::byte>(*records.ledger));
   const std::span<const std::byte> bytes = context.bytes();
   return {bytes.begin(), bytes.end()};
 }
@@ -172,6 +179,9 @@ async::Task<Result<KeyRegistry::Read>> KeyRegistry::read_rows() {
   SR_CO_TRY(read.records.revision, first[kRevision].integer());
   SR_CO_TRY(read.records.mac_version, version_in(first[kMacVersion]));
   SR_CO_TRY(read.records.kek_floor, version_in(first[kKekFloor]));
+  if (!first[kLedger].is_null()) {
+    SR_CO_TRY(read.records.ledger, first[kLedger].digest<32>());
+  }
   std::vector<Authenticated> found;
   for (const Row& row : rows) {
     if (row[kName].is_null()) break;  // the seal alone
@@ -223,7 +233,19 @@ async::Task<Result<std::int64_t>> KeyRegistry::revision() {
   co_return rows.front()[0].integer();
 }
 
-async::Task<Result<KeyRecords>> KeyRegistry::write(KeyRecords next) {
+async::Task<Result<BackupLedger>> KeyRegistry::read_ledger(const KeyRecords& records) {
+  Statement select = select_ledger();
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(select)));
+  if (rows.front()[0].is_null()) co_return fail(kRegistryAltered);
+  SR_CO_TRY(const std::int64_t revision, rows.front()[0].integer());
+  if (revision != records.revision) co_return fail(kRegistryMovedOn);
+  Result<BackupLedger> ledger = cde::read_ledger(rows);
+  if (ledger && ledger->digest() == records.ledger) co_return ledger;
+  log::error("the key registry was altered", {{"row", "the ledger of backups"}});
+  co_return fail(kRegistryAltered);
+}
+
+async::Task<Result<KeyRecords>> KeyRegistry::write(KeyRecords next, std::vector<Statement> also) {
   ++next.revision;
   if (const RegisteredKey* own = next.in_state(KeyName::key_registry, KeyState::active)) {
     next.mac_version = own->version;
@@ -236,11 +258,13 @@ async::Task<Result<KeyRecords>> KeyRegistry::write(KeyRecords next) {
 
   std::vector<Statement> statements;
   std::vector<Value> turn{Value::integer(next.revision), Value::integer(next.mac_version),
-                          Value::integer(next.kek_floor), Value::digest(seal.front())};
+                          Value::integer(next.kek_floor), Value::digest(seal.front()),
+                          next.ledger ? Value::digest(*next.ledger) : Value::null()};
   statements.push_back({next.revision == 1 ? kFirst : kTurn, std::move(turn), 1});
   for (std::size_t i = 0; i < next.keys.size(); ++i) {
     statements.push_back(put(next.keys[i], macs[i]));
   }
+  std::ranges::move(also, std::back_inserter(statements));
   SR_CO_CHECK_OK(co_await database_.write(std::move(statements)));
   co_return next;
 }

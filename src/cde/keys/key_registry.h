@@ -1,7 +1,8 @@
 // KeyRegistry: which versions of vaultd's keys there are, what they may do and have done. Rows of
 // the vault database, without key material. Each row has a MAC under a key in the HSM, and so have
 // all together: whoever writes to the database can neither alter a row nor swap, add, leave out or
-// bring back one unseen; of a database that was put back whole, the audit log tells.
+// bring back one unseen; of a database that was put back whole, the audit log tells. The ledger of
+// backups is sealed with it.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 
 #include "async/task.h"
 #include "base/result.h"
+#include "cde/keys/backup_ledger.h"
 #include "cde/keys/key_store.h"
 #include "cde/keys/registered_key.h"
 #include "storage/database.h"
@@ -26,6 +28,10 @@ inline constexpr Error kRegistryAltered{ErrorCode::corrupt,
 // It is not the one that this vaultd has read, nor a later one.
 inline constexpr Error kRegistryOlder{
     ErrorCode::corrupt, "the key registry is gone, or is an older one than vaultd has read"};
+
+// It has a later revision than what it was compared with.
+inline constexpr Error kRegistryMovedOn{ErrorCode::conflict,
+                                        "another vaultd has changed the key registry"};
 
 // What there was before the registry, as a statement of the vault database's migrations: a check
 // value of version 1 of each key. It is read once, by the first vaultd that fills the registry.
@@ -68,6 +74,9 @@ class KeyRegistry final {
   // corrupt: somebody else has written to it, and the log says to which row. Nothing is to be
   // encrypted then.
   [[nodiscard]] async::Task<Result<KeyRecords>> read();
+  // The ledger of backups that `records`, the latest, are sealed with. conflict: they are not the
+  // latest any more; read again. corrupt: somebody else has written to it.
+  [[nodiscard]] async::Task<Result<BackupLedger>> read_ledger(const KeyRecords& records);
   // Everything in which read() finds a foreign hand: a row's label, or empty for which rows there
   // are. Nothing: it is whole.
   [[nodiscard]] async::Task<Result<std::vector<std::string>>> check();
@@ -75,9 +84,10 @@ class KeyRegistry final {
   [[nodiscard]] async::Task<Result<std::int64_t>> revision();
   // Makes `next` what the registry holds, with every MAC anew under the active version of
   // `key-registry`, and gives it as it is there then: its revision is one more. Durable on return,
-  // all or nothing. conflict: it is not made from the latest any more; read again. unknown_outcome:
-  // the same.
-  [[nodiscard]] async::Task<Result<KeyRecords>> write(KeyRecords next);
+  // all or nothing, with what `also` does. conflict: it is not made from the latest any more; read
+  // again. unknown_outcome: the same.
+  [[nodiscard]] async::Task<Result<KeyRecords>> write(KeyRecords next,
+                                                      std::vector<storage::Statement> also = {});
   // The check value that a vaultd noted before there was a registry, in hexadecimal; empty: none.
   [[nodiscard]] async::Task<Result<std::string>> former_check_value(KeyName name);
 

@@ -128,7 +128,7 @@ async::Task<Result<void>> KeyKeeper::raise_floor() {
   audit::Entry intent = entry(EventType::key_retire, {});
   for (const RegisteredKey& key : next.keys) {
     const bool below = key.name == KeyName::pan_encryption && key.version < version;
-    if (below && key.state != KeyState::destroyed) intent.resources.push_back(key.label());
+    if (below && is_open(key.state)) intent.resources.push_back(key.label());
   }
   co_return co_await act(std::move(intent), std::move(next));
 }

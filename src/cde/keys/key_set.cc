@@ -51,7 +51,7 @@ Result<std::shared_ptr<const KeySet>> KeySet::open(pkcs11::Token& token, pkcs11:
                                                    bool copy) {
   std::vector<OpenKey> keys;
   for (const RegisteredKey& key : records.keys) {
-    if (key.state == KeyState::destroyed) continue;
+    if (!is_open(key.state)) continue;
     const OpenKey* const before = known ? known->find(key.name, key.version) : nullptr;
     if (before != nullptr) {
       keys.push_back({key, before->handle, before->uses_left});

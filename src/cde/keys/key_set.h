@@ -49,7 +49,7 @@ class KeySet final {
                                                                   const KeySet* known, bool copy);
 
   [[nodiscard]] std::int64_t revision() const noexcept { return revision_; }
-  // Null: it is not in the registry, destroyed, or not in the HSM.
+  // Null: it is not in the registry, withdrawn, destroyed, or not in the HSM.
   [[nodiscard]] const OpenKey* find(KeyName name, std::uint32_t version) const noexcept;
   // Null: the registry has none.
   [[nodiscard]] const OpenKey* active(KeyName name) const noexcept;

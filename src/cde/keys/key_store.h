@@ -21,7 +21,8 @@ class KeyStore {
  public:
   virtual ~KeyStore() = default;
 
-  // Opens what `records` has and was not open yet, for all workers of this process. A version that
+  // Opens what `records` has and was not open yet, for all workers of this process, and gives up
+  // its copies of what is not to be open any more. A version that
   // protects nothing new may be missing in the HSM: the log says so, and what is under it does not
   // open. not_found: another one is missing; permission_denied: a key of another purpose, or whose
   // value can leave the HSM, so that it was not made by vaultd, or another key than the one of that
@@ -38,6 +39,9 @@ class KeyStore {
   // Makes that version in the HSM. conflict: it has one.
   [[nodiscard]] virtual async::Task<Result<KeyCheckValue>> make(KeyName name,
                                                                 std::uint32_t version) = 0;
+  // Removes that version from the HSM, for good; nothing is done where it has none. REQUIRES: no
+  // vaultd has it open.
+  [[nodiscard]] virtual async::Task<Result<void>> destroy(KeyName name, std::uint32_t version) = 0;
   // That of the version there. not_found, permission_denied.
   [[nodiscard]] virtual async::Task<Result<KeyCheckValue>> check_value(KeyName name,
                                                                        std::uint32_t version) = 0;

@@ -23,8 +23,8 @@ constexpr std::array kKinds{
     KeyKind{KeyName::key_registry, "key-registry", "HMAC-SHA256",
             "proves that nobody else has written this registry", 730 * kDayUs}};
 static_assert(std::ranges::equal(kKinds, kKeyNames, {}, &KeyKind::name));
-constexpr std::array<std::string_view, 5> kStates{"pre-active", "active", "retired", "compromised",
-                                                  "destroyed"};
+constexpr std::array<std::string_view, 6> kStates{"pre-active",  "active",    "retired",
+                                                  "compromised", "withdrawn", "destroyed"};
 
 auto place_of(const RegisteredKey& key) { return std::pair(key.name, key.version); }
 
@@ -50,13 +50,15 @@ Result<KeyState> parse_key_state(std::string_view text) noexcept {
 
 bool may_become(KeyState from, KeyState to) noexcept {
   switch (from) {
-    case KeyState::pre_active:  // one that came too late, or should not have been made, ends there
-      return to == KeyState::active || to == KeyState::compromised || to == KeyState::destroyed;
+    case KeyState::pre_active:  // one that should not have been made is compromised first
+      return to == KeyState::active || to == KeyState::compromised;
     case KeyState::active:
       return to == KeyState::retired || to == KeyState::compromised;
     case KeyState::retired:
-      return to == KeyState::compromised || to == KeyState::destroyed;
+      return to == KeyState::compromised || to == KeyState::withdrawn;
     case KeyState::compromised:
+      return to == KeyState::withdrawn;
+    case KeyState::withdrawn:
       return to == KeyState::destroyed;
     case KeyState::destroyed:
       return false;

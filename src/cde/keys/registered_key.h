@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "crypto/hash.h"
 
 namespace strongroom::cde {
 
@@ -34,6 +35,7 @@ enum class KeyState : std::uint8_t {
   active,       // protects what is new
   retired,      // opens or finds what it has protected, and protects nothing new
   compromised,  // as retired, and to be got rid of as soon as nothing stands under it
+  withdrawn,    // to be destroyed: each vaultd closes it, and no way leads back
   destroyed,    // no longer in the HSM
 };
 
@@ -54,6 +56,10 @@ struct KeyKind {
 [[nodiscard]] constexpr bool protects_new(KeyState state) noexcept {
   return state == KeyState::pre_active || state == KeyState::active;
 }
+// Whether a vaultd has a version in that state open.
+[[nodiscard]] constexpr bool is_open(KeyState state) noexcept {
+  return state != KeyState::withdrawn && state != KeyState::destroyed;
+}
 // Whether a version may go from one state to the other; never back.
 [[nodiscard]] bool may_become(KeyState from, KeyState to) noexcept;
 // Its name in the HSM: "strongroom/pan-encryption/1".
@@ -71,7 +77,7 @@ struct RegisteredKey {
   std::int64_t state_revision = 0;   // of the registry, since when it has this state
   std::int64_t cryptoperiod_us = 0;  // from its activation
   // Since when nothing stands under it any more, as a job has counted that came through all cards
-  // after it was retired; `pan-encryption` only.
+  // after it was retired.
   std::optional<std::int64_t> emptied_at_us{};
   // Uses for what is new that somebody may have made: reserved in blocks before they are made, so
   // that a crash counts too many.
@@ -90,6 +96,8 @@ struct KeyRecords {
   // No card goes in whose DEK is under an older version of `pan-encryption`: the statement that
   // inserts cards asks for it, so that also a vaultd that was frozen cannot bring one.
   std::uint32_t kek_floor = 1;
+  // Of the ledger of backups (BackupLedger::digest).
+  std::optional<crypto::Sha256Digest> ledger{};
   std::vector<RegisteredKey> keys;  // by name, then version
 
   [[nodiscard]] const RegisteredKey* find(KeyName name, std::uint32_t version) const;

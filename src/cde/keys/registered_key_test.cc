@@ -47,12 +47,17 @@ TEST(RegisteredKeyTest, NoStateIsLeftBackwards) {
   using enum KeyState;
   EXPECT_TRUE(may_become(pre_active, active));
   EXPECT_TRUE(may_become(active, retired));
-  EXPECT_TRUE(may_become(retired, destroyed));
-  for (const KeyState to : {pre_active, active, retired, compromised, destroyed}) {
+  EXPECT_TRUE(may_become(retired, withdrawn));
+  EXPECT_TRUE(may_become(withdrawn, destroyed));
+  for (const KeyState to : {pre_active, active, retired, compromised, withdrawn}) {
+    EXPECT_EQ(may_become(to, destroyed), to == withdrawn) << "some vaultd may have it open";
+    EXPECT_FALSE(may_become(withdrawn, to)) << "some vaultd has closed it";
+  }
+  for (const KeyState to : {pre_active, active, retired, compromised, withdrawn, destroyed}) {
     EXPECT_FALSE(may_become(destroyed, to));
     EXPECT_FALSE(may_become(to, pre_active));
   }
-  EXPECT_FALSE(may_become(active, destroyed)) << "what stands under it would be gone unasked";
+  EXPECT_FALSE(may_become(active, withdrawn)) << "what stands under it would be gone unasked";
   EXPECT_FALSE(may_become(retired, active));
 }
 

@@ -32,6 +32,8 @@ constexpr std::string_view kSelectLast =
 constexpr std::string_view kSelectPlace =
     "SELECT token_id FROM cards WHERE token_id > $1 ORDER BY token_id LIMIT 1 OFFSET $2";
 
+constexpr std::string_view kCountUnder = "SELECT count(*) FROM cards WHERE kek_version = $1";
+
 constexpr std::array kMoveColumns{
     Column{"id", ColumnType::bytes}, Column{"old_version", ColumnType::integer},
     Column{"new_version", ColumnType::integer}, Column{"dek", ColumnType::bytes}};
@@ -71,6 +73,12 @@ async::Task<Result<std::size_t>> CardStore::move_deks(std::vector<MovedDek> deks
   }
   SR_CO_TRY(const Rows moved, co_await storage::write_rows(database_, kMove, std::move(rows)));
   co_return moved.size();
+}
+
+async::Task<Result<std::int64_t>> CardStore::count_under(std::uint32_t version) {
+  Statement count{kCountUnder, {Value::integer(version)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(count)));
+  co_return rows.front()[0].integer();
 }
 
 async::Task<Result<std::optional<TokenId>>> CardStore::find_id(Statement statement) {

@@ -9,6 +9,7 @@
 
 #include "base/try.h"
 #include "cde/keys/key_registry.h"
+#include "cde/keys/ledger_rows.h"
 #include "cde/keys/vault_instances.h"
 #include "cde/vault/card_rows.h"
 #include "cde/vault/due_erasures.h"
@@ -63,6 +64,7 @@ constexpr std::array<std::string_view, 2> kVersion5{
 // The payment that was counted last, by which its row is known to be due.
 constexpr std::array<std::string_view, 1> kVersion6{"ALTER TABLE cards ADD COLUMN last_use bytea"};
 constexpr std::array kVersion9{kCreateKeyRegistry[0], kCreateKeyRegistry[1], kCreateVaultInstances};
+constexpr std::array kVersion10{kCreateBackupLedger[0], kCreateBackupLedger[1]};
 constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{2, kVersion2},
                                  storage::Migration{3, kCreateProcessorTokens},
@@ -71,7 +73,8 @@ constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{6, kVersion6},
                                  storage::Migration{7, kCreateHeldDeletes},
                                  storage::Migration{8, kCreateDueErasures},
-                                 storage::Migration{9, kVersion9}};
+                                 storage::Migration{9, kVersion9},
+                                 storage::Migration{10, kVersion10}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},

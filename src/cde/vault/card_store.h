@@ -163,6 +163,8 @@ class CardStore final {
   // Puts each of `deks`, which are in that order, in the old one's place, but of a card that was
   // erased or moved meanwhile; gives how many.
   [[nodiscard]] async::Task<Result<std::size_t>> move_deks(std::vector<MovedDek> deks);
+  // How many cards live under that version of the KEK, counted one by one.
+  [[nodiscard]] async::Task<Result<std::int64_t>> count_under(std::uint32_t version);
   // The highest id, and the one that is the `rows`th after `after`, of erased cards too; nothing:
   // there is none.
   [[nodiscard]] async::Task<Result<std::optional<TokenId>>> last_id();

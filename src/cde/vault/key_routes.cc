@@ -5,13 +5,12 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/encoding.h"
-#include "cde/vault/answer.h"
+#include "cde/vault/key_views.h"
 #include "cde/vault/vault_answers.h"
 #include "http/operator_user.h"
 #include "http/route_table.h"
@@ -22,70 +21,10 @@ namespace {
 using async::Task;
 using http::Request;
 using http::Response;
-using wire::Literal;
 using wire::Problem;
-using wire::ProblemType;
-
-constexpr double kMicrosecondsPerDay = 86'400e6;
-
-constexpr Problem kNoSuchKey{
-    ProblemType::not_found,
-    "vaultd's keys are pan-encryption, pan-fingerprint, blind-index and key-registry"};
-constexpr Problem kNoSuchVersion{ProblemType::not_found,
-                                 "that key has no such version: see strongroom keys list"};
-constexpr Problem kAltered{ProblemType::sealed,
-                           "the key registry was altered, and nothing is encrypted until it is as"
-                           " vaultd wrote it: strongroom keys check names the rows"};
 
 Response problem(const Problem& what, const Request& request) {
   return http::problem_response(what, request.request_id());
-}
-
-boost::json::value time_or_null(const std::optional<std::int64_t>& time_us) {
-  return time_us ? boost::json::value(rfc3339(*time_us)) : boost::json::value(nullptr);
-}
-
-// Those that have read of the state that the version is in.
-boost::json::array instances_with(const RegisteredKey& key, const KeyKeeper& keeper) {
-  boost::json::array names;
-  for (const VaultInstances::Instance& one : keeper.instances()) {
-    if (one.revision >= key.state_revision) names.emplace_back(one.name);
-  }
-  return names;
-}
-
-boost::json::object view_of(const RegisteredKey& key, const KeyParts& parts) {
-  const KeyKind& kind = kind_of(key.name);
-  boost::json::object view{
-      {"name", kind.text},
-      {"version", key.version},
-      {"label", key.label()},
-      {"algorithm", kind.algorithm},
-      {"purpose", kind.purpose},
-      {"check_value", hex(key.check_value)},
-      {"state", to_string(key.state)},
-      {"created_at", rfc3339(key.created_at_us)},
-      {"activated_at", time_or_null(key.activated_at_us)},
-      {"state_since", rfc3339(key.state_since_us)},
-      {"cryptoperiod_days", static_cast<double>(key.cryptoperiod_us) / kMicrosecondsPerDay},
-      {"cryptoperiod_used", nullptr},
-      {"due_at", nullptr},
-      {"uses", nullptr},
-      {"uses_rotate_at", nullptr},
-      {"uses_max", nullptr},
-      {"emptied_at", time_or_null(key.emptied_at_us)},
-      {"vaultds", instances_with(key, parts.keeper)}};
-  if (key.activated_at_us) {
-    const auto age_us = static_cast<double>(parts.clock.now_us() - *key.activated_at_us);
-    view["cryptoperiod_used"] = age_us / static_cast<double>(key.cryptoperiod_us);
-    view["due_at"] = rfc3339(*key.activated_at_us + key.cryptoperiod_us);
-  }
-  if (KeyKeeper::counts_uses_of(key.name)) {
-    view["uses"] = key.uses;
-    view["uses_rotate_at"] = KeyKeeper::kRotateAt;
-    view["uses_max"] = KeyKeeper::kUsesMax;
-  }
-  return view;
 }
 
 boost::json::object view_of(const HsmDescription& hsm) {
@@ -117,7 +56,7 @@ Task<Response> list(KeyParts parts, Request& request) {
   if (!hsm) co_return problem(problem_of_hsm(hsm.error()), request);
   boost::json::array data;
   for (const RegisteredKey& key : parts.keeper.records().keys) {
-    data.emplace_back(view_of(key, parts));
+    data.emplace_back(view_of(key, parts.keeper, parts.clock));
   }
   boost::json::array vaultds;
   for (const VaultInstances::Instance& one : parts.keeper.instances()) {
@@ -137,31 +76,12 @@ Task<Response> list(KeyParts parts, Request& request) {
 }
 
 Task<Response> show(KeyParts parts, Request& request) {
-  const Result<KeyName> name = parse_key_name(request.parameter(0));
-  if (!name) co_return problem(kNoSuchKey, request);
-  const std::string_view text = request.parameter(1);
-  std::uint32_t version = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-  const bool read = error == std::errc() && end == text.data() + text.size();
-  const RegisteredKey* const key = read ? parts.keeper.records().find(*name, version) : nullptr;
+  const auto asked = version_in(request);
+  if (!asked) co_return problem(asked.error(), request);
+  const RegisteredKey* const key = parts.keeper.records().find(asked->name, asked->version);
   if (key == nullptr) co_return problem(kNoSuchVersion, request);
-  co_return http::json_response(200, boost::json::serialize(view_of(*key, parts)));
-}
-
-// What an operator can mend is told; the neighbor that is absent has its own type.
-Problem problem_of_rotation(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::invalid_argument:
-      return {ProblemType::invalid_value, Literal(error)};
-    case ErrorCode::conflict:
-      return {ProblemType::conflict, Literal(error)};
-    case ErrorCode::exhausted:
-      return {ProblemType::overloaded, Literal(error), {}, kRetryAfterS};
-    case ErrorCode::corrupt:
-      return kAltered;
-    default:
-      return problem_of_hsm(error);
-  }
+  co_return http::json_response(200,
+                                boost::json::serialize(view_of(*key, parts.keeper, parts.clock)));
 }
 
 Task<Response> rotate(KeyParts parts, Request& request) {
@@ -169,9 +89,10 @@ Task<Response> rotate(KeyParts parts, Request& request) {
   if (!name) co_return problem(kNoSuchKey, request);
   std::string user = http::operator_user(request);
   const Result<RegisteredKey> begun = co_await parts.keeper.rotate(*name, std::move(user));
-  if (!begun) co_return problem(problem_of_rotation(begun.error()), request);
+  if (!begun) co_return problem(problem_of_keys(begun.error()), request);
   const RegisteredKey* const key = parts.keeper.records().find(begun->name, begun->version);
-  co_return http::json_response(200, boost::json::serialize(view_of(key ? *key : *begun, parts)));
+  co_return http::json_response(
+      200, boost::json::serialize(view_of(key ? *key : *begun, parts.keeper, parts.clock)));
 }
 
 Task<Response> check(KeyParts parts, Request& request) {
