@@ -29,6 +29,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kActiveWithin{120};
 constexpr std::chrono::milliseconds kStep{200};
 constexpr std::size_t kDayLength = 10;  // of an RFC 3339 time
+constexpr std::string_view kLabelPrefix = "strongroom/";
 
 int print_json(const boost::json::value& answer) {
   fmt::print("{}\n", boost::json::serialize(answer));
@@ -145,6 +146,17 @@ int tell_rotated(const Waited& waited) {
   return kOk;
 }
 
+// What is between a version that is out of use and its end.
+int print_hindrances(const Context& context, const std::string& path, std::string_view state) {
+  if (state == "pre-active" || state == "active" || state == "destroyed") return kOk;
+  const auto answer = ask_admin(context, kKeysDaemon, http::Method::get, path + "/hindrances");
+  if (!answer) return answer.error();
+  for (const boost::json::value& item : answer->at("hindrances").as_array()) {
+    fmt::print("{:<13} {}\n", "its end waits", member(item.as_object(), "text"));
+  }
+  return kOk;
+}
+
 }  // namespace
 
 // No other characters than a name's: it becomes part of a path.
@@ -188,7 +200,7 @@ int show_key(const Context& context, const KeyOptions& options) {
     fmt::print("{:<13} {}\n", name, text);
   }
   fmt::print("{:<13} {}\n{:<13} {}\n", "cryptoperiod", period_of(*key), "uses", uses_of(*key));
-  return kOk;
+  return print_hindrances(context, *path, member(*key, "state"));
 }
 
 int rotate_key(const Context& context, const KeyOptions& options) {

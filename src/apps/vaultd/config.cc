@@ -126,6 +126,8 @@ ConfigResult<Config> Config::read(const service::Deployment& deployment) {
   read_budgets(section, config);
   config.purge_after =
       std::chrono::hours(section.integer("purge_expired_after_hours", 0, kPurgeAfterHoursMax, 24));
+  config.erase_within =
+      std::chrono::days(section.integer("erase_within_days", 1, kCardDaysMax, 30));
   SR_TRY(config.retention, read_retention(section.subsection("card_days_max")));
   SR_CHECK_OK(section.finish());
   SR_TRY(config.hsm, read_hsm(deployment));

@@ -50,6 +50,7 @@ struct Config {
   cde::Budget deletes{};  // above it they wait for an operator
   cde::Retention retention;
   std::chrono::hours purge_after{24};  // from a card's expiry to its erasure
+  std::chrono::days erase_within{30};  // from a deletion to the end of the card's key
   HsmConfig hsm;
 
   [[nodiscard]] static ConfigResult<Config> read(const service::Deployment& deployment);

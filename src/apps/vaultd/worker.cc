@@ -145,6 +145,12 @@ Worker::Worker(async::Loop& loop, Shared& shared, std::size_t index,
                .random = shared.random,
                .clock = shared.clock,
                .metrics = shared.metrics}),
+      erasures_({.loop = loop,
+                 .cards = cards_,
+                 .key_keeper = key_keeper_,
+                 .clock = shared.clock,
+                 .metrics = shared.metrics,
+                 .within = shared.config.erase_within}),
       listener_(loop, std::move(verifier)) {
   http::Router& router = listener_.router();
   router.on_denied([this](const http::Request& request, const wire::Problem&) {
@@ -168,6 +174,7 @@ async::Task<Result<void>> Worker::start() {
     async::spawn(retention_.run());
     async::spawn(key_keeper_.run());
     async::spawn(rewrap_.run());
+    async::spawn(erasures_.run());
   }
   async::spawn(watch_hsm());
   async::spawn(uses_.run());
@@ -234,11 +241,12 @@ async::Task<void> Worker::drain() {
   retention_.stop();
   key_keeper_.stop();
   rewrap_.stop();
+  erasures_.stop();
   uses_.stop();
   co_await listener_.drain();
   while (asking_hsm_ || forgetting_ || dropping_ || removals_.busy() || purge_.busy() ||
          releases_.busy() || retention_.busy() || key_keeper_.busy() || rewrap_.busy() ||
-         uses_.busy()) {
+         erasures_.busy() || uses_.busy()) {
     co_await loop_.sleep_for(kStopStep);
   }
   static_cast<void>(co_await uses_.flush());
@@ -283,6 +291,9 @@ void Worker::readiness(service::Readiness& readiness) {
   if (rewrap_.failed() > 0) {
     readiness.warn("keys: some cards under an old key do not open, and it cannot go; see the log");
   }
+  if (erasures_.late() > 0) {
+    readiness.warn("keys: some are not destroyed within erase_within_days; strongroom keys list");
+  }
   readiness.add(
       "recovery", recovered_,
       "open intents are not closed yet, or cards not erased again that a restore has brought"
@@ -291,7 +302,7 @@ void Worker::readiness(service::Readiness& readiness) {
 
 void Worker::add_admin_routes(http::Router& router) {
   cde::add_delete_routes(router, {recovered_, delete_desk_});
-  cde::add_key_routes(router, {recovered_, key_keeper_, rewrap_, shared_.clock});
+  cde::add_key_routes(router, {recovered_, key_keeper_, rewrap_, erasures_, shared_.clock});
   cde::add_ending_routes(router, {recovered_, key_keeper_, cards_, shared_.clock});
   cde::add_ledger_routes(router, {recovered_, key_keeper_});
 }

@@ -21,6 +21,7 @@
 #include "cde/vault/cvc_holder.h"
 #include "cde/vault/delete_desk.h"
 #include "cde/vault/due_erasures.h"
+#include "cde/vault/erasure_job.h"
 #include "cde/vault/held_deletes.h"
 #include "cde/vault/payable_cards.h"
 #include "cde/vault/processor_token_store.h"
@@ -106,6 +107,7 @@ class Worker final : public service::Worker {
   cde::DueErasures due_erasures_;
   cde::RetentionJob retention_;
   cde::RewrapJob rewrap_;
+  cde::ErasureJob erasures_;
   service::InnerListener listener_;
   bool recovered_ = false;
   bool asking_hsm_ = false;  // the answer comes to this Loop

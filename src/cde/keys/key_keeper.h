@@ -125,6 +125,8 @@ class KeyKeeper final {
   // The ledger as it is now. corrupt; conflict: it changes at this moment.
   [[nodiscard]] async::Task<Result<BackupLedger>> backups();
 
+  // Whether this vaultd acts for all of the database, as of the last step.
+  [[nodiscard]] bool leads() const noexcept { return leads_; }
   // The retired versions of `pan-encryption` under which something may still stand and nothing new
   // can come: what is under them is to be moved. Empty where another vaultd does that, and while
   // the active version is not found on the HSM's token.

@@ -33,6 +33,8 @@ constexpr std::string_view kSelectPlace =
     "SELECT token_id FROM cards WHERE token_id > $1 ORDER BY token_id LIMIT 1 OFFSET $2";
 
 constexpr std::string_view kCountUnder = "SELECT count(*) FROM cards WHERE kek_version = $1";
+constexpr std::string_view kFirstErasure =
+    "SELECT min(deleted_at) FROM cards WHERE deleted_at >= $1";
 
 constexpr std::array kMoveColumns{
     Column{"id", ColumnType::bytes}, Column{"old_version", ColumnType::integer},
@@ -79,6 +81,16 @@ async::Task<Result<std::int64_t>> CardStore::count_under(std::uint32_t version) 
   Statement count{kCountUnder, {Value::integer(version)}};
   SR_CO_TRY(const Rows rows, co_await database_.read(std::move(count)));
   co_return rows.front()[0].integer();
+}
+
+async::Task<Result<std::optional<std::int64_t>>> CardStore::first_erasure_since(
+    std::int64_t since_us) {
+  Statement select{kFirstErasure, {Value::integer(since_us)}};
+  SR_CO_TRY(const Rows rows, co_await database_.read(std::move(select)));
+  const Value& first = rows.front()[0];
+  if (first.is_null()) co_return std::optional<std::int64_t>();
+  SR_CO_TRY(const std::int64_t time, first.integer());
+  co_return std::optional(time);
 }
 
 async::Task<Result<std::optional<TokenId>>> CardStore::find_id(Statement statement) {

@@ -65,6 +65,9 @@ constexpr std::array<std::string_view, 2> kVersion5{
 constexpr std::array<std::string_view, 1> kVersion6{"ALTER TABLE cards ADD COLUMN last_use bytea"};
 constexpr std::array kVersion9{kCreateKeyRegistry[0], kCreateKeyRegistry[1], kCreateVaultInstances};
 constexpr std::array kVersion10{kCreateBackupLedger[0], kCreateBackupLedger[1]};
+// Cards that live cost it nothing.
+constexpr std::array<std::string_view, 1> kVersion11{
+    "CREATE INDEX cards_by_erasure ON cards (deleted_at) WHERE deleted_at IS NOT NULL"};
 constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{2, kVersion2},
                                  storage::Migration{3, kCreateProcessorTokens},
@@ -74,7 +77,8 @@ constexpr std::array kMigrations{storage::Migration{1, kVersion1},
                                  storage::Migration{7, kCreateHeldDeletes},
                                  storage::Migration{8, kCreateDueErasures},
                                  storage::Migration{9, kVersion9},
-                                 storage::Migration{10, kVersion10}};
+                                 storage::Migration{10, kVersion10},
+                                 storage::Migration{11, kVersion11}};
 
 constexpr std::array kInsertColumns{
     Column{"token_id", ColumnType::bytes},

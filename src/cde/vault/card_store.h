@@ -165,6 +165,9 @@ class CardStore final {
   [[nodiscard]] async::Task<Result<std::size_t>> move_deks(std::vector<MovedDek> deks);
   // How many cards live under that version of the KEK, counted one by one.
   [[nodiscard]] async::Task<Result<std::int64_t>> count_under(std::uint32_t version);
+  // When the first card was erased of those that were at `since_us` or later; nothing: none was.
+  [[nodiscard]] async::Task<Result<std::optional<std::int64_t>>> first_erasure_since(
+      std::int64_t since_us);
   // The highest id, and the one that is the `rows`th after `after`, of erased cards too; nothing:
   // there is none.
   [[nodiscard]] async::Task<Result<std::optional<TokenId>>> last_id();

@@ -62,6 +62,11 @@ Task<Response> list(KeyParts parts, Request& request) {
   for (const VaultInstances::Instance& one : parts.keeper.instances()) {
     vaultds.push_back({{"name", one.name}, {"revision", one.revision}});
   }
+  boost::json::array erasures;
+  for (const ErasureJob::Due& due : parts.erasures.due()) {
+    erasures.push_back(
+        {{"key", key_label(KeyName::pan_encryption, due.version)}, {"due_at", rfc3339(due.at_us)}});
+  }
   const std::optional<Error>& trouble = parts.keeper.trouble();
   const boost::json::object answer{
       {"object", "list"},
@@ -71,6 +76,7 @@ Task<Response> list(KeyParts parts, Request& request) {
       {"trouble", trouble ? boost::json::value(trouble->what()) : boost::json::value(nullptr)},
       {"vaultds", std::move(vaultds)},
       {"rewrap", view_of(parts.rewrap.progress())},
+      {"erasures", std::move(erasures)},
       {"hsm", view_of(*hsm)}};
   co_return http::json_response(200, boost::json::serialize(answer));
 }

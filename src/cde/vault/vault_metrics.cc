@@ -26,6 +26,8 @@ VaultMetrics::VaultMetrics(Registry& registry)
                                    "Keys of cards moved to the active version of the KEK.")),
       unmoved_deks_(registry.gauge("strongroom_deks_unmoved",
                                    "Keys of cards under an old KEK that do not open.")),
+      keys_late_(registry.gauge("strongroom_keys_late",
+                                "Old KEKs that erase_within_days has not seen destroyed.")),
       stale_(registry.counter("strongroom_processor_tokens_stale_total",
                               "Processor tokens dropped because the processor forgot the card.")),
       removals_(registry.gauge("strongroom_removals_queued",

@@ -37,6 +37,9 @@ class VaultMetrics {
   // DEKs that were moved to the active version, and those that the last pass could not move.
   void count_moved_deks(std::uint64_t count) noexcept { moved_deks_.add(count); }
   void set_unmoved_deks(std::int64_t count) noexcept { unmoved_deks_.set(count); }
+  // Versions of the KEK that are to be destroyed, as cards that stood under them were deleted, and
+  // are not in time.
+  void set_keys_late(std::int64_t count) noexcept { keys_late_.set(count); }
   void set_removals_queued(std::int64_t count) noexcept { removals_.set(count); }
   void set_codes_held(std::int64_t count) noexcept { codes_held_.set(count); }
   void set_deletes_held(std::int64_t count) noexcept { deletes_held_.set(count); }
@@ -49,6 +52,7 @@ class VaultMetrics {
   Counter& requests_;
   Counter& moved_deks_;
   Gauge& unmoved_deks_;
+  Gauge& keys_late_;
   Counter& stale_;
   Gauge& removals_;
   Gauge& codes_held_;
