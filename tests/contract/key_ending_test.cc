@@ -2,6 +2,7 @@
 // whoever is killed anywhere goes on.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -33,6 +34,16 @@ class KeyEndingTest : public KeyKeeperTest {
     const std::string next = id(1000 + ++backups_);
     note(next, kData, BackupAct::begin);
     note(next, kData, BackupAct::verified);
+  }
+  // Each copy of the keys is known, and destroyed.
+  void account_for_copies() {
+    const std::string next = id(2000 + ++backups_);
+    note(next, kKeys, BackupAct::add);
+    note(next, kKeys, BackupAct::destroyed);
+  }
+  void back_up() {
+    back_up_data();
+    account_for_copies();
   }
   // Version `old`, the active one, is retired, with nothing under it.
   void retire_empty(std::uint32_t old) {
@@ -105,17 +116,17 @@ TEST_P(KeyEndingTest, AllThatHindersIsToldAtOnce) {
 
 TEST_P(KeyEndingTest, ABackupOfBeforeIsNone) {
   rotate_through();
-  back_up_data();
+  back_up();
   ASSERT_TRUE(loop_.run_until_done(a().note_emptied({1})));
   EXPECT_EQ(hindrances(1), std::vector<Hindrance>{{Kind::no_backup}});
-  back_up_data();
+  back_up();
   EXPECT_TRUE(hindrances(1).empty());
 }
 
 TEST_P(KeyEndingTest, ItIsDestroyedWhenEveryVaultdHasGivenItsCopyUp) {
   open_b();
   retire_empty(1);
-  back_up_data();
+  back_up();
   ASSERT_TRUE(step(a()));  // lives, however long that took
   ASSERT_TRUE(step(b()));
   const pkcs11::KeyHandle copy = b_->sets.latest()->find(kKek, 1)->handle;
@@ -136,11 +147,45 @@ TEST_P(KeyEndingTest, ItIsDestroyedWhenEveryVaultdHasGivenItsCopyUp) {
   EXPECT_TRUE(tokenize(request()));
 }
 
+// As after an upgrade, or with an HSM of which nobody told how it is backed up.
+TEST_P(KeyEndingTest, CopiesThatNobodyNotedMayBeThere) {
+  retire_empty(1);
+  back_up_data();
+  EXPECT_EQ(destroy(a(), 1)->hindrances, std::vector<Hindrance>{{Kind::no_copy}});
+  note(id(1), kKeys, BackupAct::begin);
+  note(id(1), kKeys, BackupAct::failed);
+  EXPECT_EQ(hindrances(1), std::vector<Hindrance>{{Kind::no_copy}}) << "there never was one";
+  EXPECT_EQ(state(1), retired);
+  account_for_copies();
+  EXPECT_TRUE(hindrances(1).empty());
+  rotate_through();
+  ASSERT_TRUE(loop_.run_until_done(a().note_emptied({2})));
+  back_up_data();
+  EXPECT_TRUE(hindrances(1).empty());
+  EXPECT_TRUE(hindrances(2).empty()) << "that copy had it, too";
+}
+
+TEST_P(KeyEndingTest, ACopyThatIsToldLateMayHaveADestroyedVersion) {
+  retire_empty(1);
+  back_up();
+  ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
+  ASSERT_TRUE(becomes_destroyed(1));
+  const auto holds = [&](int n) {
+    return std::ranges::count(loop_.run_until_done(a().backups())->find(id(n), kKeys)->holds,
+                              key_label(kKek, 1));
+  };
+  note(id(1), kKeys, BackupAct::begin);
+  note(id(1), kKeys, BackupAct::verified);
+  EXPECT_EQ(holds(1), 0);
+  note(id(2), kKeys, BackupAct::add);
+  EXPECT_EQ(holds(2), 1);
+}
+
 // Frozen, it may have its copy still.
 TEST_P(KeyEndingTest, OneThatIsSilentIsWaitedFor) {
   open_b();
   retire_empty(1);
-  back_up_data();
+  back_up();
   ASSERT_TRUE(step(a()));
   ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
   for (int steps = 0; steps < 3; ++steps) {
@@ -160,7 +205,7 @@ TEST_P(KeyEndingTest, OneThatIsSilentIsWaitedFor) {
 TEST_P(KeyEndingTest, ACopyOfTheKeysThatIsMadeMeanwhileIsWaitedFor) {
   open_b();
   retire_empty(1);
-  back_up_data();
+  back_up();
   ASSERT_TRUE(step(b()));
   ASSERT_TRUE(step(a()));
   ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
@@ -182,7 +227,7 @@ TEST_P(KeyEndingTest, WhoeverIsKilledAnywhereItGoesOn) {
   constexpr int kPlaces = 8;  // more than there are writes
   for (std::uint32_t version = 1; version <= kPlaces; ++version) {
     retire_empty(version);
-    back_up_data();
+    back_up();
     lossy_->passing_writes = static_cast<int>(version) - 1;
     lossy_->refused_writes = 1;
     static_cast<void>(destroy(a(), version));
@@ -205,7 +250,7 @@ TEST_P(KeyEndingTest, WhoeverIsKilledAnywhereItGoesOn) {
 
 TEST_P(KeyEndingTest, WithoutTheLogNothingEnds) {
   retire_empty(1);
-  back_up_data();
+  back_up();
   keys_->recorder.refuse(true);
   EXPECT_FALSE(destroy(a(), 1));
   EXPECT_FALSE(mark(1));
@@ -220,7 +265,7 @@ TEST_P(KeyEndingTest, WithoutTheLogNothingEnds) {
 
 TEST_P(KeyEndingTest, EachStepStandsInTheLogWithItsOutcome) {
   retire_empty(1);
-  back_up_data();
+  back_up();
   keys_->recorder.entries.clear();
   ASSERT_TRUE(mark(1));
   ASSERT_TRUE(destroy(a(), 1));
@@ -246,7 +291,7 @@ TEST_P(KeyEndingTest, EachStepStandsInTheLogWithItsOutcome) {
 // Its label says nothing: somebody may have put it there.
 TEST_P(KeyEndingTest, AnotherKeyOfThatNameIsNotDestroyed) {
   retire_empty(1);
-  back_up_data();
+  back_up();
   ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
   ASSERT_EQ(state(1), withdrawn);
   ASSERT_TRUE(loop_.run_until_done(keys_->store.destroy(kKek, 1)));
@@ -270,7 +315,7 @@ TEST_P(KeyEndingTest, OneThatIsNotTrustedOpensWhatItHasProtectedAndNothingElse) 
   make_vault({});
   EXPECT_TRUE(look_up(old->token));
   ASSERT_TRUE(loop_.run_until_done(a().note_emptied({1})));
-  back_up_data();
+  back_up();
   ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
   EXPECT_EQ(mark(1).error().code(), ErrorCode::conflict);
   ASSERT_TRUE(becomes_destroyed(1));

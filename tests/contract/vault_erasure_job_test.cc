@@ -52,6 +52,14 @@ class ErasureJobTest : public KeyKeeperTest {
       ASSERT_TRUE(loop_.run_until_done(a().note_backup(std::move(note), "operator")));
     }
   }
+  // The backup of the keys that was made before is destroyed.
+  void destroy_copies() {
+    for (const BackupAct act : {BackupAct::add, BackupAct::destroyed}) {
+      BackupNote note{.id = std::string(32, 'e'), .kind = BackupKind::keys, .act = act};
+      if (act == BackupAct::add) note.means = "a card";
+      ASSERT_TRUE(loop_.run_until_done(a().note_backup(std::move(note), "operator")));
+    }
+  }
   std::optional<std::int64_t> due(std::uint32_t version) const {
     for (const ErasureJob::Due& one : job_->due()) {
       if (one.version == version) return one.at_us;
@@ -100,6 +108,9 @@ TEST_P(ErasureJobTest, AnOldKeyEndsByItselfWhenNothingHindersIt) {
   work();
   EXPECT_EQ(state(1), KeyState::retired) << "no backup was made since";
   back_up_data();
+  work();
+  EXPECT_EQ(state(1), KeyState::retired) << "nobody has told of a copy of the keys";
+  destroy_copies();
   start_job();
   for (int steps = 0; steps < 3; ++steps) work();
   EXPECT_EQ(state(1), KeyState::destroyed);
@@ -113,6 +124,7 @@ TEST_P(ErasureJobTest, ADeletionAfterTheRotationMakesTheOldKeyDueToo) {
   rotate_through();
   empty(1);
   back_up_data();
+  destroy_copies();
   work();
   EXPECT_TRUE(job_->due().empty());
   EXPECT_EQ(state(1), KeyState::retired) << "nothing was deleted";
@@ -138,6 +150,7 @@ TEST_P(ErasureJobTest, WhatIsLateIsTold) {
   EXPECT_NE(registry_.text().find("strongroom_keys_late 1"), std::string::npos);
   empty(1);
   back_up_data();
+  destroy_copies();
   for (int steps = 0; steps < 3; ++steps) work();
   EXPECT_EQ(job_->late(), 0U);
   EXPECT_NE(registry_.text().find("strongroom_keys_late 0"), std::string::npos);

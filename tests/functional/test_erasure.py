@@ -146,7 +146,11 @@ def test_killed_while_it_destroys_it_goes_on(tmp_path):
         client = deployment.gateway()
         tokens = added(client, 5)
         rotated_and_empty(deployment)
-        assert safe_in(tmp_path / "since").create_data(deployment.dir).returncode == OK
+        safe = safe_in(tmp_path / "since")
+        assert safe.create(deployment.dir).returncode == OK
+        (copy_of_keys,) = ids_of_keys(deployment)
+        shutil.rmtree(safe.keys)
+        deployment.strongroom("keys", "backups", "close", copy_of_keys, "--destroyed")
         status, _ = deployment.admin("vaultd", "POST", f"/v1/keys/{OLD}/destroy")
         assert status == 200
         vaultd = deployment.processes["vaultd"]

@@ -199,6 +199,13 @@ std::vector<KnownBackup> BackupLedger::that_give_back(const RegisteredKey& key) 
   return open;
 }
 
+bool BackupLedger::knows_copies_of(const RegisteredKey& key) const {
+  return std::ranges::any_of(rows_, [&](const KnownBackup& one) {
+    return one.kind == BackupKind::keys && one.verified_at_us &&
+           std::ranges::binary_search(one.holds, key.label());
+  });
+}
+
 // One that was begun before there was a later version is not a backup since, though it says nothing
 // of `key`.
 bool BackupLedger::has_data_without(const RegisteredKey& key) const {

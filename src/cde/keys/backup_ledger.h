@@ -95,6 +95,9 @@ class BackupLedger {
 
   // The key backups from which the value of `key` may still be had.
   [[nodiscard]] std::vector<KnownBackup> that_give_back(const RegisteredKey& key) const;
+  // Whether a whole backup of keys with `key` is noted, whatever became of it. Where none is, the
+  // ledger does not show that no copy is left: nobody may have told it.
+  [[nodiscard]] bool knows_copies_of(const RegisteredKey& key) const;
   // Whether a backup of the data was verified that was begun when nothing stood under `key` any
   // more: the one from which a loss of the database is mended when `key` is gone.
   [[nodiscard]] bool has_data_without(const RegisteredKey& key) const;

@@ -34,6 +34,7 @@ std::vector<Hindrance> hindrances_of(const RegisteredKey& key, const BackupLedge
   std::vector<Hindrance> all;
   if (!key.emptied_at_us) all.push_back({Kind::stands});
   if (!ledger.has_data_without(key)) all.push_back({Kind::no_backup});
+  if (!ledger.knows_copies_of(key)) all.push_back({Kind::no_copy});
   for (const KnownBackup& backup : ledger.that_give_back(key)) {
     all.push_back({Kind::key_backup, backup.id});
   }

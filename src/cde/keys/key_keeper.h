@@ -204,7 +204,7 @@ class KeyKeeper final {
                                             const std::string& user);
   async::Task<Result<void>> destroy_withdrawn();
   async::Task<Result<BackupLedger>> latest_ledger();
-  async::Task<Result<std::vector<std::string>>> held_by(BackupKind kind);
+  async::Task<Result<std::vector<std::string>>> held_by(BackupKind kind, BackupAct act);
   async::Task<Result<audit::Outcome>> outcome_of_note(const audit::Entry& intent);
   async::Task<Result<void>> act(audit::Entry intent, KeyRecords next,
                                 std::vector<storage::Statement> also = {});

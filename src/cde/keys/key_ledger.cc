@@ -58,12 +58,13 @@ async::Task<Result<BackupLedger>> KeyKeeper::backups() {
   co_return co_await latest_ledger();
 }
 
-// Of keys: all that are in the HSM, registered or not, and what should be. Of data: what something
-// stands under.
-async::Task<Result<std::vector<std::string>>> KeyKeeper::held_by(BackupKind kind) {
+// Of keys: all that are in the HSM, registered or not, and what should be; of a copy that was made by
+// other means, nobody knows when, also what once was. Of data: what something stands under.
+async::Task<Result<std::vector<std::string>>> KeyKeeper::held_by(BackupKind kind, BackupAct act) {
+  const bool of_before = kind == BackupKind::keys && act == BackupAct::add;
   std::vector<std::string> labels;
   for (const RegisteredKey& key : records_.keys) {
-    if (key.state == KeyState::destroyed) continue;
+    if (key.state == KeyState::destroyed && !of_before) continue;
     if (kind == BackupKind::keys || !key.emptied_at_us) labels.push_back(key.label());
   }
   if (kind == BackupKind::keys) {
@@ -86,7 +87,7 @@ async::Task<Result<KnownBackup>> KeyKeeper::note_backup(BackupNote note, std::st
   BackupLedger after;
   for (int tries = 0; tries < kTries; ++tries) {
     SR_CO_TRY(const BackupLedger before, co_await latest_ledger());
-    SR_CO_TRY(std::vector<std::string> holds, co_await held_by(note.kind));
+    SR_CO_TRY(std::vector<std::string> holds, co_await held_by(note.kind, note.act));
     after = before;
     SR_CO_CHECK_OK(after.take(
         note, {.now_us = parts_.clock.now_us(), .user = user, .holds = std::move(holds)}));

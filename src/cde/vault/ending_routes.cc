@@ -36,6 +36,8 @@ constexpr std::string_view word_of(Kind kind) {
       return "stands";
     case Kind::no_backup:
       return "no-backup";
+    case Kind::no_copy:
+      return "no-copy";
     case Kind::key_backup:
       return "key-backup";
     case Kind::other_vaultd:
@@ -57,6 +59,9 @@ std::string text_of(const Hindrance& hindrance, const RegisteredKey& key, std::i
     case Kind::no_backup:
       return "no backup since nothing stands under it is known to be whole: strongroom backup"
              " create";
+    case Kind::no_copy:
+      return "no backup of keys that has it was ever noted, and there may be one: note each by"
+             " strongroom keys backups add, or make one, and close it when every copy is destroyed";
     case Kind::key_backup:
       return fmt::format(
           "the backup of keys {0} may give it back: destroy every copy, and strongroom keys backups"
