@@ -301,6 +301,27 @@ TEST_P(KeyEndingTest, AnotherKeyOfThatNameIsNotDestroyed) {
   EXPECT_TRUE(in_hsm(1));
 }
 
+// Each try stands in the log, and there are few.
+TEST_P(KeyEndingTest, WhatTheHsmKeepsIsTriedAgainLaterAndTheOthersEnd) {
+  retire_empty(1);
+  retire_empty(2);
+  back_up();
+  keys_->refusing.keeps = 1;
+  ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
+  ASSERT_TRUE(destroy(a(), 2)->hindrances.empty());
+  EXPECT_TRUE(becomes_destroyed(2));
+  for (int steps = 0; steps < 3; ++steps) ASSERT_TRUE(step(a()));
+  EXPECT_EQ(state(1), withdrawn);
+  EXPECT_EQ(hindrances(1), std::vector<Hindrance>{{Kind::hsm}});
+  const auto tries = std::ranges::count_if(keys_->recorder.entries, [](const audit::Entry& entry) {
+    return entry.event_type == EventType::key_destroy && entry.phase == Phase::intent &&
+           entry.resources.front() == key_label(kKek, 1);
+  });
+  EXPECT_EQ(tries, 1);
+  start_a();
+  EXPECT_TRUE(becomes_destroyed(1));
+}
+
 TEST_P(KeyEndingTest, OneThatIsNotTrustedOpensWhatItHasProtectedAndNothingElse) {
   const auto old = tokenize(request());
   ASSERT_TRUE(old);

@@ -177,6 +177,45 @@ struct Hsm {
   static constexpr std::size_t kSessions = 4;
 };
 
+// An HSM that does not destroy some keys.
+class RefusingKeyStore final : public KeyStore {
+ public:
+  explicit RefusingKeyStore(KeyStore& inner) : inner_(inner) {}
+  async::Task<Result<void>> open(KeyRecords records) override {
+    return inner_.open(std::move(records));
+  }
+  std::int64_t uses_left(KeyName name, std::uint32_t version) const override {
+    return inner_.uses_left(name, version);
+  }
+  void add_uses(KeyName name, std::uint32_t version, std::int64_t count) override {
+    inner_.add_uses(name, version, count);
+  }
+  void hold(bool held) noexcept override { inner_.hold(held); }
+  async::Task<Result<KeyCheckValue>> make(KeyName name, std::uint32_t version) override {
+    return inner_.make(name, version);
+  }
+  async::Task<Result<void>> destroy(KeyName name, std::uint32_t version) override {
+    if (version == keeps) co_return fail({ErrorCode::invalid_argument, "the HSM keeps it"});
+    co_return co_await inner_.destroy(name, version);
+  }
+  async::Task<Result<KeyCheckValue>> check_value(KeyName name, std::uint32_t version) override {
+    return inner_.check_value(name, version);
+  }
+  async::Task<Result<std::vector<std::uint32_t>>> versions(KeyName name) override {
+    return inner_.versions(name);
+  }
+  async::Task<Result<std::vector<RegistryMac>>> macs(
+      std::uint32_t version, std::vector<std::vector<std::byte>> authenticated) override {
+    return inner_.macs(version, std::move(authenticated));
+  }
+  async::Task<Result<HsmDescription>> describe() override { return inner_.describe(); }
+
+  std::uint32_t keeps = 0;  // that version, whatever it is of
+
+ private:
+  KeyStore& inner_;
+};
+
 // The keys of one vaultd of a database, open and registered. It has an audit log of its own.
 struct OpenKeys {
   OpenKeys(async::Loop& loop, storage::Database& database, Hsm& hsm, crypto::Random& random,
@@ -185,13 +224,15 @@ struct OpenKeys {
         trips(loop, {hsm.token.get(), hsm.sessions.get(), nullptr}),
         ring(trips, sets, random),
         store(trips, sets, true),
-        keeper({loop, database, store, recorder, random, clock, std::move(instance), waits}) {}
+        refusing(store),
+        keeper({loop, database, refusing, recorder, random, clock, std::move(instance), waits}) {}
 
   FakeRecorder recorder;
   KeySets sets;
   HsmTrips trips;
   HsmKeyRing ring;
   HsmKeyStore store;
+  RefusingKeyStore refusing;
   KeyKeeper keeper;
 };
 

@@ -67,9 +67,10 @@ int wait_until_destroyed(const Context& context, const std::string& path) {
     const auto key = ask(context, path);
     if (!key) return key.error();
     if (member(*key, "state") == "destroyed") {
-      return print(context, *key,
-                   ", and what is left under it anywhere opens no more\nno backup has the keys as they"
-                   " are now: strongroom backup create with --keys-out, at once");
+      return print(
+          context, *key,
+          ", and what is left under it anywhere opens no more\nno backup has the keys as they"
+          " are now: strongroom backup create with --keys-out, at once");
     }
     if (steady_clock::now() > deadline) break;
     std::this_thread::sleep_for(kStep);

@@ -83,6 +83,7 @@ std::vector<Hindrance> KeyKeeper::hindrances_now(const RegisteredKey& key,
   for (const std::string& name : without(key.state_revision)) {
     left.push_back({Hindrance::Kind::other_vaultd, name});
   }
+  if (not_destroyed_.contains(key.label())) left.push_back({Hindrance::Kind::hsm});
   return left;
 }
 
@@ -147,13 +148,25 @@ async::Task<Result<KeyKeeper::Destruction>> KeyKeeper::withdraw(KeyName name, st
   co_return Destruction{*records_.find(name, version), {}};
 }
 
-// The leading vaultd's part.
-async::Task<Result<void>> KeyKeeper::destroy_withdrawn() {
-  const auto found = std::ranges::find(records_.keys, KeyState::withdrawn, &RegisteredKey::state);
-  if (found == records_.keys.end() || !without(found->state_revision).empty()) {
-    co_return Result<void>{};
+// The leading vaultd's part. One that fails leaves the others as they are, and is tried again
+// later: each try stands in the log.
+async::Task<void> KeyKeeper::destroy_withdrawn() {
+  const std::vector<RegisteredKey> keys = records_.keys;
+  for (const RegisteredKey& key : keys) {
+    if (key.state != KeyState::withdrawn || !without(key.state_revision).empty()) continue;
+    const auto before = not_destroyed_.find(key.label());
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (before != not_destroyed_.end() && now < before->second) continue;
+    const Result<void> done = co_await destroy_in_hsm(key);
+    not_destroyed_.erase(key.label());
+    if (done || done.error().code() == ErrorCode::conflict) continue;
+    not_destroyed_.emplace(key.label(), now + parts_.waits.destroy_again);
+    log::warn("a key that is withdrawn could not be destroyed",
+              {{"key", key.label()}, {"error", done.error()}});
   }
-  RegisteredKey key = *found;
+}
+
+async::Task<Result<void>> KeyKeeper::destroy_in_hsm(RegisteredKey key) {
   // A copy that was begun meanwhile would give it back.
   SR_CO_TRY(const BackupLedger ledger, co_await registry_.read_ledger(records_));
   if (!ledger.that_give_back(key).empty()) co_return Result<void>{};

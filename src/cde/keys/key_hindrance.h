@@ -13,12 +13,13 @@ namespace strongroom::cde {
 
 struct Hindrance {
   enum class Kind : std::uint8_t {
-    in_use,       // it protects what is new, or may soon
-    stands,       // something may still stand under it: of a KEK, cards that live
-    no_backup,    // no backup of the data was verified that was begun when nothing did any more
-    no_copy,      // no copy of it was ever noted, so that there may be one that nobody knows of
-    key_backup,   // a backup of the keys may give it back; `of`: its id
-    other_vaultd  // has not said that it has no copy, and perhaps does not live; `of`: its name
+    in_use,        // it protects what is new, or may soon
+    stands,        // something may still stand under it: of a KEK, cards that live
+    no_backup,     // no backup of the data was verified that was begun when nothing did any more
+    no_copy,       // no copy of it was ever noted, so that there may be one that nobody knows of
+    key_backup,    // a backup of the keys may give it back; `of`: its id
+    other_vaultd,  // has not said that it has no copy, and perhaps does not live; `of`: its name
+    hsm            // it is withdrawn, and was not destroyed when that was tried
   };
   Kind kind;
   std::string of{};

@@ -120,8 +120,8 @@ async::Task<Result<void>> KeyKeeper::take_step() {
   if (!leads_) co_return Result<void>{};
   const Result<void> advanced = co_await advance();
   const Result<void> allowed = co_await allow_emptying();
-  const Result<void> destroyed = co_await destroy_withdrawn();
-  for (const Result<void>* one : {&advanced, &allowed, &destroyed}) {
+  co_await destroy_withdrawn();
+  for (const Result<void>* one : {&advanced, &allowed}) {
     if (*one || one->error().code() == ErrorCode::conflict) continue;
     log::warn("the keys could not be taken a step further", {{"error", one->error()}});
   }

@@ -61,6 +61,8 @@ class KeyKeeper final {
     std::chrono::milliseconds read_again{5'000};
     // After a rotation that was due has failed.
     std::chrono::milliseconds rotate_again{600'000};
+    // After the HSM has not destroyed a version.
+    std::chrono::milliseconds destroy_again{600'000};
   };
   struct Parts {
     async::Loop& loop;
@@ -202,7 +204,8 @@ class KeyKeeper final {
                                                       const BackupLedger& ledger) const;
   async::Task<Result<Destruction>> withdraw(KeyName name, std::uint32_t version,
                                             const std::string& user);
-  async::Task<Result<void>> destroy_withdrawn();
+  async::Task<void> destroy_withdrawn();
+  async::Task<Result<void>> destroy_in_hsm(RegisteredKey key);
   async::Task<Result<BackupLedger>> latest_ledger();
   async::Task<Result<std::vector<std::string>>> held_by(BackupKind kind, BackupAct act);
   async::Task<Result<audit::Outcome>> outcome_of_note(const audit::Entry& intent);
@@ -227,7 +230,8 @@ class KeyKeeper final {
   bool may_empty_ = false;
   SteadyTime on_token_at_{};
   SteadyTime rotate_after_{};
-  std::vector<Unsettled> unsettled_;  // intents whose outcome nobody knows yet
+  std::map<std::string, SteadyTime> not_destroyed_;  // label; when it is tried again
+  std::vector<Unsettled> unsettled_;                 // intents whose outcome nobody knows yet
   SteadyTime read_at_{};
   std::optional<Error> trouble_;
   bool leads_ = false;

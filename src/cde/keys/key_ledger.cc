@@ -58,8 +58,8 @@ async::Task<Result<BackupLedger>> KeyKeeper::backups() {
   co_return co_await latest_ledger();
 }
 
-// Of keys: all that are in the HSM, registered or not, and what should be; of a copy that was made by
-// other means, nobody knows when, also what once was. Of data: what something stands under.
+// Of keys: all that are in the HSM, registered or not, and what should be; of a copy that was made
+// by other means, nobody knows when, also what once was. Of data: what something stands under.
 async::Task<Result<std::vector<std::string>>> KeyKeeper::held_by(BackupKind kind, BackupAct act) {
   const bool of_before = kind == BackupKind::keys && act == BackupAct::add;
   std::vector<std::string> labels;

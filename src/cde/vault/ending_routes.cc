@@ -42,6 +42,8 @@ constexpr std::string_view word_of(Kind kind) {
       return "key-backup";
     case Kind::other_vaultd:
       return "vaultd";
+    case Kind::hsm:
+      return "hsm";
   }
   return {};
 }
@@ -72,6 +74,9 @@ std::string text_of(const Hindrance& hindrance, const RegisteredKey& key, std::i
           "vaultd {} has not said that it has no copy: start it, or where it is gone for good, one"
           " of its name, and stop that",
           hindrance.of);
+    case Kind::hsm:
+      return "vaultd could not have the HSM destroy it, and tries again in ten minutes: its log has"
+             " the reason";
   }
   return {};
 }
