@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from backups import NOT_REACHABLE, OK, USAGE, Safe, fresh_copy_of, refused, restore_to
+from backups import CHECK_FAILED, NOT_REACHABLE, OK, USAGE, Safe, fresh_copy_of, refused, restore_to
 from deployment import BIN
 from running_deployment import running, wait_until
 from vault_keys import KEK, change, tool, wait_closed
@@ -122,6 +122,43 @@ def test_what_failed_or_was_killed_is_told_apart(tmp_path):
             assert "not verified" in shown and "any key" in shown
         deployment.strongroom("keys", "backups", "close", row["id"], "--destroyed")
         assert not [kind for _, kind in ledger(deployment) if kind == "keys"]
+        wait_closed(deployment)
+
+
+def started_to_copy_keys(deployment, tmp_path):
+    """A backup that stands still before its keys are whole: process, folder, id."""
+    for number in range(20):
+        path = tmp_path / str(number)
+        path.mkdir()
+        safe = Safe(path)
+        before = set(ledger(deployment, "--all"))
+        create = subprocess.Popen([str(word) for word in (
+            BIN / "strongroom", *safe.creating(deployment.dir))], stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, text=True)
+        wait_until(lambda: [kind for _, kind in set(ledger(deployment)) - before
+                            if kind == "keys"], "the copy of the keys is noted")
+        create.send_signal(signal.SIGSTOP)
+        ((id_, row),) = [(key[0], row) for key, row in ledger(deployment).items()
+                         if key not in before and key[1] == "keys"]
+        if not row["verified_at"]:
+            return create, safe, id_
+        create.send_signal(signal.SIGCONT)  # it was faster
+        create.communicate()
+    raise AssertionError("no backup was slow enough")
+
+
+def test_what_is_closed_while_it_is_made_is_no_backup(tmp_path):
+    with running() as deployment:
+        create, safe, backup = started_to_copy_keys(deployment, tmp_path)
+        deployment.strongroom("keys", "backups", "close", backup, "--destroyed")
+        create.send_signal(signal.SIGCONT)
+        _, said = create.communicate(timeout=300)
+        assert create.returncode == CHECK_FAILED
+        assert f"somebody has closed {backup} meanwhile" in said
+        assert "of the keys there is no backup; that of the data is whole" in said
+        assert not safe.keys.exists() and safe.verify().returncode == OK
+        row = ledger(deployment, "--all")[backup, "keys"]
+        assert (row["ending"], row["verified_at"]) == ("destroyed", None)
         wait_closed(deployment)
 
 

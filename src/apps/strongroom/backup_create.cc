@@ -448,13 +448,13 @@ Done<void> make_all(const Context& context, const BackupOptions& options, Ledger
          }));
   made.backups.push_back(std::move(data_made));
   std::erase(made.begun, options.out);
-  notes.verified(backup::Kind::data);
+  SR_CHECK_OK(notes.verified(backup::Kind::data));
   if (!keys) return {};
   SR_TRY(OpenBackup keys_made, make_recorded(context, files, *keys, options.keys_passphrase,
                                              [&] { return make_keys(context, files, *keys); }));
+  SR_CHECK_OK(notes.verified(backup::Kind::keys));
   made.backups.push_back(std::move(keys_made));
   made.begun.clear();
-  notes.verified(backup::Kind::keys);
   return {};
 }
 

@@ -29,6 +29,7 @@ Done<void> LedgerNotes::begin(backup::Kind kind) {
     open_.push_back(kind);
     return {};
   }
+  static_cast<void>(note(kind, "failed"));  // only the answer may be lost
   if (kind == backup::Kind::keys) {
     return failure(kNotReachable,
                    fmt::format("{}: vaultd does not note this backup of its keys, so there is none:"
@@ -39,13 +40,23 @@ Done<void> LedgerNotes::begin(backup::Kind kind) {
   return {};
 }
 
-void LedgerNotes::verified(backup::Kind kind) {
-  if (std::erase(open_, kind) == 0 || note(kind, "verified")) return;
-  say(kind == backup::Kind::keys
-          ? "vaultd does not note that the keys' backup is whole: strongroom keys backups list has"
-            " it as one that may hold any key"
-          : "vaultd does not note that the data's backup is whole, so no key is destroyed on its"
-            " strength");
+Done<void> LedgerNotes::verified(backup::Kind kind) {
+  const auto begun = std::ranges::find(open_, kind);
+  if (begun == open_.end()) return {};
+  const bool noted = note(kind, "verified");
+  if (!noted && kind == backup::Kind::keys) {
+    return failure(
+        kCheckFailed,
+        fmt::format("{}: vaultd does not note that the backup of its keys is whole: it is"
+                    " gone, or somebody has closed {} meanwhile; make another",
+                    context_.directory, id_));
+  }
+  open_.erase(begun);
+  if (!noted) {
+    say("vaultd does not note that the data's backup is whole, so no key is destroyed on its"
+        " strength");
+  }
+  return {};
 }
 
 void LedgerNotes::failed() {

@@ -23,8 +23,9 @@ class LedgerNotes {
   // Before anything is made. Of keys it fails where vaultd does not note it; of data that is said,
   // and the backup is made all the same: only that no key is destroyed on its strength.
   [[nodiscard]] Done<void> begin(backup::Kind kind);
-  // It is whole. Where vaultd does not note it, that is said.
-  void verified(backup::Kind kind);
+  // It is whole. Of keys it fails where vaultd does not note it, as when somebody has closed the
+  // backup meanwhile; of data that is said.
+  [[nodiscard]] Done<void> verified(backup::Kind kind);
   // Whatever was begun and is not whole is removed.
   void failed();
 
