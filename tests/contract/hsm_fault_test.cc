@@ -222,6 +222,18 @@ TEST_F(HsmFault, KeyCallsReportWhatFails) {
   }
 }
 
+// It has ended with its session. A token's own object may be there under another handle.
+TEST_F(HsmFault, ACopyWhoseHandleIsStaleIsDestroyed) {
+  const auto copy = token_->copy_to_session(*mac_);
+  ASSERT_TRUE(copy);
+  spoil("C_DestroyObject", CKR_OBJECT_HANDLE_INVALID);
+  EXPECT_TRUE(token_->destroy_key(*copy));
+  EXPECT_EQ(code_of(session_->hmac_sha256(*copy, as_bytes("x"))), ErrorCode::gone);
+  spoil("C_DestroyObject", CKR_OBJECT_HANDLE_INVALID);
+  EXPECT_FALSE(token_->destroy_key(*mac_));
+  EXPECT_TRUE(token_->find_key("mac"));
+}
+
 TEST_F(HsmFault, TokenCallsReportWhatFails) {
   spoil("C_GetTokenInfo", CKR_DEVICE_REMOVED);
   EXPECT_EQ(code_of(token_->check()), ErrorCode::unavailable);

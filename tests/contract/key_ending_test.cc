@@ -301,6 +301,32 @@ TEST_P(KeyEndingTest, AnotherKeyOfThatNameIsNotDestroyed) {
   EXPECT_TRUE(in_hsm(1));
 }
 
+// It goes on with the registry, and says neither that it has no copy nor that all is well.
+TEST_P(KeyEndingTest, OneThatCannotGiveItsCopyUpIsWaitedFor) {
+  open_b();
+  retire_empty(1);
+  back_up();
+  ASSERT_TRUE(step(a()));
+  ASSERT_TRUE(step(b()));
+  ASSERT_TRUE(step(a()));
+  ASSERT_TRUE(destroy(a(), 1)->hindrances.empty());
+  b_->refusing.keeps_copies = true;
+  for (int steps = 0; steps < 3; ++steps) {
+    EXPECT_EQ(step(b()).error().what(), std::string_view("the HSM keeps a copy"));
+    ASSERT_TRUE(step(a()));
+  }
+  EXPECT_TRUE(b().trouble());
+  EXPECT_EQ(b().records().revision, a().records().revision);
+  EXPECT_EQ(b_->sets.latest()->find(kKek, 1), nullptr);
+  EXPECT_EQ(state(1), withdrawn);
+  EXPECT_EQ(hindrances(1), (std::vector<Hindrance>{{Kind::other_vaultd, "vaultd-b"}}));
+  EXPECT_TRUE(in_hsm(1));
+  b_->refusing.keeps_copies = false;
+  ASSERT_TRUE(step(b()));
+  EXPECT_FALSE(b().trouble());
+  EXPECT_TRUE(becomes_destroyed(1));
+}
+
 // Each try stands in the log, and there are few.
 TEST_P(KeyEndingTest, WhatTheHsmKeepsIsTriedAgainLaterAndTheOthersEnd) {
   retire_empty(1);

@@ -177,12 +177,16 @@ struct Hsm {
   static constexpr std::size_t kSessions = 4;
 };
 
-// An HSM that does not destroy some keys.
+// An HSM that does not destroy some keys, or copies of them.
 class RefusingKeyStore final : public KeyStore {
  public:
   explicit RefusingKeyStore(KeyStore& inner) : inner_(inner) {}
   async::Task<Result<void>> open(KeyRecords records) override {
     return inner_.open(std::move(records));
+  }
+  async::Task<Result<void>> give_up() override {
+    if (keeps_copies) co_return fail({ErrorCode::invalid_argument, "the HSM keeps a copy"});
+    co_return co_await inner_.give_up();
   }
   std::int64_t uses_left(KeyName name, std::uint32_t version) const override {
     return inner_.uses_left(name, version);
@@ -211,6 +215,7 @@ class RefusingKeyStore final : public KeyStore {
   async::Task<Result<HsmDescription>> describe() override { return inner_.describe(); }
 
   std::uint32_t keeps = 0;  // that version, whatever it is of
+  bool keeps_copies = false;
 
  private:
   KeyStore& inner_;

@@ -105,9 +105,12 @@ async::Task<Result<void>> HsmKeyStore::open(KeyRecords records) {
     }
   }
   sets_.set(std::move(next));
+  co_return Result<void>{};
+}
+
+async::Task<Result<void>> HsmKeyStore::give_up() {
   if (left_.empty()) co_return Result<void>{};
-  // One that fails is tried again by the next call: until then this vaultd has the copy.
-  auto give_up = [&](pkcs11::Token& token, pkcs11::Session&) -> Result<void> {
+  auto work = [&](pkcs11::Token& token, pkcs11::Session&) -> Result<void> {
     while (!left_.empty()) {
       const auto destroyed = token.destroy_key(left_.back());
       if (!destroyed && destroyed.error().code() != ErrorCode::gone) return destroyed;
@@ -115,7 +118,7 @@ async::Task<Result<void>> HsmKeyStore::open(KeyRecords records) {
     }
     return {};
   };
-  co_return co_await trips_.run(give_up);
+  co_return co_await trips_.run(work);
 }
 
 std::int64_t HsmKeyStore::uses_left(KeyName name, std::uint32_t version) const {

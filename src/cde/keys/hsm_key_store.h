@@ -41,6 +41,7 @@ class HsmKeyStore final : public KeyStore {
       : trips_(trips), sets_(sets), copy_(copy) {}
 
   async::Task<Result<void>> open(KeyRecords records) override;
+  async::Task<Result<void>> give_up() override;
   std::int64_t uses_left(KeyName name, std::uint32_t version) const override;
   void add_uses(KeyName name, std::uint32_t version, std::int64_t count) override;
   async::Task<Result<KeyCheckValue>> make(KeyName name, std::uint32_t version) override;

@@ -113,6 +113,7 @@ async::Task<Result<void>> KeyKeeper::step() {
 async::Task<Result<void>> KeyKeeper::take_step() {
   Result<void> ready = co_await follow();
   if (ready) ready = co_await reserve();
+  if (ready) ready = co_await parts_.keys.give_up();
   SR_CO_CHECK_OK(co_await beat(ready ? records_.revision : told_revision_));
   SR_CO_CHECK_OK(ready);
   co_await settle();
@@ -154,6 +155,7 @@ async::Task<Result<void>> KeyKeeper::take(KeyRecords records) {
     nothing_comes_below_ = may_empty_ = false;
   }
   records_ = std::move(records);
+  static_cast<void>(co_await parts_.keys.give_up());  // the next step says what is left
   co_return Result<void>{};
 }
 

@@ -21,13 +21,16 @@ class KeyStore {
  public:
   virtual ~KeyStore() = default;
 
-  // Opens what `records` has and was not open yet, for all workers of this process, and gives up
-  // its copies of what is not to be open any more. A version that
-  // protects nothing new may be missing in the HSM: the log says so, and what is under it does not
-  // open. not_found: another one is missing; permission_denied: a key of another purpose, or whose
-  // value can leave the HSM, so that it was not made by vaultd, or another key than the one of that
-  // name and version that is registered.
+  // Opens what `records` has and was not open yet, for all workers of this process, and closes what
+  // is not to be open any more, of which give_up() removes the copies. A version that protects
+  // nothing new may be missing in the HSM: the log says so, and what is under it does not open.
+  // not_found: another one is missing; permission_denied: a key of another purpose, or whose value
+  // can leave the HSM, so that it was not made by vaultd, or another key than the one of that name
+  // and version that is registered.
   [[nodiscard]] virtual async::Task<Result<void>> open(KeyRecords records) = 0;
+  // Removes this process's copies of what it has closed. One that fails is tried again by the next
+  // call: until then this process has it.
+  [[nodiscard]] virtual async::Task<Result<void>> give_up() = 0;
   // How many uses of an open version for what is new this process may still make, of those that it
   // has reserved in the registry; 0 where it is not open.
   [[nodiscard]] virtual std::int64_t uses_left(KeyName name, std::uint32_t version) const = 0;
