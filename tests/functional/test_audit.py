@@ -19,6 +19,7 @@ from deployment import BIN
 from running_deployment import folder, running, wait_until
 from shop import Shop
 from test_audit_quota import flood, small_quota
+from vault_keys import KEK, listed, tool
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -244,10 +245,25 @@ def disturb_the_log(deployment):
     deployment.start_one("auditd")
 
 
+def end_the_old_key(deployment, folder):
+    """10.2.1.7: a version of a key is not trusted any more, and destroyed."""
+    old = f"{KEK}/1"
+    wait_until(lambda: listed(deployment)[old]["emptied_at"], "no card is under the old key", 120)
+    folder.mkdir()
+    safe = Safe(folder)
+    assert safe.create(deployment.dir).returncode == 0
+    shutil.rmtree(safe.keys)
+    for row in deployment.strongroom("keys", "backups", "list"):
+        if row["kind"] == "keys":
+            deployment.strongroom("keys", "backups", "close", row["id"], "--destroyed")
+    for command in ("mark-compromised", "destroy"):
+        done = tool(deployment, command, old)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def entries_after_a_restore(deployment, tmp_path):
     """10.2.1.7: the log goes on in what is restored from a backup."""
-    wait_until(lambda: deployment.audit_entries(event_type="key.retire"),
-               "no card goes in under the old key any more", 30)
+    end_the_old_key(deployment, tmp_path / "before")
     safe = Safe(tmp_path)
     assert safe.create(deployment.dir).returncode == 0
     deployment.supervisor.stop_all()
