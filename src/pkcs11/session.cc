@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/secret.h"
 #include "base/try.h"
+#include "crypto/random.h"
 #include "pkcs11/cryptoki.h"
 #include "pkcs11/errors.h"
 #include "pkcs11/key_record.h"
@@ -120,7 +121,7 @@ Result<void> Session::opens_its_own(KeyHandle key) {
   std::shared_ptr<const KeyRecord::OwnSeal> own = key.record_->own_seal.load();
   if (!own) {
     KeyRecord::OwnSeal made;
-    SR_CHECK_OK(random(made.nonce));
+    crypto::SystemRandom().fill(made.nonce);  // not every token has a generator
     const auto sealed = encrypt_gcm(key, made.nonce, {}, as_bytes(kCheckLabel), made.sealed);
     if (!sealed) return fail(kOpensNothing.with_detail(sealed.error().detail()));
     own = std::make_shared<const KeyRecord::OwnSeal>(made);
