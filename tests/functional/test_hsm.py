@@ -87,6 +87,7 @@ def test_a_wrong_pin_is_said(place):
     ('pin = "file:/x"\n', "'pin' cannot stand here (docs/hsm.md)"),
     ('color = "red"\n', "'color' cannot stand here (docs/hsm.md)"),
     ("[mechanisms]\naes_gcm = 1\n", "have no headers; tables stand in { }"),
+    ("inline = true\n \t[mechanisms]\naes_gcm = 1\n", "have no headers; tables stand in { }"),
     ("inline = true\n[vaultd]\nworkers = 9\n", "have no headers; tables stand in { }"),
     ("mechanisms = { color = 1 }\n", "unknown key 'color'"),
     ("mechanisms = { aes_gcm = -1 }\n", "'aes_gcm'"),

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <numeric>
+#include <sstream>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -208,6 +209,15 @@ std::string absolute(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
 }
 
+bool has_header(const std::string& toml) {
+  std::istringstream lines(toml);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find_first_not_of(" \t");
+    if (first != std::string::npos && line[first] == '[') return true;
+  }
+  return false;
+}
+
 // Reads the lines for [hsm] and which keys they have.
 std::expected<void, std::string> read_settings(InitPlan& plan) {
   const std::string& path = plan.options.hsm_settings_file;
@@ -217,7 +227,7 @@ std::expected<void, std::string> read_settings(InitPlan& plan) {
   const auto file = ConfigFile::parse(*text, path, "/");
   if (!file) return Why(file.error().text());
   // Lines of one section they stay, between others: a header would begin the next.
-  if (text->starts_with('[') || text->contains("\n[")) {
+  if (has_header(*text)) {
     return Why(path + ": lines for [hsm] have no headers; tables stand in { }");
   }
   const std::vector<std::string> keys = file->section("")->keys();
