@@ -20,6 +20,9 @@ constexpr CK_FLAGS kReadWrite = CKF_SERIAL_SESSION | CKF_RW_SESSION;
 constexpr Error kFinalTry{ErrorCode::conflict,
                           "HSM: one more wrong PIN would lock the token; log in with its vendor's"
                           " tool first"};
+constexpr Error kFinalTryLater{ErrorCode::unavailable,
+                               "HSM: one more wrong PIN would lock the token; a login with its"
+                               " vendor's tool sets the count back"};
 constexpr Error kPinRefused{
     ErrorCode::unavailable,
     "HSM: it has refused the PIN, which is not tried again before a restart"};
@@ -160,6 +163,7 @@ Result<void> Token::find_slot_again() {
   if (!slot || slot->token.serial != info_.serial) {
     return fail({ErrorCode::unavailable, "HSM: the token is away"});
   }
+  if (slot->token.pin_final_try) return fail(kFinalTryLater);
   slot_ = slot->id;
   return {};
 }

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -326,6 +328,20 @@ TEST_F(HsmFault, PinRefusedInALaterLoginIsForgotten) {
   EXPECT_EQ(code_of(unseal(*session_, *wrap_, sealed_)), ErrorCode::unavailable);
   EXPECT_EQ(code_of(unseal(*session_, *wrap_, sealed_)), ErrorCode::unavailable);
   EXPECT_EQ(calls_("C_Login"), logins);
+}
+
+TEST_F(HsmFault, TheLastTryOfThePinIsLeftToAPersonInALaterLoginToo) {
+  const auto slot = module_->find_token(TemporarySoftHsm::kLabel)->id;
+  ASSERT_EQ(module_->functions().C_CloseAllSessions(slot), CKR_OK);
+  const std::filesystem::path wrong_pins = softhsm_->directory() / "wrong-pins";
+  std::ofstream(wrong_pins) << "..";  // another's: the module counts to three
+  const int logins = calls_("C_Login");
+  EXPECT_EQ(code_of(token_->check()), ErrorCode::unavailable);
+  EXPECT_EQ(calls_("C_Login"), logins);
+  ASSERT_TRUE(std::filesystem::remove(wrong_pins));  // a login with the vendor's tool
+  std::this_thread::sleep_for(kAfterLoginInterval);
+  EXPECT_TRUE(token_->check());
+  EXPECT_EQ(calls_("C_Login"), logins + 1);
 }
 
 TEST_F(HsmFault, SlotsAreBounded) {

@@ -65,6 +65,10 @@ def assert_unavailable(answer):
 def test_a_move_of_cards_goes_on_after_whatever_the_hsm_says(failing):
     client = failing.gateway()
     tokens = [new_card(client) for _ in range(CARDS)]
+
+    def all_moved():
+        return set(dek_versions(failing)) == {version}
+
     with faults(failing, C_Decrypt="0x32"):
         failing.strongroom("keys", "rotate", KEK)
         version = active(failing)
@@ -72,13 +76,14 @@ def test_a_move_of_cards_goes_on_after_whatever_the_hsm_says(failing):
     for failure in FAILURES.values():
         with faults(failing, C_Decrypt=failure):
             assert_unavailable(client.get(f"/v1/tokens/{tokens[0]}"))
-            before, under = len(not_moved(failing)), dek_versions(failing)
-            if set(under) == {version}:
-                break  # all were moved between two failures
-            wait_until(lambda: len(not_moved(failing)) > before, "the move is tried again", 60)
+            before = len(not_moved(failing))
+            wait_until(lambda: len(not_moved(failing)) > before or all_moved(),
+                       "the move is tried again", 60)
+            if all_moved():
+                break  # between two failures
             assert not_moved(failing)[-1]["error"]["code"] == "unavailable"
             assert failing.strongroom("keys", "list")["rewrap"]["failed"] == 0
-    wait_until(lambda: set(dek_versions(failing)) == {version}, "all are moved", REWRAP_SECONDS)
+    wait_until(all_moved, "all are moved", REWRAP_SECONDS)
     for token in tokens:
         assert client.get(f"/v1/tokens/{token}").status == 200
     assert_nobody_speaks_of_tampering(failing)
@@ -213,4 +218,26 @@ def test_a_wrong_pin_at_the_start_is_tried_once_and_locks_nothing(failing):
     (failing.dir / "hsm/wrong-pins").unlink()  # he logs in with the vendor's tool
     pin.write_text(right)
     failing.start_one("vaultd")
+    assert new_card(failing.gateway())
+
+
+def test_a_start_that_is_cut_short_has_tried_the_pin(failing):
+    """The HSM may have refused it; nobody heard."""
+    pin, before = failing.dir / "secrets/hsm.pin", logins(failing)
+    assert failing.stop_one("vaultd") == 0
+    with faults(failing, C_Login="hold"):
+        started = subprocess.Popen([str(part) for part in failing.command("vaultd")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: logins(failing) == before + 1, "the PIN is tried")
+        finally:
+            started.kill()
+            started.wait()
+    assert "has refused this PIN before, or did not answer" in last_words(failing)
+    assert logins(failing) == before + 1
+    pin.touch()
+    with faults(failing, C_Login="0x30"):
+        assert "HSM token 'strongroom': " in last_words(failing)
+    failing.start_one("vaultd")  # what fails otherwise is no word on the PIN
+    assert logins(failing) == before + 3
     assert new_card(failing.gateway())

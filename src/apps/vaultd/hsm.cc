@@ -64,9 +64,9 @@ Start<std::unique_ptr<pkcs11::Token>> open_token(pkcs11::Module& module, const H
   if (auto fresh = refused.check(); !fresh) {
     return start_failure("[hsm] pin: " + text_of(config.pin), fresh.error());
   }
+  refused.note();
   auto token = pkcs11::Token::open(module, config.token, *std::move(pin));
-  if (token) refused.forget();
-  if (!token && token.error().code() == ErrorCode::permission_denied) refused.note();
+  if (token || token.error().code() != ErrorCode::permission_denied) refused.forget();
   if (!token) return start_failure("HSM token '" + config.token + "'", token.error());
   return *std::move(token);
 }

@@ -17,8 +17,9 @@ namespace {
 constexpr std::size_t kMarkBytesMax = 64 * 1024;
 constexpr mode_t kOwnerOnly = 0600;
 constexpr Error kRefusedBefore{ErrorCode::permission_denied,
-                               "the HSM has refused this PIN before, and it was not tried again:"
-                               " mend it, or touch its file to have it tried once more"};
+                               "the HSM has refused this PIN before, or did not answer to it, and"
+                               " it was not tried again: mend it, or touch its file to have it"
+                               " tried once more"};
 
 std::string mark_of(const std::string& token, const SecretReference& pin) {
   struct stat file{};
@@ -39,12 +40,18 @@ Result<void> RefusedPin::check() const {
   return {};
 }
 
-void RefusedPin::forget() const { ::unlink(path_.c_str()); }  // there may be none
-
 void RefusedPin::note() const {
   if (mark_.empty()) return;
   const auto written = write_file_durable(path_, as_bytes(mark_), kOwnerOnly);
-  if (!written) log::warn("a refused PIN cannot be noted", {{"error", written.error()}});
+  if (!written) log::warn("a try of the PIN cannot be noted", {{"error", written.error()}});
+}
+
+void RefusedPin::forget() const {
+  if (mark_.empty()) return;
+  // A power cut can bring back a name that was removed, but not what stood there.
+  const auto emptied = write_file_durable(path_, {}, kOwnerOnly);
+  if (!emptied) log::warn("a try of the PIN cannot be forgotten", {{"error", emptied.error()}});
+  ::unlink(path_.c_str());
 }
 
 }  // namespace strongroom::vaultd

@@ -1,6 +1,6 @@
 // RefusedPin: whether the HSM has refused this PIN at a start before. A service manager starts
 // again what has ended, and tokens lock after a few wrong PINs; so only a changed PIN is tried
-// again.
+// again. It is noted before the try: a start that is cut short may have been refused.
 #pragma once
 
 #include <string>
@@ -17,11 +17,11 @@ class RefusedPin {
   // What is remembered stands in the file `path`.
   RefusedPin(std::string path, const std::string& token, const SecretReference& pin);
 
-  // permission_denied: it was refused, and its file is as it was then.
+  // permission_denied: it is noted, and its file is as it was then.
   [[nodiscard]] Result<void> check() const;
-  // It is refused now. Where that cannot be written it is logged: the next start tries again.
+  // It is tried now. Where that cannot be written it is logged: the next start tries again.
   void note() const;
-  // It is taken.
+  // It was not refused.
   void forget() const;
 
  private:
