@@ -3,6 +3,7 @@ and what is not whole, not this deployment's or not this program's is refused.""
 import contextlib
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -341,10 +342,19 @@ def test_a_log_that_goes_back_takes_nothing_before_the_break_is_recorded(backed_
 
 def test_nothing_is_backed_up_that_is_not_recorded(backed_up, safe):
     deployment, _ = backed_up
-    assert refused(safe.create(deployment.dir), NOT_REACHABLE, "auditd does not record")
+    assert refused(safe.create(deployment.dir), NOT_REACHABLE, "vaultd does not note")
+    assert refused(safe.create_data(deployment.dir), NOT_REACHABLE, "auditd does not record")
     assert not safe.data.exists() and not safe.keys.exists()
     safe.keys_secret.write_text(safe.data_secret.read_text())
     assert refused(safe.create(deployment.dir), USAGE, "the same passphrase")
+
+
+def leave_room(place, size_bytes):
+    """Fills the disk under `place` but for so much."""
+    with contextlib.suppress(OSError), open(place / "filler", "wb", buffering=0) as filler:
+        while filler.write(bytes(4096)) == 4096:
+            pass
+    os.truncate(place / "filler", (place / "filler").stat().st_size - size_bytes)
 
 
 def test_a_disk_that_fills_ends_in_no_backup_and_is_told(backed_up, tmp_path):
@@ -353,7 +363,7 @@ def test_a_disk_that_fills_ends_in_no_backup_and_is_told(backed_up, tmp_path):
     place.mkdir()
     with small_disk.under(place, megabytes=1):
         full = Safe(place)
-        (place / "filler").write_bytes(bytes(900 << 10))
+        leave_room(place, 32 << 10)
         deployment.supervisor.start_all()
         try:
             assert refused(full.create(deployment.dir), USAGE, f"{full.data}")

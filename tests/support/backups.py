@@ -97,5 +97,5 @@ def added(client, count):
 def refused(done, status, *words):
     assert done.returncode == status, (done.stdout, done.stderr)
     for word in words:
-        assert word in done.stderr
+        assert word in done.stderr, done.stderr
     return True
