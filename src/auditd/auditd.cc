@@ -21,7 +21,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds kTick{50};
 constexpr milliseconds kPoll{1};
 constexpr std::chrono::minutes kSnapshotPause{1};  // after one that could not be written
 constexpr std::uint64_t kNoSnapshot = std::numeric_limits<std::uint64_t>::max();
@@ -165,7 +164,7 @@ Task<void> Auditd::sign_regularly() {
   auto last = steady_clock::now() - options_.checkpoint_interval;
   auto recorded = steady_clock::now();
   while (!draining_) {
-    co_await loop_.sleep_for(kTick);
+    co_await next_beat();
     const auto now = steady_clock::now();
     if (busy_) continue;
     // A journal that waits for the files of the trees goes on once it hears that they were written.
@@ -184,7 +183,7 @@ Task<void> Auditd::sign_regularly() {
 Task<void> Auditd::archive_regularly() {
   auto next = steady_clock::now() + kArchiveFirst;
   while (!draining_ && archivist_) {
-    co_await loop_.sleep_for(kTick);
+    co_await next_beat();
     if (steady_clock::now() < next || archivist_->busy() || draining_) continue;
     next = steady_clock::now() + kArchiveEvery;
     std::string nobody;

@@ -149,6 +149,7 @@ class Auditd {
 
  private:
   Auditd(async::Loop& loop, Store store, Registry& metrics, AuditdOptions options);
+  async::Task<void> next_beat();
   async::Task<void> sign_regularly();
   async::Task<void> watch_regularly();
   void watch();

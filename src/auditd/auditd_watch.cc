@@ -12,7 +12,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::milliseconds kTick{50};
+constexpr std::chrono::milliseconds kBeat{50};
 constexpr std::chrono::seconds kQuotaMemory{60};
 constexpr std::int64_t kMicroseconds = 1'000'000;
 constexpr std::int64_t kDayUs = 86'400 * kMicroseconds;
@@ -23,10 +23,15 @@ constexpr std::string_view kDoubtsBreak = "it tells of a break that is not signe
 
 }  // namespace
 
+// What is done regularly is done on one beat, for which an idle auditd wakes once.
+Task<void> Auditd::next_beat() {
+  co_await loop_.sleep_for(kBeat - steady_clock::now().time_since_epoch() % kBeat);
+}
+
 // Beside the signing, which hangs with the disk.
 Task<void> Auditd::watch_regularly() {
   while (!draining_) {
-    co_await loop_.sleep_for(kTick);
+    co_await next_beat();
     watch();
     warn_daily();
   }

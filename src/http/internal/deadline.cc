@@ -7,13 +7,13 @@ namespace strongroom::http::internal {
 
 void Deadline::arm(std::chrono::milliseconds timeout) {
   at_ = SteadyClock::now() + timeout;
+  deadlines_.look_at(at_);
   if (armed_) return;
   armed_ = true;
   previous_ = nullptr;
   next_ = deadlines_.first_;
   if (next_ != nullptr) next_->previous_ = this;
   deadlines_.first_ = this;
-  if (!deadlines_.ticking_) deadlines_.start_ticking();
 }
 
 void Deadline::disarm() noexcept {
@@ -29,16 +29,17 @@ Deadlines::Deadlines(async::Loop& loop, std::chrono::milliseconds shortest)
           std::clamp(shortest / 4, std::chrono::milliseconds(1), std::chrono::milliseconds(250))),
       alive_(std::make_shared<Deadlines*>(this)) {}
 
-void Deadlines::start_ticking() {
-  ticking_ = true;
-  timer_.expires_after(interval_);
+void Deadlines::look_at(SteadyClock::time_point at) {
+  if (looks_at_ && *looks_at_ <= at) return;
+  looks_at_ = at;
+  timer_.expires_at(at);
   timer_.async_wait([alive = std::weak_ptr(alive_)](boost::system::error_code error) {
     const auto self = alive.lock();
-    if (self && !error) (*self)->tick();
+    if (self && !error) (*self)->look();
   });
 }
 
-void Deadlines::tick() {
+void Deadlines::look() {
   const SteadyClock::time_point now = SteadyClock::now();
   const std::weak_ptr alive = alive_;
   // Each call may change the list, so the search begins anew after it; what was armed meanwhile
@@ -51,8 +52,12 @@ void Deadlines::tick() {
     passed->on_passed_();
     if (alive.expired()) return;
   }
-  ticking_ = false;
-  if (first_ != nullptr) start_ticking();
+  looks_at_.reset();
+  const Deadline* next = first_;
+  for (const Deadline* armed = first_; armed != nullptr; armed = armed->next_) {
+    if (armed->at_ < next->at_) next = armed;
+  }
+  if (next != nullptr) look_at(std::max(next->at_, now + interval_));
 }
 
 }  // namespace strongroom::http::internal

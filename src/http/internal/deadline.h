@@ -1,11 +1,13 @@
 // Deadlines: one coarse timer per Loop user instead of one per connection. Arming and disarming
-// cost a list link; the timer looks at all armed deadlines a few times within the shortest of them.
+// cost a list link; the timer looks at all armed deadlines when the next one has passed, but no
+// more than a few times within the shortest timeout. While nothing passes nobody wakes.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "async/asio.h"
 #include "async/loop.h"
@@ -41,7 +43,7 @@ class Deadline {
   bool armed_ = false;
 };
 
-// The armed deadlines of one Loop's server or client. `shortest` sets how often they are looked at:
+// The armed deadlines of one Loop's server or client. `shortest` sets how late one may pass:
 // a quarter of it, 250 ms at most.
 class Deadlines {
  public:
@@ -51,8 +53,8 @@ class Deadlines {
 
  private:
   friend class Deadline;
-  void start_ticking();
-  void tick();
+  void look_at(SteadyClock::time_point at);  // or sooner, where the timer is set so already
+  void look();
 
   // A plain handler, not a coroutine, so that a Loop that ends early drops it whole. It may come
   // after this object's end, so it asks `alive_` first.
@@ -60,7 +62,7 @@ class Deadlines {
   std::chrono::milliseconds interval_;
   std::shared_ptr<Deadlines*> alive_;
   Deadline* first_ = nullptr;
-  bool ticking_ = false;
+  std::optional<SteadyClock::time_point> looks_at_;  // what the timer is set to
 };
 
 }  // namespace strongroom::http::internal
