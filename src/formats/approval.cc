@@ -44,7 +44,9 @@ bool is_value(std::string_view text) {
 }
 
 bool is_sound(const ApprovalRequest& request) {
-  const auto in_domain = [](char c) { return is_lower(c) || is_digit(c) || c == '.' || c == '-'; };
+  const auto in_domain = [](char c) {
+    return is_lower(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
+  };
   const auto in_action = [](char c) { return is_lower(c) || c == '.' || c == '-'; };
   const auto in_name = [](char c) { return is_lower(c) || is_digit(c) || c == '-'; };
   return is_text_of(request.deployment, kDeploymentMax, in_domain) &&

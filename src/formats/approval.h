@@ -39,7 +39,7 @@ struct Parameter {
 // microseconds since the Unix epoch, as everywhere.
 struct ApprovalRequest {
   ApprovalRequestId id{};
-  std::string deployment;                  // 1 to 253 of a-z, 0-9, . and -
+  std::string deployment;                  // 1 to 253 of a-z, 0-9, . - and _
   std::string action;                      // 1 to 32 of a-z, . and -, as keys.destroy
   std::optional<PersonKey> prepared_by{};  // who must not approve it
   std::int64_t made_at_us = 0;

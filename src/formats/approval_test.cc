@@ -65,6 +65,7 @@ TEST(ApprovalTest, WhatIsWrittenIsReadAgain) {
   prepared.prepared_by = signer(2).public_key();
   ApprovalRequest plain = request();
   plain.parameters.clear();
+  plain.deployment = "vault_2.example";  // as `strongroom init --trust-domain` takes it
   for (const ApprovalRequest& one : {request(), prepared, plain}) {
     EXPECT_EQ(parse_approval_request(to_text(one)), one);
     const Approval given = approve(one, ApprovalRole::preparer, kMadeUs, signer(3));

@@ -12,15 +12,16 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
-constexpr std::array<std::string_view, 17> kFlaws{
-    "none",           "not_enrolled",     "bad_signature",   "other_deployment", "other_action",
-    "other_request",  "other_parameters", "request_is_over", "request_was_used", "role_not_held",
-    "prepared_it",    "revoked",          "key_not_valid",   "signed_outside",   "same_person",
-    "outside_window", "not_needed"};
+constexpr std::array<std::string_view, 18> kFlaws{
+    "none",          "not_enrolled",     "bad_signature",   "other_deployment", "other_action",
+    "other_request", "other_parameters", "request_is_over", "request_was_used", "preparer_unknown",
+    "role_not_held", "prepared_it",      "revoked",         "key_not_valid",    "signed_outside",
+    "same_person",   "outside_window",   "not_needed"};
 
 std::int64_t us(std::chrono::seconds time) { return duration_cast<microseconds>(time).count(); }
 
-ApprovalFlaw flaw_of_request(const Approval& approval, const QuorumRequest& request) {
+ApprovalFlaw flaw_of_request(const People& people, const QuorumRequest& request,
+                             const Approval& approval) {
   const ApprovalRequest& wanted = request.wanted;
   const ApprovalRequest& given = approval.request;
   if (given.deployment != wanted.deployment) return ApprovalFlaw::other_deployment;
@@ -29,15 +30,16 @@ ApprovalFlaw flaw_of_request(const Approval& approval, const QuorumRequest& requ
   if (given != wanted) return ApprovalFlaw::other_parameters;
   if (request.now_us > wanted.not_after_us) return ApprovalFlaw::request_is_over;
   if (request.used) return ApprovalFlaw::request_was_used;
+  if (wanted.prepared_by && people.find(*wanted.prepared_by) == nullptr) {
+    return ApprovalFlaw::preparer_unknown;
+  }
   return ApprovalFlaw::none;
 }
 
 // Whether the request was prepared by the person that `signer` is of.
 bool prepared_it(const People& people, const ApprovalRequest& request, const Enrollment& signer) {
-  if (!request.prepared_by) return false;
-  const Enrollment* preparer = people.find(*request.prepared_by);
-  return *request.prepared_by == signer.key ||
-         (preparer != nullptr && preparer->person == signer.person);
+  const Enrollment* preparer = request.prepared_by ? people.find(*request.prepared_by) : nullptr;
+  return preparer != nullptr && preparer->person == signer.person;
 }
 
 ApprovalFlaw flaw_of_signer(const People& people, const QuorumRequest& request,
@@ -65,6 +67,12 @@ struct Candidate {
   std::int64_t signed_at_us = 0;
   std::string_view person;
 };
+
+// One is as good as the other in every choice.
+bool are_alike(const Candidate& one, const Candidate& other) {
+  return one.person == other.person && one.role == other.role &&
+         one.signed_at_us == other.signed_at_us;
+}
 
 // The choice that fills most roles.
 class Choice {
@@ -137,7 +145,7 @@ QuorumDecision::Judged judge(const People& people, const QuorumRequest& request,
   if (signer == nullptr) return {.flaw = ApprovalFlaw::not_enrolled};
   QuorumDecision::Judged judged{.flaw = ApprovalFlaw::bad_signature, .person = signer->person};
   if (!is_signed(approval)) return judged;
-  judged.flaw = flaw_of_request(approval, request);
+  judged.flaw = flaw_of_request(people, request, approval);
   if (judged.flaw == ApprovalFlaw::none) {
     judged.flaw = flaw_of_signer(people, request, approval, *signer);
   }
@@ -152,12 +160,21 @@ QuorumDecision decide_quorum(const QuorumPolicy& policy, const People& people,
                              const QuorumRequest& request, std::span<const Approval> approvals) {
   QuorumDecision decision;
   decision.approvals.resize(approvals.size(), {.flaw = ApprovalFlaw::not_needed});
-  std::vector<Candidate> candidates;
-  for (std::size_t i = 0; i < std::min(approvals.size(), kQuorumApprovalsMax); ++i) {
+  std::vector<Candidate> candidates, copies;
+  for (std::size_t i = 0; i < std::min(approvals.size(), kQuorumApprovalsReadMax); ++i) {
     QuorumDecision::Judged& judged = decision.approvals[i];
     judged = judge(people, request, approvals[i]);
     if (judged.flaw != ApprovalFlaw::none) continue;
-    candidates.push_back({i, approvals[i].role, approvals[i].signed_at_us, judged.person});
+    const Candidate one{i, approvals[i].role, approvals[i].signed_at_us, judged.person};
+    const bool is_copy = std::ranges::any_of(
+        candidates, [&one](const Candidate& other) { return are_alike(one, other); });
+    if (is_copy) {
+      copies.push_back(one);
+    } else if (candidates.size() < kQuorumApprovalsMax) {
+      candidates.push_back(one);
+    } else {
+      judged.flaw = ApprovalFlaw::not_needed;
+    }
   }
   const Choice choice(policy, candidates);
   const std::vector<const Candidate*>& chosen = choice.best();
@@ -165,8 +182,10 @@ QuorumDecision decide_quorum(const QuorumPolicy& policy, const People& people,
     if (chosen[slot] == nullptr) decision.missing.push_back(policy.roles[slot]);
   }
   decision.reached = !policy.roles.empty() && decision.missing.empty();
-  for (const Candidate& one : candidates) {
-    decision.approvals[one.index].flaw = flaw_beside(one, chosen, decision.missing);
+  for (const auto* const some : {&candidates, &copies}) {
+    for (const Candidate& one : *some) {
+      decision.approvals[one.index].flaw = flaw_beside(one, chosen, decision.missing);
+    }
   }
   return decision;
 }

@@ -15,7 +15,8 @@
 
 namespace strongroom::formats {
 
-inline constexpr std::size_t kQuorumApprovalsMax = 8;
+inline constexpr std::size_t kQuorumApprovalsReadMax = 256;
+inline constexpr std::size_t kQuorumApprovalsMax = 8;  // sound ones, each once
 // A signer's clock may run ahead this much.
 inline constexpr std::chrono::seconds kApprovalSkewMax{60};
 
@@ -35,6 +36,7 @@ enum class ApprovalFlaw : std::uint8_t {
   other_parameters,  // the same id, and anything else differs
   request_is_over,   // now is behind its not_after
   request_was_used,  // it was carried out already
+  preparer_unknown,  // the preparer's key is nobody's, so that nobody knows who must not approve
   role_not_held,     // the person is not enrolled for the role
   prepared_it,       // the preparer's key, or another of the same person, approves
   revoked,           // whenever it was signed: a thief dates back
@@ -63,7 +65,8 @@ struct QuorumDecision {
   std::vector<ApprovalRole> missing{};  // roles of the policy that nobody fills
 };
 
-// Of more than kQuorumApprovalsMax approvals the first ones are judged, and the others not_needed.
+// The first kQuorumApprovalsReadMax approvals are judged, and of those without a flaw of their own,
+// each counted once, the first kQuorumApprovalsMax are chosen from; the others are not_needed.
 [[nodiscard]] QuorumDecision decide_quorum(const QuorumPolicy& policy, const People& people,
                                            const QuorumRequest& request,
                                            std::span<const Approval> approvals);

@@ -182,6 +182,21 @@ TEST_F(QuorumTest, WhoPreparedARequestDoesNotApproveIt) {
   EXPECT_FALSE(reached({by(kAlice, 1, preparer), by(kAlice)}));
 }
 
+TEST_F(QuorumTest, ARequestWhosePreparerIsUnknownIsApprovedByNobody) {
+  wanted_.prepared_by = signer(kAlice).public_key();
+  std::erase(enrolled_, enrollment(kAlice));  // as if a renewal had removed it
+  EXPECT_THAT(flaws({by(kAlicesNewKey), by(kBob), by(kCarol)}),
+              ElementsAre(preparer_unknown, preparer_unknown, preparer_unknown));
+  EXPECT_FALSE(reached({by(kBob), by(kCarol)}));
+}
+
+TEST_F(QuorumTest, WhoPreparedWithARevokedKeyDoesNotApproveWithAnother) {
+  wanted_.prepared_by = signer(kAlice).public_key();
+  enrollment(kAlice).revoked_at_us = kMadeUs;
+  expect_refused(by(kAlicesNewKey), prepared_it);
+  EXPECT_TRUE(reached({by(kBob), by(kCarol)}));
+}
+
 TEST_F(QuorumTest, ASignatureIsFromTheRequestsTime) {
   expect_refused(by(kAlice, -1), signed_outside);
   expect_refused(by(kAlice, 61), signed_outside);
@@ -219,10 +234,29 @@ TEST_F(QuorumTest, ThreeAreThree) {
 
 TEST_F(QuorumTest, WhatIsMoreThanEnoughIsNotNeeded) {
   EXPECT_THAT(flaws({by(kAlice), by(kBob), by(kCarol)}), ElementsAre(none, none, not_needed));
-  std::vector<Approval> many(kQuorumApprovalsMax, by(kMallory));
-  many.push_back(by(kAlice));
+}
+
+TEST_F(QuorumTest, WhatCountsNotTakesNoPlaceFromWhatCounts) {
+  Approval altered = by(kAlice);
+  altered.signature[0] ^= std::byte{1};
+  for (const Approval& junk : {by(kMallory), altered, by(kAlice, -1), by(kAlice)}) {
+    std::vector<Approval> many(kQuorumApprovalsReadMax - 2, junk);
+    many.push_back(by(kAlice));
+    many.push_back(by(kBob));
+    EXPECT_TRUE(reached(many));
+    many.insert(many.begin(), junk);
+    EXPECT_FALSE(reached(many)) << "so many are not judged";
+  }
+}
+
+TEST_F(QuorumTest, OfManySoundOnesTheFirstAreChosenFrom) {
+  std::vector<Approval> many;
+  for (std::size_t i = 0; i < kQuorumApprovalsMax; ++i) {
+    many.push_back(by(kAlice, static_cast<std::int64_t>(i)));
+  }
   many.push_back(by(kBob));
-  EXPECT_FALSE(reached(many)) << "so many are not judged";
+  EXPECT_FALSE(reached(many));
+  EXPECT_EQ(flaws(many).back(), not_needed);
 }
 
 TEST_F(QuorumTest, APolicyThatAsksForNobodyIsNeverReached) {
