@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 namespace strongroom::ops {
 namespace {
@@ -17,9 +18,16 @@ using audit::Phase;
 constexpr std::string_view kKek = "strongroom/pan-encryption/";  // docs/formats/audit-entry.md
 constexpr std::string_view kVaultDatabase = "database vault";
 constexpr std::string_view kBackup = "backup ";
+// Resources of a key.ledger, behind the backup's id (docs/formats/audit-entry.md).
+constexpr std::string_view kOfKeys = "keys";
+constexpr std::array<std::string_view, 3> kEnds{"destroyed", "replaced", "failed"};
+constexpr std::array<std::string_view, 2> kIsWhole{"verified", "add"};
 // What was asked of the card before its deletion may be told behind it.
 constexpr std::int64_t kUseEndsWithinUs = 60'000'000;
 constexpr std::uint32_t kVersionsMax = 1'000;  // 246 years of rotations
+
+constexpr Error kNotOfTheForm{
+    ErrorCode::corrupt, "an entry is not of the log's form: strongroom audit verify names it"};
 
 constexpr std::array<std::string_view, 6> kSteps{"created", "last_used", "deleted",
                                                  "rotated", "rewrapped", "destroyed"};
@@ -65,9 +73,23 @@ bool is_use(const Entry& entry) {
   return uses && (entry.outcome == Outcome::success || entry.outcome == Outcome::done);
 }
 
+// Whether an instance of `program` has written it: auditd lets each write in its own name alone.
+bool is_of(const Entry& entry, std::string_view program) {
+  std::string_view instance = entry.instance;
+  if (!instance.starts_with(program)) return false;
+  instance.remove_prefix(program.size());
+  return instance.empty() || instance.front() == '-';
+}
+
+// What vaultd has done: of cards and keys nobody else's word counts.
 bool is_done(const Entry& entry, EventType type) {
   return entry.event_type == type && entry.phase == Phase::outcome &&
-         entry.outcome == Outcome::done;
+         entry.outcome == Outcome::done && is_of(entry, "vaultd");
+}
+
+bool puts_back(const Entry& entry) {
+  return entry.event_type == EventType::backup_restore && !entry.resources.empty() &&
+         (entry.resources[0] == kVaultDatabase || entry.resources[0].starts_with(kBackup));
 }
 
 // Steps by position in the journal's order.
@@ -129,9 +151,15 @@ class Judge {
       if (!deleted_ || i < *deleted_) {
         last_used_ = i;
       } else if (entry.time_us > at(*deleted_).time_us + kUseEndsWithinUs) {
-        erasure_.against.push_back(order_[i]);
+        speaks_against(i);
       }
     }
+  }
+
+  void speaks_against(std::size_t position) {
+    std::vector<std::size_t>& against = erasure_.against;
+    const std::size_t entry = order_[position];
+    if (std::ranges::find(against, entry) == against.end()) against.push_back(entry);
   }
 
   // Where the operation began that the entry at `position` ends; its own position where the log
@@ -144,11 +172,17 @@ class Judge {
 
   void judge_versions() {
     find_restores();
+    find_copies();
     const Position rotated = find_rotation();
     add(ErasureStep::rotated, rotated, rotated ? kek_version(at(*rotated).resources[0]).value() : 0,
         !rotated);
     const std::uint32_t oldest = oldest_version();
-    const std::uint32_t newest = rotated ? version_before(at(*rotated)) : newest_version();
+    const std::uint32_t newest =
+        rotated ? std::max(version_before(at(*rotated)), newest_version(begin_of(*rotated)))
+                : newest_version(order_.size());
+    if (const Position made = generation(oldest)) {
+      erasure_.since = entries_[order_[*made]].place.segment_first_sequence;
+    }
     if (newest < oldest || newest - oldest >= kVersionsMax) {
       add(ErasureStep::destroyed, std::nullopt, newest, true);  // no log of ours says that
       return;
@@ -157,21 +191,51 @@ class Judge {
       const bool last = version == newest;
       judge_version(version, last && rotated ? *rotated : 0);
     }
+    std::ranges::sort(erasure_.against, {}, [this](std::size_t entry) {
+      return std::ranges::find(order_, entry) - order_.begin();
+    });
   }
 
   void judge_version(std::uint32_t version, std::size_t emptied_from) {
-    const Position destroyed = find([version](const Entry& entry) {
-      return is_done(entry, EventType::key_destroy) && names_version(entry, version);
-    });
+    const Position destroyed = destruction(version);
     const Position emptied = find(
         [version](const Entry& entry) {
           return entry.event_type == EventType::key_rewrap && entry.phase == Phase::single &&
-                 entry.outcome == Outcome::success && entry.count == 0 &&
+                 entry.outcome == Outcome::success && entry.count == 0 && is_of(entry, "vaultd") &&
                  names_version(entry, version);
         },
         emptied_from);
     if (emptied || !destroyed) add(ErasureStep::rewrapped, emptied, version, !emptied);
     add(ErasureStep::destroyed, destroyed, version, !destroyed);
+    if (destroyed) find_what_gives_back(version, *destroyed);
+  }
+
+  // The last one: an earlier one is of a key that a restore has brought back.
+  Position destruction(std::uint32_t version) const {
+    Position last;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      if (is_done(at(i), EventType::key_destroy) && names_version(at(i), version)) last = i;
+    }
+    return last;
+  }
+
+  Position generation(std::uint32_t version) const {
+    return find([version](const Entry& entry) {
+      return entry.event_type == EventType::key_generate && is_of(entry, "vaultd") &&
+             names_version(entry, version);
+    });
+  }
+
+  // Copies of the keys that may hold the version and are not at their end, and restores since.
+  void find_what_gives_back(std::uint32_t version, std::size_t destroyed) {
+    const Position made = generation(version);
+    for (const auto& [id, copy] : copies_) {
+      const bool before_it = copy.whole && made && *copy.whole < *made;
+      if (!copy.ended && !before_it && copy.begun < destroyed) speaks_against(copy.begun);
+    }
+    for (std::size_t i = destroyed + 1; i < order_.size(); ++i) {
+      if (puts_back(at(i))) speaks_against(i);
+    }
   }
 
   // The first activation that began behind the deletion. What it retires was the last to be in use
@@ -193,11 +257,14 @@ class Judge {
     return before.value_or(*kek_version(activated.resources[0]) - 1);
   }
 
-  // Below it no card came any more when this one's creation began.
+  // Below it no card came any more when this one's creation began. What was retired before a
+  // restore may be in use behind it.
   std::uint32_t oldest_version() const {
     std::uint32_t oldest = 1;
     const std::size_t end = created_ ? begin_of(*created_) : 0;
+    if (created_ && end == *created_) return oldest;  // since when, the log does not show
     for (std::size_t i = 0; i < end; ++i) {
+      if (puts_back(at(i))) oldest = 1;
       if (!is_done(at(i), EventType::key_retire)) continue;
       for (const std::string& label : at(i).resources) {
         oldest = std::max(oldest, kek_version(label).value_or(0) + 1);
@@ -206,11 +273,12 @@ class Judge {
     return oldest;
   }
 
-  std::uint32_t newest_version() const {
+  // Of those that were activated before `end`: a restore may have gone back behind some.
+  std::uint32_t newest_version(std::size_t end) const {
     std::uint32_t newest = 1;
-    for (const LoggedEntry& logged : entries_) {
-      if (logged.entry.event_type != EventType::key_activate) continue;
-      for (const std::string& label : logged.entry.resources) {
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!is_done(at(i), EventType::key_activate)) continue;
+      for (const std::string& label : at(i).resources) {
         newest = std::max(newest, kek_version(label).value_or(0));
       }
     }
@@ -224,9 +292,9 @@ class Judge {
       const Entry& entry = at(i);
       if (entry.event_type != EventType::backup_restore || entry.resources.empty()) continue;
       const std::string& what = entry.resources[0];
-      if (what.starts_with(kBackup)) newer = begins_behind_deletion(what);
+      if (what.starts_with(kBackup)) newer = is_of(entry, "auditd") && begins_behind_deletion(what);
       if (what != kVaultDatabase) continue;
-      if (!newer) erasure_.against.push_back(order_[i]);
+      if (!newer) speaks_against(i);
       newer = false;
     }
   }
@@ -234,15 +302,40 @@ class Judge {
   bool begins_behind_deletion(const std::string& backup) const {
     const Position begin = find([&](const Entry& entry) {
       return entry.event_type == EventType::backup_create && !entry.resources.empty() &&
-             entry.resources[0] == backup;
+             entry.resources[0] == backup && is_of(entry, "auditd");
     });
     return begin && *begin > *deleted_;
   }
+
+  // Whoever tells of a copy, there may be one; that it has ended vaultd's ledger must say.
+  void find_copies() {
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      const Entry& entry = at(i);
+      const bool noted = entry.event_type == EventType::key_ledger &&
+                         entry.phase == Phase::outcome && entry.outcome != Outcome::not_done &&
+                         entry.resources.size() > 2 && entry.resources[1] == kOfKeys;
+      const bool told = entry.event_type == EventType::key_backup && !entry.resources.empty();
+      if (!noted && !told) continue;
+      KeyCopy& copy = copies_.try_emplace(entry.resources[0], KeyCopy{.begun = i}).first->second;
+      if (!is_done(entry, EventType::key_ledger)) continue;
+      const std::string& act = entry.resources[2];
+      if (std::ranges::find(kEnds, act) != kEnds.end()) copy.ended = true;
+      if (std::ranges::find(kIsWhole, act) != kIsWhole.end()) copy.whole = i;
+    }
+  }
+
+  // A copy of the keys outside of the HSM.
+  struct KeyCopy {
+    std::size_t begun = 0;
+    Position whole{};  // nothing has come to it since
+    bool ended = false;
+  };
 
   std::span<const LoggedEntry> entries_;
   std::string_view token_;
   std::vector<std::size_t> order_;
   Position created_, last_used_, deleted_;
+  std::map<std::string, KeyCopy> copies_;  // by "backup " and id
   Erasure erasure_;
 };
 
@@ -256,16 +349,32 @@ std::string_view name(ErasureVerdict verdict) noexcept {
 
 bool concerns_erasure(const audit::EntryView& entry, std::string_view token) noexcept {
   switch (entry.event_type) {
+    case EventType::key_generate:
     case EventType::key_activate:
     case EventType::key_retire:
     case EventType::key_rewrap:
     case EventType::key_destroy:
+    case EventType::key_backup:
+    case EventType::key_ledger:
     case EventType::backup_create:
     case EventType::backup_restore:
       return true;
     default:
       return entry.gateway_token == token;
   }
+}
+
+Result<std::optional<audit::Entry>> read_for_erasure(std::string_view json,
+                                                     std::string_view token) {
+  const bool may_concern = json.contains(R"("event_type":"key.)") ||
+                           json.contains(R"("event_type":"backup.)") || json.contains(token);
+  if (!may_concern) return std::nullopt;  // few are read in full: all of them may be millions
+  const auto view = audit::read_entry(json);
+  if (!view) return fail(kNotOfTheForm);
+  if (!concerns_erasure(*view, token)) return std::nullopt;
+  auto entry = audit::parse_entry(json);
+  if (!entry) return fail(kNotOfTheForm);
+  return *std::move(entry);
 }
 
 Erasure judge_erasure(std::span<const LoggedEntry> entries, std::string_view token) {

@@ -17,6 +17,7 @@
 #include "audit/entry.h"
 #include "audit/entry_view.h"
 #include "audit/frame.h"
+#include "base/result.h"
 
 namespace strongroom::ops {
 
@@ -56,13 +57,21 @@ enum class ErasureVerdict : std::uint8_t { unknown_token, not_yet, erased };
 struct Erasure {
   ErasureVerdict verdict = ErasureVerdict::unknown_token;
   std::vector<ErasureLink> chain{};  // in the order of steps, versions ascending
-  // Entries that speak against the deletion: the card was used a minute after it or later, or the
-  // database was put back to a copy that may be older and nothing deleted the card again.
+  // Entries that speak against the deletion: the card was used a minute after it or later; the
+  // database was put back to a copy that may be older and nothing deleted the card again; a copy of
+  // the keys may give back a version that is destroyed, or something was put back since.
   std::vector<std::size_t> against{};
+  // The journal's segment (its first sequence) where the oldest of these versions was made: what
+  // stands behind its beginning may speak against the verdict. 0: it is not shown.
+  std::uint64_t since = 0;
 };
 
 // Whether judge_erasure() looks at such an entry.
 [[nodiscard]] bool concerns_erasure(const audit::EntryView& entry, std::string_view token) noexcept;
+
+// The entry, where it concerns erasure, else none. corrupt: it is not what auditd writes.
+[[nodiscard]] Result<std::optional<audit::Entry>> read_for_erasure(std::string_view json,
+                                                                   std::string_view token);
 
 // What `entries`, in any order, show of the card of `token`. The fewer there are the less is shown,
 // but for those that speak against it, which must not be missing behind the deletion.

@@ -35,6 +35,7 @@ class ErasureTest : public ::testing::Test {
   // Appends an entry a second after the last one; entries can be of any log.
   std::size_t append(Entry entry) {
     entry.time_us = kSecondUs * static_cast<std::int64_t>(entries_.size() + 1);
+    if (entry.instance.empty()) entry.instance = writer_;
     entries_.push_back({.entry = std::move(entry),
                         .log = "operator-2026",
                         .index = entries_.size(),
@@ -67,6 +68,9 @@ class ErasureTest : public ::testing::Test {
   }
   std::size_t single(EventType type, std::vector<std::string> resources, std::string token = {}) {
     Entry entry{.event_type = type, .outcome = Outcome::success};
+    const bool of_backups = type == EventType::backup_create || type == EventType::backup_restore ||
+                            type == EventType::key_backup;
+    if (of_backups) entry.instance = "auditd";
     entry.resources = std::move(resources);
     entry.gateway_token = std::move(token);
     return append(std::move(entry));
@@ -89,6 +93,13 @@ class ErasureTest : public ::testing::Test {
   std::size_t destroy(std::uint32_t version) {
     return act(intent(EventType::key_destroy, {kek(version)}));
   }
+  std::size_t generate(std::uint32_t version) {
+    return act(intent(EventType::key_generate, {kek(version)}));
+  }
+  std::size_t note(std::string what, Outcome outcome = Outcome::done, std::string kind = "keys") {
+    return act(intent(EventType::key_ledger, {"backup 1", std::move(kind), std::move(what)}),
+               outcome);
+  }
 
   Erasure judged() const { return judge_erasure(entries_, kToken); }
   ErasureVerdict verdict() const { return judged().verdict; }
@@ -105,6 +116,7 @@ class ErasureTest : public ::testing::Test {
   }
 
   std::vector<LoggedEntry> entries_;
+  std::string writer_ = "vaultd";
   int operations_ = 0;
 };
 
@@ -204,14 +216,135 @@ TEST_F(ErasedTest, AnOlderDatabaseThatIsPutBackSpeaksAgainstIt) {
   EXPECT_THAT(judged().against, ElementsAre(restored));
 }
 
-TEST_F(ErasedTest, ABackupFromAfterTheDeletionHoldsNoCard) {
+TEST_F(ErasureTest, ABackupFromAfterTheDeletionHoldsNoCard) {
+  create();
+  erase();
+  activate(2);
   single(EventType::backup_create, {"backup 1", "database-vault"});
   single(EventType::backup_restore, {"backup 1", "made", "with a newer log"});
   single(EventType::backup_restore, {"database auth"});
   single(EventType::backup_restore, {"database vault"});
+  destroy(1);
   EXPECT_EQ(verdict(), ErasureVerdict::erased);
+  entries_.pop_back();
   single(EventType::backup_restore, {"database vault"});  // from what, nobody says
+  destroy(1);
   EXPECT_EQ(verdict(), ErasureVerdict::not_yet);
+}
+
+TEST_F(ErasedTest, ARestoreBehindTheDestructionMayBringTheKeyBack) {
+  single(EventType::backup_create, {"backup 1", "database-vault"});
+  single(EventType::backup_restore, {"database auth"});
+  EXPECT_EQ(verdict(), ErasureVerdict::erased);
+  const std::size_t restored = single(EventType::backup_restore, {"backup 1", "made"});
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet);
+  EXPECT_THAT(judged().against, ElementsAre(restored));
+  destroy(1);
+  EXPECT_EQ(verdict(), ErasureVerdict::erased) << "what came back is destroyed, too";
+}
+
+TEST_F(ErasureTest, ARestoreBeforeTheCreationPutsOldVersionsBackInUse) {
+  activate(2);
+  raise_floor(2);
+  single(EventType::backup_restore, {"database vault"});
+  create();
+  erase();
+  activate(3);
+  destroy(2);
+  EXPECT_THAT(chain(), Contains("destroyed 1?"));
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet);
+}
+
+TEST_F(ErasureTest, ARestoreInTheCardsLifeLeavesTheVersionsBehindIt) {
+  create();
+  activate(2);
+  activate(3);
+  single(EventType::backup_restore, {"database vault"});
+  erase();
+  activate(2);
+  destroy(1);
+  EXPECT_THAT(chain(), Contains("destroyed 2?"));
+  EXPECT_THAT(chain(), Contains("destroyed 3?"));
+}
+
+TEST_F(ErasureTest, WhereTheBeginningOfTheCreationIsNotShownEveryVersionCounts) {
+  activate(2);
+  raise_floor(2);
+  end(of_card(EventType::token_create));
+  erase();
+  activate(3);
+  destroy(2);
+  EXPECT_THAT(chain(), Contains("destroyed 1?"));
+}
+
+// The keys were copied while the version was there.
+class CopiedKeyTest : public ErasureTest {
+ protected:
+  void live_until_destroyed() {
+    create();
+    erase();
+    activate(2);
+    empty(1);
+    destroy(1);
+  }
+};
+
+TEST_F(CopiedKeyTest, ACopyOfTheKeysSpeaksAgainstItUntilItsEndIsNoted) {
+  const std::size_t copied = single(EventType::key_backup, {"backup 1", "keys"});
+  live_until_destroyed();
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet);
+  EXPECT_THAT(judged().against, ElementsAre(copied));
+  const std::size_t noted = note("begin") - 1;
+  note("destroyed", Outcome::done, "data");
+  note("destroyed", Outcome::not_done);
+  note("verified");
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet);
+  entries_.resize(noted);
+  for (const char* end : {"destroyed", "replaced", "failed"}) {
+    note(end);
+    EXPECT_EQ(verdict(), ErasureVerdict::erased) << end;
+    entries_.resize(noted);
+  }
+  writer_ = "connectord-stripe";
+  note("destroyed");
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet) << "only vaultd keeps the ledger";
+}
+
+TEST_F(CopiedKeyTest, ACopyThatOnlyTheLedgerKnowsSpeaksAgainstIt) {
+  const std::size_t added = note("add");
+  live_until_destroyed();
+  EXPECT_THAT(judged().against, ElementsAre(added));
+  entries_[added].entry.outcome = Outcome::not_done;
+  EXPECT_EQ(verdict(), ErasureVerdict::erased);
+}
+
+TEST_F(CopiedKeyTest, ACopyFromBeforeOrBehindTheVersionDoesNotHoldIt) {
+  note("begin");
+  const std::size_t whole = note("verified");
+  const std::size_t made = generate(1);
+  live_until_destroyed();
+  EXPECT_EQ(verdict(), ErasureVerdict::erased);
+  EXPECT_EQ(judged().since, entries_[made].place.segment_first_sequence);
+  entries_[whole].entry.outcome = Outcome::not_done;
+  EXPECT_EQ(verdict(), ErasureVerdict::not_yet) << "it may have gone on";
+  entries_[whole].entry.outcome = Outcome::done;
+  single(EventType::key_backup, {"backup 2", "keys"});
+  EXPECT_EQ(verdict(), ErasureVerdict::erased);
+}
+
+TEST_F(ErasedTest, OnlyWhatVaultdWritesIsShown) {
+  for (const EventType type :
+       {EventType::token_delete, EventType::key_activate, EventType::key_destroy}) {
+    for (const auto& [writer, is_vaultd] :
+         {std::pair("vaultd-b", true), {"vaultdx", false}, {"connectord-stripe", false}}) {
+      std::vector<LoggedEntry> others = entries_;
+      for (LoggedEntry& one : others) {
+        if (one.entry.event_type == type) one.entry.instance = writer;
+      }
+      EXPECT_EQ(judge_erasure(others, kToken).verdict == ErasureVerdict::erased, is_vaultd)
+          << writer;
+    }
+  }
 }
 
 TEST_F(ErasureTest, ABackupFromBeforeTheDeletionHoldsTheCardUntilItIsDeletedAgain) {
@@ -303,11 +436,29 @@ TEST(ConcernsErasureTest, WhatIsJudgedIsAskedFor) {
   view.gateway_token = "tok_b";
   EXPECT_FALSE(concerns_erasure(view, kToken));
   for (const EventType type :
-       {EventType::key_activate, EventType::key_retire, EventType::key_rewrap,
-        EventType::key_destroy, EventType::backup_create, EventType::backup_restore}) {
+       {EventType::key_generate, EventType::key_activate, EventType::key_retire,
+        EventType::key_rewrap, EventType::key_destroy, EventType::key_backup, EventType::key_ledger,
+        EventType::backup_create, EventType::backup_restore}) {
     view.event_type = type;
     EXPECT_TRUE(concerns_erasure(view, kToken));
   }
+}
+
+TEST(ReadForErasureTest, WhatIsNotOfTheFormIsNotPassedOver) {
+  Entry entry{.event_type = EventType::key_destroy, .phase = Phase::intent};
+  entry.uid.bytes[0] = entry.operation_id.bytes[0] = std::byte{1};
+  entry.instance = "vaultd";
+  entry.resources = {kek(1)};
+  std::string json = audit::to_json(entry);
+  const auto read = read_for_erasure(json, kToken);
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->resources, entry.resources);
+  json.pop_back();
+  const auto altered = read_for_erasure(json, kToken);
+  ASSERT_FALSE(altered);
+  EXPECT_EQ(altered.error().code(), ErrorCode::corrupt);
+  const auto other = read_for_erasure("{}", kToken);
+  EXPECT_TRUE(other && !*other);
 }
 
 }  // namespace

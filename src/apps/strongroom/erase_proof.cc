@@ -41,31 +41,32 @@ struct Evidence {
   AwayByLog away{};
   Erasure erasure{};
   std::map<std::size_t, Proven> proven{};
-  std::string out;  // where the proof files are; empty: nowhere
+  std::string unseen{};  // entries in archives that may decide; empty: none
+  std::string out;       // where the proof files are; empty: nowhere
 };
-
-// Few entries are read in full: all of them may be millions.
-bool may_concern(std::string_view json, std::string_view token) {
-  return json.contains(R"("event_type":"key.)") || json.contains(R"("event_type":"backup.)") ||
-         json.contains(token);
-}
 
 Result<void> collect(Prover& prover, Evidence& evidence) {
   Result<void> read;
   const auto take = [&](const std::string& log, std::uint64_t index, std::string_view json) {
-    if (!read || !may_concern(json, evidence.token)) return;
-    const auto view = audit::read_entry(json);
-    if (!view || !ops::concerns_erasure(*view, evidence.token)) return;
-    auto entry = audit::parse_entry(json);
+    if (!read) return;
+    auto entry = ops::read_for_erasure(json, evidence.token);
+    if (entry && !*entry) return;
     const auto at = prover.journal_place({log, index});
     if (!entry || !at) {
       read = std::unexpected(entry ? at.error() : entry.error());
       return;
     }
-    evidence.entries.push_back({*std::move(entry), log, index, *at});
+    evidence.entries.push_back({**std::move(entry), log, index, *at});
   };
   SR_TRY(evidence.away, prover.each(take));
   return read;
+}
+
+// An entry or its record that went to an archive since it was read is not proven: gone.
+Result<Proven> prove_at_hand(Prover& prover, const EntryPlace& place) {
+  SR_TRY(Proven proven, prover.prove(place));
+  if (proven.away) return fail({ErrorCode::gone, "an entry went to an archive meanwhile"});
+  return proven;
 }
 
 Result<void> prove(Prover& prover, Evidence& evidence) {
@@ -75,25 +76,29 @@ Result<void> prove(Prover& prover, Evidence& evidence) {
   }
   for (const std::size_t i : counting) {
     const LoggedEntry& entry = evidence.entries[i];
-    SR_TRY(Proven proven, prover.prove({entry.log, entry.index}));
-    if (proven.record) SR_CHECK_OK(prover.prove(*proven.record));
+    SR_TRY(Proven proven, prove_at_hand(prover, {entry.log, entry.index}));
+    if (proven.record) SR_CHECK_OK(prove_at_hand(prover, *proven.record));
     evidence.proven.insert_or_assign(i, std::move(proven));
   }
   return {};
 }
 
 // Whether entries that are in archives could make another verdict: any while something is missing,
-// and those behind the deletion, which may speak against it, always.
+// and those since the oldest version was made, which may speak against it, always.
 bool archives_decide(const Evidence& evidence) {
   if (evidence.erasure.verdict != ErasureVerdict::erased) return !evidence.away.empty();
-  std::uint64_t deleted = 0;
-  for (const ErasureLink& link : evidence.erasure.chain) {
-    if (link.step != ErasureStep::deleted) continue;
-    deleted = evidence.entries[*link.entry].place.segment_first_sequence;
-  }
-  return std::ranges::any_of(evidence.away, [deleted](const auto& of_log) {
-    return of_log.second.segments.rbegin()->first > deleted;
+  return std::ranges::any_of(evidence.away, [&](const auto& of_log) {
+    return of_log.second.segments.rbegin()->first > evidence.erasure.since;
   });
+}
+
+// What is not looked at is not erased.
+void take_archives(Evidence& evidence) {
+  if (!archives_decide(evidence)) return;
+  evidence.unseen = text_of(evidence.away);
+  if (evidence.erasure.verdict == ErasureVerdict::erased) {
+    evidence.erasure.verdict = ErasureVerdict::not_yet;
+  }
 }
 
 std::string in_words(std::string_view name) {
@@ -124,10 +129,21 @@ std::string what_is_missing(const ErasureLink& link) {
   return "its creation is not in the log, so every version from the first on counts";
 }
 
-std::string_view what_speaks_against(const audit::Entry& entry) {
-  return entry.event_type == audit::EventType::backup_restore
-             ? "the vault's database was put back since, to a copy that may have the card"
-             : "the card was used since";
+std::string what_speaks_against(const audit::Entry& entry) {
+  switch (entry.event_type) {
+    case audit::EventType::backup_restore:
+      return fmt::format(
+          "{} was put back since: the card, or a key that was destroyed, may be back with it",
+          entry.resources[0]);
+    case audit::EventType::key_backup:
+    case audit::EventType::key_ledger:
+      return fmt::format(
+          "the copy of the keys {} may give a destroyed key back: strongroom keys backups close"
+          " says that it is gone",
+          entry.resources[0]);
+    default:
+      return "the card was used since";
+  }
 }
 
 boost::json::object to_json(const Evidence& evidence, std::size_t i) {
@@ -172,11 +188,14 @@ void print_json(const Evidence& evidence) {
     against.push_back(std::move(object));
   }
   for (const std::string_view one : ops::outside_of_erasure_proof()) outside.emplace_back(one);
-  const boost::json::object answer{{"token", evidence.token},
-                                   {"verdict", ops::name(evidence.erasure.verdict)},
-                                   {"chain", std::move(chain)},
-                                   {"against", std::move(against)},
-                                   {"outside", std::move(outside)}};
+  const boost::json::object answer{
+      {"token", evidence.token},
+      {"verdict", ops::name(evidence.erasure.verdict)},
+      {"chain", std::move(chain)},
+      {"against", std::move(against)},
+      {"outside", std::move(outside)},
+      {"unseen", evidence.unseen.empty() ? boost::json::value(nullptr)
+                                         : boost::json::value(evidence.unseen)}};
   fmt::print("{}\n", boost::json::serialize(answer));
 }
 
@@ -218,10 +237,10 @@ void print_text(const Evidence& evidence) {
 
 int status_of(const Evidence& evidence) {
   const ErasureVerdict verdict = evidence.erasure.verdict;
-  if (archives_decide(evidence)) {
+  if (!evidence.unseen.empty()) {
     return failed(kArchived, fmt::format("not looked at, and it may decide: {}; strongroom audit"
                                          " restore brings it back",
-                                         text_of(evidence.away)));
+                                         evidence.unseen));
   }
   if (verdict == ErasureVerdict::unknown_token) {
     return failed(kCheckFailed, "no signed entry is about this token (yet)");
@@ -240,7 +259,10 @@ int prove_erasure(const Context& context, const EraseProofOptions& options) {
   auto key = LogKey::read(paths->vkey);
   if (!key) return key.error();
   record_reading(context, "erase-proof", {}, options.token);
-  ask_for_checkpoints(context);
+  // A copy of the log outside of a deployment, which has no DIR/run, is judged as it is.
+  std::error_code unknown;
+  const bool runs = std::filesystem::exists(context.directory + "/run", unknown);
+  const bool is_newest = ask_for_checkpoints(context) || !runs;
   if (!options.out.empty()) {
     std::error_code error;
     std::filesystem::create_directories(options.out, error);
@@ -253,7 +275,14 @@ int prove_erasure(const Context& context, const EraseProofOptions& options) {
     return not_proven(collected.error());
   }
   evidence.erasure = ops::judge_erasure(evidence.entries, evidence.token);
-  if (const auto proven = prove(prover, evidence); !proven) return not_proven(proven.error());
+  if (const auto proven = prove(prover, evidence); !proven) {
+    const bool gone = proven.error().code() == ErrorCode::gone;
+    return gone ? failed(kArchived, proven.error().what()) : not_proven(proven.error());
+  }
+  if (!is_newest) {
+    return failed(kNotReachable, "auditd does not sign for the newest entries, which may decide");
+  }
+  take_archives(evidence);
   if (evidence.erasure.verdict != ErasureVerdict::unknown_token) {
     if (context.json) {
       print_json(evidence);
