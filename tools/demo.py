@@ -120,7 +120,8 @@ class Demo:
             ("the log shows every step", self.read_log),
             ("rotate the key that wraps the cards' keys", self.rotate),
             ("the keys of the other cards move to it", self.rewrap),
-            ("what the log proves of the deleted card's end", self.prove_erasure),
+            ("destroy the key that wrapped the deleted card's", self.destroy),
+            ("the log proves that the card is erased", self.prove_erasure),
             ("stop", self.stop),
             ("still no file holds the card number", self.search_files),
             ("anyone can check it: a proof for the token", self.prove),
@@ -299,17 +300,35 @@ class Demo:
         self.open_other_card()
         return f"no card is under {old['label']} any more, and the other card opens under version 2"
 
+    def destroy(self):
+        """Once a backup is verified in which nothing is under it, and no copy of it is left."""
+        with tempfile.TemporaryDirectory(prefix="strongroom-demo-backup-") as safe:
+            secrets = {}
+            for part in ("data", "keys"):
+                secrets[part] = pathlib.Path(safe) / f"{part}.passphrase"
+                secrets[part].touch(mode=0o600)
+                secrets[part].write_text(f"a passphrase of the demo for {part}")
+            self.deployment.strongroom(
+                "backup", "create", "--out", f"{safe}/data", "--passphrase", secrets["data"],
+                "--keys-out", f"{safe}/keys", "--keys-passphrase", secrets["keys"])
+        for copy in self.deployment.strongroom("keys", "backups", "list"):
+            if copy["kind"] == "keys":
+                self.deployment.strongroom("keys", "backups", "close", copy["id"], "--destroyed")
+        key = self.deployment.strongroom("keys", "destroy", f"{KEK}/1")
+        require(key["state"] == "destroyed", f"after it: {key}")
+        self.open_other_card()
+        return (f"{key['label']} is gone from the HSM, after a verified backup, and no copy of it is"
+                " left: no older copy of the database gives the deleted card back; the other card"
+                " opens")
+
     def prove_erasure(self):
-        done = subprocess.run([d.BIN / "strongroom", "erase-proof", self.token, "--dir",
-                               self.deployment.dir, "--json"], capture_output=True, text=True)
-        require(done.stdout, f"erase-proof: {done.stderr.strip()}")
-        proof = json.loads(done.stdout)
-        shown = [link["step"] for link in proof["chain"] if link["entry"]]
-        missing = [link["missing"] for link in proof["chain"] if link["needed"]]
-        require(done.returncode == 1 and missing == [f"{KEK}/1 is not destroyed"],
-                f"erase-proof ended with {done.returncode}: {done.stdout}")
-        return (f"{', '.join(shown)}: each in a signed tree. {len(proof['outside'])} things that"
-                f" lie outside are named. Not erased yet: {missing[0]}")
+        proof = self.deployment.strongroom("erase-proof", self.token)
+        require(proof["verdict"] == "erased", f"erase-proof says {proof}")
+        shown = [link["step"] for link in proof["chain"]]
+        require(shown[-1] == "destroyed" and all(link["entry"] for link in proof["chain"]),
+                f"the chain is {proof['chain']}")
+        return (f"{', '.join(shown)}: each entry is in a signed tree; {len(proof['outside'])}"
+                " things that lie outside of the proof are named with it")
 
     def delete(self):
         status, body, _ = self.client.call("DELETE", f"/v1/tokens/{self.token}")

@@ -124,7 +124,8 @@ std::string what_is_missing(const ErasureLink& link) {
     case ErasureStep::rewrapped:
       return fmt::format("cards may still be under {}: strongroom keys list says how many", key);
     case ErasureStep::destroyed:
-      return fmt::format("{} is not destroyed", key);
+      return fmt::format("{0} is not destroyed: strongroom keys destroy {0} says what hinders that",
+                         key);
   }
   return "its creation is not in the log, so every version from the first on counts";
 }
