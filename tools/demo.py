@@ -317,9 +317,9 @@ class Demo:
         key = self.deployment.strongroom("keys", "destroy", f"{KEK}/1")
         require(key["state"] == "destroyed", f"after it: {key}")
         self.open_other_card()
-        return (f"{key['label']} is gone from the HSM, after a verified backup, and no copy of it is"
-                " left: no older copy of the database gives the deleted card back; the other card"
-                " opens")
+        return (f"{key['label']} is gone from the HSM, after a verified backup, and no copy of it"
+                " is left: no older copy of the database gives the deleted card back; the other"
+                " card opens")
 
     def prove_erasure(self):
         proof = self.deployment.strongroom("erase-proof", self.token)
